@@ -1,0 +1,1 @@
+"""The deployable artifact: a manifest, ONNX stages and labels in one folder."""

@@ -1,0 +1,159 @@
+"""The bundle: one folder NAME.edgecvar/ with manifest.json and onnx/, opened only when every hash agrees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterator, List, Literal, Optional
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgecvar.bundle.stages import PREPARED, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import BundleError
+
+SCHEMA = 1
+SUFFIX = ".edgecvar"
+MANIFEST = "manifest.json"
+
+
+class StageFile(BaseModel):
+    """One stage at one precision: its ONNX file and the largest difference to torch seen when it was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    precision: Literal["fp32", "fp16", "int8"]
+    path: str
+    max_difference: float
+
+
+class Provenance(BaseModel):
+    """Where a bundle comes from. `untrained` weights are random: for profiling only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    untrained: bool = False
+    recipe: Optional[str] = None
+    git_commit: Optional[str] = None
+    checkpoint_sha256: Optional[str] = None
+    tools: Dict[str, str] = Field(default_factory=dict)
+
+
+class Manifest(BaseModel):
+    """What manifest.json holds; `sha256` maps every other file of the bundle to its hash."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA
+    labels: List[str] = Field(min_length=1)
+    input: InputSpec
+    stages: List[StageSpec] = Field(min_length=1)
+    files: List[StageFile]
+    provenance: Provenance
+    sha256: Dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _stages_are_a_chain(self) -> "Manifest":
+        known = set(PREPARED)
+        for stage in self.stages:
+            for tensor in stage.inputs:
+                if tensor.source not in known:
+                    raise ValueError(f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here")
+            known.add(stage.name)
+        if self.stages[-1].output_shape != [len(self.labels)]:
+            raise ValueError("the last stage must give one score a label")
+        return self
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle: its folder and its manifest, every hash checked."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        return self.path.name[: -len(SUFFIX)] if self.path.name.endswith(SUFFIX) else self.path.name
+
+    def stage_file(self, stage: str, precision: str = "fp32") -> Path:
+        """The ONNX file of a stage; raises BundleError when the bundle has none at that precision."""
+        for entry in self.manifest.files:
+            if (entry.stage, entry.precision) == (stage, precision):
+                return self.path / entry.path
+        raise BundleError(f"{self.path}: no {precision} file for stage {stage!r}; compile the bundle again")
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Open a bundle and check the hash of every file in it; raises BundleError."""
+    document = path / MANIFEST
+    if not document.is_file():
+        raise BundleError(f"{path}: not a bundle (no {MANIFEST}); make one with `edgecvar compile`")
+    try:
+        manifest = Manifest.model_validate(json.loads(document.read_text(encoding="utf-8")))
+    except (ValueError, ValidationError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {first}") from error
+    for name in [entry.path for entry in manifest.files]:
+        if name not in manifest.sha256:
+            raise BundleError(f"{path}: {name} has no hash in the manifest; compile the bundle again")
+    for name, expected in manifest.sha256.items():
+        _check_file(path, name, expected)
+    return Bundle(path, manifest)
+
+
+def _check_file(root: Path, name: str, expected: str) -> None:
+    file = root / name
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise BundleError(f"{root}: file name {name!r} leaves the bundle")
+    if not file.is_file():
+        raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
+    got = sha256_of(file)
+    if got != expected:
+        raise BundleError(f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def writing_folder(target: Path) -> Iterator[Path]:
+    """A fresh folder beside `target` that becomes `target` on success and vanishes on any failure."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    os.chmod(draft, 0o755)
+    try:
+        yield draft
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            target.rename(old / target.name)
+            draft.rename(target)
+            shutil.rmtree(old)
+        else:
+            draft.rename(target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Hash every file in `folder` and write manifest.json; returns the manifest with its hashes."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
+    hashes = {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
+    complete = manifest.model_copy(update={"sha256": hashes})
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return complete

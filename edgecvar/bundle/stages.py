@@ -1,0 +1,40 @@
+"""How a network is described to whoever walks it: stages, their tensors and cadences."""
+
+from __future__ import annotations
+
+from typing import List, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PREPARED = ("image", "motion", "residual")
+"""Sources that come from the stream; every other source is the name of an earlier stage."""
+
+
+class StageInput(BaseModel):
+    """One input tensor of a stage.
+
+    `source` is a prepared input or the stage whose output it takes. `gop` says whose: "current" is the window of
+    the sampled picture; "adjacent" the window after it for the first window of a stream and before it for the
+    others (Huo et al. 2020, section 3.4). `shape` leaves out the batch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str
+    gop: Literal["current", "adjacent"] = "current"
+    shape: List[int]
+
+
+class StageSpec(BaseModel):
+    """One stage: runs once a window ("gop") or once a sampled picture ("picture"), and has one output.
+
+    The stage named last in a network gives the class scores, shape [classes].
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    cadence: Literal["gop", "picture"]
+    inputs: List[StageInput] = Field(min_length=1)
+    output_shape: List[int]

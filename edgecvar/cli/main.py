@@ -1,0 +1,68 @@
+"""The `edgecvar` command: verbs are imported only when one is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, List, Optional, Tuple
+
+import click
+
+from edgecvar import __version__
+from edgecvar.errors import EdgecvarError, unknown_name
+
+VERBS = {
+    "run": "Recognise actions in a video: decisions over time.",
+    "inspect": "Show what a video's bitstream, or a network, is made of.",
+    "synth": "Write small labelled videos whose classes differ by motion alone.",
+    "train": "Train a network on labelled videos.",
+    "compile": "Turn a checkpoint into a bundle.",
+    "eval": "Measure a bundle on class folders.",
+    "bench": "Show where the time goes, stage by stage.",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands live in `edgecvar.cli.<verb>` and are imported on demand."""
+
+    def list_commands(self, ctx: click.Context) -> List[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        if cmd_name not in VERBS:
+            return None
+        return importlib.import_module(f"edgecvar.cli.{cmd_name}").command
+
+    def resolve_command(self, ctx: click.Context, args: List[str]) -> Tuple[Any, Any, List[str]]:
+        if args and args[0] not in VERBS:
+            raise click.UsageError(str(unknown_name("verb", args[0], VERBS)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgecvar")
+def cli() -> None:
+    """Action recognition on compressed video, for NVIDIA Jetson."""
+
+
+def main(args: Optional[List[str]] = None) -> None:
+    """Run the command line; an EdgecvarError becomes one line on stderr and exit code 1, Ctrl-C 130."""
+    try:
+        cli.main(args=args, prog_name="edgecvar", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except EdgecvarError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Coded pictures to network inputs: windows, velocity, accumulation, sampling, preparation."""

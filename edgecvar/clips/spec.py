@@ -1,0 +1,43 @@
+"""InputSpec: everything that decides what a network sees; it travels inside the bundle."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgecvar.errors import ConfigError
+
+
+class InputSpec(BaseModel):
+    """Shapes, scale and cadence of the inputs, the same in training, calibration, run and bench.
+
+    `height`, `width`: network input in pixels. `crop`: the side of the central region that is shown, as a part of
+    the picture (the paper resizes to 340 x 256 and crops 240: 0.9375). `squash`: stretch that region to the input
+    instead of keeping its aspect. `gop_length`: pictures a window at most. `stride`: when running, every k-th
+    picture is sampled. `consensus`: sampled pictures whose scores are averaged into one decision.
+    `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018).
+    `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    height: int = Field(240, ge=32, le=1024)
+    width: int = Field(240, ge=32, le=1024)
+    crop: float = Field(0.9375, gt=0, le=1)
+    squash: bool = False
+    gop_length: int = Field(12, ge=2, le=300)
+    stride: int = Field(12, ge=1, le=300)
+    consensus: int = Field(8, ge=1, le=256)
+    accumulate: bool = False
+    velocity_unit: float = Field(4.0, gt=0)
+    residual_unit: float = Field(32.0, gt=0)
+    image_mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
+    image_std: Tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def shape(self, source: str) -> Tuple[int, int, int]:
+        """(channels, height, width) of one prepared input: "image", "motion" or "residual"."""
+        channels = {"image": 3, "motion": 2, "residual": 3}
+        if source not in channels:
+            raise ConfigError(f"unknown input {source!r}: expected one of {', '.join(channels)}")
+        return channels[source], self.height, self.width

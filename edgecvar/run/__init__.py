@@ -1,0 +1,1 @@
+"""Runners, the recogniser and its sinks: a stream in, decisions out."""

@@ -1,0 +1,1 @@
+"""Bytes to coded pictures: demuxing, decoding, motion vectors and residuals."""

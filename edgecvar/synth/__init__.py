@@ -1,0 +1,1 @@
+"""Small labelled videos whose classes differ by motion alone."""
