@@ -66,7 +66,9 @@ class Manifest(BaseModel):
         for stage in self.stages:
             for tensor in stage.inputs:
                 if tensor.source not in known:
-                    raise ValueError(f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here")
+                    raise ValueError(
+                        f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here"
+                    )
             known.add(stage.name)
         if self.stages[-1].output_shape != [len(self.labels)]:
             raise ValueError("the last stage must give one score a label")
@@ -118,7 +120,9 @@ def _check_file(root: Path, name: str, expected: str) -> None:
         raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
     got = sha256_of(file)
     if got != expected:
-        raise BundleError(f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})")
+        raise BundleError(
+            f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})"
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -1,0 +1,85 @@
+"""Which pictures a network sees: segments of a clip when training, every k-th picture when running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Sequence
+
+import numpy as np
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.gop import Window
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Decode indices of one network input: its I-picture, the neighbouring window's, and the P or B picture."""
+
+    appearance: int
+    adjacent: int
+    picture: int
+
+
+def sample_segments(windows: Sequence[Window], segments: int, rng: np.random.Generator) -> List[Sample]:
+    """T samples for training: the clip in T equal segments (TSN), of each one window, of that one P or B picture.
+
+    The neighbour is drawn from the windows before and after (Huo et al. 2020, section 3.4); a clip of one window
+    is its own neighbour. Raises StreamError when the clip has no P or B picture.
+    """
+    usable = _with_motion(windows)
+    samples = []
+    for segment in range(segments):
+        first = segment * len(usable) // segments
+        last = max(first + 1, (segment + 1) * len(usable) // segments)
+        window = usable[int(rng.integers(first, last))]
+        picture = window.pictures[int(rng.integers(len(window.pictures)))]
+        step = 1 if rng.random() < 0.5 else -1
+        samples.append(Sample(window.appearance, _neighbour(windows, window.index, step), picture))
+    return samples
+
+
+def centre_segments(windows: Sequence[Window], segments: int) -> List[Sample]:
+    """T samples at the segments' centres, the same on every call, with the neighbour that running takes."""
+    usable = _with_motion(windows)
+    samples = []
+    for segment in range(segments):
+        position = (segment + 0.5) * len(usable) / segments
+        window = usable[int(position)]
+        picture = window.pictures[int((position % 1.0) * len(window.pictures))]
+        step = 1 if window.index == 0 else -1
+        samples.append(Sample(window.appearance, _neighbour(windows, window.index, step), picture))
+    return samples
+
+
+class EveryKth:
+    """Picks every k-th picture of a stream; an I-picture has no motion, so the next P or B is taken for it."""
+
+    def __init__(self, stride: int) -> None:
+        if stride < 1:
+            raise ValueError(f"stride: got {stride}, expected at least 1")
+        self._stride = stride
+        self._count = 0
+        self._due = False
+
+    def push(self, kind: str) -> bool:
+        """Whether the next picture in decode order is taken."""
+        self._due = self._due or self._count % self._stride == 0
+        self._count += 1
+        taken = self._due and kind != "I"
+        if taken:
+            self._due = False
+        return taken
+
+
+def _with_motion(windows: Sequence[Window]) -> List[Window]:
+    usable = [window for window in windows if window.pictures]
+    if not usable:
+        raise StreamError("no P or B picture after the first I-picture, so there is no motion to sample")
+    return usable
+
+
+def _neighbour(windows: Sequence[Window], index: int, step: int) -> int:
+    for candidate in (index + step, index - step):
+        if 0 <= candidate < len(windows):
+            return windows[candidate].appearance
+    return windows[index].appearance
