@@ -61,14 +61,12 @@ class Manifest(BaseModel):
     sha256: Dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _stages_are_a_chain(self) -> "Manifest":
+    def _stages_are_a_chain(self) -> Manifest:
         known = set(PREPARED)
         for stage in self.stages:
             for tensor in stage.inputs:
                 if tensor.source not in known:
-                    raise ValueError(
-                        f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here"
-                    )
+                    raise ValueError(f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here")
             known.add(stage.name)
         if self.stages[-1].output_shape != [len(self.labels)]:
             raise ValueError("the last stage must give one score a label")
@@ -120,9 +118,7 @@ def _check_file(root: Path, name: str, expected: str) -> None:
         raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
     got = sha256_of(file)
     if got != expected:
-        raise BundleError(
-            f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})"
-        )
+        raise BundleError(f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})")
 
 
 def sha256_of(path: Path) -> str:

@@ -118,7 +118,7 @@ class _Region:
     rows: int
     columns: int
 
-    def resampler(self, cell: int, shown_only: bool = False) -> "_Resampler":
+    def resampler(self, cell: int, shown_only: bool = False) -> _Resampler:
         """Samples arrays with one entry per `cell` x `cell` pixels of the coded (or only the shown) picture."""
         info, view = self.info, self.view
         y0, x0 = (0, 0) if shown_only else (info.crop_top, info.crop_left)
@@ -140,7 +140,7 @@ class _Taps:
     weight: NDArray[np.float32]
 
     @staticmethod
-    def make(start: float, length: float, outputs: int, inputs: int) -> "_Taps":
+    def make(start: float, length: float, outputs: int, inputs: int) -> _Taps:
         """Resample [start, start + length) of `inputs` samples to `outputs`, widened when it shrinks (no aliasing)."""
         step = length / outputs
         reach = max(step, 1.0)

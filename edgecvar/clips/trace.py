@@ -49,9 +49,7 @@ class Tracer:
         if picture.kind == "I":
             self._root = picture.decode_index
         motion = picture.motion
-        self._traces[picture.display_index] = (
-            self._origin() if motion is None else self._follow(picture, motion)
-        )
+        self._traces[picture.display_index] = self._origin() if motion is None else self._follow(picture, motion)
         while len(self._traces) > KEPT:
             self._traces.popitem(last=False)
 

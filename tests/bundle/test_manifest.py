@@ -1,0 +1,129 @@
+"""The bundle opens only when it is whole, and is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgecvar.bundle.manifest import Manifest, Provenance, StageFile, open_bundle, write_manifest, writing_folder
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import BundleError
+
+
+def manifest(**changes):
+    stage = StageSpec(
+        name="motion",
+        cadence="picture",
+        inputs=[StageInput(name="motion", source="motion", shape=[2, 32, 32])],
+        output_shape=[2],
+    )
+    fields = {
+        "labels": ["left", "right"],
+        "input": InputSpec(height=32, width=32),
+        "stages": [stage],
+        "files": [StageFile(stage="motion", precision="fp32", path="onnx/motion.fp32.onnx", max_difference=0.0)],
+        "provenance": Provenance(model="attp"),
+    }
+    return Manifest(**{**fields, **changes})
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    target = tmp_path / "tiny.edgecvar"
+    with writing_folder(target) as draft:
+        (draft / "onnx").mkdir()
+        (draft / "onnx/motion.fp32.onnx").write_bytes(b"weights")
+        write_manifest(draft, manifest())
+    return target
+
+
+def test_round_trip(bundle):
+    opened = open_bundle(bundle)
+    assert opened.name == "tiny"
+    assert opened.manifest.model_copy(update={"sha256": {}}) == manifest()
+    assert opened.stage_file("motion").read_bytes() == b"weights"
+
+
+@given(st.integers(32, 512), st.integers(2, 300), st.floats(0.01, 1.0), st.booleans())
+def test_input_spec_round_trips_as_json(side, gop, crop, accumulate):
+    spec = InputSpec(height=side, width=side, gop_length=gop, crop=crop, accumulate=accumulate)
+    assert InputSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_changed_file_is_refused(bundle):
+    (bundle / "onnx/motion.fp32.onnx").write_bytes(b"weightz")
+    with pytest.raises(BundleError, match="changed since"):
+        open_bundle(bundle)
+
+
+def test_a_missing_file_is_refused(bundle):
+    (bundle / "onnx/motion.fp32.onnx").unlink()
+    with pytest.raises(BundleError, match="missing"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/hostname"])
+def test_a_manifest_cannot_reach_out_of_its_folder(bundle, name):
+    document = json.loads((bundle / "manifest.json").read_text())
+    document["sha256"][name] = "0" * 64
+    (bundle / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(BundleError, match="leaves the bundle"):
+        open_bundle(bundle)
+
+
+def test_a_stage_file_without_a_hash_is_refused(bundle):
+    document = json.loads((bundle / "manifest.json").read_text())
+    document["sha256"] = {}
+    (bundle / "manifest.json").write_text(json.dumps(document))
+    with pytest.raises(BundleError, match="no hash"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 2}', "\x00"])
+def test_a_broken_manifest_is_one_clear_error(bundle, text):
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(BundleError, match="not a manifest") as caught:
+        open_bundle(bundle)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
+    with pytest.raises(BundleError, match="not a bundle"):
+        open_bundle(tmp_path)
+
+
+def test_stages_must_be_a_chain():
+    loose = StageSpec(
+        name="fuse",
+        cadence="picture",
+        inputs=[StageInput(name="x", source="nowhere", shape=[1])],
+        output_shape=[2],
+    )
+    with pytest.raises(ValueError, match="nowhere"):
+        manifest(stages=[loose])
+
+
+def test_the_last_stage_gives_one_score_a_label():
+    with pytest.raises(ValueError, match="one score a label"):
+        manifest(labels=["only"])
+
+
+def test_a_failure_leaves_the_old_bundle_and_no_draft(bundle):
+    with pytest.raises(RuntimeError), writing_folder(bundle) as draft:
+        (draft / "half").write_text("half")
+        raise RuntimeError("interrupted")
+    assert open_bundle(bundle).name == "tiny"
+    assert [entry.name for entry in bundle.parent.iterdir()] == ["tiny.edgecvar"]
+
+
+def test_a_new_bundle_replaces_the_old_one_whole(bundle):
+    with writing_folder(bundle) as draft:
+        (draft / "onnx").mkdir()
+        (draft / "onnx/motion.fp32.onnx").write_bytes(b"newer")
+        write_manifest(draft, manifest(labels=["up", "down"]))
+    assert open_bundle(bundle).manifest.labels == ["up", "down"]
+    assert [entry.name for entry in bundle.parent.iterdir()] == ["tiny.edgecvar"]

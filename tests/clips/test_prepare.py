@@ -1,0 +1,124 @@
+"""The one preparation: geometry, signs and scale against values worked out by hand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from edgecvar.clips.prepare import Preparer, View, centre_view
+from edgecvar.clips.spec import InputSpec
+from edgecvar.stream.types import Residual, StreamInfo
+
+
+def info(width=64, height=64, rotation=0, coded=None, left=0, top=0):
+    coded_width, coded_height = coded or (width, height)
+    return StreamInfo(
+        "h264", width, height, Fraction(30), Fraction(1, 30), True, "ffmpeg", coded_width, coded_height,
+        left, top, rotation,
+    )  # fmt: skip
+
+
+def spec(**changes):
+    return InputSpec(**{"height": 64, "width": 64, "crop": 1.0, "velocity_unit": 1.0, "residual_unit": 1.0, **changes})
+
+
+def test_same_size_is_the_identity():
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    plain = spec(image_mean=(0, 0, 0), image_std=(1, 1, 1))
+    got = Preparer(info(), plain).image(image)
+    np.testing.assert_allclose(got, image.transpose(2, 0, 1) / 255.0, atol=1e-6)
+
+
+def test_image_is_normalised_by_mean_and_deviation():
+    got = Preparer(info(), spec()).image(np.full((64, 64, 3), 255, np.uint8))
+    np.testing.assert_allclose(got[:, 5, 5], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], rtol=1e-5)
+
+
+def test_shrinking_keeps_the_mean_of_fine_detail():
+    checks = ((np.indices((128, 128)).sum(axis=0) % 2) * 255).astype(np.uint8)
+    plain = spec(height=32, width=32, image_mean=(0, 0, 0), image_std=(1, 1, 1))
+    got = Preparer(info(128, 128), plain).image(np.repeat(checks[..., None], 3, axis=2))
+    np.testing.assert_allclose(got[:, 2:-2, 2:-2], 0.5, atol=0.02)
+
+
+def test_the_central_view_keeps_the_aspect():
+    view = centre_view(info(340, 256), InputSpec())
+    assert (view.height * 256, view.width * 340) == pytest.approx((240, 240))
+    assert view.left * 340 == pytest.approx(50)
+
+
+def test_squash_takes_the_same_part_of_both_axes():
+    view = centre_view(info(340, 256), InputSpec(squash=True, crop=0.5))
+    assert (view.top, view.left, view.height, view.width) == (0.25, 0.25, 0.5, 0.5)
+
+
+def test_velocity_is_counted_in_input_pixels():
+    field = np.zeros((32, 32, 2), np.float32)
+    field[...] = (2.0, -1.0)
+    got = Preparer(info(128, 128), spec(velocity_unit=0.5)).motion(field)  # 128 -> 64 halves, the unit doubles
+    np.testing.assert_allclose(got[0], 2.0, atol=1e-6)
+    np.testing.assert_allclose(got[1], -1.0, atol=1e-6)
+
+
+def test_flip_mirrors_the_picture_and_negates_horizontal_motion():
+    field = np.zeros((16, 16, 2), np.float32)
+    field[:, :8] = (1.0, 3.0)
+    view = View(0, 0, 1, 1, flip=True)
+    got = Preparer(info(), spec(), view).motion(field)
+    np.testing.assert_allclose(got[:, 10, 60], [-1.0, 3.0], atol=1e-6)
+    np.testing.assert_allclose(got[:, 10, 3], [0.0, 0.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_rotation_turns_picture_and_vectors_together(turns):
+    """A pixel that moves by its own vector lands, once turned, where the turned vector says."""
+    plain = spec(image_mean=(0, 0, 0), image_std=(1, 1, 1))
+    preparer = Preparer(info(rotation=90 * turns), plain)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[10, 20] = 255
+    later = np.zeros((64, 64, 3), np.uint8)
+    later[10 + 3, 20 + 7] = 255
+    here, there = (np.argwhere(preparer.image(picture)[0] > 0.5)[0] for picture in (image, later))
+    field = np.zeros((16, 16, 2), np.float32)
+    field[...] = (7.0, 3.0)
+    vx, vy = preparer.motion(field)[:, 32, 32]
+    assert tuple(there - here) == (vy, vx)
+
+
+def test_a_view_of_a_rotated_picture_is_taken_as_displayed():
+    image = np.zeros((64, 128, 3), np.uint8)
+    image[:, 96:] = 255  # right quarter: on top after one counter-clockwise turn
+    plain = spec(image_mean=(0, 0, 0), image_std=(1, 1, 1))
+    wide = info(128, 64, rotation=90)
+    top = Preparer(wide, plain, View(0.0, 0.0, 0.25, 1.0)).image(image)
+    bottom = Preparer(wide, plain, View(0.5, 0.0, 0.25, 1.0)).image(image)
+    assert top[0, 10:50].min() > 0.99 and bottom.max() == 0
+
+
+def test_cropped_streams_skip_the_padding():
+    field = np.full((16, 16, 2), 9.0, np.float32)
+    field[2:14, 2:14] = 1.0  # the shown 48 x 48 starts at (8, 8) of the coded 64 x 64
+    shown = info(48, 48, coded=(64, 64), left=8, top=8)
+    got = Preparer(shown, spec(height=48, width=48)).motion(field)
+    np.testing.assert_allclose(got[:, 4:-4, 4:-4], 1.0, atol=1e-6)
+
+
+def test_residual_is_the_linear_part_of_the_colour_conversion():
+    half = np.full((32, 32), 10, np.int16)
+    residual = Residual(np.full((64, 64), 20, np.int16), half, -half)
+    red, green, blue = Preparer(info(), spec()).residual(residual)[:, 30, 30]
+    assert red == pytest.approx(1.164384 * 20 - 15.96027, abs=1e-4)
+    assert green == pytest.approx(1.164384 * 20 - 3.91762 + 8.12968, abs=1e-4)
+    assert blue == pytest.approx(1.164384 * 20 + 20.17232, abs=1e-4)
+
+
+def test_mismatched_vectors_are_clipped():
+    field = np.full((16, 16, 2), 500.0, np.float32)
+    assert Preparer(info(), spec()).motion(field).max() == 8.0
+
+
+def test_a_view_outside_the_picture_is_refused():
+    with pytest.raises(ValueError, match="not inside"):
+        View(0.5, 0, 0.6, 1)

@@ -1,0 +1,90 @@
+"""Windows and samples, against sequences small enough to write down."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgecvar.clips.sampling import EveryKth, Sample, centre_segments, sample_segments
+from edgecvar.errors import StreamError
+from edgecvar.stream.gop import Window, WindowCutter, cut_windows
+
+KINDS = st.lists(st.sampled_from("IPB"), max_size=80)
+
+
+def test_a_short_gop_is_one_window_and_a_long_one_is_cut():
+    assert cut_windows("IPPIPBPBP", 4) == [Window(0, 0, (1, 2)), Window(1, 3, (4, 5, 6)), Window(2, 3, (7, 8))]
+
+
+def test_pictures_before_the_first_i_picture_belong_to_no_window():
+    assert cut_windows("PBIPP", 12) == [Window(0, 2, (3, 4))]
+
+
+def test_intra_only_windows_are_empty():
+    assert cut_windows("II", 12) == [Window(0, 0, ()), Window(1, 1, ())]
+
+
+@given(KINDS, st.integers(1, 15))
+def test_streaming_and_whole_clip_cutting_agree(kinds, length):
+    cutter = WindowCutter(length)
+    positions = [cutter.push(kind) for kind in kinds]
+    windows = cut_windows(kinds, length)
+    for index, (kind, position) in enumerate(zip(kinds, positions)):
+        if kind == "I":
+            assert position.starts
+        elif position.window >= 0:
+            assert index in windows[position.window].pictures
+    for window in windows:
+        assert kinds[window.appearance] == "I"
+        assert not [i for i in range(window.appearance + 1, max(window.pictures, default=0)) if kinds[i] == "I"]
+        assert len(window.pictures) <= length
+
+
+@given(KINDS.filter(lambda kinds: "I" in kinds), st.integers(2, 13), st.integers(1, 9), st.integers(0, 99))
+def test_samples_stay_in_range(kinds, length, segments, seed):
+    windows = cut_windows(kinds, length)
+    if not any(window.pictures for window in windows):
+        with pytest.raises(StreamError):
+            centre_segments(windows, segments)
+        return
+    owner = {picture: window for window in windows for picture in window.pictures}
+    for samples in (
+        sample_segments(windows, segments, np.random.default_rng(seed)),
+        centre_segments(windows, segments),
+    ):
+        assert len(samples) == segments
+        assert [sample.picture for sample in samples] and all(kinds[s.picture] in "PB" for s in samples)
+        for sample in samples:
+            window = owner[sample.picture]
+            near = [windows[i].appearance for i in (window.index - 1, window.index + 1) if 0 <= i < len(windows)]
+            assert sample.appearance == window.appearance
+            assert sample.adjacent in (near or [window.appearance])
+
+
+def test_centre_takes_the_next_window_for_the_first_and_the_one_before_for_others():
+    windows = cut_windows("IPPPIPPPIPPP", 12)
+    assert centre_segments(windows, 3) == [Sample(0, 4, 2), Sample(4, 0, 6), Sample(8, 4, 10)]
+
+
+def test_training_draws_both_neighbours():
+    windows = cut_windows("IPIPIP", 12)
+    rng = np.random.default_rng(0)
+    seen = {sample_segments(windows, 3, rng)[1].adjacent for _ in range(60)}
+    assert seen == {0, 4}
+
+
+def test_every_kth_takes_the_picture_after_an_i_picture():
+    picker = EveryKth(4)
+    assert [i for i, kind in enumerate("IPPPIPPPPPPP") if picker.push(kind)] == [1, 5, 8]
+
+
+@given(KINDS, st.integers(1, 20))
+def test_every_kth_never_takes_an_i_picture_and_keeps_its_rate(kinds, stride):
+    picker = EveryKth(stride)
+    taken = [index for index, kind in enumerate(kinds) if picker.push(kind)]
+    assert all(kinds[index] != "I" for index in taken)
+    assert len(taken) <= -(-len(kinds) // stride)
+    if "I" not in kinds:
+        assert len(taken) == -(-len(kinds) // stride)
