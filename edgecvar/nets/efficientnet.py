@@ -1,0 +1,172 @@
+"""EfficientNet (Tan and Le 2019), with the parameter names and shapes that torchvision publishes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, List, Optional
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from edgecvar.errors import unknown_name
+
+
+class BackboneOptions(BaseModel):
+    """Width and depth multipliers of B0, and the drop probabilities; B1 is depth 1.1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: float = Field(default=1.0, gt=0, le=4)
+    depth: float = Field(default=1.0, gt=0, le=4)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    stochastic_depth: float = Field(default=0.2, ge=0, lt=1)
+
+
+BACKBONES = {
+    "efficientnet_b0": BackboneOptions(width=1.0, depth=1.0),
+    "efficientnet_b1": BackboneOptions(width=1.0, depth=1.1),
+}
+
+
+def backbone_options(value: Any) -> Any:
+    """The options that a backbone's name stands for; anything but a name is passed on."""
+    if not isinstance(value, str):
+        return value
+    if value not in BACKBONES:
+        raise unknown_name("backbone", value, BACKBONES)
+    return BACKBONES[value]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of B0's table (Tan and Le 2019, table 1): `repeats` blocks, the first with `stride`."""
+
+    expand: int
+    kernel: int
+    stride: int
+    channels: int
+    repeats: int
+
+
+STEM_CHANNELS = 32
+B0_ROWS = (
+    Row(1, 3, 1, 16, 1),
+    Row(6, 3, 2, 24, 2),
+    Row(6, 5, 2, 40, 2),
+    Row(6, 3, 2, 80, 3),
+    Row(6, 5, 1, 112, 3),
+    Row(6, 5, 2, 192, 4),
+    Row(6, 3, 1, 320, 1),
+)
+HEAD_EXPANSION = 4  # 320 -> 1280 channels
+
+
+def scaled_channels(channels: int, width: float) -> int:
+    """`channels` x `width` to the nearest multiple of 8, never more than a tenth below the exact product."""
+    wanted = channels * width
+    rounded = max(8, int(wanted + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * wanted else rounded + 8
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution, batch norm and, unless it is a projection, SiLU; the side shrinks to ceil(side / stride)."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, act: bool = True
+    ) -> None:
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
+        layers: List[nn.Module] = [conv, nn.BatchNorm2d(outputs)]
+        super().__init__(*layers, *([nn.SiLU()] if act else []))
+
+
+class SqueezeExcitation(nn.Module):
+    """Each channel scaled by a gate in (0, 1) computed from the means of all (Hu et al. 2018)."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        means = maps.mean((2, 3), keepdim=True)  # (B, C, 1, 1)
+        return maps * torch.sigmoid(self.fc2(nn.functional.silu(self.fc1(means))))
+
+
+class InvertedResidual(nn.Module):
+    """MBConv: expand, depthwise, squeeze and excite, project; skipped at random per sample when training."""
+
+    def __init__(self, row: Row, inputs: int, outputs: int, stride: int, drop: float) -> None:
+        super().__init__()
+        inner = inputs if row.expand == 1 else scaled_channels(inputs * row.expand, 1.0)
+        layers: List[nn.Module] = [] if inner == inputs else [ConvNorm(inputs, inner, 1)]
+        layers += [
+            ConvNorm(inner, inner, row.kernel, stride=stride, groups=inner),
+            SqueezeExcitation(inner, max(1, inputs // 4)),
+            ConvNorm(inner, outputs, 1, act=False),
+        ]
+        self.block = nn.Sequential(*layers)
+        self.identity = stride == 1 and inputs == outputs
+        self.drop = drop
+
+    def forward(self, maps: Tensor) -> Tensor:
+        out: Tensor = self.block(maps)
+        if not self.identity:
+            return out
+        if self.training and self.drop > 0:
+            kept = torch.empty(out.shape[0], 1, 1, 1, dtype=out.dtype, device=out.device)
+            out = out * kept.bernoulli_(1 - self.drop).div_(1 - self.drop)
+        return out + maps
+
+
+class EfficientNet(nn.Module):
+    """(B, in_channels, h, w) to feature maps (B, channels, h', w'), or to (B, classes) with a classifier.
+
+    h' and w' are `map_side` of h and w. `classes` None leaves the classifier out.
+    """
+
+    def __init__(self, options: BackboneOptions, in_channels: int = 3, classes: Optional[int] = None) -> None:
+        super().__init__()
+        width, depth = options.width, options.depth
+        repeats = [math.ceil(row.repeats * depth) for row in B0_ROWS]
+        channels = scaled_channels(STEM_CHANNELS, width)
+        layers: List[nn.Module] = [ConvNorm(in_channels, channels, 3, stride=2)]
+        built = 0
+        for row, count in zip(B0_ROWS, repeats):
+            blocks = []
+            for place in range(count):
+                drop = options.stochastic_depth * built / sum(repeats)
+                outputs = scaled_channels(row.channels, width)
+                stride = row.stride if place == 0 else 1
+                blocks.append(InvertedResidual(row, channels, outputs, stride, drop))
+                channels, built = outputs, built + 1
+            layers.append(nn.Sequential(*blocks))
+        self.channels = HEAD_EXPANSION * channels
+        self.features = nn.Sequential(*layers, ConvNorm(channels, self.channels, 1))
+        self.classifier: Optional[nn.Sequential] = None
+        if classes is not None:
+            self.classifier = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(self.channels, classes))
+        self.apply(_initialise)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps: Tensor = self.features(images)
+        return maps if self.classifier is None else self.classifier(maps.mean((2, 3)))
+
+
+def map_side(side: int) -> int:
+    """Side of the feature maps for an input side: halved five times, rounded up."""
+    for _ in range(1 + sum(row.stride == 2 for row in B0_ROWS)):
+        side = -(-side // 2)
+    return side
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        bound = module.out_features**-0.5
+        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.zeros_(module.bias)
