@@ -1,0 +1,176 @@
+"""One measurement: warm-up, the recogniser as it runs, then the same stage calls with nothing else going on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgecvar.bench.clock import SpanClock
+from edgecvar.bench.session import Phase, Session
+from edgecvar.bundle.default import default_bundle, default_clip
+from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.errors import StreamError
+from edgecvar.run.onnx_runner import OnnxRunner
+from edgecvar.run.recognizer import RunOptions, recognize
+from edgecvar.run.runner import Runner
+from edgecvar.stream.reader import open_stream
+from edgecvar.stream.types import StreamInfo
+
+WARM_UP_DECISIONS = 8
+"""Decisions before anything counts: sessions allocate and caches fill in the first few."""
+
+
+class BenchConfig(BaseModel):
+    """`seconds`: the source is run again and again until this long has been measured. `threads`: the engine's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Optional[Path] = None
+    bundle: Optional[Path] = None
+    every: Optional[int] = Field(None, ge=1)
+    seconds: float = Field(10.0, gt=0)
+    threads: Optional[int] = Field(None, ge=1)
+
+
+class _Recorder:
+    """A runner that keeps the newest inputs of each stage, to make the same calls again."""
+
+    name = "recorder"
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self.inputs: Dict[str, Mapping[str, NDArray[np.float32]]] = {}
+
+    def __enter__(self) -> _Recorder:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """The runner belongs to whoever entered it."""
+
+    def run(self, stage: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        self.inputs[stage] = inputs
+        return self._runner.run(stage, inputs)
+
+
+class _Bench:
+    """A bundle, its runner and a source, run over and over."""
+
+    def __init__(self, bundle: Bundle, runner: Runner, source: Path, every: Optional[int]) -> None:
+        self._bundle, self._source, self._every = bundle, source, every
+        self._runner = runner
+        self.recorder = _Recorder(runner)
+        self.info: Optional[StreamInfo] = None
+
+    def run(self, seconds: float, decisions: Optional[int] = None) -> Phase:
+        """Whole passes until `seconds` have gone by, or at most `decisions` of one pass."""
+        clock = SpanClock()
+        latency: List[float] = []
+        pictures = sampled = 0
+        start = time.perf_counter()
+        while True:
+            with open_stream(self._source) as stream:
+                self.info = stream.info
+                options = RunOptions(every=self._every, clock=clock)
+                with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
+                    for decision in run:
+                        latency.append(decision.latency_ms)
+                        if decisions is not None and len(latency) >= decisions:
+                            break
+                pictures += run.summary.pictures
+                sampled += run.summary.sampled
+            wall = time.perf_counter() - start
+            if not latency:
+                raise StreamError(f"{self._source}: {run.summary.note}; there is nothing to measure")
+            if decisions is not None or wall >= seconds:
+                break
+        return Phase(
+            wall_seconds=wall,
+            pictures=pictures,
+            sampled=sampled,
+            decisions=len(latency),
+            spans_ms=clock.spans_ms(),
+            latency_ms=latency,
+        )
+
+    def stages_alone(self, run: Phase, seconds: float) -> Phase:
+        """The run's stage calls in the run's proportions, for at most about `seconds`, on inputs that it had."""
+        calls = Counter({name[6:]: len(spans) for name, spans in run.spans_ms.items() if name.startswith("stage:")})
+        clock = SpanClock()
+        start = time.perf_counter()
+        done: Counter[str] = Counter()
+        for sample in range(1, run.sampled + 1):
+            for stage, count in calls.items():
+                while done[stage] * run.sampled < count * sample:
+                    with clock.span(f"stage:{stage}"):
+                        self._runner.run(stage, self.recorder.inputs[stage])
+                    done[stage] += 1
+            if time.perf_counter() - start >= seconds:
+                break
+        return Phase(
+            wall_seconds=time.perf_counter() - start,
+            pictures=round(run.pictures * sample / run.sampled),
+            sampled=sample,
+            decisions=round(run.decisions * sample / run.sampled),
+            spans_ms=clock.spans_ms(),
+        )
+
+
+def measure(config: BenchConfig) -> Session:
+    """Run a measurement; raises EdgecvarError where the bundle or the source cannot be used."""
+    bundle = open_bundle(config.bundle or default_bundle())
+    source = config.source or default_clip()
+    with OnnxRunner(bundle, threads=config.threads) as runner:
+        bench = _Bench(bundle, runner, source, config.every)
+        warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
+        run = bench.run(config.seconds)
+        alone = bench.stages_alone(run, config.seconds)
+    assert bench.info is not None
+    return Session(
+        bundle=str(bundle.path),
+        untrained=bundle.manifest.provenance.untrained,
+        runner=runner.name,
+        precision="fp32",
+        source=str(source),
+        width=bench.info.width,
+        height=bench.info.height,
+        stream_fps=float(bench.info.fps),
+        every=config.every or bundle.manifest.input.stride,
+        machine=machine_facts(),
+        warm_up=warm_up,
+        run=run,
+        stages_alone=alone,
+    )
+
+
+def machine_facts() -> Dict[str, str]:
+    """What the figures depend on: processor, cores, and the versions that did the work."""
+    import av
+    import onnxruntime
+
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "onnxruntime": onnxruntime.__version__,
+        "av": av.__version__,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.lower().startswith(("model name", "hardware")):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,63 @@
+"""How a session is shown: a table for people, a document for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Dict
+
+from rich.console import Console
+from rich.table import Table
+
+from edgecvar.bench.session import Session
+from edgecvar.bench.summary import Row, summarise
+
+
+def as_document(session: Session) -> Dict[str, Any]:
+    """The summary and its circumstances, ready for JSON."""
+    circumstances = session.model_dump(exclude={"warm_up", "run", "stages_alone"})
+    counts = {name: getattr(session.run, name) for name in ("pictures", "sampled", "decisions", "wall_seconds")}
+    return {"session": circumstances, "counts": counts, "summary": asdict(summarise(session))}
+
+
+def print_report(session: Session, console: Console) -> None:
+    """Draw the table and say what one figure means."""
+    summary = summarise(session)
+    run = session.run
+    state = " [bold red]UNTRAINED weights: timings only[/]" if session.untrained else ""
+    console.print(f"[bold]{session.bundle}[/] ({session.runner}, {session.precision}){state}")
+    console.print(
+        f"{session.source}: {session.width} x {session.height}, {session.stream_fps:.4g} pictures/s; "
+        f"{run.pictures} pictures, {run.sampled} sampled (every {session.every}), {run.decisions} decisions "
+        f"in {run.wall_seconds:.2f} s, after {session.warm_up.wall_seconds:.2f} s of warm-up kept apart",
+        highlight=False,
+    )
+    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()), highlight=False)
+    table = Table()
+    for column in ("what", "times", "p50 ms", "p90 ms", "p99 ms", "share"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for row in summary.rows:
+        _add(table, row, f"{row.share:.1%}")
+    table.add_section()
+    _add(table, summary.latency, "")
+    console.print(table)
+    for line in _meanings(session):
+        console.print(line, highlight=False)
+
+
+def _add(table: Table, row: Row, share: str) -> None:
+    table.add_row(row.name, str(row.count), f"{row.p50_ms:.2f}", f"{row.p90_ms:.2f}", f"{row.p99_ms:.2f}", share)
+
+
+def _meanings(session: Session) -> list[str]:
+    summary = summarise(session)
+    return [
+        f"per sampled picture (the paper's figure): stages {summary.stage_ms_per_sample:.2f} ms, "
+        f"everything else {summary.other_ms_per_sample:.2f} ms; {summary.samples_per_second:.1f} sampled pictures/s",
+        f"per stream picture, decoding included: {1e3 / max(summary.pictures_per_second, 1e-9):.2f} ms; "
+        f"{summary.pictures_per_second:.1f} pictures/s, {summary.realtime:.2f} x the stream's own rate",
+        f"per decision: {1e3 / max(summary.decisions_per_second, 1e-9):.2f} ms; "
+        f"{summary.decisions_per_second:.1f} decisions/s; end to end is a picture's packet to its decision, "
+        "waiting in the queue included",
+        f"the same stage calls alone allow {summary.allowed_per_second:.1f} pictures/s: "
+        f"end to end reaches {summary.efficiency:.0%} of that",
+    ]

@@ -1,0 +1,67 @@
+"""A measurement as plain data: saved as JSON, rendered whenever."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Dict, List, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgecvar.errors import ConfigError
+
+
+class Phase(BaseModel):
+    """One part of a measurement: spans in milliseconds by name, and what went through meanwhile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wall_seconds: float
+    pictures: int
+    sampled: int
+    decisions: int
+    spans_ms: Dict[str, List[float]]
+    latency_ms: List[float] = Field(default_factory=list)
+
+
+class Session(BaseModel):
+    """Warm-up, the run itself, and the same stage calls with nothing else going on (`stages_alone`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    bundle: str
+    untrained: bool
+    runner: str
+    precision: str
+    source: str
+    width: int
+    height: int
+    stream_fps: float
+    every: int
+    machine: Dict[str, str]
+    warm_up: Phase
+    run: Phase
+    stages_alone: Phase
+
+
+def save_session(session: Session, path: Path) -> None:
+    """Write the session as JSON, whole or not at all; raises ConfigError where that cannot be done."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_text(session.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another with --save") from error
+
+
+def load_session(path: Path) -> Session:
+    """Read a saved session; raises ConfigError when it is not one."""
+    try:
+        return Session.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, ValidationError) as error:
+        first = " ".join(str(error).split())[:160]
+        raise ConfigError(f"{path}: not a session saved by `edgecvar bench`: {first}") from error

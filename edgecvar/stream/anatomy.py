@@ -1,0 +1,131 @@
+"""What a video's bitstream is made of: GOP structure, and statistics of its vectors and residuals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional
+
+import numpy as np
+
+from edgecvar.stream.motion import velocity
+from edgecvar.stream.reader import Stream
+from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
+
+RESIDUAL_EVERY = 10
+"""Residual statistics take every tenth P or B picture: each costs a motion compensation."""
+
+
+@dataclass(frozen=True)
+class MotionStatistics:
+    """Over all P and B pictures, shares in 0..1 of 4 x 4 blocks, speeds in pixels a frame.
+
+    `exact` is the share of pictures whose references are known for certain.
+    """
+
+    pictures: int
+    exact: float
+    intra: float
+    still: float
+    backward: float
+    bipredicted: float
+    weighted: float
+    mean_speed: float
+    p99_speed: float
+
+
+@dataclass(frozen=True)
+class ResidualStatistics:
+    """Over the sampled pictures: share of luma samples that are zero, mean and largest absolute value."""
+
+    pictures: int
+    zero: float
+    mean_absolute: float
+    largest: int
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One reading of a whole stream; `kinds` is a letter a picture in display order, key pictures marked apart."""
+
+    info: StreamInfo
+    kinds: str
+    counts: Dict[str, int]
+    keyframes: int
+    gop_lengths: List[int]
+    seconds: float
+    motion: Optional[MotionStatistics]
+    residual: Optional[ResidualStatistics]
+    summary: StreamSummary
+
+
+@dataclass
+class _Tally:
+    kinds: Dict[int, str] = field(default_factory=dict)
+    gop_starts: List[int] = field(default_factory=list)
+    keyframes: int = 0
+    shares: List[List[float]] = field(default_factory=list)
+    residuals: List[List[float]] = field(default_factory=list)
+    first: float = 0.0
+    last: float = 0.0
+
+
+def anatomy(stream: Stream) -> Anatomy:
+    """Read a stream to its end and describe it; raises StreamError as reading does."""
+    tally = _Tally()
+    for picture in stream:
+        _count(tally, picture)
+    kinds = "".join(tally.kinds[index] for index in sorted(tally.kinds))
+    ends = [*tally.gop_starts[1:], len(tally.kinds)]
+    return Anatomy(
+        info=stream.info,
+        kinds=kinds,
+        counts={kind: kinds.count(kind) for kind in "IPB"},
+        keyframes=tally.keyframes,
+        gop_lengths=[end - start for start, end in zip(tally.gop_starts, ends)],
+        seconds=tally.last - tally.first,
+        motion=MotionStatistics(len(tally.shares), *np.mean(tally.shares, axis=0).tolist()) if tally.shares else None,
+        residual=_residual_statistics(tally.residuals),
+        summary=stream.summary,
+    )
+
+
+def _count(tally: _Tally, picture: CodedPicture) -> None:
+    if not tally.kinds:
+        tally.first = tally.last = picture.pts_seconds
+    tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
+    tally.kinds[picture.display_index] = picture.kind
+    tally.keyframes += picture.keyframe
+    if picture.kind == "I":
+        tally.gop_starts.append(picture.decode_index)
+        return
+    if picture.motion is not None:
+        tally.shares.append(_shares(picture.motion))
+    if (len(tally.shares) - 1) % RESIDUAL_EVERY == 0 and picture.residual is not None:
+        tally.residuals.append(_sample_residual(picture.residual))
+
+
+def _shares(motion: MotionField) -> List[float]:
+    speed = np.hypot(*np.moveaxis(velocity(motion), -1, 0))
+    used = motion.ref_offset != 0
+    return [
+        float(motion.exact),
+        float(motion.intra.mean()),
+        float((~motion.intra & (speed == 0)).mean()),
+        float((motion.ref_offset > 0).any(axis=0).mean()),
+        float(used.all(axis=0).mean()),
+        float(motion.weighted.mean()),
+        float(speed.mean()),
+        float(np.percentile(speed, 99)),
+    ]
+
+
+def _sample_residual(residual: Residual) -> List[float]:
+    size = np.abs(residual.y)
+    return [float((size == 0).mean()), float(size.mean()), float(size.max())]
+
+
+def _residual_statistics(rows: List[List[float]]) -> Optional[ResidualStatistics]:
+    if not rows:
+        return None
+    zero, mean, largest = zip(*rows)
+    return ResidualStatistics(len(rows), float(np.mean(zero)), float(np.mean(mean)), int(max(largest)))

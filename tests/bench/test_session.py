@@ -1,0 +1,114 @@
+"""Summaries are arithmetic on plain data, and sessions survive the disk."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+import pytest
+from rich.console import Console
+
+from edgecvar.bench.clock import SpanClock
+from edgecvar.bench.report import as_document, print_report
+from edgecvar.bench.session import Phase, Session, load_session, save_session
+from edgecvar.bench.summary import summarise
+from edgecvar.errors import ConfigError
+
+SPANS = {
+    "stage:fuse": [1.0, 1.0],
+    "decide": [0.5, 0.5],
+    "read": [2.0] * 24,
+    "stage:motion": [10.0, 30.0],
+    "prepare": [5.0, 5.0],
+}
+
+
+def phase(**changes):
+    fields = {
+        "wall_seconds": 0.1, "pictures": 24, "sampled": 2, "decisions": 2, "spans_ms": SPANS, "latency_ms": [20.0, 40.0],
+    }  # fmt: skip
+    return Phase(**{**fields, **changes})
+
+
+def session(**changes):
+    fields = {
+        "bundle": "tiny", "untrained": False, "runner": "onnxruntime", "precision": "fp32", "source": "clip.mp4",
+        "width": 64, "height": 48, "stream_fps": 30.0, "every": 12, "machine": {"cores": "2"},
+        "warm_up": phase(), "run": phase(), "stages_alone": phase(wall_seconds=0.08, spans_ms={}),
+    }  # fmt: skip
+    return Session(**{**fields, **changes})
+
+
+def test_rates_are_counts_over_wall_time():
+    summary = summarise(session())
+    assert summary.pictures_per_second == pytest.approx(240)
+    assert summary.samples_per_second == pytest.approx(20)
+    assert summary.decisions_per_second == pytest.approx(20)
+    assert summary.realtime == pytest.approx(8)
+    assert summary.allowed_per_second == pytest.approx(300)
+    assert summary.efficiency == pytest.approx(0.8)
+
+
+def test_work_per_sampled_picture_is_split_as_the_paper_does():
+    summary = summarise(session())
+    assert summary.stage_ms_per_sample == pytest.approx((40 + 2) / 2)
+    assert summary.other_ms_per_sample == pytest.approx((48 + 10 + 1) / 2)
+
+
+def test_rows_follow_the_data_and_their_shares_add_up():
+    rows = summarise(session()).rows
+    assert [row.name for row in rows] == ["read", "prepare", "stage:fuse", "stage:motion", "decide"]
+    assert sum(row.share for row in rows) == pytest.approx(1)
+    motion = next(row for row in rows if row.name == "stage:motion")
+    assert (motion.count, motion.p50_ms, motion.p99_ms) == (2, 20.0, pytest.approx(29.8))
+
+
+def test_a_session_comes_back_from_disk(tmp_path):
+    save_session(session(), tmp_path / "s.json")
+    assert load_session(tmp_path / "s.json") == session()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["s.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema_version": 9}'])
+def test_what_is_no_session_is_one_line(tmp_path, text):
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(ConfigError, match="not a session") as caught:
+        load_session(tmp_path / "s.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_session_that_cannot_be_written_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be written"):
+        save_session(session(), tmp_path / "missing" / "s.json")
+
+
+def test_the_report_names_untrained_weights_and_every_meaning():
+    out = io.StringIO()
+    print_report(session(untrained=True), Console(file=out, width=200))
+    text = out.getvalue()
+    for part in ("UNTRAINED", "per sampled picture", "per stream picture", "per decision", "80%", "stage:motion"):
+        assert part in text
+    assert as_document(session(untrained=True))["session"]["untrained"] is True
+
+
+def test_spans_from_two_threads_are_all_kept():
+    clock = SpanClock()
+
+    def work(name):
+        for _ in range(50):
+            with clock.span(name):
+                pass
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("read", "read", "decide")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {name: len(spans) for name, spans in clock.spans_ms().items()} == {"read": 100, "decide": 50}
+
+
+def test_a_span_that_raises_is_kept():
+    clock = SpanClock()
+    with pytest.raises(RuntimeError), clock.span("read"):
+        raise RuntimeError
+    assert len(clock.spans_ms()["read"]) == 1

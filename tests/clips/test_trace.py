@@ -1,0 +1,137 @@
+"""Accumulation back to the I-picture, on motion fields made by hand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.trace import Tracer
+from edgecvar.errors import StreamError
+from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo
+
+SIDE = 64
+GRID = (SIDE // 4, SIDE // 4)
+INFO = StreamInfo("h264", SIDE, SIDE, Fraction(30), Fraction(1, 30), True, "ffmpeg", SIDE, SIDE)
+ACCUMULATE = InputSpec(height=32, width=32, accumulate=True)
+
+
+class Made:
+    """A picture's content, given."""
+
+    def __init__(self, motion=None, residual=None):
+        self._motion, self._residual = motion, residual
+
+    def motion(self):
+        return self._motion
+
+    def residual(self):
+        return self._residual
+
+    def image(self):
+        return None
+
+
+def flat(value):
+    half = np.full((SIDE // 2, SIDE // 2), value, np.int16)
+    return Residual(np.full((SIDE, SIDE), value, np.int16), half, half)
+
+
+def field(lists, intra=None):
+    """lists: {list: (offset, (vx, vy) in quarter pixels)}"""
+    mv = np.zeros((2, *GRID, 2), np.int16)
+    offsets = np.zeros((2, *GRID), np.int16)
+    intra = np.zeros(GRID, bool) if intra is None else intra
+    for direction, (offset, vector) in lists.items():
+        mv[direction, ~intra] = vector
+        offsets[direction, ~intra] = offset
+    return MotionField(mv, offsets, intra, np.zeros(GRID, bool), True)
+
+
+def picture(decode, display, kind, motion=None, residual=None):
+    return CodedPicture(decode, display, display / 30, kind, kind == "I", Made(motion, residual))
+
+
+def inner(array):
+    return array[4:-4, 4:-4]
+
+
+def test_plain_tracing_gives_the_pictures_own_values():
+    tracer = Tracer(INFO, InputSpec(height=32, width=32))
+    shown = picture(1, 2, "P", field({0: (-2, (-16, 8))}), flat(7))
+    tracer.push(shown)
+    np.testing.assert_array_equal(tracer.velocity(shown), np.broadcast_to(np.float32([2, -1]), (*GRID, 2)))
+    assert tracer.residual(shown).y.max() == 7
+
+
+def test_an_i_picture_has_neither():
+    tracer = Tracer(INFO, InputSpec(height=32, width=32))
+    with pytest.raises(StreamError, match="picture 0"):
+        tracer.velocity(picture(0, 0, "I"))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(-8, 8), st.integers(-8, 8)), min_size=1, max_size=4))
+def test_displacement_composes_along_a_chain(steps):
+    """P-pictures that move by whole blocks: the displacement since the I-picture is the sum of the steps."""
+    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    tracer.push(picture(0, 0, "I"))
+    total = np.zeros(2, np.float32)
+    for index, (dx, dy) in enumerate(steps, start=1):
+        last = picture(index, index, "P", field({0: (-1, (-16 * dx, -16 * dy))}))
+        tracer.push(last)
+        total += (4 * dx, 4 * dy)
+    np.testing.assert_allclose(tracer.velocity(last), np.broadcast_to(total, (*GRID, 2)))
+
+
+def test_residuals_are_fetched_along_the_vectors_and_summed():
+    tracer = Tracer(INFO, ACCUMULATE)
+    tracer.push(picture(0, 0, "I"))
+    marked = flat(0)
+    marked.y[20, 24] = 50
+    tracer.push(picture(1, 1, "P", field({0: (-1, (0, 0))}), marked))
+    last = picture(2, 2, "P", field({0: (-1, (-4 * 4, 4 * 8))}), flat(1))
+    tracer.push(last)
+    expected = np.ones((SIDE, SIDE), np.int16)
+    expected[20 - 8, 24 + 4] = 51  # content that stood at (20, 24) is now 4 right and 8 up
+    np.testing.assert_array_equal(tracer.residual(last).y, expected)
+
+
+def test_both_lists_are_averaged():
+    tracer = Tracer(INFO, ACCUMULATE)
+    tracer.push(picture(0, 0, "I"))
+    tracer.push(picture(1, 4, "P", field({0: (-4, (-64, 0))}), flat(10)))  # 16 pixels right since the I-picture
+    middle = picture(2, 2, "B", field({0: (-2, (-32, 0)), 1: (2, (16, 0))}), flat(3))
+    tracer.push(middle)
+    # List 0: 8 right. List 1: 4 left of where the P-picture is, that is 16 - 4 = 12 right.
+    np.testing.assert_allclose(inner(tracer.velocity(middle)), np.broadcast_to(np.float32([10, 0]), (8, 8, 2)))
+    assert set(np.unique(tracer.residual(middle).y)) == {8}  # 3 + (0 + 10) / 2
+
+
+def test_intra_blocks_start_anew():
+    intra = np.zeros(GRID, bool)
+    intra[8] = True
+    tracer = Tracer(INFO, ACCUMULATE)
+    tracer.push(picture(0, 0, "I"))
+    tracer.push(picture(1, 1, "P", field({0: (-1, (-16, 0))}), flat(5)))
+    last = picture(2, 2, "P", field({0: (-1, (-16, 0))}, intra), flat(2))
+    tracer.push(last)
+    np.testing.assert_array_equal(tracer.velocity(last)[8], 0)
+    np.testing.assert_array_equal(tracer.velocity(last)[7], np.broadcast_to(np.float32([8, 0]), (GRID[1], 2)))
+    assert tracer.residual(last).y[33, 5] == 2
+    assert tracer.residual(last).y[5, 5] == 7
+
+
+def test_a_list_that_leads_before_the_newest_i_picture_gives_way():
+    """Open GOP: the B-picture shown before the new I-picture keeps the path to that one."""
+    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    tracer.push(picture(0, 0, "I"))
+    tracer.push(picture(1, 1, "P", field({0: (-1, (-40, 0))})))
+    tracer.push(picture(2, 3, "I"))
+    leading = picture(3, 2, "B", field({0: (-1, (-400, 0)), 1: (1, (16, 0))}))
+    tracer.push(leading)
+    np.testing.assert_allclose(tracer.velocity(leading), np.broadcast_to(np.float32([-4, 0]), (*GRID, 2)))
