@@ -1,0 +1,34 @@
+"""`edgecvar run`: decisions over time from a file or a pipe."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import click
+
+
+@click.command("run")
+@click.argument("source")
+@click.option("--bundle", type=click.Path(), help="Bundle to run; the one that the package ships unless given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
+@click.option("--overlay", type=click.Path(), help="Also write this video with label and motion field drawn in.")
+@click.option("--every", type=int, help="Sample every K-th picture; the bundle's stride unless given.")
+@click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
+def command(**options: Any) -> None:
+    """Recognise actions in SOURCE, a video file or `-` for standard input."""
+    from edgecvar.run.job import RunConfig, configured, run_job
+
+    _run(run_job, configured(RunConfig, options))
+
+
+def _run(job: Any, config: Any) -> Optional[int]:
+    import os
+    import sys
+
+    try:
+        job(config)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has enough; what Python would still flush at exit must go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return None

@@ -1,0 +1,27 @@
+"""Where a profiler listens: named spans of the one code path that runs and is measured."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import ContextManager, Protocol
+
+
+class Clock(Protocol):
+    """Times spans by name.
+
+    Reader thread: "read" (every picture), "trace" (every picture, where the spec accumulates), "prepare" (sampled
+    pictures, and I-pictures that the first window waits for). Caller's thread: "stage:<name>", "decide".
+    """
+
+    def span(self, name: str) -> ContextManager[None]:
+        """A context that lasts as long as the work called `name`; entered from two threads at a time."""
+        ...
+
+
+class NoClock:
+    """Times nothing."""
+
+    _nothing: ContextManager[None] = nullcontext()
+
+    def span(self, name: str) -> ContextManager[None]:
+        return self._nothing

@@ -1,0 +1,83 @@
+"""From scores of sampled pictures to decisions over time, and the counts of one run."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Deque, Dict, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is seen at one sampled picture: the consensus of the newest sampled pictures.
+
+    `top` holds (label, probability), most probable first. `latency_ms` runs from the moment when the picture's
+    packet came out of the reader. `scores` float32 (classes,) are this picture's own, before the consensus.
+    """
+
+    pts_seconds: float
+    display_index: int
+    decode_index: int
+    label: str
+    probability: float
+    top: Tuple[Tuple[str, float], ...]
+    latency_ms: float
+    scores: NDArray[np.float32] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why.
+
+    `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
+    the stream's own time. `complete`: the stream was run to its end.
+    """
+
+    pictures: int
+    sampled: int
+    decisions: int
+    skipped: int
+    reasons: Dict[str, int]
+    wall_seconds: float
+    stream_seconds: float
+    complete: bool = True
+
+    @property
+    def stream_fps(self) -> float:
+        return self.pictures / self.wall_seconds if self.wall_seconds > 0 else 0.0
+
+    @property
+    def note(self) -> str:
+        """Why there is no decision; empty when there is one."""
+        if self.decisions:
+            return ""
+        if not self.pictures:
+            return "no decision: no picture could be decoded"
+        return f"no decision: none of {self.pictures} pictures is a P or B picture after an I-picture"
+
+
+def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Probabilities (classes,) of scores (classes,)."""
+    shifted = np.exp(scores.astype(np.float64) - float(scores.max()))
+    return shifted / shifted.sum()
+
+
+class Consensus:
+    """The mean of the scores of the newest `size` sampled pictures (TSN's segmental consensus, sliding)."""
+
+    def __init__(self, size: int) -> None:
+        self._newest: Deque[NDArray[np.float32]] = deque(maxlen=size)
+
+    def push(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (classes,) after one more picture's scores (classes,)."""
+        self._newest.append(scores)
+        return softmax(np.mean(np.stack(list(self._newest)), axis=0, dtype=np.float64))
+
+
+def ranked(labels: Sequence[str], probabilities: NDArray[np.float64], top: int) -> Tuple[Tuple[str, float], ...]:
+    """The `top` most probable labels; of equals, the one listed first."""
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return tuple((labels[index], float(probabilities[index])) for index in order)

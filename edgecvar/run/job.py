@@ -1,0 +1,91 @@
+"""One `edgecvar run` from its configuration: source, bundle and runner to sinks."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Type, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgecvar.bundle.default import default_bundle
+from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.errors import ConfigError
+from edgecvar.run.decisions import RunSummary
+from edgecvar.run.onnx_runner import OnnxRunner
+from edgecvar.run.recognizer import RunOptions, recognize
+from edgecvar.run.sinks import JsonLines, LiveTable, PlainTable, Sink
+from edgecvar.run.source import PipeSource, binary_source
+from edgecvar.stream.reader import open_stream
+
+C = TypeVar("C", bound=BaseModel)
+
+
+class RunConfig(BaseModel):
+    """`source`: a file, or "-" for standard input. `every`: sample every k-th picture. `top`: labels a decision."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    bundle: Optional[Path] = None
+    as_json: bool = False
+    overlay: Optional[Path] = None
+    every: Optional[int] = Field(None, ge=1, le=300)
+    top: int = Field(5, ge=1, le=1000)
+
+
+def configured(model: Type[C], options: Dict[str, Any]) -> C:
+    """A verb's configuration from its flags; raises ConfigError."""
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{key}: {first['msg']}, got {first['input']!r}") from error
+
+
+def warn_untrained(bundle: Bundle) -> bool:
+    """Say on stderr when a bundle's weights are random; whether they are."""
+    untrained = bundle.manifest.provenance.untrained
+    if untrained:
+        print(
+            f"warning: {bundle.path}: untrained weights, for profiling only; its labels mean nothing", file=sys.stderr
+        )
+    return untrained
+
+
+def run_job(config: RunConfig) -> None:
+    """Run until the source ends; raises EdgecvarError."""
+    bundle = open_bundle(config.bundle or default_bundle())
+    untrained = warn_untrained(bundle)
+    with ExitStack() as stack:
+        source: Any = config.source if config.source != "-" else binary_source(sys.stdin.buffer)
+        stream = stack.enter_context(open_stream(source))
+        sinks = [stack.enter_context(sink) for sink in _sinks(config, bundle, untrained)]
+        runner = stack.enter_context(OnnxRunner(bundle))
+        options = RunOptions(every=config.every, top=config.top)
+        decisions = stack.enter_context(recognize(stream, bundle.manifest, runner, options))
+        if isinstance(source, PipeSource):
+            stack.enter_context(source)  # left first, so that a reader that waits for the pipe ends
+        try:
+            for decision in decisions:
+                for sink in sinks:
+                    sink.decision(decision)
+        except KeyboardInterrupt:
+            _finish(sinks, decisions.summary)
+            raise
+        _finish(sinks, decisions.summary)
+
+
+def _finish(sinks: List[Sink], summary: RunSummary) -> None:
+    for sink in sinks:
+        sink.finish(summary)
+
+
+def _sinks(config: RunConfig, bundle: Bundle, untrained: bool) -> List[Sink]:
+    if config.as_json:
+        return [JsonLines(sys.stdout, untrained)]
+    if sys.stdout.isatty():
+        return [LiveTable(f"{config.source}  {bundle.name}{'  (untrained)' if untrained else ''}")]
+    return [PlainTable(sys.stdout, bundle.manifest.labels, untrained)]

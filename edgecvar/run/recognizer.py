@@ -1,0 +1,162 @@
+"""Stream to decisions: a reader thread decodes and prepares, the caller's thread runs stages and decides."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Iterator, List, Optional, Tuple
+
+from edgecvar.bundle.manifest import Manifest
+from edgecvar.run.channel import Channel
+from edgecvar.run.clock import Clock, NoClock
+from edgecvar.run.decisions import Consensus, Decision, RunSummary, ranked
+from edgecvar.run.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
+from edgecvar.run.runner import Runner
+from edgecvar.run.walk import StageWalk, Started, plan_stages
+
+AHEAD = 4
+"""Sampled pictures that the reader may be ahead of inference: enough to ride out an I-picture's extra stage."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run. `every`: sample every k-th picture, the spec's stride unless given; `top`: labels a decision."""
+
+    every: Optional[int] = None
+    top: int = 5
+    clock: Clock = field(default_factory=NoClock)
+    watcher: Optional[Watcher] = None
+
+
+_DEFAULT = RunOptions()
+
+
+class Recognition:
+    """Decisions of one stream, in decode order; iterate once, inside `with`, which ends the reader thread.
+
+    The runner must be entered and the stream open for as long. What the reader raises is raised here.
+    """
+
+    def __init__(
+        self, stream: PictureStream, manifest: Manifest, runner: Runner, options: RunOptions = _DEFAULT
+    ) -> None:
+        plan = plan_stages(manifest.stages)
+        spec = manifest.input
+        demand = Demand(frozenset(plan.sources), plan.adjacent, options.every or spec.stride)
+        self._stream = stream
+        self._labels = manifest.labels
+        self._options = options
+        self._feed = Feed(stream, spec, demand, options.clock)
+        self._walk = StageWalk(plan, runner, options.clock)
+        self._consensus = Consensus(spec.consensus)
+        self._waits = plan.adjacent
+        self._waiting: List[Started] = []
+        self._channel: Channel[Message] = Channel(AHEAD)
+        self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
+        self._decisions = 0
+        self._complete = False
+        self._span: Tuple[Optional[float], Optional[float]] = (None, None)
+
+    def __enter__(self) -> Recognition:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Decision]:
+        if self._span[0] is not None:
+            raise RuntimeError("a Recognition can be iterated once; open the stream again")
+        self._span = (time.perf_counter(), None)
+        return self._run()
+
+    def close(self) -> None:
+        """Stop the reader thread and wait for it; decisions that are left are dropped."""
+        self._channel.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._span[0] is not None and self._span[1] is None:
+            self._span = (self._span[0], time.perf_counter())
+
+    @property
+    def summary(self) -> RunSummary:
+        """The counts so far, or of the whole run once it has ended."""
+        counts, packets = self._feed.counts, self._stream.summary
+        reasons = dict(packets.reasons)
+        for reason, number in counts.unusable.items():
+            reasons[reason] = reasons.get(reason, 0) + number
+        start, end = self._span
+        wall = 0.0 if start is None else (time.perf_counter() if end is None else end) - start
+        return RunSummary(
+            pictures=counts.pictures,
+            sampled=counts.sampled,
+            decisions=self._decisions,
+            skipped=packets.skipped + sum(counts.unusable.values()),
+            reasons=reasons,
+            wall_seconds=wall,
+            stream_seconds=max(0.0, counts.last_pts - counts.first_pts) if counts.pictures else 0.0,
+            complete=self._complete,
+        )
+
+    def _read(self) -> None:
+        """The reader thread."""
+        try:
+            for message in self._feed.messages(self._options.watcher):
+                if self._channel.closed or (message is not None and not self._channel.put(message)):
+                    return
+        except BaseException as error:  # whatever it is belongs to the caller
+            self._channel.end(error)
+        else:
+            self._channel.end()
+
+    def _run(self) -> Iterator[Decision]:
+        self._thread.start()
+        try:
+            while True:
+                message = self._channel.take()
+                if message is None:
+                    break
+                if isinstance(message, SampledPicture):
+                    yield from self._picture(message)
+                else:
+                    yield from self._release(message.appearance)
+            # The stream ended in its first window: the window is its own neighbour.
+            yield from self._release(None)
+            self._complete = True
+        finally:
+            self.close()
+
+    def _picture(self, sampled: SampledPicture) -> Iterator[Decision]:
+        started = self._walk.start(sampled)
+        if self._waits and sampled.adjacent is None:
+            self._waiting.append(started)
+        else:
+            yield self._decide(started, sampled.adjacent or sampled.current)
+
+    def _release(self, neighbour: Optional[Appearance]) -> Iterator[Decision]:
+        waiting, self._waiting = self._waiting, []
+        for started in waiting:
+            yield self._decide(started, neighbour or started.sampled.current)
+
+    def _decide(self, started: Started, adjacent: Appearance) -> Decision:
+        scores = self._walk.finish(started, adjacent)
+        sampled = started.sampled
+        with self._options.clock.span("decide"):
+            probabilities = self._consensus.push(scores)
+            top = ranked(self._labels, probabilities, self._options.top)
+        self._decisions += 1
+        return Decision(
+            pts_seconds=sampled.pts_seconds,
+            display_index=sampled.display_index,
+            decode_index=sampled.decode_index,
+            label=top[0][0],
+            probability=top[0][1],
+            top=top,
+            latency_ms=(time.perf_counter() - sampled.read_at) * 1000,
+            scores=scores,
+        )
+
+
+def recognize(stream: PictureStream, manifest: Manifest, runner: Runner, options: RunOptions = _DEFAULT) -> Recognition:
+    """Decisions of `stream`: `with recognize(...) as decisions: for decision in decisions: ...; decisions.summary`."""
+    return Recognition(stream, manifest, runner, options)

@@ -1,0 +1,210 @@
+"""Where decisions go: JSON lines, plain lines, a live table."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Deque, Dict, Optional, Protocol, Sequence, TextIO
+
+from edgecvar.run.decisions import Decision, RunSummary
+
+LIVE_ROWS = 12
+"""Newest rows that the live table shows; it must not grow with the stream."""
+
+
+class Sink(Protocol):
+    """Takes the decisions of one run. Entered before the first; left whole, also after an error or Ctrl-C."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def decision(self, decision: Decision) -> None: ...
+
+    def finish(self, summary: RunSummary) -> None:
+        """The stream has ended, or where the summary says so the run was interrupted."""
+        ...
+
+
+class _Closing:
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+class JsonLines(_Closing):
+    """One JSON object a decision, the last line {"summary": ...}; flushed line by line, for pipes."""
+
+    def __init__(self, out: TextIO, untrained: bool) -> None:
+        self._out = out
+        self._mark = {"untrained": True} if untrained else {}
+
+    def decision(self, decision: Decision) -> None:
+        self._write(decision_document(decision))
+
+    def finish(self, summary: RunSummary) -> None:
+        self._write({"summary": summary_document(summary)})
+
+    def _write(self, document: Dict[str, Any]) -> None:
+        self._out.write(json.dumps({**document, **self._mark}, ensure_ascii=False) + "\n")
+        self._out.flush()
+
+
+def decision_document(decision: Decision) -> Dict[str, Any]:
+    """A decision as plain data."""
+    return {
+        "pts_seconds": round(decision.pts_seconds, 6),
+        "display_index": decision.display_index,
+        "label": decision.label,
+        "probability": round(decision.probability, 6),
+        "top": [{"label": label, "probability": round(part, 6)} for label, part in decision.top],
+        "latency_ms": round(decision.latency_ms, 3),
+    }
+
+
+def summary_document(summary: RunSummary) -> Dict[str, Any]:
+    """A summary as plain data; `note` only where there is no decision."""
+    document: Dict[str, Any] = {
+        "pictures": summary.pictures,
+        "sampled": summary.sampled,
+        "skipped": summary.skipped,
+        "reasons": summary.reasons,
+        "decisions": summary.decisions,
+        "stream_fps": round(summary.stream_fps, 2),
+        "stream_seconds": round(summary.stream_seconds, 3),
+        "wall_seconds": round(summary.wall_seconds, 3),
+    }
+    if not summary.complete:
+        document["interrupted"] = True
+    return {**document, "note": summary.note} if summary.note else document
+
+
+def summary_line(summary: RunSummary) -> str:
+    """A summary for people."""
+    parts = [
+        f"{summary.pictures} pictures ({summary.stream_seconds:.1f} s of video)",
+        f"{summary.sampled} sampled",
+        f"{summary.decisions} decisions",
+        f"{summary.stream_fps:.0f} pictures/s",
+    ]
+    if summary.skipped:
+        why = ", ".join(f"{reason}: {number}" for reason, number in sorted(summary.reasons.items()))
+        parts.insert(3, f"{summary.skipped} skipped ({why})")
+    line = ", ".join(parts) + ("" if summary.complete else " (interrupted)")
+    return f"{line}\n{summary.note}" if summary.note else line
+
+
+@dataclass
+class Stretch:
+    """Consecutive decisions with one label; `probability` is their mean."""
+
+    label: str
+    start_seconds: float
+    end_seconds: float
+    total: float
+    decisions: int
+
+    @property
+    def probability(self) -> float:
+        return self.total / self.decisions
+
+
+class Stretches:
+    """Merges decisions of equal label as they come."""
+
+    def __init__(self) -> None:
+        self.open: Optional[Stretch] = None
+
+    def push(self, decision: Decision) -> Optional[Stretch]:
+        """Add a decision; the stretch that it ends, if it ends one."""
+        current, at = self.open, decision.pts_seconds
+        if current is not None and current.label == decision.label:
+            current.start_seconds = min(current.start_seconds, at)
+            current.end_seconds = max(current.end_seconds, at)
+            current.total += decision.probability
+            current.decisions += 1
+            return None
+        self.open = Stretch(decision.label, at, at, decision.probability, 1)
+        return current
+
+
+class PlainTable(_Closing):
+    """Aligned lines, one a stretch of equal labels, written when the stretch ends: for files and pipes."""
+
+    def __init__(self, out: TextIO, labels: Sequence[str], untrained: bool) -> None:
+        self._out = out
+        self._width = max(len("label"), *(len(label) for label in labels))
+        self._untrained = untrained
+        self._stretches = Stretches()
+        self._header = False
+
+    def decision(self, decision: Decision) -> None:
+        self._write(self._stretches.push(decision))
+
+    def finish(self, summary: RunSummary) -> None:
+        self._write(self._stretches.open)
+        self._out.write(
+            summary_line(summary) + ("\nuntrained weights: the labels mean nothing" if self._untrained else "") + "\n"
+        )
+        self._out.flush()
+
+    def _write(self, stretch: Optional[Stretch]) -> None:
+        if stretch is None:
+            return
+        if not self._header:
+            self._out.write(f"{'from':>9} {'to':>9}  {'label':<{self._width}}  probability  decisions\n")
+            self._header = True
+        self._out.write(
+            f"{stretch.start_seconds:>8.2f}s {stretch.end_seconds:>8.2f}s  {stretch.label:<{self._width}}  "
+            f"{stretch.probability:>10.1%}  {stretch.decisions:>9}\n"
+        )
+        self._out.flush()
+
+
+class LiveTable:
+    """A table on a terminal that follows the stream: its newest stretches of equal labels."""
+
+    def __init__(self, title: str) -> None:
+        from rich.live import Live
+
+        self._title = title
+        self._stretches = Stretches()
+        self._rows: Deque[Stretch] = deque(maxlen=LIVE_ROWS)
+        self._latency_ms = 0.0
+        self._live: Live = Live(get_renderable=self._table, refresh_per_second=8)
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._live.stop()
+
+    def decision(self, decision: Decision) -> None:
+        self._stretches.push(decision)
+        current = self._stretches.open
+        if current is not None and (not self._rows or self._rows[-1] is not current):
+            self._rows.append(current)
+        self._latency_ms = decision.latency_ms
+
+    def finish(self, summary: RunSummary) -> None:
+        self._live.stop()
+        self._live.console.print(summary_line(summary), markup=False, highlight=False)
+
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        caption = f"latency {self._latency_ms:.0f} ms" if self._rows else "waiting for the first decision"
+        table = Table(title=self._title, caption=caption, title_justify="left")
+        for name, justify in (("from", "right"), ("to", "right"), ("label", "left"), ("probability", "left")):
+            table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        for row in list(self._rows):
+            bar = "█" * round(row.probability * 20)
+            label, style = Text(row.label), "bold" if row is self._rows[-1] else "dim"
+            times = f"{row.start_seconds:.2f} s", f"{row.end_seconds:.2f} s"
+            table.add_row(*times, label, f"{row.probability:6.1%} {bar}", style=style)
+        return table

@@ -1,0 +1,151 @@
+"""Walks the stages of a manifest: each once a window or once a sampled picture, whatever the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Dict, List, Sequence, Set, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.errors import BundleError
+from edgecvar.run.clock import Clock
+from edgecvar.run.feed import Appearance, SampledPicture
+from edgecvar.run.runner import Runner
+
+Outputs = Dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class PlannedInput:
+    """One input of a stage: from an earlier stage (which hides a prepared input of the same name) or prepared."""
+
+    tensor: StageInput
+    from_stage: bool
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage with its inputs found. `waits`: at first or second hand it needs the neighbour's I-picture."""
+
+    spec: StageSpec
+    inputs: Tuple[PlannedInput, ...]
+    waits: bool
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The stages in order."""
+
+    stages: Tuple[PlannedStage, ...]
+
+    @property
+    def sources(self) -> Set[str]:
+        """The prepared inputs that any stage takes."""
+        inputs = [each for stage in self.stages for each in stage.inputs]
+        return {each.tensor.source for each in inputs if not each.from_stage}
+
+    @property
+    def adjacent(self) -> bool:
+        """Whether any stage looks at the neighbouring window."""
+        return any(stage.waits for stage in self.stages)
+
+
+def plan_stages(stages: Sequence[StageSpec]) -> StagePlan:
+    """Find what each stage takes and what waits for the neighbour; raises BundleError where cadences clash."""
+    planned: Dict[str, PlannedStage] = {}
+    for spec in stages:
+        inputs = tuple(PlannedInput(tensor, tensor.source in planned) for tensor in spec.inputs)
+        waits = False
+        for each in inputs:
+            source, adjacent = each.tensor.source, each.tensor.gop == "adjacent"
+            of_window = planned[source].spec.cadence == "gop" if each.from_stage else source == "image"
+            if not of_window and (adjacent or spec.cadence == "gop"):
+                raise BundleError(
+                    f"stage {spec.name}: input {each.tensor.name!r} takes {source!r}, which only sampled pictures "
+                    "have; a stage that runs once a window, or looks at the adjacent one, needs I-pictures"
+                )
+            if adjacent and spec.cadence == "gop":
+                raise BundleError(f"stage {spec.name}: runs once a window and cannot look at the adjacent one")
+            waits |= adjacent or (each.from_stage and planned[source].waits)
+        planned[spec.name] = PlannedStage(spec, inputs, waits)
+    return StagePlan(tuple(planned.values()))
+
+
+@dataclass(frozen=True)
+class Started:
+    """A sampled picture and the outputs of those of its stages that need no neighbour."""
+
+    sampled: SampledPicture
+    outputs: Outputs
+
+
+class StageWalk:
+    """Runs the planned stages; the outputs of an I-picture are kept until the walk has passed it."""
+
+    def __init__(self, plan: StagePlan, runner: Runner, clock: Clock) -> None:
+        self._last = plan.stages[-1].spec
+        self._of_window = [stage for stage in plan.stages if stage.spec.cadence == "gop"]
+        pictures = [stage for stage in plan.stages if stage.spec.cadence == "picture"]
+        self._at_once = [stage for stage in pictures if not stage.waits]
+        self._waiting = [stage for stage in pictures if stage.waits]
+        self._runner = runner
+        self._clock = clock
+        self._features: Dict[int, Outputs] = {}
+
+    def start(self, sampled: SampledPicture) -> Started:
+        """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
+        self._appearance(sampled.current)
+        outputs: Outputs = {}
+        for stage in self._at_once:
+            outputs[stage.spec.name] = self._run(stage, sampled, outputs, sampled.current)
+        later = {each.tensor.source for stage in self._waiting for each in stage.inputs if not each.from_stage}
+        kept = {source: value for source, value in sampled.inputs.items() if source in later}
+        return Started(replace(sampled, inputs=kept), outputs)
+
+    def finish(self, started: Started, adjacent: Appearance) -> NDArray[np.float32]:
+        """Run the rest; the scores (classes,) of the last stage."""
+        sampled, outputs = started.sampled, dict(started.outputs)
+        for stage in self._waiting:
+            outputs[stage.spec.name] = self._run(stage, sampled, outputs, adjacent)
+        found = outputs if self._last.cadence == "picture" else self._appearance(sampled.current)
+        for index in set(self._features) - {sampled.current.index, adjacent.index}:
+            del self._features[index]
+        return found[self._last.name][0]
+
+    def _appearance(self, appearance: Appearance) -> Outputs:
+        """The window stages' outputs of an I-picture, run once however often they are asked for."""
+        if appearance.index not in self._features:
+            known: Outputs = {}
+            for stage in self._of_window:
+                tensors = [
+                    known[each.tensor.source] if each.from_stage else _image(appearance) for each in stage.inputs
+                ]
+                known[stage.spec.name] = self._timed(stage.spec, tensors)
+            self._features[appearance.index] = known
+        return self._features[appearance.index]
+
+    def _run(
+        self, stage: PlannedStage, sampled: SampledPicture, outputs: Outputs, adjacent: Appearance
+    ) -> NDArray[np.float32]:
+        tensors: List[NDArray[np.float32]] = []
+        for each in stage.inputs:
+            source = each.tensor.source
+            appearance = adjacent if each.tensor.gop == "adjacent" else sampled.current
+            if each.from_stage:
+                tensors.append(outputs[source] if source in outputs else self._appearance(appearance)[source])
+            else:
+                tensors.append(_image(appearance) if source == "image" else sampled.inputs[source][None])
+        return self._timed(stage.spec, tensors)
+
+    def _timed(self, spec: StageSpec, tensors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
+        with self._clock.span(f"stage:{spec.name}"):
+            return self._runner.run(spec.name, inputs)
+
+
+def _image(appearance: Appearance) -> NDArray[np.float32]:
+    if appearance.image is None:
+        raise AssertionError("an image that a stage takes was not prepared")
+    return appearance.image[None]  # (1, 3, h, w)

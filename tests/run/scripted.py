@@ -1,0 +1,156 @@
+"""A stream whose pictures are written down, and a runner whose numbers tell which picture they came from."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from edgecvar.bundle.manifest import Manifest, Provenance
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
+
+SIDE = 64
+FPS = 10
+INFO = StreamInfo("h264", SIDE, SIDE, Fraction(FPS), Fraction(1, FPS), False, "scripted", SIDE, SIDE)
+SPEC = InputSpec(
+    height=32,
+    width=32,
+    crop=1.0,
+    gop_length=4,
+    stride=1,
+    consensus=1,
+    velocity_unit=1.0,
+    residual_unit=1.0,
+    image_mean=(0, 0, 0),
+    image_std=(1, 1, 1),
+)
+LABELS = ["zero", "one", "two"]
+
+
+@dataclass
+class Content:
+    """Picture `index`: an image of that grey level, or vectors of `index` / 16 pixels and a residual of `index`."""
+
+    kind: str
+    index: int
+
+    def motion(self) -> Optional[MotionField]:
+        if self.kind == "I":
+            return None
+        grid = (SIDE // 4, SIDE // 4)
+        vectors = np.zeros((2, *grid, 2), np.int16)
+        vectors[0, ..., 0] = self.index
+        offsets = np.zeros((2, *grid), np.int16)
+        offsets[0] = 1
+        nowhere = np.zeros(grid, bool)
+        return MotionField(vectors, offsets, nowhere, nowhere, True)
+
+    def residual(self) -> Optional[Residual]:
+        if self.kind == "I":
+            return None
+        chroma = np.zeros((SIDE // 2, SIDE // 2), np.int16)
+        return Residual(np.full((SIDE, SIDE), self.index, np.int16), chroma, chroma)
+
+    def image(self) -> Optional[np.ndarray]:
+        return np.full((SIDE, SIDE, 3), self.index, np.uint8) if self.kind == "I" else None
+
+
+class ScriptedStream:
+    """Pictures of the kinds in `script`, in decode and display order; `error` is raised in place of the next one."""
+
+    def __init__(self, script: str, error: Optional[BaseException] = None, on_read: Callable = lambda i: None):
+        self.info = INFO
+        self.summary = StreamSummary()
+        self._script, self._error, self._on_read = script, error, on_read
+        self.given = 0
+
+    def __iter__(self):
+        for index, kind in enumerate(self._script):
+            self._on_read(index)
+            self.given += 1
+            self.summary.pictures += 1
+            yield CodedPicture(index, index, index / FPS, kind, kind == "I", Content(kind, index))
+        if self._error is not None:
+            raise self._error
+
+
+def stage(name: str, cadence: str, *inputs: Tuple[str, str, str], output: Optional[List[int]] = None) -> StageSpec:
+    """A stage whose inputs are given as (name, source, gop)."""
+    shapes: Dict[str, List[int]] = {source: list(SPEC.shape(source)) for source in ("image", "motion", "residual")}
+    described = [{"name": n, "source": s, "gop": g, "shape": shapes.get(s, [1])} for n, s, g in inputs]
+    return StageSpec.model_validate(
+        {"name": name, "cadence": cadence, "inputs": described, "output_shape": output or [1]}
+    )
+
+
+APPEARANCE = stage("appearance", "gop", ("image", "image", "current"))
+MOTION = stage("motion", "picture", ("motion", "motion", "current"))
+RESIDUAL = stage("residual", "picture", ("residual", "residual", "current"))
+FUSE = stage(
+    "fuse",
+    "picture",
+    ("appearance", "appearance", "current"),
+    ("adjacent", "appearance", "adjacent"),
+    ("motion", "motion", "current"),
+    ("residual", "residual", "current"),
+    output=[3],
+)
+TEMPORAL = [APPEARANCE, MOTION, RESIDUAL, FUSE]
+
+
+def manifest(stages: List[StageSpec] = TEMPORAL, **spec: Any) -> Manifest:
+    return Manifest(
+        labels=LABELS,
+        input=SPEC.model_copy(update=spec),
+        stages=stages,
+        files=[],
+        provenance=Provenance(model="scripted"),
+    )
+
+
+class RecordingRunner:
+    """Each stage's output is the number of the picture it saw; the last one's scores come from `scores`.
+
+    `calls` holds (stage, {input: picture number}) in order. `scores` gets the sampled picture's number.
+    """
+
+    name = "recording"
+
+    def __init__(self, scores: Callable[[int], List[float]] = lambda picture: [0.0, 0.0, 0.0]) -> None:
+        self.calls: List[Tuple[str, Dict[str, int]]] = []
+        self.threads = set()
+        self._scores = scores
+
+    def __enter__(self) -> RecordingRunner:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+    def run(self, stage: str, inputs: Dict[str, np.ndarray]) -> np.ndarray:
+        self.threads.add(threading.current_thread())
+        seen = {name: _number(name, value) for name, value in inputs.items()}
+        self.calls.append((stage, seen))
+        if stage in ("fuse", "classify"):
+            return np.array([self._scores(seen.get("motion", -1))], np.float32)
+        return np.array([[max(seen.values())]], np.float32)
+
+    def of(self, stage: str) -> List[Dict[str, int]]:
+        return [seen for name, seen in self.calls if name == stage]
+
+
+def _number(name: str, value: np.ndarray) -> int:
+    """Which picture a tensor belongs to: prepared ones by their level, stage outputs say it."""
+    if value.ndim == 2:
+        return int(value[0, 0])
+    if name.startswith("image"):
+        return round(float(value.mean()) * 255)
+    if name == "motion":
+        # A vector of i/4 pixels against a reference one picture later, at half the size: velocity i/8.
+        return round(abs(float(value[0, 0].mean())) * 8)
+    return round(float(value.mean()) / 1.164384)

@@ -1,0 +1,317 @@
+"""What is run for which picture, in what order, and how a run ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from scripted import APPEARANCE, LABELS, MOTION, SPEC, RecordingRunner, ScriptedStream, manifest, stage
+
+from edgecvar.errors import BundleError, StreamError
+from edgecvar.run.clock import NoClock
+from edgecvar.run.decisions import softmax
+from edgecvar.run.feed import Demand, Feed
+from edgecvar.run.recognizer import AHEAD, RunOptions, recognize
+
+DEFAULT = RunOptions()
+LONG = "IPPP" + "PPPP" + "PPPP" + "IPPP"
+"""With gop_length 4: windows 0, 1, 2 of one I-picture (0), window 3 of another (12)."""
+
+
+def run(script, stages=None, runner=None, options=DEFAULT, stream=None, **spec):
+    runner = runner or RecordingRunner()
+    stream = stream or ScriptedStream(script)
+    document = manifest(**spec) if stages is None else manifest(stages, **spec)
+    with recognize(stream, document, runner, options) as recognition:
+        decisions = list(recognition)
+    return decisions, runner, recognition.summary
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name == "edgecvar-reader"]
+
+
+def test_an_appearance_is_computed_once_however_many_windows_and_samples_share_it():
+    _, runner, summary = run(LONG)
+    assert [seen["image"] for seen in runner.of("appearance")] == [0, 12]
+    assert summary.sampled == len(runner.of("motion")) == 14
+
+
+def test_the_first_window_looks_ahead_and_the_others_back():
+    decisions, runner, _ = run("IPPP" + "IPP" + "IP")
+    pairs = [(seen["motion"], seen["appearance"], seen["adjacent"]) for seen in runner.of("fuse")]
+    assert pairs == [(1, 0, 4), (2, 0, 4), (3, 0, 4), (5, 4, 0), (6, 4, 0), (8, 7, 4)]
+    assert [decision.decode_index for decision in decisions] == [1, 2, 3, 5, 6, 8]
+
+
+def test_pieces_of_a_long_gop_are_each_others_neighbours():
+    _, runner, _ = run(LONG)
+    neighbours = {seen["motion"]: seen["adjacent"] for seen in runner.of("fuse")}
+    assert [neighbours[picture] for picture in (1, 4, 8, 13)] == [0, 0, 0, 0]
+
+
+def test_the_first_windows_samples_run_before_their_neighbour_is_read():
+    _, runner, _ = run("IPPPIP")
+    names = [name for name, _ in runner.calls]
+    assert names[:7] == ["appearance"] + ["motion", "residual"] * 3
+    assert names.index("fuse") == 8  # after the second window's appearance
+
+
+def test_a_stream_of_one_window_is_its_own_neighbour():
+    decisions, runner, summary = run("IPP")
+    assert [(seen["motion"], seen["adjacent"]) for seen in runner.of("fuse")] == [(1, 0), (2, 0)]
+    assert len(decisions) == summary.decisions == 2
+
+
+def test_a_window_without_samples_still_counts_as_the_first():
+    _, runner, _ = run("I" + "IP" + "IP")
+    assert [(seen["motion"], seen["appearance"], seen["adjacent"]) for seen in runner.of("fuse")] == [
+        (2, 1, 0),
+        (4, 3, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "every, expected",
+    [(1, [1, 2, 3, 5, 6, 7, 9, 10]), (2, [1, 2, 5, 6, 9, 10]), (3, [1, 3, 6, 9]), (4, [1, 5, 9]), (100, [1])],
+)
+def test_every_kth_picture_is_sampled_and_the_next_one_where_that_is_an_i_picture(every, expected):
+    decisions, _, summary = run("IPPPIPPPIPP", options=RunOptions(every=every))
+    assert [decision.decode_index for decision in decisions] == expected
+    assert summary.sampled == len(expected)
+    strided, _, _ = run("IPPPIPPPIPP", stride=every)
+    assert [decision.decode_index for decision in strided] == expected
+
+
+def test_pictures_before_the_first_i_picture_are_counted_and_not_run():
+    decisions, _, summary = run("PBIPP")
+    assert [decision.decode_index for decision in decisions] == [3, 4]
+    assert summary.skipped == 2 and summary.reasons == {"before the first I-picture": 2}
+    assert summary.pictures == 5
+    assert summary.stream_seconds == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("script", ["", "IIII", "PPPP"])
+def test_a_stream_without_anything_to_sample_ends_with_a_note(script):
+    decisions, runner, summary = run(script)
+    assert decisions == [] and runner.calls == []
+    assert summary.complete and summary.note.startswith("no decision")
+    assert summary.pictures == len(script)
+
+
+def test_the_consensus_is_the_mean_of_the_newest_scores():
+    scores = {1: [4.0, 0, 0], 2: [0, 2.0, 0], 3: [0, 6.0, 0], 4: [0, 0, 9.0]}
+    runner = RecordingRunner(lambda picture: scores[picture])
+    decisions, _, _ = run("IPPPP", runner=runner, options=RunOptions(top=2), consensus=2)
+    means = [[4, 0, 0], [2, 1, 0], [0, 4, 0], [0, 3, 4.5]]
+    for decision, mean in zip(decisions, means):
+        expected = np.exp(mean) / np.exp(mean).sum()
+        assert decision.label == LABELS[int(np.argmax(mean))]
+        assert decision.probability == pytest.approx(expected.max())
+        assert decision.top[0] == (decision.label, decision.probability)
+        assert len(decision.top) == 2 and decision.top[0][1] >= decision.top[1][1]
+    assert [list(decision.scores) for decision in decisions] == list(scores.values())
+
+
+def test_softmax_survives_large_scores():
+    assert softmax(np.array([1e4, 0.0, 1e4], np.float32)) == pytest.approx([0.5, 0, 0.5])
+
+
+def test_without_an_adjacent_input_nothing_waits():
+    fuse = stage(
+        "fuse", "picture", ("appearance", "appearance", "current"), ("motion", "motion", "current"), output=[3]
+    )
+    reached = []
+    stream = ScriptedStream("IPPPPP", on_read=reached.append)
+    runner = RecordingRunner()
+    with recognize(stream, manifest([APPEARANCE, MOTION, fuse]), runner) as recognition:
+        first = next(iter(recognition))
+    assert first.decode_index == 1
+    assert [name for name, _ in runner.calls] == ["appearance", "motion", "fuse"]
+
+
+def test_a_window_stage_can_give_the_scores():
+    classify = stage("classify", "gop", ("appearance", "appearance", "current"), output=[3])
+    runner = RecordingRunner(lambda picture: [0.0, 5.0, 0.0])
+    decisions, runner, _ = run("IPPIP", [APPEARANCE, classify], runner)
+    assert [decision.label for decision in decisions] == ["one"] * 3
+    assert len(runner.of("classify")) == 2
+
+
+def test_a_picture_stage_can_take_the_image_of_both_windows():
+    fuse = stage(
+        "fuse",
+        "picture",
+        ("image", "image", "current"),
+        ("image_adjacent", "image", "adjacent"),
+        ("motion", "motion", "current"),
+        output=[3],
+    )
+    _, runner, _ = run("IPIP", [fuse])
+    assert [(seen["image"], seen["image_adjacent"]) for seen in runner.of("fuse")] == [(0, 2), (2, 0)]
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [stage("classify", "gop", ("motion", "motion", "current"), output=[3])],
+        [stage("classify", "gop", ("image", "image", "adjacent"), output=[3])],
+        [stage("classify", "picture", ("motion", "motion", "adjacent"), output=[3])],
+        [MOTION, stage("classify", "picture", ("motion", "motion", "adjacent"), output=[3])],
+        [MOTION, stage("classify", "gop", ("motion", "motion", "current"), output=[3])],
+    ],
+)
+def test_stages_that_ask_for_what_is_not_there_are_refused(stages):
+    with pytest.raises(BundleError, match="classify"):
+        recognize(ScriptedStream("IP"), manifest(stages), RecordingRunner())
+
+
+def test_only_what_a_stage_takes_is_computed():
+    class Reluctant:
+        def motion(self):
+            return None
+
+        def residual(self):
+            raise AssertionError("nobody asked for a residual")
+
+        def image(self):
+            raise AssertionError("nobody asked for an image")
+
+    class Careful(ScriptedStream):
+        def __iter__(self):
+            for picture in super().__iter__():
+                motion = picture.motion
+                content = Reluctant()
+                content.motion = lambda motion=motion: motion
+                yield type(picture)(
+                    picture.decode_index,
+                    picture.display_index,
+                    picture.pts_seconds,
+                    picture.kind,
+                    picture.keyframe,
+                    content,
+                )
+
+    classify = stage("classify", "picture", ("motion", "motion", "current"), output=[3])
+    decisions, _, _ = run("", [classify], stream=Careful("IPPIP"))
+    assert len(decisions) == 3
+
+
+def test_an_error_of_the_reader_reaches_the_caller_after_what_was_read():
+    seen = []
+    stream = ScriptedStream("IPPIP", error=StreamError("broken at picture 5"))
+    recognition = recognize(stream, manifest(), RecordingRunner())
+    with pytest.raises(StreamError, match="broken at picture 5"), recognition:
+        for decision in recognition:
+            seen.append(decision.decode_index)
+    assert seen == [1, 2, 4]
+    assert not recognition.summary.complete
+    assert readers() == []
+
+
+def test_leaving_early_ends_the_reader_thread():
+    stream = ScriptedStream("I" + "P" * 100_000)
+    with recognize(stream, manifest(), RecordingRunner()) as recognition:
+        for _ in recognition:
+            break
+    assert readers() == []
+    assert stream.given < 100
+    assert not recognition.summary.complete
+
+
+def test_breaking_out_of_a_plain_loop_ends_the_reader_thread_too():
+    stream = ScriptedStream("I" + "P" * 100_000)
+    for _ in recognize(stream, manifest(), RecordingRunner()):
+        break
+    assert readers() == []
+
+
+def test_the_feed_can_be_left_after_any_picture():
+    stream = ScriptedStream("PIPPP")
+    feed = Feed(stream, SPEC, Demand(frozenset({"motion"}), False, 100), NoClock())
+    given = [(stream.given, message is None) for message in feed.messages()]
+    assert given == [(1, True), (2, True), (3, False), (4, True), (5, True)]
+
+
+def test_an_error_of_the_runner_ends_the_reader_thread():
+    class Failing(RecordingRunner):
+        def run(self, stage, inputs):
+            raise RuntimeError("engine failed")
+
+    recognition = recognize(ScriptedStream("I" + "P" * 1000), manifest(), Failing())
+    with pytest.raises(RuntimeError, match="engine failed"), recognition:
+        list(recognition)
+    assert readers() == []
+
+
+def test_stages_run_in_the_callers_thread_and_reading_does_not():
+    threads = set()
+    stream = ScriptedStream("IPPIP", on_read=lambda index: threads.add(threading.current_thread()))
+    _, runner, _ = run("", stream=stream)
+    assert runner.threads == {threading.current_thread()}
+    assert len(threads) == 1 and threads != runner.threads
+
+
+def test_the_reader_runs_ahead_by_a_bounded_number_of_samples():
+    stream = ScriptedStream("I" + "P" * 200)
+    ahead = []
+
+    class Watching(RecordingRunner):
+        def run(self, stage, inputs):
+            time.sleep(0.001)
+            ahead.append(stream.given)
+            return super().run(stage, inputs)
+
+    runner = Watching()
+    run("", [stage("classify", "picture", ("motion", "motion", "current"), output=[3])], runner, stream=stream)
+    # Queued, plus the one being run and the one being put or read.
+    assert max(given - picture for picture, given in enumerate(ahead, start=1)) <= AHEAD + 3
+    assert len(ahead) == 200
+
+
+def test_a_recognition_is_iterated_once():
+    with recognize(ScriptedStream("IP"), manifest(), RecordingRunner()) as recognition:
+        list(recognition)
+        with pytest.raises(RuntimeError, match="once"):
+            iter(recognition)
+
+
+def test_the_clock_sees_every_part_under_its_name():
+    from contextlib import contextmanager
+
+    class Counting:
+        def __init__(self):
+            self.names = []
+
+        @contextmanager
+        def span(self, name):
+            yield
+            self.names.append(name)
+
+    clock = Counting()
+    run("IPPIP", options=RunOptions(clock=clock))
+    counts = {name: clock.names.count(name) for name in set(clock.names)}
+    assert counts == {
+        "read": 6,  # five pictures and the end
+        "prepare": 4,  # three samples and the second window's I-picture
+        "stage:appearance": 2,
+        "stage:motion": 3,
+        "stage:residual": 3,
+        "stage:fuse": 3,
+        "decide": 3,
+    }
+
+
+def test_a_watcher_sees_every_picture_with_its_velocity():
+    class Notes:
+        def __init__(self):
+            self.seen = []
+
+        def picture(self, picture, velocity):
+            self.seen.append((picture.decode_index, None if velocity is None else velocity[0, 0, 0]))
+
+    notes = Notes()
+    run("PIPP", options=RunOptions(watcher=notes, every=100))
+    assert notes.seen == [(0, None), (1, None), (2, pytest.approx(0.5)), (3, pytest.approx(0.75))]
