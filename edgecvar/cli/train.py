@@ -1,0 +1,85 @@
+"""`edgecvar train`: a recipe in, a run folder out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional, Tuple
+
+import click
+
+from edgecvar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgecvar.train.loop import Training
+    from edgecvar.train.progress import Listener
+
+RESUMABLE = ("data", "validation", "cache_gib", "workers", "threads", "device")
+"""What may differ when a run goes on: where the clips lie and how fast they come, not what is learnt."""
+
+
+@click.command(short_help="Train a network on labelled videos.")
+@click.argument("arguments", nargs=-1, metavar="RECIPE [KEY=VALUE]...")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
+@click.option("--json", "as_json", is_flag=True, help="Write each epoch as a JSON line, and the run at the end.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, output: Path) -> None:
+    """Train the network of RECIPE (YAML), with any of its keys set on the way.
+
+    \b
+    edgecvar train recipes/synth/attp.yaml
+    edgecvar train recipes/gestures/attp.yaml data=FOLDER epochs=5 network.fusion=i
+    edgecvar train --resume runs/attp/20260101-120000
+
+    Needs the train extra: pip install 'edgecvar[train]'.
+    """
+    _need_torch()
+    from edgecvar.train.progress import JsonListener, TerminalListener
+
+    listener: Listener = JsonListener() if as_json else TerminalListener()
+    training = _begin(arguments, resume, output, listener)
+    listener.say(f"run folder {training.folder}")
+    try:
+        training.fit()
+    except KeyboardInterrupt:
+        click.echo(
+            f"interrupted after epoch {training.epoch} of {training.recipe.epochs}; "
+            f"go on with: edgecvar train --resume {training.folder}",
+            err=True,
+        )
+        sys.exit(130)
+    _conclude(training, as_json)
+
+
+def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, listener: Listener) -> Training:
+    from edgecvar.train.loop import resume_run, start_run
+    from edgecvar.train.recipe import load_recipe, override_keys
+
+    if resume is not None:
+        for argument, key in zip(arguments, override_keys(arguments)):
+            if key not in RESUMABLE:
+                allowed = ", ".join(RESUMABLE)
+                raise ConfigError(f"{argument!r}: a resumed run keeps its recipe; only {allowed} may be set")
+        return resume_run(resume, arguments, listener)
+    if not arguments or "=" in arguments[0]:
+        raise click.UsageError("give a recipe first, for example recipes/synth/attp.yaml, or --resume RUN")
+    return start_run(load_recipe(Path(arguments[0]), arguments[1:]), output, listener)
+
+
+def _conclude(training: Training, as_json: bool) -> None:
+    best, model = training.best, training.recipe.model
+    if as_json:
+        click.echo(json.dumps({"run": str(training.folder), "best": None if best is None else best.model_dump()}))
+        return
+    if best is not None and best.validation_top1 is not None:
+        click.echo(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
+    click.echo(f"run: {training.folder}")
+    click.echo(f"next: edgecvar compile --model {model}")
+
+
+def _need_torch() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError("training needs torch, which is not installed: pip install 'edgecvar[train]'")

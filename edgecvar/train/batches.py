@@ -1,0 +1,132 @@
+"""Clips to batches: sampled, looked at, prepared, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Deque, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgecvar.clips.prepare import Preparer, View, centre_view
+from edgecvar.clips.sampling import Sample, centre_segments, sample_segments
+from edgecvar.clips.spec import InputSpec
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.stream.types import StreamInfo
+from edgecvar.train.labels import LabelledClip
+from edgecvar.train.recipe import Augment, Recipe
+from edgecvar.train.store import ClipStore
+
+ORDER, CLIP = 0, 1
+"""What a random generator is for: the order of an epoch, or one clip in it."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w)."""
+
+    image: Array
+    adjacent: Array
+    motion: Array
+    residual: Array
+
+
+def generator(seed: int, *purpose: int) -> np.random.Generator:
+    """A generator that depends on its arguments alone, so that a resumed run draws what a straight one draws."""
+    return np.random.default_rng([seed, *purpose])
+
+
+def random_view(info: StreamInfo, spec: InputSpec, augment: Augment, rng: np.random.Generator) -> View:
+    """The central view scaled, moved and mirrored at random, never past the picture."""
+    centre = centre_view(info, spec)
+    largest = min(1 / centre.height, 1 / centre.width)
+    scale = min(float(rng.uniform(*augment.scale)), largest)
+    height, width = min(1.0, centre.height * scale), min(1.0, centre.width * scale)
+    down, right = rng.uniform(-1, 1, size=2) * augment.shift
+    flip = bool(rng.random() < 0.5) and augment.flip
+    return View((1 - height) / 2 * (1 + down), (1 - width) / 2 * (1 + right), height, width, flip)
+
+
+def prepare_clip(store: ClipStore, clip: LabelledClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
+    """The inputs of a clip's samples; an I-picture that several of them show is prepared once."""
+    wanted = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
+    recorded = store.clip(clip.path, wanted)
+    images: Dict[int, Array] = {}
+    for sample in samples:
+        for index in (sample.appearance, sample.adjacent):
+            if index not in images:
+                images[index] = preparer.image(recorded.images[index])
+    values = [recorded.values[sample.picture] for sample in samples]
+    return PreparedClip(
+        np.stack([images[sample.appearance] for sample in samples]),
+        np.stack([images[sample.adjacent] for sample in samples]),
+        np.stack([preparer.motion(cast(Array, value.velocity.unpack())) for value in values]),
+        np.stack([preparer.residual(value.residual()) for value in values]),
+    )
+
+
+def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
+    """N clips of T segments as one batch."""
+    return ClipBatch(
+        torch.from_numpy(np.stack([clip.image for clip in clips])),
+        torch.from_numpy(np.stack([clip.adjacent for clip in clips])),
+        torch.from_numpy(np.stack([clip.motion for clip in clips])),
+        torch.from_numpy(np.stack([clip.residual for clip in clips])),
+        torch.tensor(list(labels), dtype=torch.int64),
+    )
+
+
+class Batches:
+    """Training and validation batches of a recipe, the next ones prepared on threads while torch works."""
+
+    def __init__(self, recipe: Recipe, store: ClipStore) -> None:
+        self._recipe = recipe
+        self._store = store
+
+    def training(self, clips: Sequence[LabelledClip], epoch: int) -> Iterator[ClipBatch]:
+        """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
+        order = generator(self._recipe.seed, epoch, ORDER).permutation(len(clips))
+        jobs = [(int(number), clips[int(number)]) for number in order]
+        return self._prefetched(jobs, epoch)
+
+    def validation(self, clips: Sequence[LabelledClip]) -> Iterator[ClipBatch]:
+        """The validation batches, the same each time."""
+        return self._prefetched(list(enumerate(clips)), None)
+
+    def _prefetched(self, jobs: Sequence[Tuple[int, LabelledClip]], epoch: Optional[int]) -> Iterator[ClipBatch]:
+        size = self._recipe.batch
+        groups = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+        if self._recipe.workers == 0:
+            for group in groups:
+                yield self._batch(group, epoch)
+            return
+        pool = ThreadPoolExecutor(self._recipe.workers, thread_name_prefix="prepare")
+        waiting: Deque[Future[ClipBatch]] = deque()
+        try:
+            for group in groups:
+                waiting.append(pool.submit(self._batch, group, epoch))
+                if len(waiting) > self._recipe.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _batch(self, jobs: Sequence[Tuple[int, LabelledClip]], epoch: Optional[int]) -> ClipBatch:
+        prepared: List[PreparedClip] = [self._one(number, clip, epoch) for number, clip in jobs]
+        return collate(prepared, [clip.label for _, clip in jobs])
+
+    def _one(self, number: int, clip: LabelledClip, epoch: Optional[int]) -> PreparedClip:
+        recipe, index = self._recipe, self._store.index(clip.path)
+        if epoch is None:
+            samples = centre_segments(index.windows, recipe.validation_segments)
+            return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input))
+        rng = generator(recipe.seed, epoch, CLIP, number)
+        samples = sample_segments(index.windows, recipe.segments, rng)
+        view = random_view(index.info, recipe.input, recipe.augment, rng)
+        return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input, view))

@@ -1,0 +1,115 @@
+"""Checkpoints and run folders: written whole, read without unpickling anything but tensors and plain values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError
+from edgecvar.nets.catalog import build_network
+from edgecvar.nets.network import Network
+
+SCHEMA = 1
+LAST, BEST = "last.pt", "best.pt"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with all that is needed to build it, and, in last.pt alone, what training needs to go on.
+
+    `state` is the network's state dict. `recipe` is the resolved recipe as YAML, `data` what it was trained on.
+    """
+
+    model: str
+    network: Dict[str, Any]
+    input: InputSpec
+    labels: List[str]
+    state: Dict[str, Tensor]
+    recipe: str
+    data: Optional[str] = None
+    training: Optional[Dict[str, Any]] = None
+
+    def build(self) -> Network:
+        """The network with these weights, in eval mode; raises ConfigError when they do not fit it."""
+        network = build_network(self.model, self.network, self.input, len(self.labels))
+        try:
+            network.load_state_dict(self.state)
+        except RuntimeError as error:
+            raise ConfigError(f"weights do not fit {self.model}: {_first_line(error)}") from error
+        return network.eval()
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint beside its place, then move it there, so that a reader never sees half of one."""
+    document = {
+        "schema": SCHEMA,
+        "model": checkpoint.model,
+        "network": dict(checkpoint.network),
+        "input": checkpoint.input.model_dump(mode="json"),
+        "labels": list(checkpoint.labels),
+        "state": dict(checkpoint.state),
+        "training": checkpoint.training,
+        "recipe": checkpoint.recipe,
+        "data": checkpoint.data,
+    }
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(document, draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint to the CPU; raises ConfigError when there is none or it is something else."""
+    document = load_tensors(path)
+    if document.get("schema") != SCHEMA:
+        got = document.get("schema", "none")
+        raise ConfigError(f"{path}: not a checkpoint of schema {SCHEMA} (got {got}); train again, or pass another file")
+    try:
+        return Checkpoint(
+            model=str(document["model"]),
+            network=dict(document["network"]),
+            input=InputSpec.model_validate(document["input"]),
+            labels=[str(label) for label in document["labels"]],
+            state=dict(document["state"]),
+            recipe=str(document["recipe"]),
+            data=document["data"],
+            training=document["training"],
+        )
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise ConfigError(f"{path}: a checkpoint with a part missing or wrong: {_first_line(error)}") from error
+
+
+def load_tensors(path: Path) -> Mapping[str, Any]:
+    """The mapping in a torch file, tensors and plain values only; raises ConfigError."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; `edgecvar train` writes {BEST} and {LAST} into its run folder")
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the restricted unpickler meets a foreign file with whatever it trips over
+        raise ConfigError(f"{path}: not a torch file of plain tensors: {_first_line(error)}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: expected a mapping of names to tensors, got {type(document).__name__}")
+    return document
+
+
+def newest_run(model: str, root: Path = Path("runs")) -> Path:
+    """The newest run folder of a model that has a best.pt; raises ConfigError when there is none."""
+    runs = sorted(best.parent for best in (root / model).glob(f"*/{BEST}"))
+    if not runs:
+        raise ConfigError(
+            f"{root / model}: no trained run of {model!r}; train one with `edgecvar train recipes/synth/{model}.yaml`"
+        )
+    return runs[-1]
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,48 @@
+"""The clips of a run, listed, read and reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List
+
+from edgecvar.errors import DatasetError
+from edgecvar.train.labels import LabelledClip, count_by_label, load_split
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe
+from edgecvar.train.store import ClipStore, ScanReport
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The readable clips of a run, and where their values are kept."""
+
+    labels: List[str]
+    train: List[LabelledClip]
+    validation: List[LabelledClip]
+    store: ClipStore
+    report: ScanReport
+
+
+def read_clips(recipe: Recipe, listener: Listener) -> Clips:
+    """List and read the clips of a recipe; raises DatasetError."""
+    split = load_split(recipe)
+    store = ClipStore(recipe.input, int(recipe.cache_gib * 2**30))
+    everything = [*split.train, *split.validation]
+    listener.begin("reading clips", len(everything))
+    try:
+        readable, report = store.scan(
+            everything, workers=recipe.workers, skip_unreadable=recipe.skip_unreadable, on_clip=listener.step
+        )
+    finally:
+        listener.end()
+    known = set(readable)
+    train = [clip for clip in split.train if clip in known]
+    validation = [clip for clip in split.validation if clip in known]
+    for label, count in count_by_label(train, split.labels):
+        if count == 0:
+            raise DatasetError(f"{recipe.data}: no readable clip of class {label!r} is left to train on")
+    for line in [*report.unreadable, *report.damaged]:
+        listener.say(line)
+    kept = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
+    listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {kept}")
+    return Clips(split.labels, train, validation, store, report)

@@ -1,0 +1,93 @@
+"""What a run has reached, epoch by epoch: JSON lines, and a picture of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import List, Optional
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edgecvar.errors import ConfigError
+
+METRICS, CURVES = "metrics.jsonl", "curves.png"
+
+
+class EpochRecord(BaseModel):
+    """One epoch: mean loss and top-1 (0 to 1) by clip, the learning rate of its last step.
+
+    `seconds` is the whole epoch, `waiting` the part in which torch waited for batches. `skipped` counts clips that
+    could not be read, `damaged` those with packets that gave no picture.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    lr: float
+    train_loss: float
+    train_top1: float
+    validation_loss: Optional[float] = None
+    validation_top1: Optional[float] = None
+    clips: int
+    skipped: int
+    damaged: int
+    seconds: float
+    waiting: float
+
+    def better_than(self, other: Optional[EpochRecord]) -> bool:
+        """Higher validation top-1, then lower validation loss; without validation the later epoch."""
+        if other is None or self.validation_top1 is None or other.validation_top1 is None:
+            return True
+        mine = (self.validation_top1, -(self.validation_loss or 0.0))
+        return mine > (other.validation_top1, -(other.validation_loss or 0.0))
+
+
+def append_record(folder: Path, record: EpochRecord) -> None:
+    """Add one whole line to metrics.jsonl."""
+    with (folder / METRICS).open("a", encoding="utf-8") as file:
+        file.write(record.model_dump_json() + "\n")
+
+
+def read_records(folder: Path) -> List[EpochRecord]:
+    """The records of a run folder; a last line without its end, left by a kill, does not count."""
+    file = folder / METRICS
+    if not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+    try:
+        return [EpochRecord.model_validate(json.loads(line)) for line in lines]
+    except (ValueError, ValidationError) as error:
+        raise ConfigError(f"{file}: not the metrics of a run: {' '.join(str(error).split())[:120]}") from error
+
+
+def keep_records(folder: Path, epochs: int) -> List[EpochRecord]:
+    """Drop what lies after the first `epochs` epochs (a run killed before its checkpoint); returns the rest."""
+    records = [record for record in read_records(folder) if record.epoch <= epochs]
+    draft = folder / f".{METRICS}"
+    draft.write_text("".join(record.model_dump_json() + "\n" for record in records), encoding="utf-8")
+    os.replace(draft, folder / METRICS)
+    return records
+
+
+def draw_curves(folder: Path, records: List[EpochRecord]) -> None:
+    """curves.png: loss and top-1 of training and validation."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    epochs = [record.epoch for record in records]
+    for place, (name, title) in enumerate((("loss", "loss"), ("top1", "top-1")), start=1):
+        axes = figure.add_subplot(1, 2, place)
+        for part in ("train", "validation"):
+            values = [getattr(record, f"{part}_{name}") for record in records]
+            if any(value is not None for value in values):
+                axes.plot(epochs, [float("nan") if value is None else value for value in values], label=part)
+        axes.set_xlabel("epoch")
+        axes.set_title(title)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    draft = folder / f".{CURVES}"
+    figure.savefig(draft, format="png", dpi=110)
+    os.replace(draft, folder / CURVES)

@@ -1,0 +1,276 @@
+"""The one training loop: AdamW, a warmed-up cosine, cross-entropy (Huo et al. 2020, eq. 9), resumed bit for bit."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.catalog import build_network, network_options
+from edgecvar.nets.network import Network
+from edgecvar.train.batches import Batches
+from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from edgecvar.train.dataset import Clips, read_clips
+from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.weights import start_from
+
+RECIPE = "recipe.yaml"
+
+
+@dataclass
+class Tally:
+    """Running means over clips."""
+
+    loss: float = 0.0
+    right: int = 0
+    clips: int = 0
+    waiting: float = 0.0
+
+    def add(self, loss: float, scores: Tensor, labels: Tensor) -> None:
+        self.loss += loss * len(labels)
+        self.right += int((scores.argmax(1) == labels).sum())
+        self.clips += len(labels)
+
+
+def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
+    """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
+    recipe = resolve(recipe)
+    clips = read_clips(recipe, listener)
+    training = Training(recipe, clips, listener)
+    if recipe.weights is not None:
+        listener.say(start_from(training.network, Path(recipe.weights)))
+    training.folder = _new_folder(root / recipe.model)
+    (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
+    training.save_last()
+    return training
+
+
+def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
+    """The run in `folder` as its last.pt left it, ready to fit."""
+    checkpoint = load_checkpoint(folder / LAST)
+    if checkpoint.training is None:
+        raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
+    recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))
+    clips = read_clips(recipe, listener)
+    if clips.labels != checkpoint.labels:
+        raise DatasetError(f"{recipe.data}: {len(clips.labels)} classes, not those that {folder} was trained on")
+    training = Training(recipe, clips, listener)
+    training.folder = folder
+    training.restore(checkpoint)
+    return training
+
+
+def resolve(recipe: Recipe) -> Recipe:
+    """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model or option."""
+    options = network_options(recipe.model, recipe.network)
+    return recipe.model_copy(update={"network": options.model_dump(mode="json")})
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """The rate of a step counted from 0: linear up to `lr`, then half a cosine that ends at 0 after the last."""
+    total, warm = recipe.epochs * steps_per_epoch, recipe.warmup_epochs * steps_per_epoch
+    if step < warm:
+        return recipe.lr * (step + 1) / (warm + 1)
+    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1.0, total - warm)))
+
+
+class Training:
+    """One run: network, optimiser and epoch, and the folder that they are saved to."""
+
+    folder: Path
+
+    def __init__(self, recipe: Recipe, clips: Clips, listener: Listener) -> None:
+        self.recipe, self.clips, self._listener = recipe, clips, listener
+        if recipe.threads is not None:
+            torch.set_num_threads(recipe.threads)
+        torch.manual_seed(recipe.seed)
+        self._device = _device(recipe.device)
+        self.network: Network = build_network(recipe.model, recipe.network, recipe.input, len(clips.labels))
+        self.network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._optimizer = torch.optim.AdamW(_groups(self.network, recipe.weight_decay), lr=recipe.lr)
+        self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+        self._batches = Batches(recipe, clips.store)
+        self._steps = math.ceil(len(clips.train) / recipe.batch)
+        self.epoch = 0
+        self.best: Optional[EpochRecord] = None
+
+    def fit(self, until: Optional[int] = None) -> None:
+        """Train to the recipe's last epoch, or to the end of epoch `until`; last.pt is whole after each epoch."""
+        records = keep_records(self.folder, self.epoch)
+        last = self.recipe.epochs if until is None else min(until, self.recipe.epochs)
+        while self.epoch < last:
+            record = self._train_epoch()
+            best = record.better_than(self.best)
+            self.best = record if best else self.best
+            records.append(record)
+            append_record(self.folder, record)
+            if best:
+                save_checkpoint(self.folder / BEST, self._checkpoint(None))
+            self.save_last()
+            draw_curves(self.folder, records)
+            self._listener.epoch(record, self.recipe.epochs, best)
+
+    def save_last(self) -> None:
+        """Write last.pt, from which the run goes on bit for bit."""
+        training: Dict[str, Any] = {
+            "epoch": self.epoch,
+            "optimizer": self._optimizer.state_dict(),
+            "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state() if self._device.type == "cuda" else None,
+            "best": None if self.best is None else self.best.model_dump(mode="json"),
+        }
+        save_checkpoint(self.folder / LAST, self._checkpoint(training))
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take up the state that `save_last` wrote."""
+        state = checkpoint.training or {}
+        self.network.load_state_dict(checkpoint.state)
+        self._optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["torch_rng"])
+        if self._device.type == "cuda" and state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"])
+        self.epoch = int(state["epoch"])
+        self.best = None if state["best"] is None else EpochRecord.model_validate(state["best"])
+
+    def _checkpoint(self, training: Optional[Dict[str, Any]]) -> Checkpoint:
+        recipe = self.recipe
+        return Checkpoint(
+            model=recipe.model,
+            network=recipe.network,
+            input=recipe.input,
+            labels=self.clips.labels,
+            state={name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
+            recipe=recipe.to_yaml(),
+            data=recipe.data,
+            training=training,
+        )
+
+    def _train_epoch(self) -> EpochRecord:
+        began = time.monotonic()
+        train, rate = self._train(self.epoch + 1)
+        check = self._validate() if self.clips.validation else None
+        self.epoch += 1
+        return EpochRecord(
+            epoch=self.epoch,
+            lr=rate,
+            train_loss=train.loss / train.clips,
+            train_top1=train.right / train.clips,
+            validation_loss=None if check is None else check.loss / check.clips,
+            validation_top1=None if check is None else check.right / check.clips,
+            clips=train.clips,
+            skipped=len(self.clips.report.unreadable),
+            damaged=len(self.clips.report.damaged),
+            seconds=round(time.monotonic() - began, 3),
+            waiting=round(train.waiting + (0.0 if check is None else check.waiting), 3),
+        )
+
+    def _train(self, epoch: int) -> Tuple[Tally, float]:
+        tally, rate = Tally(), self.recipe.lr
+        self.network.train()
+        with self._phase(f"epoch {epoch}/{self.recipe.epochs}", self._steps):
+            batches = self._arriving(self._batches.training(self.clips.train, epoch), tally)
+            for number, batch in enumerate(batches):
+                step = (epoch - 1) * self._steps + number
+                rate = learning_rate(self.recipe, step, self._steps)
+                loss, scores = self._step(batch, rate)
+                if not math.isfinite(loss):
+                    raise ConfigError(
+                        f"loss is {loss} in epoch {epoch}, step {number + 1} of {self._steps} (lr {rate:.3g}); "
+                        "lower lr, or set clip_gradient"
+                    )
+                tally.add(loss, scores, batch.labels)
+                self._listener.step(loss)
+        return tally, rate
+
+    def _step(self, batch: ClipBatch, rate: float) -> Tuple[float, Tensor]:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        scores = self.network(batch)
+        loss = self._criterion(scores, batch.labels)
+        loss.backward()
+        if self.recipe.clip_gradient is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_gradient)
+        self._optimizer.step()
+        return loss.item(), scores.detach()
+
+    @torch.no_grad()
+    def _validate(self) -> Tally:
+        tally = Tally()
+        self.network.eval()
+        with self._phase("validation", math.ceil(len(self.clips.validation) / self.recipe.batch)):
+            for batch in self._arriving(self._batches.validation(self.clips.validation), tally):
+                scores = self.network(batch)
+                loss = nn.functional.cross_entropy(scores, batch.labels)
+                tally.add(loss.item(), scores, batch.labels)
+                self._listener.step()
+        return tally
+
+    def _arriving(self, batches: Iterable[ClipBatch], tally: Tally) -> Iterator[ClipBatch]:
+        """Batches on the device, the wait for each counted."""
+        batches = iter(batches)
+        try:
+            while True:
+                began = time.monotonic()
+                batch = next(batches, None)
+                tally.waiting += time.monotonic() - began
+                if batch is None:
+                    return
+                yield _to(batch, self._device)
+        finally:
+            batches.close()  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _phase(self, what: str, total: int) -> Iterator[None]:
+        self._listener.begin(what, total)
+        try:
+            yield
+        finally:
+            self._listener.end()
+
+
+def _groups(network: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:
+    """Weights decay; biases and the scales of normalisation do not."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _device(wanted: str) -> torch.device:
+    present = torch.cuda.is_available()
+    if wanted == "cuda" and not present:
+        raise ConfigError("device=cuda, but torch sees no CUDA device; use device=cpu or install torch with CUDA")
+    return torch.device("cuda" if present and wanted != "cpu" else "cpu")
+
+
+def _to(batch: ClipBatch, device: torch.device) -> ClipBatch:
+    if device.type == "cpu":
+        return batch
+    names = ("image", "adjacent_image", "motion", "residual", "labels")
+    return ClipBatch(**{name: getattr(batch, name).to(device, non_blocking=True) for name in names})
+
+
+def _new_folder(parent: Path) -> Path:
+    """PARENT/<YYYYmmdd-HHMMSS>; a run started in the same second gets the next free name."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        folder = parent / f"{stamp}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise ConfigError(f"{parent}: a hundred runs named {stamp}; wait a second")

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import torch
+import yaml
+
+from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.train.checkpoint import load_checkpoint, newest_run
+from edgecvar.train.history import read_records
+from edgecvar.train.loop import learning_rate, resolve, resume_run, start_run
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe, parse_recipe
+
+pytestmark = pytest.mark.train
+
+
+def differing(one: Any, other: Any, place: str = "") -> List[str]:
+    """Where two checkpoints differ, tensors compared bit for bit."""
+    if isinstance(one, torch.Tensor):
+        equal = one.dtype == other.dtype and one.shape == other.shape and torch.equal(one, other)
+        return [] if equal else [place]
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        return [found for key in one for found in differing(one[key], other[key], f"{place}.{key}")]
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        return [found for key, pair in enumerate(zip(one, other)) for found in differing(*pair, f"{place}.{key}")]
+    return [] if one == other else [place]
+
+
+def untimed(folder: Path) -> List[Dict[str, Any]]:
+    return [record.model_dump(exclude={"seconds", "waiting"}) for record in read_records(folder)]
+
+
+def test_a_resumed_run_is_the_straight_run_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    """Dropout and stochastic depth are on, and the last epoch of the first half is not its best by chance alone."""
+    recipe = small("augment.scale=[0.8, 1]", "augment.shift=1", "label_smoothing=0.1", "clip_gradient=5")
+    straight = start_run(recipe, tmp_path / "straight", Listener())
+    straight.fit()
+    halted = start_run(recipe, tmp_path / "halted", Listener())
+    halted.fit(until=2)
+    torch.manual_seed(999)
+    resumed = resume_run(halted.folder, [], Listener())
+    assert resumed.epoch == 2
+    resumed.fit()
+    for name in ("last.pt", "best.pt"):
+        one = torch.load(straight.folder / name, weights_only=True)
+        other = torch.load(resumed.folder / name, weights_only=True)
+        for document in (one, other):
+            for timed in ("seconds", "waiting"):
+                ((document["training"] or {}).get("best") or {}).pop(timed, None)
+        assert differing(one, other) == []
+        assert len(one["state"]) > 100
+    assert untimed(straight.folder) == untimed(resumed.folder)
+    assert len(untimed(straight.folder)) == 4
+
+
+def test_the_comparison_above_sees_another_seed(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    states = []
+    for number, seed in enumerate((0, 1)):
+        training = start_run(small(f"seed={seed}", "epochs=1"), tmp_path / str(number), Listener())
+        training.fit()
+        states.append(torch.load(training.folder / "last.pt", weights_only=True)["state"])
+    assert len(differing(*states)) > 50
+
+
+def test_a_run_folder_holds_what_is_needed(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    training = start_run(small("epochs=2"), tmp_path, Listener())
+    assert sorted(entry.name for entry in training.folder.iterdir()) == ["last.pt", "recipe.yaml"]
+    training.fit()
+    names = sorted(entry.name for entry in training.folder.iterdir())
+    assert names == ["best.pt", "curves.png", "last.pt", "metrics.jsonl", "recipe.yaml"]
+    saved = (training.folder / "recipe.yaml").read_text()
+    assert parse_recipe(saved) == training.recipe
+    assert yaml.safe_load(saved)["network"]["factor"] == 1  # defaults are filled in
+    best = load_checkpoint(training.folder / "best.pt")
+    assert best.labels == ["left", "right", "still"]
+    assert best.training is None
+    assert best.recipe == saved
+    assert not best.build().training
+    assert newest_run("attp", tmp_path) == training.folder
+    lines = [json.loads(line) for line in (training.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert all(line["clips"] == 9 and line["skipped"] == 0 for line in lines)
+    assert all(0 <= line["validation_top1"] <= 1 and line["validation_loss"] > 0 for line in lines)
+
+
+def test_a_handful_of_clips_is_learnt_by_heart(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    quiet = ["network.dropout=0", "network.backbone.dropout=0", "network.backbone.stochastic_depth=0"]
+    recipe = small(*quiet, "epochs=15", "lr=0.01", "weight_decay=0", "network.fusion=mv")
+    training = start_run(recipe, tmp_path, Listener())
+    training.fit()
+    last = read_records(training.folder)[-1]
+    assert last.train_top1 == 1.0
+    assert last.validation_top1 == 1.0
+    assert last.train_loss < 0.2
+
+
+def test_two_runs_of_one_second_get_folders_of_their_own(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    folders = {start_run(small(), tmp_path, Listener()).folder for _ in range(3)}
+    assert len(folders) == 3
+    assert all(folder.parent == tmp_path / "attp" for folder in folders)
+
+
+def test_skipped_clips_are_said_and_counted_every_epoch(
+    small: Callable[..., Recipe], moving: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    for label in ("left", "right"):
+        (data / label).mkdir(parents=True)
+        for number in range(2):
+            (data / label / f"{number}.mp4").write_bytes((moving / label / f"clip_{number}.mp4").read_bytes())
+    (data / "left" / "bad.mp4").write_text("no video")
+    overrides = [f"data={data}", "validation_pattern=", "epochs=2"]
+    with pytest.raises(DatasetError, match=r"bad\.mp4"):
+        start_run(small(*overrides), tmp_path / "runs", Listener())
+    assert not (tmp_path / "runs").exists()
+
+    class Heard(Listener):
+        def __init__(self) -> None:
+            self.lines: List[str] = []
+
+        def say(self, line: str) -> None:
+            self.lines.append(line)
+
+    listener = Heard()
+    training = start_run(small(*overrides, "skip_unreadable=true"), tmp_path / "runs", listener)
+    training.fit()
+    assert [record.skipped for record in read_records(training.folder)] == [1, 1]
+    assert [record.clips for record in read_records(training.folder)] == [4, 4]
+    assert any("bad.mp4" in line for line in listener.lines)
+    assert training.best is not None
+    assert training.best.epoch == 2  # without validation the last epoch is the best
+
+
+def test_a_class_of_unreadable_clips_stops_even_when_skipping(
+    small: Callable[..., Recipe], moving: Path, tmp_path: Path
+) -> None:
+    for label in ("left", "right"):
+        (tmp_path / label).mkdir()
+    (tmp_path / "left" / "0.mp4").write_bytes((moving / "left" / "clip_0.mp4").read_bytes())
+    (tmp_path / "right" / "0.mp4").write_text("no video")
+    with pytest.raises(DatasetError, match="no readable clip of class 'right'"):
+        start_run(small(f"data={tmp_path}", "validation_pattern=", "skip_unreadable=true"), tmp_path, Listener())
+
+
+def test_a_loss_that_is_not_finite_is_an_error_that_says_where(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    training = start_run(small(), tmp_path, Listener())
+    with torch.no_grad():
+        next(training.network.parameters()).fill_(float("nan"))
+    with pytest.raises(ConfigError, match=r"loss is nan in epoch 1, step 1 of 3 .* lower lr, or set clip_gradient"):
+        training.fit()
+    assert read_records(training.folder) == []
+
+
+def test_only_a_last_checkpoint_of_the_same_classes_resumes(
+    small: Callable[..., Recipe], moving: Path, tmp_path: Path
+) -> None:
+    training = start_run(small("epochs=1"), tmp_path, Listener())
+    training.fit()
+    with pytest.raises(ConfigError, match=r"last\.pt: no such file"):
+        resume_run(tmp_path, [], Listener())
+    other = tmp_path / "other"
+    for label in ("left", "up"):
+        (other / label).mkdir(parents=True)
+        (other / label / "_3.mp4").write_bytes((moving / "left" / "clip_0.mp4").read_bytes())
+        (other / label / "_1.mp4").write_bytes((moving / "left" / "clip_0.mp4").read_bytes())
+    with pytest.raises(DatasetError, match="2 classes, not those"):
+        resume_run(training.folder, [f"data={other}"], Listener())
+    (training.folder / "last.pt").write_bytes((training.folder / "best.pt").read_bytes())
+    with pytest.raises(ConfigError, match="no optimiser state"):
+        resume_run(training.folder, [], Listener())
+
+
+def test_the_rate_rises_linearly_then_falls_as_half_a_cosine_to_zero() -> None:
+    recipe = parse_recipe("{model: attp, data: x, epochs: 5, warmup_epochs: 1, lr: 2.0}")
+    rates = [learning_rate(recipe, step, 10) for step in range(51)]
+    assert rates[:10] == pytest.approx([2 * (step + 1) / 11 for step in range(10)])
+    assert rates[10] == 2.0
+    assert rates[30] == pytest.approx(1.0)
+    assert rates[50] == pytest.approx(0.0)
+    assert all(later < earlier for earlier, later in zip(rates[10:], rates[11:]))
+    flat = parse_recipe("{model: attp, data: x, epochs: 1, warmup_epochs: 3, lr: 2.0}")
+    assert all(math.isfinite(learning_rate(flat, step, 4)) for step in range(4))
+
+
+def test_unknown_models_and_options_are_named() -> None:
+    with pytest.raises(ConfigError, match="unknown model 'atp': did you mean 'attp'"):
+        resolve(parse_recipe("{model: atp, data: x}"))
+    with pytest.raises(ConfigError, match="'fusoin': did you mean 'fusion'"):
+        resolve(parse_recipe("{model: attp, data: x, network: {fusoin: i}}"))

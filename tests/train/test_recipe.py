@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgecvar.errors import ConfigError
+from edgecvar.train.recipe import Recipe, load_recipe, override_keys, parse_recipe
+
+pytestmark = pytest.mark.train
+
+TEXT = "model: attp\ndata: clips\ninput: {height: 64}\n"
+
+
+def test_overrides_reach_any_depth_and_keep_what_stands_beside_them() -> None:
+    recipe = parse_recipe(TEXT, ["epochs=3", "input.width=48", "network.fusion=i", "augment.scale=[0.8, 1]"])
+    assert recipe.epochs == 3
+    assert (recipe.input.height, recipe.input.width) == (64, 48)
+    assert recipe.network == {"fusion": "i"}
+    assert recipe.augment.scale == (0.8, 1.0)
+
+
+def test_values_are_yaml_and_plain_numbers_may_name_folders() -> None:
+    recipe = parse_recipe(TEXT, ["skip_unreadable=true", "validation=", "lr=1e-3", "data=2024"])
+    assert recipe.skip_unreadable is True
+    assert recipe.validation is None
+    assert recipe.lr == 1e-3
+    assert recipe.data == "2024"
+
+
+def test_the_resolved_copy_reads_back_as_the_same_recipe() -> None:
+    recipe = parse_recipe(TEXT, ["network.backbone.width=0.5", "validation_pattern=_1[1-9]"])
+    assert parse_recipe(recipe.to_yaml()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["epoch=3"], "unknown key 'epoch': did you mean 'epochs'?"),
+        (["input.hieght=3"], "unknown key 'hieght': did you mean 'height'? in 'input'"),
+        (["augment.flop=true"], "unknown key 'flop': did you mean 'flip'? in 'augment'"),
+        (["input.height=3"], "input.height"),
+        (["augment.scale=[2, 1]"], "augment.scale: got [2.0, 1.0], expected [low, high]"),
+        (["validation_pattern=("], "validation_pattern: not a regular expression"),
+        (["model.width=3"], "'model' holds one value"),
+        (["epochs"], "expected key=value"),
+        (["=3"], "expected key=value"),
+        (["network=[1"], "not YAML"),
+        (["data="], "data"),
+    ],
+)
+def test_what_is_wrong_is_named(overrides: list, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_recipe(TEXT, overrides)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "said"), [("- a", "got list"), ("a: [", "not YAML"), ("model: attp", "'data'")])
+def test_a_text_that_is_no_recipe_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse_recipe(text)
+
+
+def test_a_missing_recipe_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.yaml: cannot read the recipe"):
+        load_recipe(tmp_path / "nothing.yaml")
+
+
+def test_every_field_has_a_word_in_the_docstring() -> None:
+    told = Recipe.__doc__ or ""
+    obvious = {"model", "network", "input", "epochs", "batch", "seed", "augment", "device", "weight_decay"}
+    obvious |= {"warmup_epochs", "label_smoothing", "validation_segments", "skip_unreadable"}
+    assert [name for name in Recipe.model_fields if f"`{name}`" not in told and name not in obvious] == []
+
+
+def test_override_keys_are_the_first_parts() -> None:
+    assert override_keys(["data=x", "input.height=3"]) == ["data", "input"]

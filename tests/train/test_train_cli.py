@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, List
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgecvar.cli.main import main
+from edgecvar.cli.train import command
+from edgecvar.errors import EdgecvarError
+from edgecvar.train import loop
+from edgecvar.train.recipe import Recipe
+
+pytestmark = pytest.mark.train
+
+
+@pytest.fixture
+def recipe_file(small: Callable[..., Recipe], tmp_path: Path) -> Path:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(small().to_yaml())
+    return file
+
+
+def train(*arguments: object) -> Result:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_it_trains_and_says_where_and_what_next(recipe_file: Path, tmp_path: Path) -> None:
+    result = train(recipe_file, "epochs=2", "-o", tmp_path / "runs")
+    assert result.exit_code == 0
+    (folder,) = (tmp_path / "runs" / "attp").iterdir()
+    assert f"run: {folder}" in result.stdout
+    assert "next: edgecvar compile --model attp" in result.stdout
+    assert "epoch   2/2" in result.stderr
+    assert "3 classes, 9 clips train, 3 validate" in result.stderr
+
+
+def test_json_writes_a_line_an_epoch_and_the_run_last(recipe_file: Path, tmp_path: Path) -> None:
+    result = train(recipe_file, "epochs=2", "--json", "-o", tmp_path / "runs")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line.get("epoch") for line in lines] == [1, 2, None]
+    assert Path(lines[-1]["run"]).is_dir()
+    assert lines[-1]["best"]["epoch"] in (1, 2)
+
+
+def test_ctrl_c_stops_with_130_and_the_line_that_goes_on(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, taken = loop.Training._step, []
+
+    def interrupted(self: loop.Training, *rest: object) -> object:
+        taken.append(1)
+        if len(taken) == 5:  # in the second epoch
+            raise KeyboardInterrupt
+        return step(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop.Training, "_step", interrupted)
+    result = train(recipe_file, "epochs=2", "-o", tmp_path / "runs")
+    (folder,) = (tmp_path / "runs" / "attp").iterdir()
+    assert result.exit_code == 130
+    assert f"interrupted after epoch 1 of 2; go on with: edgecvar train --resume {folder}" in result.stderr
+    again = train("--resume", folder, "workers=0", "--json")
+    assert again.exit_code == 0
+    lines = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [line.get("epoch") for line in lines] == [2, None]
+    assert lines[-1]["run"] == str(folder)
+
+
+def test_a_resumed_run_keeps_its_recipe(recipe_file: Path, tmp_path: Path) -> None:
+    train(recipe_file, "epochs=1", "-o", tmp_path / "runs")
+    (folder,) = (tmp_path / "runs" / "attp").iterdir()
+    with pytest.raises(EdgecvarError, match=r"'lr=1': a resumed run keeps its recipe; only data, "):
+        train("--resume", folder, "lr=1")
+
+
+@pytest.mark.parametrize("arguments", [[], ["epochs=3"]])
+def test_no_recipe_is_a_usage_error(arguments: List[str]) -> None:
+    result = train(*arguments)
+    assert result.exit_code == 2
+    assert "give a recipe first" in result.stderr
+
+
+def test_errors_are_one_line_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "recipe.yaml").write_text("model: attp\ndata: data/synth/none\nepoch: 3\n")
+    for override, said in (("seed=1", "did you mean 'epochs'"), ("epoch=", "did you mean 'epochs'")):
+        with pytest.raises(SystemExit) as caught:
+            main(["train", str(tmp_path / "recipe.yaml"), override])
+        assert caught.value.code == 1
+        error = capsys.readouterr().err
+        assert said in error
+        assert len(error.splitlines()) == 1
+
+
+def test_help_needs_no_torch() -> None:
+    code = (
+        "import sys; from edgecvar.cli.main import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "heavy = {'torch', 'numpy', 'av', 'matplotlib', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "--resume" in result.stdout
