@@ -18,7 +18,7 @@ from edgecvar.bundle.stages import PREPARED, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import BundleError
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 SUFFIX = ".edgecvar"
 MANIFEST = "manifest.json"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +153,7 @@ class _Taps:
         used = weight.max(axis=0) > 0
         return _Taps(np.clip(index[:, used], 0, inputs - 1), weight[:, used].astype(np.float32))
 
-    def apply(self, source: NDArray[np.generic]) -> NDArray[np.float32]:
+    def apply(self, source: NDArray[Any]) -> NDArray[np.float32]:
         """(inputs, ...) to float32 (outputs, ...)."""
         tail = (1,) * (source.ndim - 1)
         total = np.zeros((len(self.index), *source.shape[1:]), np.float32)
@@ -167,7 +167,7 @@ class _Resampler:
     vertical: _Taps
     horizontal: _Taps
 
-    def __call__(self, source: NDArray[np.generic]) -> NDArray[np.float32]:
+    def __call__(self, source: NDArray[Any]) -> NDArray[np.float32]:
         """(H, W, ...) to float32 (h, w, ...)."""
         rows = self.vertical.apply(source)  # (h, W, ...)
         columns = self.horizontal.apply(np.ascontiguousarray(rows.swapaxes(0, 1)))  # (w, h, ...)

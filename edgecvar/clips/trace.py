@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,7 @@ class Tracer:
         return (chosen / np.maximum(chosen.sum(axis=0), 1)).astype(np.float32)
 
 
-def _fetch(source: NDArray[np.generic], vectors: NDArray[np.int16], cell: int) -> NDArray[np.float32]:
+def _fetch(source: NDArray[Any], vectors: NDArray[np.int16], cell: int) -> NDArray[np.float32]:
     """source (h, w, ...) at each entry's own centre displaced by its vector (quarter pixels), nearest, clamped."""
     rows, columns = source.shape[:2]
     y, x = np.indices((rows, columns), dtype=np.int32)
@@ -126,7 +126,7 @@ def _fetch(source: NDArray[np.generic], vectors: NDArray[np.int16], cell: int) -
     return picked.astype(np.float32)
 
 
-def _spread(blocks: NDArray[np.generic], times: int) -> NDArray[np.generic]:
+def _spread(blocks: NDArray[Any], times: int) -> NDArray[Any]:
     return blocks.repeat(times, axis=0).repeat(times, axis=1)
 
 

@@ -25,7 +25,8 @@ SPANS = {
 
 def phase(**changes):
     fields = {
-        "wall_seconds": 0.1, "pictures": 24, "sampled": 2, "decisions": 2, "spans_ms": SPANS, "latency_ms": [20.0, 40.0],
+        "wall_seconds": 0.1, "pictures": 24, "sampled": 2, "decisions": 2, "spans_ms": SPANS,
+        "latency_ms": [20.0, 40.0],
     }  # fmt: skip
     return Phase(**{**fields, **changes})
 
