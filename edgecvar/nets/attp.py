@@ -183,18 +183,9 @@ class Attp(Network):
         return scores
 
 
-LEVELS = {"appearance": (1.0, 0.5), "motion": (0.0, 1.0), "residual": (1.0, 0.5)}
-"""Level and spread at which each branch's projected maps start.
-
-Three zero-mean maps multiplied give a product whose sign is random noise until two of the three have settled: the
-network then hardly learns. Maps of I and R that start near 1 leave the motion's signal readable from the first step
-and let each gate it as it learns.
-"""
-
-
 def _branch(name: str, options: AttpOptions, spec: InputSpec) -> Branch:
     backbone = EfficientNet(options.backbone, in_channels=spec.shape(BRANCHES[name])[0])
     if not options.trilinear:
         return Branch(backbone, None)
     outputs = options.dim * options.factor
-    return Branch(backbone, Projection(backbone.channels, outputs, *LEVELS[name]))
+    return Branch(backbone, Projection(backbone.channels, outputs))

@@ -11,17 +11,29 @@ NORM_FLOOR = 1e-3
 """Vectors shorter than this are not stretched to length 1: a clip without any response has no direction."""
 
 
-class Projection(nn.Conv2d):
-    """U, V or W of eq. 4 at every position: (B, c, h, w) to (B, d * D, h, w), without bias; channel i * d + j.
+LEVEL, SPREAD = 1.0, 0.5
+"""Mean and standard deviation of every projected map at the start.
 
-    The start is random about a common mean. A feature of EfficientNet is a SiLU of a normalised value: its mean is
-    0.2066 and its mean square 0.3558. The weights' mean is set so that every projected map starts with mean
-    `level`, and their spread so that it varies by about `spread` around that.
+Maps with mean 0 multiply to noise: the product's sign is that of the two maps that have learnt nothing yet, and the
+signed square root is steepest there. Around 1 the product (1 + a)(1 + b)(1 + c) holds a, b and c themselves beside
+their products, so each modality is heard from the first step, as in late fusion, and what they say together is
+learnt on top.
+"""
+
+FEATURE_MEAN, FEATURE_SQUARE = 0.2066, 0.3558
+"""Mean and mean square of a backbone's feature, the SiLU of a normalised value."""
+
+
+class Projection(nn.Conv2d):
+    """U, V or W of eq. 4 at every position: (B, c, h, w) to (B, d * D, h, w), without bias; channel j * d + k.
+
+    The start is random, about a common mean that brings the maps to LEVEL and SPREAD.
     """
 
-    def __init__(self, channels: int, outputs: int, level: float, spread: float) -> None:
+    def __init__(self, channels: int, outputs: int) -> None:
         super().__init__(channels, outputs, 1, bias=False)
-        nn.init.normal_(self.weight, level / (0.2066 * channels), spread / (0.3558 * channels) ** 0.5)
+        mean, deviation = LEVEL / (FEATURE_MEAN * channels), SPREAD / (FEATURE_SQUARE * channels) ** 0.5
+        nn.init.normal_(self.weight, mean, deviation)
 
 
 def trilinear_pool(image: Tensor, motion: Tensor, residual: Tensor, factor: int) -> Tensor:
