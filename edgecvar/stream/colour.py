@@ -1,0 +1,53 @@
+"""YCbCr 4:2:0 to RGB in whole numbers, so that every version of every library gives the same picture."""
+
+from __future__ import annotations
+
+from typing import Any, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.stream.planes import FORMATS_420, Geometry, displayed_planes
+
+_BITS = 14
+_MATRICES = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593), 7: (0.212, 0.087)}
+_BT601 = (0.299, 0.114)
+_FULL_RANGE = 2
+
+
+def rgb_of(frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
+    """The displayed rectangle as uint8 RGB (height, width, 3).
+
+    The matrix is the one the stream names (H.273), BT.601 where it names none; chroma samples are repeated.
+    """
+    full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
+    matrix = int(frame.colorspace)
+    if frame.format.name not in FORMATS_420:
+        frame = frame.reformat(format="yuv420p")
+    y, cb, cr = displayed_planes(frame, geometry)
+    luma, red, green_b, green_r, blue = _tables(_MATRICES.get(matrix, _BT601), full)
+    image = np.empty((geometry.height, geometry.width, 3), np.uint8)
+    grey = luma[y]
+    green = green_b[cb] + green_r[cr]
+    for channel, chroma in ((0, red[cr]), (1, green), (2, blue[cb])):
+        spread = chroma.repeat(2, axis=0)[: geometry.height].repeat(2, axis=1)[:, : geometry.width]
+        image[..., channel] = np.clip((grey + spread) >> _BITS, 0, 255)
+    return image
+
+
+def _tables(luma_weights: Tuple[float, float], full: bool) -> Tuple[NDArray[np.int32], ...]:
+    """Lookup tables: luma to grey, cr to red, cb and cr to green, cb to blue, scaled by 2**14."""
+    kr, kb = luma_weights
+    kg = 1.0 - kr - kb
+    levels = np.arange(256, dtype=np.float64)
+    unit = 1 << _BITS
+    grey = levels if full else (levels - 16.0) * 255.0 / 219.0
+    chroma = (levels - 128.0) * (1.0 if full else 255.0 / 224.0)
+    made = (
+        grey + 0.5,
+        2.0 * (1.0 - kr) * chroma,
+        -2.0 * kb * (1.0 - kb) / kg * chroma,
+        -2.0 * kr * (1.0 - kr) / kg * chroma,
+        2.0 * (1.0 - kb) * chroma,
+    )
+    return tuple(np.round(table * unit).astype(np.int32) for table in made)

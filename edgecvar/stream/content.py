@@ -1,0 +1,73 @@
+"""What one decoded picture holds, computed when asked: vectors, residual, image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.stream.colour import rgb_of
+from edgecvar.stream.motion import motion_field
+from edgecvar.stream.planes import Geometry
+from edgecvar.stream.references import PredictionPlan
+from edgecvar.stream.types import MotionField, Residual
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """One decoded frame: its number in decode order, its display index and the decoder's own frame."""
+
+    number: int
+    display_index: int
+    frame: Any
+
+
+class DecodedContent:
+    """The lazy content of a picture that FFmpeg decoded; it holds its reference frames, never their contents.
+
+    Intra blocks have residual 0: the decoder does not tell the intra prediction. H.264 partitions smaller than
+    8 x 8 are exported as one vector per 8 x 8 block, the first one.
+    """
+
+    def __init__(
+        self,
+        current: DecodedFrame,
+        references: Tuple[Optional[DecodedFrame], Optional[DecodedFrame]],
+        kind: str,
+        plan: PredictionPlan,
+        geometry: Geometry,
+    ) -> None:
+        self._current = current
+        self._references = references
+        self._kind = kind
+        self._plan = plan
+        self._geometry = geometry
+        self._motion: Optional[MotionField] = None
+
+    def motion(self) -> Optional[MotionField]:
+        """The motion field, None on I pictures."""
+        if self._kind == "I":
+            return None
+        if self._motion is None:
+            offsets = tuple(
+                None if reference is None else reference.display_index - self._current.display_index
+                for reference in self._references
+            )
+            exported = self._current.frame.side_data.get("MOTION_VECTORS")
+            self._motion = motion_field(
+                None if exported is None else exported.to_ndarray(),
+                (offsets[0], offsets[1]),
+                self._plan,
+                (self._geometry.coded_height, self._geometry.coded_width),
+            )
+        return self._motion
+
+    def residual(self) -> Optional[Residual]:
+        """Picture minus prediction, None on I pictures; raises StreamError unless the samples are 8-bit 4:2:0."""
+        raise NotImplementedError("residual: being written")
+
+    def image(self) -> Optional[NDArray[np.uint8]]:
+        """Displayed RGB of an I picture, None elsewhere."""
+        return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None

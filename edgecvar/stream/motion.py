@@ -1,0 +1,107 @@
+"""The decoder's exported vectors as a MotionField, and a MotionField as content velocity."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.stream.references import PredictionPlan
+from edgecvar.stream.types import MotionField
+
+
+def vectors_to_grid(
+    exported: NDArray[np.void], rows: int, columns: int
+) -> Tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Spreads exported vectors over the 8 x 8-pixel grid of `rows` x `columns` cells.
+
+    Returns `mv` int16 (2, rows, columns, 2) in quarter pixels, `used` bool (2, rows, columns), and `split` bool
+    (rows, columns): the cell lies in a macroblock coded in smaller partitions.
+    """
+    mv = np.zeros((2, rows, columns, 2), np.int16)
+    used = np.zeros((2, rows, columns), bool)
+    split = np.zeros((rows, columns), bool)
+    scale = np.maximum(exported["motion_scale"].astype(np.int32), 1)
+    vector = np.stack([exported["motion_x"], exported["motion_y"]], axis=-1).astype(np.int32)
+    vector = vector * 4 // scale[:, None]
+    lists = (exported["source"] > 0).astype(np.intp)
+    width, height = exported["w"].astype(np.int32), exported["h"].astype(np.int32)
+    left = (exported["dst_x"].astype(np.int32) - width // 2) >> 3
+    top = (exported["dst_y"].astype(np.int32) - height // 2) >> 3
+    partial = (width < 16) | (height < 16)
+    for down in (0, 1):
+        for across in (0, 1):
+            row, column = top + down, left + across
+            inside = (down == 0) | (height >= 16)
+            inside &= (across == 0) | (width >= 16)
+            inside &= (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+            chosen, row, column = lists[inside], row[inside], column[inside]
+            mv[chosen, row, column] = vector[inside]
+            used[chosen, row, column] = True
+            split[row, column] = partial[inside]
+    return mv, used, split
+
+
+def motion_field(
+    exported: Optional[NDArray[np.void]],
+    offsets: Tuple[Optional[int], Optional[int]],
+    plan: PredictionPlan,
+    size: Tuple[int, int],
+) -> MotionField:
+    """The MotionField of a picture of coded `size` (height, width) whose references lie `offsets` pictures away."""
+    rows, columns = size[0] // 8, size[1] // 8
+    mv = np.zeros((2, rows, columns, 2), np.int16)
+    used = np.zeros((2, rows, columns), bool)
+    if exported is not None:
+        mv, used, split = vectors_to_grid(exported, rows, columns)
+        if plan.interpolation == "h264":
+            _drop_placeholders(mv, used, split)
+    exact = plan.exact and not any(used[which].any() and not offsets[which] for which in (0, 1))
+    offset = np.zeros((2, rows, columns), np.int16)
+    for which in (0, 1):
+        offset[which][used[which]] = offsets[which] or 0
+    return MotionField(
+        mv_qpel=_to_blocks(mv),
+        ref_offset=_to_blocks(offset),
+        intra=_to_blocks(~(used[0] | used[1])[None])[0],
+        weighted=_to_blocks(_weighted(used, plan)[None])[0],
+        exact=exact,
+    )
+
+
+def _to_blocks(cells: NDArray) -> NDArray:
+    """From the 8 x 8-pixel grid to the 4 x 4-pixel one."""
+    return cells.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def _weighted(used: NDArray[np.bool_], plan: PredictionPlan) -> NDArray[np.bool_]:
+    weighting = plan.weighting
+    both = used[0] & used[1]
+    return (
+        (both & (weighting.both is not None))
+        | (used[0] & ~used[1] & (weighting.list0 is not None))
+        | (used[1] & ~used[0] & (weighting.list1 is not None))
+    )
+
+
+def _drop_placeholders(mv: NDArray[np.int16], used: NDArray[np.bool_], split: NDArray[np.bool_]) -> None:
+    """FFmpeg exports a zero vector for the unused list of a partition whose macroblock uses both lists."""
+    zero = (mv == 0).all(axis=-1)
+    doubtful = split & used[0] & used[1]
+    for which in (0, 1):
+        used[which] &= ~(doubtful & zero[which] & ~zero[1 - which])
+
+
+def velocity(motion: MotionField) -> NDArray[np.float32]:
+    """Content velocity (H/4, W/4, 2) in pixels per displayed picture: mv / 4 / ref_offset, lists averaged, 0 on intra.
+
+    A vector points from the block back to where it came from, so a reference one picture earlier (offset -1) and a
+    vector of -8 quarter pixels mean a content that moves by +2 pixels a picture.
+    """
+    used = motion.ref_offset != 0
+    offset = np.where(used, motion.ref_offset, 1).astype(np.float32)
+    per_list = motion.mv_qpel.astype(np.float32) / (4.0 * offset)[..., None]
+    per_list *= used[..., None]
+    count = np.maximum(used.sum(axis=0), 1).astype(np.float32)
+    return (per_list.sum(axis=0) / count[..., None]).astype(np.float32)

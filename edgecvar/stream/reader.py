@@ -1,0 +1,255 @@
+"""Reading a stream: the only place that demuxes and decodes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Dict, Iterator, List, Optional, Type
+
+import av
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.container import (
+    Source,
+    choose_video,
+    codec_name,
+    frame_rate,
+    open_container,
+    rotation_of,
+    source_name,
+)
+from edgecvar.stream.content import DecodedContent, DecodedFrame
+from edgecvar.stream.h264_headers import HeaderParser
+from edgecvar.stream.h264_references import H264Model
+from edgecvar.stream.mpeg_headers import header_reader
+from edgecvar.stream.planes import Geometry
+from edgecvar.stream.references import AnchorModel, ReferenceModel
+from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
+
+MAX_REORDER = 18
+"""Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
+
+_KEPT_FRAMES = 18
+_DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_cropping": "0"}
+_KINDS = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
+
+
+def open_stream(source: Source, extraction: str = "auto") -> Stream:
+    """Opens a video for reading as coded pictures; a context manager.
+
+    `source` is a path, a URL or a binary file object. `extraction` is "auto" or "ffmpeg". Raises StreamError where
+    nothing can be decoded and UnsupportedCodecError where the codec gives no vectors.
+    """
+    if extraction not in ("auto", "ffmpeg"):
+        hint = "not built yet" if extraction == "native" else "unknown"
+        raise StreamError(f"extraction {extraction!r} is {hint}: choose 'auto' or 'ffmpeg'")
+    return Stream(source)
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    frame: Any
+    display_index: int
+    pts_seconds: float
+
+
+class Stream:
+    """One reading of one video stream: `info`, `summary`, and the pictures in decode order, once.
+
+    `summary` counts as it goes. A picture is given out when all before it in decode order are known to have come
+    out of the decoder, or to be lost: at most 18 packets later.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.summary = StreamSummary()
+        self._name = source_name(source)
+        self._container: Any = open_container(source)
+        try:
+            self._video = choose_video(self._container, self._name)
+            codec = codec_name(self._video, self._name)
+            self._prepare(codec)
+            self.info = self._describe(codec)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the container; reading on gives no more pictures."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[CodedPicture]:
+        return self._pictures
+
+    def _prepare(self, codec: str) -> None:
+        context = self._video.codec_context
+        context.options = dict(_DECODER)
+        context.thread_type = "SLICE"
+        context.thread_count = 1
+        self._context = context
+        extradata = context.extradata
+        self._parser = HeaderParser(extradata) if codec == "h264" else None
+        self._model: ReferenceModel = (
+            H264Model(self._parser) if self._parser else AnchorModel(header_reader(codec, extradata))
+        )
+        self._clock = DisplayClock(frame_rate(self._video))
+        self._fed = self._next = self._shown = 0
+        self._arrived: Dict[int, _Arrival] = {}
+        self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
+        self._intra_seen = False
+        self._steps = self._decode(codec)
+        self._pictures = self._emit()
+
+    def _describe(self, codec: str) -> StreamInfo:
+        """Reads on to the first decoded frame: only then are size and rotation certain."""
+        while not self._arrived and next(self._steps, None) is not None:
+            pass
+        if not self._arrived:
+            reasons = "; ".join(f"{n} x {reason}" for reason, n in self.summary.reasons.items()) or "no packets"
+            raise StreamError(f"{self._name}: no picture in it can be decoded ({reasons}); check the file")
+        first = next(iter(self._arrived.values())).frame
+        self._size = (first.width, first.height)
+        self._geometry = self._measure(first)
+        sequence = self._parser.sequence if self._parser else None
+        reorders = int(getattr(self._context, "has_b_frames", 0) or 0) > 0
+        return StreamInfo(
+            codec=codec,
+            width=self._geometry.width,
+            height=self._geometry.height,
+            fps=frame_rate(self._video),
+            time_base=Fraction(self._video.time_base or Fraction(1, 90000)),
+            has_b_pictures=reorders and not (sequence and sequence.baseline),
+            extraction="ffmpeg",
+            coded_width=self._geometry.coded_width,
+            coded_height=self._geometry.coded_height,
+            crop_left=self._geometry.left,
+            crop_top=self._geometry.top,
+            rotation=rotation_of(first),
+            extraction_note="vectors as FFmpeg exports them: no reference indices, one vector per 8x8 block",
+        )
+
+    def _measure(self, frame: Any) -> Geometry:
+        sequence = self._parser.sequence if self._parser else None
+        if sequence and (sequence.width, sequence.height) == (frame.width, frame.height):
+            left, top, right, bottom = sequence.crop
+            width, height = frame.width - left - right, frame.height - top - bottom
+            if width > 0 and height > 0:
+                return Geometry(frame.width, frame.height, left, top, width, height)
+        coded = (-(-frame.width // 16) * 16, -(-frame.height // 16) * 16)
+        return Geometry(coded[0], coded[1], 0, 0, frame.width, frame.height)
+
+    def _packets(self, codec: str) -> Iterator[Any]:
+        """Packets that carry data; a container that breaks off ends the reading and is counted."""
+        unpack = None
+        if codec == "mpeg4":
+            unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", self._video)
+        try:
+            for packet in self._container.demux(self._video):
+                filtered = unpack.filter(packet if packet.size else None) if unpack else [packet]
+                for whole in filtered:
+                    if whole.size:
+                        yield whole
+        except (av.error.FFmpegError, ValueError, OSError) as error:
+            self.summary.skip(f"container broke off: {getattr(error, 'strerror', None) or error}")
+
+    def _decode(self, codec: str) -> Iterator[bool]:
+        """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
+        for packet in self._packets(codec):
+            number = self._fed
+            self._fed += 1
+            data = bytes(packet)
+            self._model.feed(number, data)
+            self._clock.packet(number, packet)
+            # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
+            given = av.Packet(data) if getattr(packet, "is_discard", False) else packet
+            given.pts = given.dts = number
+            self._take(given)
+            yield True
+        self._take(None)
+        yield True
+
+    def _take(self, packet: Optional[Any]) -> None:
+        try:
+            frames: List[Any] = self._context.decode(packet)
+        except av.error.FFmpegError as error:
+            self.summary.reasons.setdefault("undecodable packet", 0)
+            self._failed = getattr(error, "strerror", None) or str(error)
+            return
+        for frame in frames:
+            number = frame.pts
+            if number is None or number < self._next or number in self._arrived:
+                self.summary.skip("picture that belongs to no packet")
+                continue
+            pts = self._clock.show(number, self._shown)
+            self._arrived[number] = _Arrival(frame, self._shown, pts)
+            self._shown += 1
+
+    def _emit(self) -> Iterator[CodedPicture]:
+        for _ in self._steps:
+            yield from self._due(self._fed - MAX_REORDER)
+        yield from self._due(self._fed)
+        if not self._intra_seen:
+            raise StreamError(f"{self._name}: no I-picture in {self._next} packets; give a file with a keyframe")
+
+    def _due(self, lost_before: int) -> Iterator[CodedPicture]:
+        """Every picture whose turn it is; a packet below `lost_before` without a picture counts as skipped."""
+        while self._next < self._fed:
+            arrival = self._arrived.pop(self._next, None)
+            if arrival is None and self._next >= lost_before:
+                return
+            number = self._next
+            self._next += 1
+            if arrival is None:
+                self._model.lost(number)
+                self.summary.skip("packet that gave no picture")
+            else:
+                yield self._picture(number, arrival)
+
+    def _picture(self, number: int, arrival: _Arrival) -> CodedPicture:
+        frame = arrival.frame
+        if (frame.width, frame.height) != self._size:
+            raise StreamError(
+                f"{self._name}: picture {self.summary.pictures} is {frame.width}x{frame.height}, the ones before "
+                f"{self._size[0]}x{self._size[1]}; a size change in mid-stream cannot be read: split the file there"
+            )
+        kind = self._kind(frame)
+        self._intra_seen = self._intra_seen or kind == "I"
+        shown = {known: decoded.display_index for known, decoded in self._frames.items()}
+        shown[number] = arrival.display_index
+        plan = self._model.plan(number, kind, shown)
+        current = DecodedFrame(number, arrival.display_index, frame)
+        first, second = (None if n is None else self._frames[n] for n in plan.references)
+        self._frames[number] = current
+        if len(self._frames) > _KEPT_FRAMES:
+            self._frames.popitem(last=False)
+        index = self.summary.pictures
+        self.summary.pictures += 1
+        return CodedPicture(
+            decode_index=index,
+            display_index=arrival.display_index,
+            pts_seconds=arrival.pts_seconds,
+            kind=kind,
+            keyframe=bool(frame.key_frame),
+            content=DecodedContent(current, (first, second), kind, plan, self._geometry),
+        )
+
+    @staticmethod
+    def _kind(frame: Any) -> str:
+        """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture."""
+        kind = _KINDS.get(int(frame.pict_type), "P")
+        if kind == "I" and (exported := frame.side_data.get("MOTION_VECTORS")) is not None:
+            return "B" if (exported.to_ndarray()["source"] > 0).any() else "P"
+        return kind
