@@ -35,6 +35,9 @@ from edgecvar.nets.pooling import Projection, signed_root, trilinear_pool, unit_
 BRANCHES = {"appearance": "image", "motion": "motion", "residual": "residual"}
 """Each branch and the prepared input that it reads."""
 
+INPUT_NAMES = {"image": "image", "motion": "velocity", "residual": "difference"}
+"""What a branch's tensor is called: a stage's output has the stage's name, and no tensor may have the same."""
+
 USED = {
     "i": ("appearance",),
     "mv": ("motion",),
@@ -143,7 +146,7 @@ class Attp(Network):
         stages = []
         for name in self.used:
             source = BRANCHES[name]
-            taken = StageInput(name=source, source=source, shape=list(self.spec.shape(source)))
+            taken = StageInput(name=INPUT_NAMES[source], source=source, shape=list(self.spec.shape(source)))
             cadence: Literal["gop", "picture"] = "gop" if name == "appearance" else "picture"
             stages.append(StageSpec(name=name, cadence=cadence, inputs=[taken], output_shape=self._branch_shape()))
         fused = [StageInput(name=name, source=name, shape=self._branch_shape()) for name in self.used]

@@ -142,6 +142,13 @@ def test_appearance_runs_once_a_window_and_looks_both_ways(build: Make) -> None:
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
+def test_no_tensor_of_a_stage_has_its_outputs_name(build: Make, fusion: str) -> None:
+    for spec in build(fusion=fusion).stages():
+        names = [spec.name, *(tensor.name for tensor in spec.inputs)]
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
 def test_scores_are_the_mean_over_segments(build: Make, batch: Make, settle: Make, fusion: str) -> None:
     network, clips = build(fusion=fusion), batch(segments=3)
     settle(network, clips)
