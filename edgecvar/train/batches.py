@@ -24,6 +24,8 @@ ORDER, CLIP = 0, 1
 """What a random generator is for: the order of an epoch, or one clip in it."""
 
 Array = NDArray[np.float32]
+Job = Tuple[int, LabelledClip]
+"""A clip and its number among the run's clips, which its random generator is made from."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,16 @@ def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
     )
 
 
+def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
+    """As few groups of at most `batch` as will do, their sizes differing by one at most.
+
+    A last batch of one clip that stands still has no variance, and batch norm's gradient then explodes.
+    """
+    count = -(-len(jobs) // batch)
+    edges = [number * len(jobs) // count for number in range(count + 1)]
+    return [jobs[start:end] for start, end in zip(edges, edges[1:])]
+
+
 class Batches:
     """Training and validation batches of a recipe, the next ones prepared on threads while torch works."""
 
@@ -98,9 +110,8 @@ class Batches:
         """The validation batches, the same each time."""
         return self._prefetched(list(enumerate(clips)), None)
 
-    def _prefetched(self, jobs: Sequence[Tuple[int, LabelledClip]], epoch: Optional[int]) -> Iterator[ClipBatch]:
-        size = self._recipe.batch
-        groups = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Iterator[ClipBatch]:
+        groups = _even_groups(jobs, self._recipe.batch)
         if self._recipe.workers == 0:
             for group in groups:
                 yield self._batch(group, epoch)
@@ -117,7 +128,7 @@ class Batches:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _batch(self, jobs: Sequence[Tuple[int, LabelledClip]], epoch: Optional[int]) -> ClipBatch:
+    def _batch(self, jobs: Sequence[Job], epoch: Optional[int]) -> ClipBatch:
         prepared: List[PreparedClip] = [self._one(number, clip, epoch) for number, clip in jobs]
         return collate(prepared, [clip.label for _, clip in jobs])
 

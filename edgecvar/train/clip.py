@@ -30,7 +30,8 @@ class Packed:
     @staticmethod
     def pack(array: NDArray[np.generic]) -> Packed:
         """Pack float32 or int16; the value that `unpack` gives is `array` bit for bit."""
-        narrow = array.astype({"f": np.float16, "i": np.int8}[array.dtype.kind])
+        with np.errstate(over="ignore"):
+            narrow = array.astype({"f": np.float16, "i": np.int8}[array.dtype.kind])
         kept = narrow if np.array_equal(narrow.astype(array.dtype), array) else array
         return Packed(kept.dtype.str, array.dtype.str, array.shape, zlib.compress(kept.tobytes(), 1))
 

@@ -94,7 +94,7 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path, checkpoint: Checkp
 
 
 def test_the_newest_run_is_the_newest_with_a_best_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no trained run of 'attp'.*edgecvar train"):
+    with pytest.raises(ConfigError, match=r"no trained run of 'attp'.*edgecvar train"):
         newest_run("attp", tmp_path)
     for name, file in (("20260101-120000", "best.pt"), ("20260102-090000", "best.pt"), ("20260103-000000", "last.pt")):
         (tmp_path / "attp" / name).mkdir(parents=True)

@@ -92,7 +92,7 @@ def test_a_run_folder_holds_what_is_needed(small: Callable[..., Recipe], tmp_pat
 
 def test_a_handful_of_clips_is_learnt_by_heart(small: Callable[..., Recipe], tmp_path: Path) -> None:
     quiet = ["network.dropout=0", "network.backbone.dropout=0", "network.backbone.stochastic_depth=0"]
-    recipe = small(*quiet, "epochs=15", "lr=0.01", "weight_decay=0", "network.fusion=mv")
+    recipe = small(*quiet, "epochs=45", "lr=0.01", "batch=3", "weight_decay=0", "network.fusion=mv")
     training = start_run(recipe, tmp_path, Listener())
     training.fit()
     last = read_records(training.folder)[-1]
