@@ -20,7 +20,7 @@ import numpy as np
 from edgecvar.errors import DatasetError
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode
-from edgecvar.synth.plan import ClipPlan, draw_plan, draw_sequence
+from edgecvar.synth.plan import CONTAINERS, ClipPlan, draw_plan, draw_sequence
 from edgecvar.synth.render import render
 
 
@@ -71,6 +71,10 @@ def write_clip(request: Request, index: int) -> Written:
     label = plan.acts[0].label
     path = request.folder / label / f"{label}_{index:05d}.{plan.encoding.container}"
     encode(path, render(plan), plan.canvas, plan.encoding)
+    for container in CONTAINERS:
+        # Written by force over another seed's clips: a clip has one file, whatever it was before.
+        if path.suffix != f".{container}":
+            path.with_suffix(f".{container}").unlink(missing_ok=True)
     return Written(index, f"{label}/{path.name}", plan)
 
 

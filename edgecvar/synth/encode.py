@@ -9,14 +9,12 @@ from typing import Dict, Iterable, cast
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from edgecvar.errors import EdgecvarError
 from edgecvar.synth.plan import Canvas, Encoding
-
-LAMBDA_PER_QUANTISER = 118
-"""FFmpeg's FF_QP2LAMBDA: what one step of an MPEG-4 quantiser is in units of `global_quality`."""
 
 
 def encode(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, encoding: Encoding) -> None:
@@ -25,6 +23,8 @@ def encode(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, en
     try:
         _write(partial, pictures, canvas, encoding)
         os.replace(partial, path)
+    except UnknownCodecError as error:
+        raise EdgecvarError(f"{path}: this PyAV has no {error} encoder; install PyAV from its wheel") from error
     except (av.FFmpegError, OSError) as error:
         raise EdgecvarError(f"{path}: cannot encode {encoding.codec}: {error}") from error
     finally:
@@ -75,13 +75,10 @@ def x264_options(encoding: Encoding) -> Dict[str, str]:
 
 def mpeg4_options(encoding: Encoding) -> Dict[str, str]:
     """What FFmpeg's MPEG-4 encoder is asked for: a constant quantiser, no I-pictures at scene cuts."""
-    return {
-        "flags": "+qscale+bitexact",
-        "global_quality": str(mpeg4_quantiser(encoding.crf) * LAMBDA_PER_QUANTISER),
-        "sc_threshold": "1000000000",
-    }
+    quantiser = str(mpeg4_quantiser(encoding.crf))
+    return {"flags": "+bitexact", "qmin": quantiser, "qmax": quantiser, "sc_threshold": "1000000000"}
 
 
 def mpeg4_quantiser(crf: int) -> int:
     """The MPEG-4 quantiser (step 2 q) nearest to H.264's step 0.625 x 2^(QP / 6): 2 at CRF 18, 13 at 32."""
-    return max(2, round(0.3125 * 2 ** (crf / 6)))
+    return min(max(round(0.3125 * 2 ** (crf / 6)), 2), 31)

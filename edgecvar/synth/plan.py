@@ -30,6 +30,7 @@ PICTURES = (40, 64)
 WIDTHS = tuple(range(160, 257, 8))
 ASPECTS = (0.75, 0.8, 0.625)
 FRAME_RATES = (Fraction(15), Fraction(20), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30))
+CONTAINERS = ("mp4", "avi")
 SHAPES = ("disc", "box", "ellipse")
 DRIFT = 0.35
 
@@ -194,7 +195,7 @@ def _draw_look(rng: np.random.Generator) -> Look:
 
 def _draw_encoding(rng: np.random.Generator, codecs: Sequence[str]) -> Encoding:
     codec = codecs[int(rng.integers(len(codecs)))]
-    container = ("mp4", "avi")[int(rng.integers(2))]
+    container = CONTAINERS[int(rng.integers(len(CONTAINERS)))]
     short, long = np.log(GOP_LENGTHS[0]), np.log(GOP_LENGTHS[1] + 1)
     return Encoding(
         codec=codec,

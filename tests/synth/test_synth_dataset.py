@@ -1,0 +1,224 @@
+"""Folders of clips: counts, lists, reproducibility, and the command around them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edgecvar.cli.main import cli
+from edgecvar.errors import DatasetError, EdgecvarError
+from edgecvar.synth.classes import LABELS
+from edgecvar.synth.dataset import Fixed, Request, plan_clip, write_clips
+from edgecvar.synth.plan import draw_plan
+
+
+def contents(folder: Path) -> Dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def count_pictures(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synth") / "clips"
+    write_clips(Request(folder, clips=14, seed=3))
+    return folder
+
+
+def test_clips_are_spread_evenly_and_listed(filled: Path) -> None:
+    rows = list(csv.DictReader((filled / "clips.csv").open(encoding="utf-8")))
+    assert len(rows) == 14
+    counts = {label: sum(row["label"] == label for row in rows) for label in LABELS}
+    assert counts == {label: 2 if label in ("left", "right") else 1 for label in LABELS}
+    assert all(row["path"].startswith(row["label"] + "/") for row in rows)
+    files = sorted(name.replace(os.sep, "/") for name in contents(filled) if os.sep in name)
+    assert files == sorted(row["path"] for row in rows)
+
+
+def test_the_list_holds_what_was_drawn(filled: Path) -> None:
+    lines = [json.loads(line) for line in (filled / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
+    for index, line in enumerate(lines):
+        plan = plan_clip(Request(filled, clips=14, seed=3), index)
+        assert (line["seed"], line["index"], line["label"]) == (3, index, plan.acts[0].label)
+        assert line["plan"]["encoding"]["gop_length"] == plan.encoding.gop_length
+        assert line["plan"]["canvas"]["fps"] == str(plan.canvas.fps)
+        assert count_pictures(filled / line["path"]) == plan.pictures
+
+
+def test_same_seed_same_bytes_in_any_number_of_processes(filled: Path, tmp_path: Path) -> None:
+    write_clips(Request(tmp_path / "again", clips=14, seed=3, jobs=2))
+    assert contents(tmp_path / "again") == contents(filled)
+
+
+def test_a_clip_depends_on_seed_and_index_alone(filled: Path, tmp_path: Path) -> None:
+    write_clips(Request(tmp_path / "fewer", clips=3, seed=3))
+    write_clips(Request(tmp_path / "other", clips=3, seed=4))
+    whole, fewer, other = contents(filled), contents(tmp_path / "fewer"), contents(tmp_path / "other")
+    clips = [name for name in fewer if os.sep in name]
+    assert len(clips) == 3
+    assert all(fewer[name] == whole[name] for name in clips)
+    assert not {other[name] for name in other if os.sep in name} & set(whole.values())
+
+
+def test_what_is_given_is_not_drawn() -> None:
+    request = Request(Path("unused"), clips=24, seed=1, fixed=Fixed(gop_length=12, b_pictures=2, crf=20))
+    for index in range(24):
+        coding = plan_clip(request, index).encoding
+        assert (coding.gop_length, coding.b_pictures, coding.crf) == (12, 2, 20)
+        drawn = draw_plan(LABELS[index % 12], np.random.default_rng([1, index]))
+        assert coding.codec == drawn.encoding.codec
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(filled: Path) -> None:
+    before = contents(filled)
+    with pytest.raises(DatasetError, match="not empty; name a new folder, or use --force"):
+        write_clips(Request(filled, clips=2, seed=9))
+    assert contents(filled) == before
+
+
+def test_force_writes_into_a_folder_and_keeps_what_it_does_not_write(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    write_clips(Request(tmp_path, clips=1, seed=0, force=True))
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert len(list((tmp_path / "left").iterdir())) == 1
+
+
+def test_force_replaces_a_clip_whatever_its_container(tmp_path: Path) -> None:
+    requests = [Request(tmp_path, clips=1, seed=seed, force=True) for seed in range(40)]
+    first, second = (
+        next(request for request in requests if plan_clip(request, 0).encoding.container == container)
+        for container in ("avi", "mp4")
+    )
+    for request, suffix in ((first, "avi"), (second, "mp4"), (first, "avi")):
+        write_clips(request)
+        assert [item.name for item in (tmp_path / "left").iterdir()] == [f"left_00000.{suffix}"]
+
+
+def test_a_failure_in_a_process_comes_back_as_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    # A folder where a clip should go cannot be replaced by a file.
+    plan = plan_clip(Request(folder, clips=1, seed=0), 0)
+    (folder / "left" / f"left_00000.{plan.encoding.container}" / "in the way").mkdir(parents=True)
+    with pytest.raises(EdgecvarError, match="left_00000"):
+        write_clips(Request(folder, clips=6, seed=0, jobs=2, force=True))
+    assert not [name for name in contents(folder) if name.endswith(".partial")]
+
+
+def invoke(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "edgecvar.cli.main", "synth", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_command_fills_a_folder(tmp_path: Path) -> None:
+    done = invoke(tmp_path / "clips", "--clips", 12, "--seed", 5, "--jobs", 1, "--gop", 12)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "12 clips of 12 classes" in done.stdout
+    assert sorted(item.name for item in (tmp_path / "clips").iterdir()) == sorted([*LABELS, "clips.csv", "clips.jsonl"])
+
+
+def test_command_refuses_a_folder_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("mine")
+    for target, words in ((tmp_path, "is not empty"), (tmp_path / "file.txt", "is a file")):
+        done = invoke(target, "--clips", 2)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.startswith("error: ")
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_command_writes_a_sequence(tmp_path: Path) -> None:
+    path = tmp_path / "demo.mp4"
+    labels = ["left", "rotate_cw", "still"]
+    options = ("--sequence", ",".join(labels), "--seed", 2, "--pictures", 15, "--gop", 12, "--b-pictures", 1)
+    done = invoke(path, *options)
+    assert done.returncode == 0
+    assert [line.split()[-1] for line in done.stdout.splitlines()[:3]] == labels
+    assert count_pictures(path) == 45
+    again = invoke(path, *options)
+    assert again.returncode == 1
+    assert "use --force" in again.stderr
+    first = path.read_bytes()
+    assert invoke(path, *options, "--force").returncode == 0
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["x", "--clips", "0"], "--clips"),
+        (["x", "--jobs", "0"], "--jobs"),
+        (["x", "--seed", "-1"], "--seed"),
+        (["x", "--gop", "1"], "--gop"),
+        (["x", "--b-pictures", "4"], "--b-pictures"),
+        (["x", "--pictures", "5"], "--pictures goes with --sequence"),
+        (["x.mp4", "--sequence", "left", "--clips", "3"], "leave them out with --sequence"),
+        (["x.avi", "--sequence", "left"], "one .mp4 file"),
+        ([], "TARGET"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_written(
+    arguments: List[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["synth", *arguments])
+    assert result.exit_code == 2
+    assert words in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_class_in_a_sequence_names_the_nearest(tmp_path: Path) -> None:
+    done = invoke(tmp_path / "demo.mp4", "--sequence", "left,rotatecw")
+    assert done.returncode == 1
+    assert done.stderr == "error: unknown class 'rotatecw': did you mean 'rotate_cw'?\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_every_option() -> None:
+    result = CliRunner().invoke(cli, ["synth", "--help"])
+    assert result.exit_code == 0
+    for option in ("--clips", "--seed", "--jobs", "--sequence", "--gop", "--b-pictures", "--crf", "--force"):
+        assert option in result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C goes to a process group")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_leaves_whole_files(tmp_path: Path, jobs: int) -> None:
+    folder = tmp_path / "clips"
+    command = [sys.executable, "-m", "edgecvar.cli.main", "synth", str(folder), "--clips", "9000"]
+    process = subprocess.Popen(
+        [*command, "--jobs", str(jobs)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        while process.poll() is None and len(list(folder.glob("*/[a-z]*"))) < 4:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert errors.strip() == "interrupted"
+    files = contents(folder)
+    assert len(files) >= 4
+    for name in files:
+        assert Path(name).suffix in (".mp4", ".avi")
+        assert count_pictures(folder / name) >= 40
