@@ -8,10 +8,12 @@ from typing import Any, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.errors import StreamError
 from edgecvar.stream.colour import rgb_of
 from edgecvar.stream.motion import motion_field
-from edgecvar.stream.planes import Geometry
+from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.references import PredictionPlan
+from edgecvar.stream.residual import Sampler, SamplerStore, make_sampler, residual_of
 from edgecvar.stream.types import MotionField, Residual
 
 
@@ -38,12 +40,14 @@ class DecodedContent:
         kind: str,
         plan: PredictionPlan,
         geometry: Geometry,
+        samplers: SamplerStore,
     ) -> None:
         self._current = current
         self._references = references
         self._kind = kind
         self._plan = plan
         self._geometry = geometry
+        self._samplers = samplers
         self._motion: Optional[MotionField] = None
 
     def motion(self) -> Optional[MotionField]:
@@ -66,8 +70,29 @@ class DecodedContent:
 
     def residual(self) -> Optional[Residual]:
         """Picture minus prediction, None on I pictures; raises StreamError unless the samples are 8-bit 4:2:0."""
-        raise NotImplementedError("residual: being written")
+        motion = self.motion()
+        if motion is None:
+            return None
+        own = self._planes(self._current)
+        samplers = (self._sampler(self._references[0]), self._sampler(self._references[1]))
+        return residual_of(own, samplers, motion, self._plan.weighting)
 
     def image(self) -> Optional[NDArray[np.uint8]]:
         """Displayed RGB of an I picture, None elsewhere."""
         return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None
+
+    def _planes(self, decoded: DecodedFrame) -> Planes:
+        name = decoded.frame.format.name
+        if name not in FORMATS_420:
+            raise StreamError(
+                f"picture {decoded.number}: residuals need 8-bit 4:2:0 samples, this stream has {name}; "
+                "use the vectors alone, or re-encode with -pix_fmt yuv420p"
+            )
+        return coded_planes(decoded.frame, self._geometry)
+
+    def _sampler(self, reference: Optional[DecodedFrame]) -> Optional[Sampler]:
+        if reference is None:
+            return None
+        plan = self._plan
+        key = (reference.number, plan.interpolation, plan.rounding)
+        return self._samplers.get(key, lambda: make_sampler(self._planes(reference), plan))

@@ -23,10 +23,11 @@ from edgecvar.stream.container import (
 )
 from edgecvar.stream.content import DecodedContent, DecodedFrame
 from edgecvar.stream.h264_headers import HeaderParser
-from edgecvar.stream.h264_references import H264Model
+from edgecvar.stream.h264_model import H264Model
 from edgecvar.stream.mpeg_headers import header_reader
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.references import AnchorModel, ReferenceModel
+from edgecvar.stream.residual import SamplerStore
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
 MAX_REORDER = 18
@@ -109,6 +110,7 @@ class Stream:
         self._fed = self._next = self._shown = 0
         self._arrived: Dict[int, _Arrival] = {}
         self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
+        self._samplers = SamplerStore()
         self._intra_seen = False
         self._steps = self._decode(codec)
         self._pictures = self._emit()
@@ -243,7 +245,7 @@ class Stream:
             pts_seconds=arrival.pts_seconds,
             kind=kind,
             keyframe=bool(frame.key_frame),
-            content=DecodedContent(current, (first, second), kind, plan, self._geometry),
+            content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers),
         )
 
     @staticmethod

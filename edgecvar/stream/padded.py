@@ -1,0 +1,50 @@
+"""Planes with replicated edges, from which blocks are taken at any position, however far outside."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from edgecvar.stream.planes import Plane
+
+Blocks = Tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+class PaddedPlane:
+    """Several planes of one size, (count, H + 2 pad, W + 2 pad) uint8, whose edges are replicated by `pad`."""
+
+    def __init__(self, samples: NDArray[np.uint8], size: Tuple[int, ...], pad: int) -> None:
+        self._samples = np.ascontiguousarray(samples)
+        self._height, self._width = size
+        self._pad = pad
+
+    @classmethod
+    def of(cls, plane: Plane, pad: int) -> PaddedPlane:
+        return cls(np.pad(plane, pad, mode="edge")[None], plane.shape, pad)
+
+    def blocks(
+        self,
+        plane: int | NDArray,
+        x: NDArray,
+        y: NDArray,
+        side: int,
+        step_x: Optional[NDArray] = None,
+        step_y: Optional[NDArray] = None,
+    ) -> NDArray[np.uint8]:
+        """Blocks (n, side, side) with top left corner (x + step_x, y + step_y); the steps are 0 or 1.
+
+        Beyond the padding every sample repeats the edge, so a position is only brought back to where that is so.
+        """
+        count, rows, pitch = self._samples.shape
+        reach = self._pad - side - 1
+        x = np.minimum(np.maximum(x, -self._pad), self._width + reach) + self._pad
+        y = np.minimum(np.maximum(y, -self._pad), self._height + reach) + self._pad
+        if step_x is not None and step_y is not None:
+            x, y = x + step_x, y + step_y
+        start = (plane * rows + y) * pitch + x
+        last = count * rows * pitch - (side - 1) * (pitch + 1)
+        windows = as_strided(self._samples, (last, side, side), (1, pitch, 1), writeable=False)
+        return windows[start]
