@@ -14,10 +14,12 @@ from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.errors import ConfigError
 from edgecvar.run.decisions import RunSummary
 from edgecvar.run.onnx_runner import OnnxRunner
+from edgecvar.run.overlay import Overlay, check_overlay
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.run.sinks import JsonLines, LiveTable, PlainTable, Sink
 from edgecvar.run.source import PipeSource, binary_source
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.types import StreamInfo
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -42,7 +44,7 @@ def configured(model: Type[C], options: Dict[str, Any]) -> C:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{key}: {first['msg']}, got {first['input']!r}") from error
+        raise ConfigError(f"--{key}: {first['msg']}, got {first['input']!r}") from error
 
 
 def warn_untrained(bundle: Bundle) -> bool:
@@ -57,14 +59,19 @@ def warn_untrained(bundle: Bundle) -> bool:
 
 def run_job(config: RunConfig) -> None:
     """Run until the source ends; raises EdgecvarError."""
+    if config.overlay is not None:
+        check_overlay(config.source, config.overlay)
     bundle = open_bundle(config.bundle or default_bundle())
     untrained = warn_untrained(bundle)
     with ExitStack() as stack:
         source: Any = config.source if config.source != "-" else binary_source(sys.stdin.buffer)
         stream = stack.enter_context(open_stream(source))
-        sinks = [stack.enter_context(sink) for sink in _sinks(config, bundle, untrained)]
         runner = stack.enter_context(OnnxRunner(bundle))
-        options = RunOptions(every=config.every, top=config.top)
+        overlay = _overlay(config, stream.info, untrained)
+        sinks: List[Sink] = [stack.enter_context(sink) for sink in _sinks(config, bundle, untrained)]
+        if overlay is not None:
+            sinks.append(stack.enter_context(overlay))
+        options = RunOptions(every=config.every, top=config.top, watcher=overlay)
         decisions = stack.enter_context(recognize(stream, bundle.manifest, runner, options))
         if isinstance(source, PipeSource):
             stack.enter_context(source)  # left first, so that a reader that waits for the pipe ends
@@ -81,6 +88,12 @@ def run_job(config: RunConfig) -> None:
 def _finish(sinks: List[Sink], summary: RunSummary) -> None:
     for sink in sinks:
         sink.finish(summary)
+
+
+def _overlay(config: RunConfig, info: StreamInfo, untrained: bool) -> Optional[Overlay]:
+    if config.overlay is None:
+        return None
+    return Overlay(config.source, config.overlay, info, "untrained" if untrained else "")
 
 
 def _sinks(config: RunConfig, bundle: Bundle, untrained: bool) -> List[Sink]:

@@ -159,7 +159,7 @@ class PlainTable(_Closing):
             self._header = True
         self._out.write(
             f"{stretch.start_seconds:>8.2f}s {stretch.end_seconds:>8.2f}s  {stretch.label:<{self._width}}  "
-            f"{stretch.probability:>10.1%}  {stretch.decisions:>9}\n"
+            f"{stretch.probability:>11.1%}  {stretch.decisions:>9}\n"
         )
         self._out.flush()
 

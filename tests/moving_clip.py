@@ -1,0 +1,30 @@
+"""Clips encoded in the test: a texture that moves as told."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def moving_clip(path: Path, pictures: int = 30, shift: int = 2, codec: str = "libx264", **options: str) -> Path:
+    """A 96 x 64 texture that moves `shift` pixels a picture to the right; options go to the encoder."""
+    rng = np.random.default_rng(7)
+    texture = rng.integers(0, 255, (64, 512)).astype(np.float32)
+    for _ in range(3):
+        texture = (texture + np.roll(texture, 1, 0) + np.roll(texture, 1, 1)) / 3
+    settings = {"g": "12", "bf": "0", "sc_threshold": "0", **options}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.options = settings
+        for index in range(pictures):
+            grey = np.roll(texture, shift * index, axis=1)[:, :96].astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), format="rgb24")
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    return path

@@ -1,0 +1,134 @@
+"""A whole bundle of four tiny stages, its ONNX files written by hand: the device half has no onnx package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List, Sequence, Tuple
+
+import numpy as np
+
+from edgecvar.bundle.manifest import Manifest, Provenance, StageFile, write_manifest
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.spec import InputSpec
+
+LABELS = ["left", "right", "still"]
+SPEC = InputSpec(height=32, width=32, gop_length=12, stride=2, consensus=4, velocity_unit=1.0)
+
+
+def tiny_bundle(folder: Path, untrained: bool = False, labels: Sequence[str] = tuple(LABELS), **spec: Any) -> Path:
+    """NAME.edgecvar whose scores follow the mean horizontal velocity: labels 0 for left, 1 for right, else 2."""
+    root = folder / "tiny.edgecvar"
+    (root / "onnx").mkdir(parents=True)
+    stages = _stages(len(labels))
+    files = []
+    for stage in stages:
+        inputs = [(tensor.name, tensor.shape) for tensor in stage.inputs]
+        fused = stage.name == "fuse"
+        path = f"onnx/{stage.name}.fp32.onnx"
+        (root / path).write_bytes(fuse_model(inputs, len(labels)) if fused else mean_model(inputs[0], "mean"))
+        files.append(StageFile(stage=stage.name, precision="fp32", path=path, max_difference=0.0))
+    document = Manifest(
+        labels=list(labels),
+        input=SPEC.model_copy(update=spec),
+        stages=stages,
+        files=files,
+        provenance=Provenance(model="tiny", untrained=untrained),
+    )
+    write_manifest(root, document)
+    return root
+
+
+def _stages(classes: int) -> List[StageSpec]:
+    def stage(name: str, cadence: str, inputs: List[Tuple[str, str, str, List[int]]], output: List[int]) -> StageSpec:
+        tensors = [{"name": n, "source": s, "gop": g, "shape": shape} for n, s, g, shape in inputs]
+        return StageSpec.model_validate({"name": name, "cadence": cadence, "inputs": tensors, "output_shape": output})
+
+    image, motion, residual = ([channels, 32, 32] for channels in (3, 2, 3))
+    return [
+        stage("appearance", "gop", [("image", "image", "current", image)], [3]),
+        stage("motion", "picture", [("motion", "motion", "current", motion)], [2]),
+        stage("residual", "picture", [("residual", "residual", "current", residual)], [3]),
+        stage(
+            "fuse",
+            "picture",
+            [
+                ("appearance", "appearance", "current", [3]),
+                ("adjacent", "appearance", "adjacent", [3]),
+                ("motion", "motion", "current", [2]),
+                ("residual", "residual", "current", [3]),
+            ],
+            [classes],
+        ),
+    ]
+
+
+def mean_model(tensor: Tuple[str, Sequence[int]], output: str) -> bytes:
+    """Mean over rows and columns: (B, C, h, w) to (B, C)."""
+    name, shape = tensor
+    attributes = [_ints("axes", [2, 3]), _int("keepdims", 0)]
+    return _model([_node("ReduceMean", [name], output, attributes)], [tensor], (output, [shape[0]]))
+
+
+def fuse_model(tensors: Sequence[Tuple[str, Sequence[int]]], classes: int) -> bytes:
+    """All inputs side by side times a matrix that looks at mean horizontal velocity, plus a bias for the third."""
+    columns = sum(shape[0] for _, shape in tensors)
+    weight = np.zeros((columns, classes), np.float32)
+    weight[6, :2] = (-3, 3)
+    bias = np.zeros(classes, np.float32)
+    bias[2:3] = 1
+    nodes = [
+        _node("Concat", [name for name, _ in tensors], "all", [_int("axis", 1)]),
+        _node("Gemm", ["all", "weight", "bias"], "scores", []),
+    ]
+    return _model(nodes, tensors, ("scores", [classes]), [("weight", weight), ("bias", bias)])
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value)
+
+
+def _bytes(field: int, value: bytes) -> bytes:
+    return _varint(field << 3 | 2) + _varint(len(value)) + value
+
+
+def _text(field: int, value: str) -> bytes:
+    return _bytes(field, value.encode())
+
+
+def _int(name: str, value: int) -> bytes:
+    return _text(1, name) + _number(3, value) + _number(20, 2)
+
+
+def _ints(name: str, values: Sequence[int]) -> bytes:
+    return _text(1, name) + b"".join(_number(8, value) for value in values) + _number(20, 7)
+
+
+def _node(kind: str, inputs: Sequence[str], output: str, attributes: Sequence[bytes]) -> bytes:
+    names = b"".join(_text(1, name) for name in inputs) + _text(2, output)
+    return names + _text(4, kind) + b"".join(_bytes(5, attribute) for attribute in attributes)
+
+
+def _value(name: str, shape: Sequence[int]) -> bytes:
+    dimensions = [_text(2, "batch"), *(_number(1, side) for side in shape)]
+    tensor = _number(1, 1) + _bytes(2, b"".join(_bytes(1, each) for each in dimensions))
+    return _text(1, name) + _bytes(2, _bytes(1, tensor))
+
+
+def _initializer(name: str, value: np.ndarray) -> bytes:
+    sides = b"".join(_number(1, side) for side in value.shape)
+    return sides + _number(2, 1) + _text(8, name) + _bytes(9, value.astype("<f4").tobytes())
+
+
+def _model(nodes: Sequence[bytes], inputs: Sequence[Any], output: Any, constants: Sequence[Any] = ()) -> bytes:
+    graph = b"".join(_bytes(1, node) for node in nodes) + _text(2, "stage")
+    graph += b"".join(_bytes(5, _initializer(*constant)) for constant in constants)
+    graph += b"".join(_bytes(11, _value(*tensor)) for tensor in inputs) + _bytes(12, _value(*output))
+    return _number(1, 8) + _bytes(7, graph) + _bytes(8, _text(1, "") + _number(2, 13))
