@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import rgb_of
-from edgecvar.stream.motion import motion_field
+from edgecvar.stream.motion import motion_field, vectors_to_grid
 from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.references import PredictionPlan
 from edgecvar.stream.residual import Sampler, SamplerStore, make_sampler, residual_of
 from edgecvar.stream.types import MotionField, Residual
+from edgecvar.stream.undecided import drop_placeholders, settle_by_samples
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,7 @@ class DecodedContent:
         if self._kind == "I":
             return None
         if self._motion is None:
-            offsets = tuple(
-                None if reference is None else reference.display_index - self._current.display_index
-                for reference in self._references
-            )
-            exported = self._current.frame.side_data.get("MOTION_VECTORS")
-            self._motion = motion_field(
-                None if exported is None else exported.to_ndarray(),
-                (offsets[0], offsets[1]),
-                self._plan,
-                (self._geometry.coded_height, self._geometry.coded_width),
-            )
+            self._motion = self._read_motion()
         return self._motion
 
     def residual(self) -> Optional[Residual]:
@@ -80,6 +71,28 @@ class DecodedContent:
     def image(self) -> Optional[NDArray[np.uint8]]:
         """Displayed RGB of an I picture, None elsewhere."""
         return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None
+
+    def _read_motion(self) -> MotionField:
+        rows, columns = self._geometry.coded_height // 8, self._geometry.coded_width // 8
+        entry = self._current.frame.side_data.get("MOTION_VECTORS")
+        mv, used, split = vectors_to_grid(None if entry is None else entry.to_ndarray(), rows, columns)
+        exact = self._plan.exact
+        if self._kind == "B" and self._plan.interpolation == "h264":
+            exact = self._settle(mv, used, split) and exact
+        mv[~used] = 0
+        first, second = (
+            None if reference is None else reference.display_index - self._current.display_index
+            for reference in self._references
+        )
+        return motion_field(mv, used, (first, second), self._plan.weighting, exact)
+
+    def _settle(self, mv: NDArray[np.int16], used: NDArray[np.bool_], split: NDArray[np.bool_]) -> bool:
+        zero, one = self._references
+        if zero is None or one is None or self._current.frame.format.name not in FORMATS_420:
+            return drop_placeholders(mv, used, split)
+        own = self._planes(self._current)[0]
+        lumas = (self._planes(zero)[0], self._planes(one)[0])
+        return settle_by_samples(mv, used, split, own, lumas, self._plan.weighting.both)
 
     def _planes(self, decoded: DecodedFrame) -> Planes:
         name = decoded.frame.format.name

@@ -7,14 +7,14 @@ from typing import Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.references import PredictionPlan
+from edgecvar.stream.references import Weighting
 from edgecvar.stream.types import MotionField
 
 
 def vectors_to_grid(
-    exported: NDArray[np.void], rows: int, columns: int
+    exported: Optional[NDArray[np.void]], rows: int, columns: int
 ) -> Tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Spreads exported vectors over the 8 x 8-pixel grid of `rows` x `columns` cells.
+    """Spreads FFmpeg's exported vectors, if any, over the 8 x 8-pixel grid of `rows` x `columns` cells.
 
     Returns `mv` int16 (2, rows, columns, 2) in quarter pixels, `used` bool (2, rows, columns), and `split` bool
     (rows, columns): the cell lies in a macroblock coded in smaller partitions.
@@ -22,6 +22,8 @@ def vectors_to_grid(
     mv = np.zeros((2, rows, columns, 2), np.int16)
     used = np.zeros((2, rows, columns), bool)
     split = np.zeros((rows, columns), bool)
+    if exported is None:
+        return mv, used, split
     scale = np.maximum(exported["motion_scale"].astype(np.int32), 1)
     vector = np.stack([exported["motion_x"], exported["motion_y"]], axis=-1).astype(np.int32)
     vector = vector * 4 // scale[:, None]
@@ -44,29 +46,26 @@ def vectors_to_grid(
 
 
 def motion_field(
-    exported: Optional[NDArray[np.void]],
+    mv: NDArray[np.int16],
+    used: NDArray[np.bool_],
     offsets: Tuple[Optional[int], Optional[int]],
-    plan: PredictionPlan,
-    size: Tuple[int, int],
+    weighting: Weighting,
+    exact: bool,
 ) -> MotionField:
-    """The MotionField of a picture of coded `size` (height, width) whose references lie `offsets` pictures away."""
-    rows, columns = size[0] // 8, size[1] // 8
-    mv = np.zeros((2, rows, columns, 2), np.int16)
-    used = np.zeros((2, rows, columns), bool)
-    if exported is not None:
-        mv, used, split = vectors_to_grid(exported, rows, columns)
-        if plan.interpolation == "h264":
-            _drop_placeholders(mv, used, split)
-    exact = plan.exact and not any(used[which].any() and not offsets[which] for which in (0, 1))
-    offset = np.zeros((2, rows, columns), np.int16)
+    """The MotionField of the 8 x 8 cells of `vectors_to_grid`; `offsets` is how far the references are displayed away.
+
+    A block whose reference is not known keeps offset 0 in that list.
+    """
+    known = not any(used[which].any() and not offsets[which] for which in (0, 1))
+    offset = np.zeros(used.shape, np.int16)
     for which in (0, 1):
         offset[which][used[which]] = offsets[which] or 0
     return MotionField(
         mv_qpel=_to_blocks(mv),
         ref_offset=_to_blocks(offset),
         intra=_to_blocks(~(used[0] | used[1])[None])[0],
-        weighted=_to_blocks(_weighted(used, plan)[None])[0],
-        exact=exact,
+        weighted=_to_blocks(_weighted(used, weighting)[None])[0],
+        exact=exact and known,
     )
 
 
@@ -75,22 +74,13 @@ def _to_blocks(cells: NDArray) -> NDArray:
     return cells.repeat(2, axis=1).repeat(2, axis=2)
 
 
-def _weighted(used: NDArray[np.bool_], plan: PredictionPlan) -> NDArray[np.bool_]:
-    weighting = plan.weighting
+def _weighted(used: NDArray[np.bool_], weighting: Weighting) -> NDArray[np.bool_]:
     both = used[0] & used[1]
     return (
         (both & (weighting.both is not None))
         | (used[0] & ~used[1] & (weighting.list0 is not None))
         | (used[1] & ~used[0] & (weighting.list1 is not None))
     )
-
-
-def _drop_placeholders(mv: NDArray[np.int16], used: NDArray[np.bool_], split: NDArray[np.bool_]) -> None:
-    """FFmpeg exports a zero vector for the unused list of a partition whose macroblock uses both lists."""
-    zero = (mv == 0).all(axis=-1)
-    doubtful = split & used[0] & used[1]
-    for which in (0, 1):
-        used[which] &= ~(doubtful & zero[which] & ~zero[1 - which])
 
 
 def velocity(motion: MotionField) -> NDArray[np.float32]:

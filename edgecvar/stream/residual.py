@@ -99,17 +99,18 @@ def _combined(
         samples = lists[which]
         if samples is not None:
             alone = ~other[inside]
-            made[inside & ~other] = _weigh(samples[alone], None, single[which], plane)
+            made[inside & ~other] = weigh(samples[alone], None, single[which], plane)
     zero, one = lists
     if zero is not None and one is not None:
         a, b = zero[in_one[in_zero]], one[in_zero[in_one]]
-        made[in_zero & in_one] = _weigh(a, b, weighting.both, plane)
+        made[in_zero & in_one] = weigh(a, b, weighting.both, plane)
     return made
 
 
-def _weigh(
+def weigh(
     a: NDArray[np.uint8], b: Optional[NDArray[np.uint8]], weights: Optional[Weights], plane: int
 ) -> NDArray[np.uint8]:
+    """Samples predicted from `a` alone or from both; `plane` 0, 1, 2 picks the weights of y, cb, cr."""
     if weights is None:
         return a if b is None else (a | b) - ((a ^ b) >> 1)  # (a + b + 1) >> 1, in 8 bits
     chosen = weights[plane]

@@ -40,7 +40,8 @@ class H264Sampler:
 
     def __init__(self, planes: Planes) -> None:
         luma, *chroma = planes
-        self._luma = PaddedPlane(_half_samples(luma), luma.shape, _PAD)
+        wide = np.pad(luma, _PAD + _TAPS, mode="edge").astype(np.int16)
+        self._luma = PaddedPlane(_half_samples(wide), luma.shape, _PAD)
         self._chroma = [PaddedPlane.of(plane, _PAD) for plane in chroma]
 
     def predict(self, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> Blocks:
@@ -62,15 +63,31 @@ class H264Sampler:
         return (first | second) - ((first ^ second) >> 1)  # the rounded-up average, in 8 bits
 
 
-def _half_samples(luma: Plane) -> NDArray[np.uint8]:
-    """Integer samples and the half samples b, h, j of equations 8-241 to 8-247, padded: (4, H + 32, W + 32)."""
-    wide = np.pad(luma, _PAD + _TAPS, mode="edge").astype(np.int16)
+def luma_of_cells(luma: Plane, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What H264Sampler predicts for luma, (n, 8, 8), without making whole planes: for few cells."""
+    row, column = np.nonzero(where)
+    vector = mv[row, column].astype(np.int32)
+    x = 8 * column[:, None] + (vector[:, :1] >> 2) + np.arange(-_TAPS, 9 + _TAPS)
+    y = 8 * row[:, None] + (vector[:, 1:] >> 2) + np.arange(-_TAPS, 9 + _TAPS)
+    x, y = np.clip(x, 0, luma.shape[1] - 1), np.clip(y, 0, luma.shape[0] - 1)
+    planes = _half_samples(luma[y[:, :, None], x[:, None, :]].astype(np.int16))  # (4, n, 9, 9)
+    recipe = _TABLE[vector[:, 1] & 3, vector[:, 0] & 3][..., None, None]
+    block, side = np.arange(len(row))[:, None, None], np.arange(8)
+    first, second = (
+        planes[part[:, 0], block, part[:, 2] + side[:, None], part[:, 1] + side]
+        for part in (recipe[:, 0], recipe[:, 1])
+    )
+    return (first | second) - ((first ^ second) >> 1)
+
+
+def _half_samples(wide: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Integer samples and the half samples b, h, j of equations 8-241 to 8-247: (4, ..., H - 6, W - 6)."""
     inner = slice(_TAPS, -_TAPS)
-    across = _six_taps(wide[inner], 1)
-    down = _six_taps(wide[:, inner], 0)
-    tall = _six_taps(wide, 1).astype(np.int32)
-    middle = (_six_taps(tall, 0) + 512) >> 10
-    made = (wide[inner, inner], (across + 16) >> 5, (down + 16) >> 5, middle)
+    across = _six_taps(wide[..., inner, :], -1)
+    down = _six_taps(wide[..., inner], -2)
+    tall = _six_taps(wide, -1).astype(np.int32)
+    middle = (_six_taps(tall, -2) + 512) >> 10
+    made = (wide[..., inner, inner], (across + 16) >> 5, (down + 16) >> 5, middle)
     return np.stack([np.clip(plane, 0, 255).astype(np.uint8) for plane in made])
 
 
@@ -80,7 +97,8 @@ def _six_taps(samples: NDArray, axis: int) -> NDArray:
 
     def tap(offset: int) -> NDArray:
         start = 3 + offset
-        return samples[start : start + count] if axis == 0 else samples[:, start : start + count]
+        part = slice(start, start + count)
+        return samples[..., part] if axis == -1 else samples[..., part, :]
 
     total = tap(0) + tap(1)
     total *= 4
