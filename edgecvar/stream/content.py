@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import rgb_of
 from edgecvar.stream.motion import motion_field, vectors_to_grid
+from edgecvar.stream.mpeg4_vectors import BackwardVectors
 from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.references import PredictionPlan
 from edgecvar.stream.residual import Sampler, SamplerStore, make_sampler, residual_of
@@ -25,6 +26,12 @@ class DecodedFrame:
     number: int
     display_index: int
     frame: Any
+
+
+def exported_by(frame: Any) -> Optional[NDArray[np.void]]:
+    """The vectors that FFmpeg exports with a frame, None where there are none."""
+    entry = frame.side_data.get("MOTION_VECTORS")
+    return None if entry is None else entry.to_ndarray()
 
 
 class DecodedContent:
@@ -74,11 +81,13 @@ class DecodedContent:
 
     def _read_motion(self) -> MotionField:
         rows, columns = self._geometry.coded_height // 8, self._geometry.coded_width // 8
-        entry = self._current.frame.side_data.get("MOTION_VECTORS")
-        mv, used, split = vectors_to_grid(None if entry is None else entry.to_ndarray(), rows, columns)
+        mv, used, split = vectors_to_grid(exported_by(self._current.frame), rows, columns)
         exact = self._plan.exact
         if self._kind == "B" and self._plan.interpolation == "h264":
             exact = self._settle(mv, used, split) and exact
+        if self._plan.vectors is not None:
+            mv, coded = self._fill(self._plan.vectors, mv, used)
+            exact = exact and coded
         mv[~used] = 0
         first, second = (
             None if reference is None else reference.display_index - self._current.display_index
@@ -93,6 +102,16 @@ class DecodedContent:
         own = self._planes(self._current)[0]
         lumas = (self._planes(zero)[0], self._planes(one)[0])
         return settle_by_samples(mv, used, split, own, lumas, self._plan.weighting.both)
+
+    def _fill(
+        self, vectors: BackwardVectors, mv: NDArray[np.int16], used: NDArray[np.bool_]
+    ) -> Tuple[NDArray[np.int16], bool]:
+        past, future = self._references
+        if past is None or future is None:
+            return mv, False
+        now = self._current.display_index
+        future_mv, _, _ = vectors_to_grid(exported_by(future.frame), *used.shape[1:])
+        return vectors.fill(used, future_mv[0], (past.display_index - now, future.display_index - now))
 
     def _planes(self, decoded: DecodedFrame) -> Planes:
         name = decoded.frame.format.name

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Mapping, Optional, Protocol, Tuple
 
+from edgecvar.stream.mpeg4_macroblocks import CodedPlane
+from edgecvar.stream.mpeg4_vectors import BackwardVectors
+
 Lists = Tuple[Optional[int], Optional[int]]
 """Decode numbers of the reference of list 0 and of list 1; None where the list has none."""
 
@@ -41,7 +44,7 @@ class PredictionPlan:
     """The references of one picture, how surely they are known, and how samples between pixels are made.
 
     `interpolation` is "h264", "mpeg4", "mpeg4-qpel", "mpeg1" or "h263"; `rounding` is 1 where half-pel averages
-    round down (MPEG-4 vop_rounding_type, H.263 RTYPE).
+    round down (MPEG-4 vop_rounding_type, H.263 RTYPE). `vectors` stands in where FFmpeg exports none.
     """
 
     references: Lists
@@ -49,6 +52,7 @@ class PredictionPlan:
     interpolation: str
     rounding: int = 0
     weighting: Weighting = PLAIN
+    vectors: Optional[BackwardVectors] = None
 
 
 class ReferenceModel(Protocol):
@@ -76,6 +80,7 @@ class PredictionStyle:
     certain: bool = True
     coded: bool = True
     reference: bool = True
+    plane: Optional[CodedPlane] = None
 
 
 class CodedHeaderReader(Protocol):
@@ -91,6 +96,7 @@ class AnchorModel:
         self._headers = header_reader
         self._styles: Dict[int, PredictionStyle] = {}
         self._anchors: Lists = (None, None)
+        self._planes: Tuple[Optional[CodedPlane], Optional[CodedPlane]] = (None, None)
         self._intact = True
 
     def feed(self, number: int, packet: bytes) -> None:
@@ -109,5 +115,9 @@ class AnchorModel:
         known = references[0] is not None and (kind != "B" or references[1] is not None)
         if kind != "B" and style.reference:
             self._anchors = (last, number)
+            self._planes = (self._planes[1], style.plane)
         exact = kind == "I" or (self._intact and style.certain and known)
-        return PredictionPlan(references, exact, style.interpolation, style.rounding)
+        vectors = None
+        if kind == "B" and style.interpolation.startswith("mpeg4"):
+            vectors = BackwardVectors(style.plane, self._planes[0], self._planes[1])
+        return PredictionPlan(references, exact, style.interpolation, style.rounding, vectors=vectors)
