@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import TracebackType
-from typing import Any, Dict, Iterator, List, Optional, Type
+from typing import Any, Dict, Generator, Iterator, List, Optional, Type
 
 import av
 
@@ -68,6 +68,7 @@ class Stream:
         self.summary = StreamSummary()
         self._name = source_name(source)
         self._container: Any = open_container(source)
+        self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
             self._video = choose_video(self._container, self._name)
             codec = codec_name(self._video, self._name)
@@ -89,10 +90,13 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Closes the container; reading on gives no more pictures."""
+        """Closes the container; there are no more pictures then."""
+        if self._pictures is not None:
+            self._pictures.close()
         self._container.close()
 
     def __iter__(self) -> Iterator[CodedPicture]:
+        assert self._pictures is not None
         return self._pictures
 
     def _prepare(self, codec: str) -> None:
@@ -109,6 +113,7 @@ class Stream:
         self._clock = DisplayClock(frame_rate(self._video))
         self._fed = self._next = self._shown = 0
         self._arrived: Dict[int, _Arrival] = {}
+        self._failed: Dict[int, str] = {}
         self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
         self._samplers = SamplerStore()
         self._intra_seen = False
@@ -187,8 +192,8 @@ class Stream:
         try:
             frames: List[Any] = self._context.decode(packet)
         except av.error.FFmpegError as error:
-            self.summary.reasons.setdefault("undecodable packet", 0)
-            self._failed = getattr(error, "strerror", None) or str(error)
+            if packet is not None:
+                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
             return
         for frame in frames:
             number = frame.pts
@@ -199,7 +204,7 @@ class Stream:
             self._arrived[number] = _Arrival(frame, self._shown, pts)
             self._shown += 1
 
-    def _emit(self) -> Iterator[CodedPicture]:
+    def _emit(self) -> Generator[CodedPicture, None, None]:
         for _ in self._steps:
             yield from self._due(self._fed - MAX_REORDER)
         yield from self._due(self._fed)
@@ -216,7 +221,8 @@ class Stream:
             self._next += 1
             if arrival is None:
                 self._model.lost(number)
-                self.summary.skip("packet that gave no picture")
+                why = self._failed.pop(number, "")
+                self.summary.skip(f"packet the decoder refused: {why}" if why else "packet that gave no picture")
             else:
                 yield self._picture(number, arrival)
 
@@ -232,6 +238,8 @@ class Stream:
         shown = {known: decoded.display_index for known, decoded in self._frames.items()}
         shown[number] = arrival.display_index
         plan = self._model.plan(number, kind, shown)
+        if getattr(frame, "is_corrupt", False):
+            plan = replace(plan, exact=False)
         current = DecodedFrame(number, arrival.display_index, frame)
         first, second = (None if n is None else self._frames[n] for n in plan.references)
         self._frames[number] = current

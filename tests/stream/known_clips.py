@@ -1,0 +1,96 @@
+"""Clips whose motion and coding are known: rendered here, encoded by x264 and libavcodec through PyAV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional, Tuple
+
+import av
+import numpy as np
+
+DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_cropping": "0"}
+ONE_REFERENCE = "ref=1:weightp=0:weightb=0:b-pyramid=none:scenecut=0:b-adapt=0:keyint=12:min-keyint=12"
+
+
+def texture(height: int, width: int, seed: int) -> np.ndarray:
+    """Noise smoothed over 9 x 9 pixels around 128, float64 (height, width): structure that vectors can follow."""
+    noise = np.random.RandomState(seed).randn(height + 8, width + 8)
+    noise = sum(noise[shift : shift + height] for shift in range(9))
+    noise = sum(noise[:, shift : shift + width] for shift in range(9))
+    return 128 + 40 * noise / noise.std()
+
+
+def translation(
+    count: int, size: Tuple[int, int], per_picture: Tuple[float, float], seed: int = 0, patch: bool = False
+) -> List[np.ndarray]:
+    """RGB pictures of a texture moving by `per_picture` (x, y) pixels; `patch` adds a square on its own way."""
+    height, width = size
+    margin = 8 + int(count * max(abs(per_picture[0]), abs(per_picture[1])))
+    plane = texture(height + 2 * margin, width + 2 * margin, seed)
+    pictures = []
+    for index in range(count):
+        x, y = margin - index * per_picture[0], margin - index * per_picture[1]
+        left, top = int(np.floor(x)), int(np.floor(y))
+        right, down = x - left, y - top
+        part = plane[top : top + height + 1, left : left + width + 1]
+        view = (1 - down) * ((1 - right) * part[:-1, :-1] + right * part[:-1, 1:])
+        view = view + down * ((1 - right) * part[1:, :-1] + right * part[1:, 1:])
+        if patch:
+            side, at = height // 3, (3 * index) % (width - height // 3)
+            view[side : 2 * side, at : at + side] = texture(side, side, seed + 1)
+        grey = np.clip(view, 0, 255).astype(np.uint8)
+        pictures.append(np.stack([grey, np.roll(grey, 3, 1), 255 - grey], axis=-1))
+    return pictures
+
+
+def encode(
+    path: Path,
+    pictures: List[np.ndarray],
+    codec: str = "libx264",
+    options: Optional[Mapping[str, str]] = None,
+    b_pictures: int = 0,
+    quantiser: Optional[int] = None,
+    times: Optional[List[int]] = None,
+    pixel_format: str = "yuv420p",
+) -> Path:
+    """Writes a video of 25 pictures a second; `times` gives each picture's time in 25ths instead."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = pixel_format
+        context = stream.codec_context
+        context.gop_size, context.max_b_frames, context.thread_count = 12, b_pictures, 1
+        context.time_base = Fraction(1, 25)
+        context.options = dict(options or {})
+        if quantiser is not None:
+            context.options = {**context.options, "qmin": str(quantiser), "qmax": str(quantiser)}
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts = index if times is None else times[index]
+            frame.time_base = Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def encode_x264(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictures: int = 0, extra: str = "") -> Path:
+    """One reference, no weights, GOPs of 12, constant quantiser; `extra` adds x264 parameters."""
+    parameters = f"{ONE_REFERENCE}:qp={quantiser}" + (f":{extra}" if extra else "")
+    return encode(path, pictures, "libx264", {"x264-params": parameters}, b_pictures)
+
+
+def decoded_planes(path: Path) -> Dict[int, Tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """By display index, the y, cb, cr planes over the coded size: a decode of the test's own."""
+    found = {}
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.options = dict(DECODER)
+        stream.codec_context.thread_count = 1
+        for index, frame in enumerate(container.decode(stream)):
+            planes = []
+            for plane in frame.planes:
+                whole = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)
+                planes.append(whole[: plane.height, : plane.width].copy())
+            found[index] = (planes[0], planes[1], planes[2])
+    return found
