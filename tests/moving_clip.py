@@ -7,24 +7,35 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 
-def moving_clip(path: Path, pictures: int = 30, shift: int = 2, codec: str = "libx264", **options: str) -> Path:
-    """A 96 x 64 texture that moves `shift` pixels a picture to the right; options go to the encoder."""
-    rng = np.random.default_rng(7)
-    texture = rng.integers(0, 255, (64, 512)).astype(np.float32)
-    for _ in range(3):
-        texture = (texture + np.roll(texture, 1, 0) + np.roll(texture, 1, 1)) / 3
+def moving_clip(path: Path, pictures: int = 30, shift: int = 2, restless: bool = False, **options: str) -> Path:
+    """A 96 x 64 texture that moves `shift` pixels a picture to the right; options go to x264.
+
+    A `restless` one moves to and fro and changes its texture every ten pictures.
+    """
+    textures = [_texture(seed) for seed in range(1 + pictures // 10)]
     settings = {"g": "12", "bf": "0", "sc_threshold": "0", **options}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(25))
+        stream = container.add_stream("libx264", rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         stream.options = settings
         for index in range(pictures):
-            grey = np.roll(texture, shift * index, axis=1)[:, :96].astype(np.uint8)
+            texture = textures[index // 10 if restless else 0]
+            place = round(9 * np.sin(index / 3)) if restless else shift * index
+            grey = np.roll(texture, place, axis=1)[:, :96].astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), format="rgb24")
             for packet in stream.encode(frame):
                 container.mux(packet)
         for packet in stream.encode(None):
             container.mux(packet)
     return path
+
+
+def _texture(seed: int) -> NDArray[np.float32]:
+    """Smooth grey noise (64, 512)."""
+    texture = np.random.default_rng(seed).integers(0, 255, (64, 512)).astype(np.float32)
+    for _ in range(3):
+        texture = (texture + np.roll(texture, 1, 0) + np.roll(texture, 1, 1)) / 3
+    return texture
