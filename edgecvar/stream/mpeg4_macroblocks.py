@@ -188,6 +188,8 @@ class _BidirectionalWalk(_Walk):
                     mode, vector = self._macroblock()
                     modes[row, column] = mode
                     vectors[row, column] = vector
+        if not 0 < self._end - self._at <= 8:
+            raise HeaderEnded("the last macroblock does not end where the picture does")
         return modes, vectors
 
     def _macroblock(self) -> Tuple[int, List[List[int]]]:

@@ -1,0 +1,114 @@
+"""Rotation, edit lists and packed pictures: what containers do to a stream."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Tuple
+
+import numpy as np
+import pytest
+from known_clips import encode, encode_x264, translation
+
+from edgecvar.stream.reader import open_stream
+
+UNIT = 1 << 16
+MATRICES = {
+    0: (UNIT, 0, 0, UNIT),
+    90: (0, -UNIT, UNIT, 0),
+    180: (-UNIT, 0, 0, -UNIT),
+    270: (0, UNIT, -UNIT, 0),
+}
+
+
+def box(data: bytes, *path: bytes) -> Tuple[int, int]:
+    """First byte after the header and end of the MP4 box at `path`."""
+    start, end = 0, len(data)
+    for name in path:
+        while data[start + 4 : start + 8] != name:
+            start += struct.unpack(">I", data[start : start + 4])[0]
+            assert start < end
+        start, end = start + 8, start + struct.unpack(">I", data[start : start + 4])[0]
+    return start, end
+
+
+@pytest.mark.parametrize("degrees", MATRICES)
+def test_rotation_is_told_and_not_applied(tmp_path: Path, degrees: int) -> None:
+    path = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
+    data = bytearray(path.read_bytes())
+    at = box(data, b"moov", b"trak", b"tkhd")[0] + 40
+    a, b, c, d = MATRICES[degrees]
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(bytes(data))
+    with open_stream(path) as stream:
+        assert stream.info.rotation == degrees
+        assert (stream.info.width, stream.info.height) == (80, 48)
+        image = next(iter(stream)).image
+        assert image is not None and image.shape == (48, 80, 3)
+
+
+def test_pictures_that_an_edit_list_hides_come_out(tmp_path: Path) -> None:
+    path = encode_x264(tmp_path / "clip.mp4", translation(20, (48, 80), (1, 0)), 26, b_pictures=2)
+    with open_stream(path) as stream:
+        whole = list(stream)
+    data = bytearray(path.read_bytes())
+    start, _ = box(data, b"moov", b"trak", b"edts", b"elst")
+    media_time = struct.unpack(">i", data[start + 12 : start + 16])[0]
+    timescale_at = box(data, b"moov", b"trak", b"mdia", b"mdhd")[0] + 12
+    timescale = struct.unpack(">I", data[timescale_at : timescale_at + 4])[0]
+    data[start + 12 : start + 16] = struct.pack(">i", media_time + 7 * timescale // 25)
+    path.write_bytes(bytes(data))
+    with open_stream(path) as stream:
+        edited = list(stream)
+        assert stream.summary.skipped == 0
+    assert [p.kind for p in edited] == [p.kind for p in whole]
+    for a, b in zip(edited, whole):
+        assert a.display_index == b.display_index
+        assert a.pts_seconds == pytest.approx(b.pts_seconds - 7 / 25, abs=2e-3)
+        if a.residual is not None and b.residual is not None:
+            assert np.array_equal(a.residual.y, b.residual.y)
+
+
+def packed(path: Path, target: Path) -> None:
+    """Rewrites an AVI as DivX does it: a B picture shares the packet of the anchor before it."""
+    data = path.read_bytes()
+    marker = data.index(b"movi") + 4
+    chunks, at = [], marker
+    while data[at : at + 4] == b"00dc":
+        size = struct.unpack("<I", data[at + 4 : at + 8])[0]
+        chunks.append(data[at + 8 : at + 8 + size])
+        at += 8 + size + (size & 1)
+    kinds = [chunk[chunk.index(b"\x00\x00\x01\xb6") + 4] >> 6 for chunk in chunks]
+    made, place = [], 0
+    while place < len(chunks):
+        if kinds[place] != 2 and place + 1 < len(chunks) and kinds[place + 1] == 2:
+            placeholder = b"\x00\x00\x01\xb6" + bytes([0x40 | 0x10, 0x7F, 0x7F])
+            made += [chunks[place] + chunks[place + 1], placeholder]
+            place += 2
+        else:
+            made.append(chunks[place])
+            place += 1
+    user = b"\x00\x00\x01\xb2DivX503b1393p"
+    first = made[0].index(b"\x00\x00\x01\xb6")
+    made[0] = made[0][:first] + user + made[0][first:]
+    body = b"movi"
+    for chunk in made:
+        body += b"00dc" + struct.pack("<I", len(chunk)) + chunk + b"\x00" * (len(chunk) & 1)
+    head = data[: marker - 8]
+    target.write_bytes(head + struct.pack("<I", len(body)) + body)
+
+
+def test_packed_b_pictures(tmp_path: Path) -> None:
+    pictures = translation(12, (80, 112), (-2.35, 1.3))
+    plain = encode(tmp_path / "plain.avi", pictures, "mpeg4", {}, 1, 6)
+    packed(plain, tmp_path / "packed.avi")
+    with open_stream(plain) as stream:
+        expected = list(stream)
+    with open_stream(tmp_path / "packed.avi") as stream:
+        found = list(stream)
+    assert [p.kind for p in found] == [p.kind for p in expected]
+    assert "B" in {p.kind for p in found}
+    for a, b in zip(found, expected):
+        assert a.display_index == b.display_index
+        if a.motion is not None and b.motion is not None:
+            assert a.motion.exact and np.array_equal(a.motion.mv_qpel, b.motion.mv_qpel)

@@ -1,0 +1,51 @@
+"""Every real file ends with a summary or with one line of error."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecvar.errors import EdgecvarError, UnsupportedCodecError
+from edgecvar.stream.motion import velocity
+from edgecvar.stream.reader import open_stream
+
+MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
+FOLDERS = ("clips", "original_encodings", "odd", "h264")
+FILES = sorted(path for folder in FOLDERS for path in (MEDIA / folder).glob("*") if path.is_file())
+PICTURES = 60
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_reads_or_says_why(media: Path, path: Path) -> None:
+    try:
+        with open_stream(path) as stream:
+            info = stream.info
+            shown = []
+            for picture in itertools.islice(stream, PICTURES):
+                assert picture.decode_index == len(shown)
+                assert np.isfinite(picture.pts_seconds)
+                shown.append(picture.display_index)
+                if picture.motion is not None:
+                    assert picture.motion.intra.shape == (info.coded_height // 4, info.coded_width // 4)
+                    assert np.isfinite(velocity(picture.motion)).all()
+                if picture.decode_index % 10 == 1 and picture.residual is not None:
+                    assert picture.residual.y.shape == (info.coded_height, info.coded_width)
+                if picture.image is not None:
+                    assert picture.image.shape == (info.height, info.width, 3)
+            assert stream.summary.pictures == len(shown) > 0
+            assert len(set(shown)) == len(shown)
+    except EdgecvarError as error:
+        assert str(error) and "\n" not in str(error)
+
+
+@pytest.mark.real_media
+def test_hevc_is_refused_by_name(media: Path) -> None:
+    files = sorted((media / "hevc").iterdir())
+    assert files
+    for path in files:
+        with pytest.raises(UnsupportedCodecError, match=r"HEVC.*re-encode to H\.264"):
+            open_stream(path)
