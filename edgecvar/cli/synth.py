@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
 @click.option("--sequence", metavar="CLASS,CLASS,...", help="Write one H.264 clip with these classes in turn.")
 @click.option("--pictures", type=click.IntRange(2, 10000), help="With --sequence: pictures a class.")
-@click.option("--gop", type=click.IntRange(2, 300), help="GOP length instead of a drawn one.")
+@click.option("--gop", "gop_length", type=click.IntRange(2, 300), help="GOP length instead of a drawn one.")
 @click.option("--b-pictures", type=click.IntRange(0, 3), help="B-pictures in a row instead of a drawn number.")
 @click.option("--crf", type=click.IntRange(0, 51), help="Quality on x264's scale instead of a drawn one.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty, or over a file.")
@@ -30,10 +30,8 @@ def command(
     jobs: Optional[int],
     sequence: Optional[str],
     pictures: Optional[int],
-    gop: Optional[int],
-    b_pictures: Optional[int],
-    crf: Optional[int],
     force: bool,
+    **given: Optional[int],
 ) -> None:
     """Write small labelled videos whose classes differ by motion alone.
 
@@ -42,7 +40,7 @@ def command(
     """
     from edgecvar.synth.dataset import Fixed, Request
 
-    fixed = Fixed(gop, b_pictures, crf)
+    fixed = Fixed(**given)
     if sequence is not None:
         if clips is not None or jobs is not None:
             raise click.UsageError("--clips and --jobs fill a folder: leave them out with --sequence")

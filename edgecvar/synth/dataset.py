@@ -9,11 +9,14 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set
 
 import numpy as np
 
@@ -85,9 +88,10 @@ def write_clips(request: Request, on_clip: Callable[[Written], None] = lambda wr
     for label in LABELS[: request.clips]:
         (folder / label).mkdir(parents=True, exist_ok=True)
     clips = []
-    for written in _in_processes(request) if request.jobs > 1 else _in_turn(request):
-        clips.append(written)
-        on_clip(written)
+    with closing(_in_processes(request) if request.jobs > 1 else _in_turn(request)) as source:
+        for written in source:
+            clips.append(written)
+            on_clip(written)
     clips.sort(key=lambda written: written.index)
     _write_lists(folder, request.seed, clips)
     return clips
@@ -113,22 +117,23 @@ def write_sequence(
     return plan
 
 
-def _in_turn(request: Request) -> Iterator[Written]:
+def _in_turn(request: Request) -> Generator[Written, None, None]:
     for index in range(request.clips):
         yield write_clip(request, index)
 
 
-def _in_processes(request: Request) -> Iterator[Written]:
+def _in_processes(request: Request) -> Generator[Written, None, None]:
     """Clips as they are done; whatever stops this waits for the clips under way, so every file is whole."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(request.jobs, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(request.jobs, mp_context=context)
     pending: Set[Future[Written]] = set()
     indices = iter(range(request.clips))
     try:
         while True:
             # Few at a time: a Ctrl-C then has little to wait for.
             while len(pending) < 2 * request.jobs and (index := next(indices, None)) is not None:
-                pending.add(pool.submit(write_clip, request, index))
+                with _interrupts_held():
+                    pending.add(pool.submit(write_clip, request, index))
             if not pending:
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -140,9 +145,25 @@ def _in_processes(request: Request) -> Iterator[Written]:
         pool.shutdown(wait=True)
 
 
-def _ignore_interrupts() -> None:
-    """In a worker: Ctrl-C reaches every process of the terminal, and the parent decides what it means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the end of this, and processes started here never get it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: List[int] = []
+    # It starts with the first process and would let go of what is held.
+    resource_tracker.ensure_running()
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    # The mask is for the new processes alone: another thread of this one may still take the signal.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def describe(written: Written, seed: int) -> Dict[str, Any]:

@@ -67,14 +67,17 @@ def test_file_has_the_codec_gop_and_b_pictures_of_the_plan(
     assert max(len(run) for run in kinds.replace("P", "I").split("I")) == b_pictures
 
 
-def test_a_jump_makes_no_keyframe(tmp_path: Path) -> None:
-    canvas, pictures = moving(40)
-    other = moving(40, seed=1)[1]
-    cut = pictures[:20] + other[20:]
-    for codec, container in CODINGS:
-        path = tmp_path / f"{codec}.{container}"
-        encode(path, cut, canvas, Encoding(codec, container, 250, 0, 24))
-        assert pattern(path)[1] == [0]
+@pytest.mark.parametrize(("codec", "container"), CODINGS)
+@pytest.mark.parametrize("b_pictures", [0, 2])
+def test_a_jump_changes_no_picture_kind(tmp_path: Path, codec: str, container: str, b_pictures: int) -> None:
+    canvas, pictures = moving(36)
+    flat = np.full_like(pictures[0], 120)
+    kinds = []
+    for shown in (pictures, pictures[:25] + moving(11, seed=1)[1], pictures[:25] + [flat] * 11):
+        path = tmp_path / f"{len(kinds)}.{container}"
+        encode(path, shown, canvas, Encoding(codec, container, 30, b_pictures, 24))
+        kinds.append(pattern(path)[2])
+    assert kinds[0] == kinds[1] == kinds[2]
 
 
 def keyframe_packets(path: Path) -> List[bytes]:
