@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from edgecvar.run.evaluate import Evaluation
+from edgecvar.run.evaluate import ClipScore, Evaluation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +37,8 @@ def _part(correct: int, clips: int) -> Any:
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Top-1, accuracy and confusions of each class, and every clip that gave no answer, by name."""
     matrix = len(evaluation.labels) <= MATRIX_CLASSES
+    if matrix:
+        console.print("rows: true label; columns: label given, by number", highlight=False, soft_wrap=True)
     console.print(_class_table(evaluation, matrix))
     if not matrix:
         for line in _largest_confusions(evaluation):
@@ -46,10 +48,17 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if evaluation.undecided:
         lines.append(f"{len(evaluation.undecided)} without a decision, counted as wrong:")
         lines += [f"  {clip.path}" for clip in evaluation.undecided]
-    lines.append(f"{len(evaluation.unreadable)} unreadable clips{', not counted:' if evaluation.unreadable else ''}")
-    lines += [f"  {each.error}" for each in evaluation.unreadable]
+    if evaluation.unreadable:
+        lines.append(f"{len(evaluation.unreadable)} unreadable, not counted:")
+        lines += [f"  {_named(each)}" for each in evaluation.unreadable]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _named(result: ClipScore) -> str:
+    """The error, with its clip in front where it does not name it."""
+    path, error = str(result.clip.path), str(result.error)
+    return error if path in error else f"{path}: {error}"
 
 
 def _class_table(evaluation: Evaluation, matrix: bool) -> Table:
@@ -57,7 +66,7 @@ def _class_table(evaluation: Evaluation, matrix: bool) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="rows: true label; columns: label given, by number" if matrix else None, title_justify="left")
+    table = Table()
     for name in ("#", "label", "clips", "accuracy"):
         table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
     numbers = range(len(evaluation.labels)) if matrix else ()

@@ -18,7 +18,7 @@ from edgecvar.run.overlay import Overlay, check_overlay
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.run.sinks import JsonLines, LiveTable, PlainTable, Sink
 from edgecvar.run.source import PipeSource, binary_source
-from edgecvar.stream.reader import open_stream
+from edgecvar.stream.reader import Stream, open_stream
 from edgecvar.stream.types import StreamInfo
 
 C = TypeVar("C", bound=BaseModel)
@@ -65,16 +65,16 @@ def run_job(config: RunConfig) -> None:
     untrained = warn_untrained(bundle)
     with ExitStack() as stack:
         source: Any = config.source if config.source != "-" else binary_source(sys.stdin.buffer)
-        stream = stack.enter_context(open_stream(source))
+        stream = stack.enter_context(_open(source))
         runner = stack.enter_context(OnnxRunner(bundle))
         overlay = _overlay(config, stream.info, untrained)
         sinks: List[Sink] = [stack.enter_context(sink) for sink in _sinks(config, bundle, untrained)]
         if overlay is not None:
             sinks.append(stack.enter_context(overlay))
-        options = RunOptions(every=config.every, top=config.top, watcher=overlay)
+        # A reader that waits for a pipe is woken; one of a file comes back by itself.
+        release = source.leave if isinstance(source, PipeSource) else None
+        options = RunOptions(every=config.every, top=config.top, watcher=overlay, release=release)
         decisions = stack.enter_context(recognize(stream, bundle.manifest, runner, options))
-        if isinstance(source, PipeSource):
-            stack.enter_context(source)  # left first, so that a reader that waits for the pipe ends
         try:
             for decision in decisions:
                 for sink in sinks:
@@ -83,6 +83,14 @@ def run_job(config: RunConfig) -> None:
             _finish(sinks, decisions.summary)
             raise
         _finish(sinks, decisions.summary)
+
+
+def _open(source: Any) -> Stream:
+    try:
+        return open_stream(source)
+    finally:
+        if isinstance(source, PipeSource) and source.interrupted:
+            raise KeyboardInterrupt
 
 
 def _finish(sinks: List[Sink], summary: RunSummary) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from edgecvar.bundle.manifest import Manifest
 from edgecvar.run.channel import Channel
@@ -21,10 +21,14 @@ AHEAD = 4
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run. `every`: sample every k-th picture, the spec's stride unless given; `top`: labels a decision."""
+    """How to run. `every`: sample every k-th picture, the spec's stride unless given; `top`: labels a decision.
+
+    `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
+    """
 
     every: Optional[int] = None
     top: int = 5
+    release: Optional[Callable[[], None]] = None
     clock: Clock = field(default_factory=NoClock)
     watcher: Optional[Watcher] = None
 
@@ -73,6 +77,8 @@ class Recognition:
     def close(self) -> None:
         """Stop the reader thread and wait for it; decisions that are left are dropped."""
         self._channel.close()
+        if self._options.release is not None:
+            self._options.release()
         if self._thread.ident is not None:
             self._thread.join()
         if self._span[0] is not None and self._span[1] is None:

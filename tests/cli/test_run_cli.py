@@ -149,6 +149,16 @@ def test_interrupting_a_run_that_waits_for_its_pipe_ends_it_with_a_summary(tmp_p
     assert process.stdout.readline().startswith(b"{")
     time.sleep(0.2)  # so that it most likely waits for more; it must end either way
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err.strip() == b"interrupted"
+    assert process.wait(timeout=60) == 130  # with its pipe still open
+    out, err = process.communicate()
+    assert err.strip() == b"interrupted"
     assert json.loads(out.splitlines()[-1])["summary"]["interrupted"] is True
+
+
+def test_interrupting_a_run_that_still_looks_for_a_video_in_its_pipe_ends_it(bundle):
+    process = spawn("run", "-", "--bundle", bundle, "--json", stdin=subprocess.PIPE)
+    stuffing = b"\x47\x1f\xff\x10" + b"\xff" * 184  # a transport stream packet without content
+    process.stdin.write(stuffing * 1000)  # more than a pipe holds: it is read from when this returns
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert process.stdout.read() == b"" and process.stderr.read().strip() == b"interrupted"

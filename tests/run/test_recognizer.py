@@ -235,6 +235,14 @@ def test_the_feed_can_be_left_after_any_picture():
     assert given == [(1, True), (2, True), (3, False), (4, True), (5, True)]
 
 
+def test_a_reader_that_waits_for_its_source_is_released():
+    more = threading.Event()
+    stream = ScriptedStream("IPPIPPPP", on_read=lambda index: index < 6 or more.wait(60))
+    for _ in recognize(stream, manifest(), RecordingRunner(), RunOptions(release=more.set)):
+        break
+    assert more.is_set() and readers() == []
+
+
 def test_an_error_of_the_runner_ends_the_reader_thread():
     class Failing(RecordingRunner):
         def run(self, stage, inputs):

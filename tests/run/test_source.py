@@ -21,9 +21,10 @@ def test_leaving_wakes_a_reader_that_waits():
     reading, writing = os.pipe()
     got = []
     with os.fdopen(reading, "rb") as pipe:
-        with PipeSource(pipe) as source:
-            thread = threading.Thread(target=lambda: got.append(source.read(10)))
-            thread.start()
+        source = PipeSource(pipe)
+        thread = threading.Thread(target=lambda: got.append(source.read(10)))
+        thread.start()
+        source.leave()
         thread.join(timeout=30)
         assert got == [b""] and not thread.is_alive()
     os.close(writing)
