@@ -12,6 +12,7 @@ import av
 import av.logging
 
 from edgecvar.errors import StreamError, UnsupportedCodecError
+from edgecvar.stream.side_data import display_matrix
 
 Source = Union[str, Path, BinaryIO]
 
@@ -114,8 +115,7 @@ def frame_rate(stream: Any) -> Fraction:
 
 def rotation_of(frame: Any) -> int:
     """Degrees counter-clockwise, a multiple of 90, that a frame's display matrix turns it by; 0 without one."""
-    entry = frame.side_data.get("DISPLAYMATRIX")
-    matrix = b"" if entry is None else bytes(entry)
+    matrix = display_matrix(frame)
     if len(matrix) < 36:
         return 0
     numbers = struct.unpack("<9i", matrix[:36])

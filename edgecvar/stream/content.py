@@ -15,6 +15,7 @@ from edgecvar.stream.mpeg4_vectors import BackwardVectors
 from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.references import PredictionPlan
 from edgecvar.stream.residual import Sampler, SamplerStore, make_sampler, residual_of
+from edgecvar.stream.side_data import exported_vectors
 from edgecvar.stream.types import MotionField, Residual
 from edgecvar.stream.undecided import drop_placeholders, settle_by_samples
 
@@ -26,12 +27,6 @@ class DecodedFrame:
     number: int
     display_index: int
     frame: Any
-
-
-def exported_by(frame: Any) -> Optional[NDArray[np.void]]:
-    """The vectors that FFmpeg exports with a frame, None where there are none."""
-    entry = frame.side_data.get("MOTION_VECTORS")
-    return None if entry is None else entry.to_ndarray()
 
 
 class DecodedContent:
@@ -81,7 +76,7 @@ class DecodedContent:
 
     def _read_motion(self) -> MotionField:
         rows, columns = self._geometry.coded_height // 8, self._geometry.coded_width // 8
-        mv, used, split = vectors_to_grid(exported_by(self._current.frame), rows, columns)
+        mv, used, split = vectors_to_grid(exported_vectors(self._current.frame), rows, columns)
         exact = self._plan.exact
         if self._kind == "B" and self._plan.interpolation == "h264":
             exact = self._settle(mv, used, split) and exact
@@ -110,7 +105,7 @@ class DecodedContent:
         if past is None or future is None:
             return mv, False
         now = self._current.display_index
-        future_mv, _, _ = vectors_to_grid(exported_by(future.frame), *used.shape[1:])
+        future_mv, _, _ = vectors_to_grid(exported_vectors(future.frame), *used.shape[1:])
         return vectors.fill(used, future_mv[0], (past.display_index - now, future.display_index - now))
 
     def _planes(self, decoded: DecodedFrame) -> Planes:

@@ -28,6 +28,7 @@ from edgecvar.stream.mpeg_headers import header_reader
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.references import AnchorModel, ReferenceModel
 from edgecvar.stream.residual import SamplerStore
+from edgecvar.stream.side_data import exported_vectors
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
 MAX_REORDER = 18
@@ -69,6 +70,7 @@ class Stream:
         self._name = source_name(source)
         self._container: Any = open_container(source)
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
+        self._steps: Generator[bool, None, None]
         try:
             self._video = choose_video(self._container, self._name)
             codec = codec_name(self._video, self._name)
@@ -90,9 +92,13 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Closes the container; there are no more pictures then."""
+        """Closes the container and lets go of all frames; there are no more pictures then."""
         if self._pictures is not None:
             self._pictures.close()
+            self._steps.close()
+            self._frames.clear()
+            self._arrived.clear()
+            self._samplers = SamplerStore()
         self._container.close()
 
     def __iter__(self) -> Iterator[CodedPicture]:
@@ -172,7 +178,7 @@ class Stream:
         except (av.error.FFmpegError, ValueError, OSError) as error:
             self.summary.skip(f"container broke off: {getattr(error, 'strerror', None) or error}")
 
-    def _decode(self, codec: str) -> Iterator[bool]:
+    def _decode(self, codec: str) -> Generator[bool, None, None]:
         """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
         for packet in self._packets(codec):
             number = self._fed
@@ -260,6 +266,6 @@ class Stream:
     def _kind(frame: Any) -> str:
         """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture."""
         kind = _KINDS.get(int(frame.pict_type), "P")
-        if kind == "I" and (exported := frame.side_data.get("MOTION_VECTORS")) is not None:
-            return "B" if (exported.to_ndarray()["source"] > 0).any() else "P"
+        if kind == "I" and (exported := exported_vectors(frame)) is not None:
+            return "B" if (exported["source"] > 0).any() else "P"
         return kind
