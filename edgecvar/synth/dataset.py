@@ -16,29 +16,38 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from edgecvar.errors import DatasetError
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode
-from edgecvar.synth.plan import CONTAINERS, ClipPlan, draw_plan, draw_sequence
+from edgecvar.synth.plan import CONTAINERS, Canvas, ClipPlan, draw_plan, draw_sequence
 from edgecvar.synth.render import render
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What of the encoding is not drawn but given; None leaves the draw."""
+    """What of the encoding and the canvas is not drawn but given; None leaves the draw."""
 
     gop_length: Optional[int] = None
     b_pictures: Optional[int] = None
     crf: Optional[int] = None
+    size: Optional[Tuple[int, int]] = None
+    fps: Optional[Fraction] = None
 
     def apply(self, plan: ClipPlan) -> ClipPlan:
-        """The plan with the given values in its encoding."""
-        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        return dataclasses.replace(plan, encoding=dataclasses.replace(plan.encoding, **given))
+        """The plan with the given values; `size` is (width, height)."""
+        width, height = self.size or (plan.canvas.width, plan.canvas.height)
+        drawn = plan.encoding
+        encoding = dataclasses.replace(
+            drawn,
+            gop_length=drawn.gop_length if self.gop_length is None else self.gop_length,
+            b_pictures=drawn.b_pictures if self.b_pictures is None else self.b_pictures,
+            crf=drawn.crf if self.crf is None else self.crf,
+        )
+        return dataclasses.replace(plan, canvas=Canvas(width, height, self.fps or plan.canvas.fps), encoding=encoding)
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,15 @@ def test_command_writes_a_sequence(tmp_path: Path) -> None:
     assert path.read_bytes() == first
 
 
+def test_a_sequence_has_the_size_and_rate_it_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "wide.mp4"
+    given = ("--size", "340x256", "--fps", 30, "--gop", 12, "--b-pictures", 2)
+    assert invoke(path, "--sequence", "left,up", "--pictures", 8, *given).returncode == 0
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height, stream.average_rate) == (340, 256, 30)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -166,7 +175,10 @@ def test_command_writes_a_sequence(tmp_path: Path) -> None:
         (["x", "--seed", "-1"], "--seed"),
         (["x", "--gop", "1"], "--gop"),
         (["x", "--b-pictures", "4"], "--b-pictures"),
-        (["x", "--pictures", "5"], "--pictures goes with --sequence"),
+        (["x", "--pictures", "5"], "go with --sequence"),
+        (["x", "--fps", "30"], "go with --sequence"),
+        (["x.mp4", "--sequence", "left", "--size", "33x44"], "even sides"),
+        (["x.mp4", "--sequence", "left", "--size", "big"], "WIDTHxHEIGHT"),
         (["x.mp4", "--sequence", "left", "--clips", "3"], "leave them out with --sequence"),
         (["x.avi", "--sequence", "left"], "one .mp4 file"),
         ([], "TARGET"),
