@@ -15,9 +15,7 @@ MOTION_LIMIT = 8.0
 """Prepared motion is clipped here: a vector that long is a mismatch of the encoder's search, not content."""
 
 # ITU-R BT.601, limited range: the linear part of Y'CbCr to RGB, which is all that a difference needs.
-_RGB_FROM_YCBCR = np.array(
-    [[1.164384, 0.0, 1.596027], [1.164384, -0.391762, -0.812968], [1.164384, 2.017232, 0.0]], np.float32
-)
+_LUMA, _RED_CR, _GREEN_CB, _GREEN_CR, _BLUE_CB = 1.164384, 1.596027, -0.391762, -0.812968, 2.017232
 
 
 @dataclass(frozen=True)
@@ -74,15 +72,17 @@ class Preparer:
 
     def image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """RGB uint8 (H, W, 3) as displayed before rotation, to float32 (3, h, w), mean and deviation removed."""
-        planes = self._shown(image).transpose(2, 0, 1)  # (3, h, w)
-        mean = np.array(self._spec.image_mean, np.float32)[:, None, None]
-        deviation = np.array(self._spec.image_std, np.float32)[:, None, None]
-        return self._orient((planes / np.float32(255) - mean) / deviation)
+        planes = np.empty((3, *self._shown.shape), np.float32)
+        for channel, (mean, deviation) in enumerate(zip(self._spec.image_mean, self._spec.image_std)):
+            plane = self._shown(image[..., channel])
+            np.multiply(plane, np.float32(1 / (255 * deviation)), out=planes[channel])
+            planes[channel] -= np.float32(mean / deviation)
+        return self._orient(planes)
 
     def motion(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
         """Velocity (H/4, W/4, xy) on the coded grid to float32 (2, h, w): input pixels a frame / velocity_unit."""
-        sampled = self._blocks(velocity)
-        vx, vy = sampled[..., 0] * np.float32(self._scale_x), sampled[..., 1] * np.float32(self._scale_y)
+        vx = self._blocks(velocity[..., 0]) * np.float32(self._scale_x)
+        vy = self._blocks(velocity[..., 1]) * np.float32(self._scale_y)
         for _ in range(self._turns):
             vx, vy = vy, -vx
         if self._flip:
@@ -91,9 +91,12 @@ class Preparer:
 
     def residual(self, residual: Residual) -> NDArray[np.float32]:
         """Residual planes of the coded picture to an RGB-like float32 (3, h, w), divided by residual_unit."""
-        planes = np.stack([self._luma(residual.y), self._chroma(residual.cb), self._chroma(residual.cr)])
-        colours = np.tensordot(_RGB_FROM_YCBCR, planes, axes=1) / np.float32(self._spec.residual_unit)
-        return self._orient(colours.astype(np.float32, copy=False))
+        unit = np.float32(1 / self._spec.residual_unit)
+        grey = self._luma(residual.y) * np.float32(_LUMA * unit)
+        cb, cr = self._chroma(residual.cb) * unit, self._chroma(residual.cr) * unit
+        red = grey + np.float32(_RED_CR) * cr
+        green = grey + np.float32(_GREEN_CB) * cb + np.float32(_GREEN_CR) * cr
+        return self._orient(np.stack([red, green, grey + np.float32(_BLUE_CB) * cb]))
 
     def _orient(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
         turned = np.rot90(planes, self._turns, axes=(1, 2))
@@ -153,12 +156,15 @@ class _Taps:
         used = weight.max(axis=0) > 0
         return _Taps(np.clip(index[:, used], 0, inputs - 1), weight[:, used].astype(np.float32))
 
-    def apply(self, source: NDArray[Any]) -> NDArray[np.float32]:
-        """(inputs, ...) to float32 (outputs, ...)."""
-        tail = (1,) * (source.ndim - 1)
-        total = np.zeros((len(self.index), *source.shape[1:]), np.float32)
-        for tap in range(self.index.shape[1]):
-            total += source[self.index[:, tap]] * self.weight[:, tap].reshape(-1, *tail)
+    def apply(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(inputs, n) to (outputs, n)."""
+        total = source[self.index[:, 0]]
+        total *= self.weight[:, :1]
+        part = np.empty_like(total)
+        for tap in range(1, self.index.shape[1]):
+            np.take(source, self.index[:, tap], axis=0, out=part, mode="clip")
+            part *= self.weight[:, tap, None]
+            total += part
         return total
 
 
@@ -167,8 +173,13 @@ class _Resampler:
     vertical: _Taps
     horizontal: _Taps
 
+    @property
+    def shape(self) -> Tuple[int, int]:
+        return len(self.vertical.index), len(self.horizontal.index)
+
     def __call__(self, source: NDArray[Any]) -> NDArray[np.float32]:
-        """(H, W, ...) to float32 (h, w, ...)."""
-        rows = self.vertical.apply(source)  # (h, W, ...)
-        columns = self.horizontal.apply(np.ascontiguousarray(rows.swapaxes(0, 1)))  # (w, h, ...)
-        return columns.swapaxes(0, 1)
+        """(H, W) to float32 (h, w)."""
+        first, last = int(self.vertical.index.min()), int(self.vertical.index.max()) + 1
+        shown = source[first:last].astype(np.float32, order="C")
+        rows = _Taps(self.vertical.index - first, self.vertical.weight).apply(shown)  # (h, W)
+        return self.horizontal.apply(np.ascontiguousarray(rows.T)).T  # (h, w)
