@@ -63,7 +63,7 @@ class ClipStore:
         report = ScanReport()
         readable = []
         paths = [clip.path for clip in clips]
-        with _reading(self._spec, paths, workers) as readings:
+        with _Readings(self._spec, paths, workers) as readings:
             for clip, outcome in zip(clips, readings):
                 if isinstance(outcome, EdgecvarError):
                     message = _unreadable(clip.path, outcome)
@@ -121,7 +121,7 @@ def _read(path: Path, spec: InputSpec, wanted: Optional[Container[int]] = None) 
         return type(error)(str(error))
 
 
-class _reading:
+class _Readings:
     """The outcomes of reading `paths`, in their order, on `workers` processes or, with 0 or few clips, in line."""
 
     def __init__(self, spec: InputSpec, paths: Sequence[Path], workers: int) -> None:
