@@ -106,6 +106,8 @@ def _print_video(path: str, found: Anatomy, console: Console) -> None:
             ("residual", f"{r.zero:.1%} of samples zero, mean |r| {r.mean_absolute:.2f}, largest {r.largest} "
              f"({r.pictures} pictures sampled)")
         )  # fmt: skip
+    if found.residual_note:
+        rows.append(("residual", found.residual_note))
     rows.append(("skipped", f"{summary.skipped}" + "".join(f"; {n} x {why}" for why, n in summary.reasons.items())))
     for name, text in rows:
         console.print(f"{name:>11}  {text}", highlight=False)

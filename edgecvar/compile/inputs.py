@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecvar.clips.folders import VIDEO_SUFFIXES
 from edgecvar.clips.spec import InputSpec
 from edgecvar.compile.subject import CompileConfig, Subject
 from edgecvar.errors import CompileError, ConfigError, EdgecvarError
@@ -18,7 +19,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.run.clock import NoClock
 from edgecvar.run.feed import Appearance, Demand, Feed, SampledPicture, SecondWindow
 from edgecvar.stream.reader import open_stream
-from edgecvar.train.labels import VIDEO_SUFFIXES, load_split
+from edgecvar.train.labels import load_split
 from edgecvar.train.recipe import parse_recipe
 
 SHIPPED_CLIP = Path(__file__).parent.parent / "demo" / "clip.mp4"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.clips.folders import class_folders, clips_in
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, unknown_name
 from edgecvar.run.onnx_runner import OnnxRunner, usable_cores
 from edgecvar.run.recognizer import RunOptions, recognize
@@ -91,13 +92,11 @@ def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None)
         pattern = re.compile(match or "")
     except re.error as error:
         raise ConfigError(f"--match {match!r} is not a regular expression: {error}") from error
-    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     clips = []
-    for entry in classes:
+    for entry in class_folders(folder):
         if entry.name not in labels:
             raise DatasetError(f"{entry}: {unknown_name('label', entry.name, labels)}")
-        files = sorted(file for file in entry.iterdir() if file.is_file() and not file.name.startswith("."))
-        clips += [LabelledClip(file, entry.name) for file in files if pattern.search(file.name)]
+        clips += [LabelledClip(file, entry.name) for file in clips_in(entry) if pattern.search(file.name)]
     if not clips:
         why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
         raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")

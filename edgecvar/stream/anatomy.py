@@ -7,6 +7,7 @@ from typing import Dict, List, Optional
 
 import numpy as np
 
+from edgecvar.errors import StreamError
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.reader import Stream
 from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
@@ -45,7 +46,10 @@ class ResidualStatistics:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One reading of a whole stream; `kinds` is a letter a picture in display order, key pictures marked apart."""
+    """One reading of a whole stream; `kinds` is a letter a picture in display order.
+
+    `residual_note` says why there are no residuals where the stream cannot give any.
+    """
 
     info: StreamInfo
     kinds: str
@@ -55,6 +59,7 @@ class Anatomy:
     seconds: float
     motion: Optional[MotionStatistics]
     residual: Optional[ResidualStatistics]
+    residual_note: str
     summary: StreamSummary
 
 
@@ -65,6 +70,7 @@ class _Tally:
     keyframes: int = 0
     shares: List[List[float]] = field(default_factory=list)
     residuals: List[List[float]] = field(default_factory=list)
+    residual_note: str = ""
     first: float = 0.0
     last: float = 0.0
 
@@ -85,6 +91,7 @@ def anatomy(stream: Stream) -> Anatomy:
         seconds=tally.last - tally.first,
         motion=MotionStatistics(len(tally.shares), *np.mean(tally.shares, axis=0).tolist()) if tally.shares else None,
         residual=_residual_statistics(tally.residuals),
+        residual_note=tally.residual_note,
         summary=stream.summary,
     )
 
@@ -100,8 +107,14 @@ def _count(tally: _Tally, picture: CodedPicture) -> None:
         return
     if picture.motion is not None:
         tally.shares.append(_shares(picture.motion))
-    if (len(tally.shares) - 1) % RESIDUAL_EVERY == 0 and picture.residual is not None:
-        tally.residuals.append(_sample_residual(picture.residual))
+    if (len(tally.shares) - 1) % RESIDUAL_EVERY == 0 and not tally.residual_note:
+        try:
+            residual = picture.residual
+        except StreamError as error:
+            tally.residual_note = str(error)
+            return
+        if residual is not None:
+            tally.residuals.append(_sample_residual(residual))
 
 
 def _shares(motion: MotionField) -> List[float]:

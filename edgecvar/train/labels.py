@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from edgecvar.clips.folders import class_folders, clips_in
 from edgecvar.errors import DatasetError, unknown_name
 from edgecvar.train.recipe import Recipe
 
-VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".m4e"),
-    *(".264", ".h264", ".avc", ".jsv", ".3gp", ".3g2", ".flv", ".wmv"),
-)
 SPLITS = ("train", "validation")
 
 
@@ -91,15 +88,14 @@ def _remedy(source: Path) -> str:
 
 def _from_folders(root: Path) -> List[_Entry]:
     """ROOT/<class>/<clip>, sorted by class, then by name; files that are no videos by suffix are left out."""
-    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    folders = class_folders(root)
     if not folders:
         raise DatasetError(f"{root}: no class folders in it; expected {root}/<class>/<clip>.mp4")
     entries = []
     for folder in folders:
-        files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-        clips = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        clips = clips_in(folder)
         if not clips:
-            held = f"{len(files)} files, none a video by its suffix" if files else "nothing"
+            held = "no file that is a video by its suffix" if any(folder.iterdir()) else "nothing"
             raise DatasetError(f"{folder}: class folder with {held}; put clips in it or remove it")
         entries += [_Entry(clip, folder.name) for clip in clips]
     return entries

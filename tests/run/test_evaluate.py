@@ -32,6 +32,7 @@ def clips(tmp_path_factory):
     moving_clip(root / "still" / "a_01.mp4", pictures=1)
     (root / "still" / "b_02.mp4").write_text("not a video")
     (root / "left" / ".hidden").write_text("not a clip")
+    (root / "left" / "notes.txt").write_text("not a clip")
     return root
 
 

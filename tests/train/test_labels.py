@@ -88,7 +88,7 @@ def test_a_wrong_csv_is_told_with_its_line(tmp_path: Path, text: str, said: str)
         ([], [], "no class folders"),
         (["1.mp4"], [], "no class folders"),
         (["a/1.mp4"], [], "found only the class 'a'"),
-        (["a/1.mp4", "b/notes.txt"], [], "1 files, none a video"),
+        (["a/1.mp4", "b/notes.txt"], [], "no file that is a video"),
         (["a/1.mp4", "b/2.mp4"], ["validation_pattern=x"], "matches no file name"),
         (["a/1.mp4", "b/2.mp4"], ["validation_pattern=2"], "every clip of class 'b' validates"),
     ],
