@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecvar.bundle.default import default_clip
 from edgecvar.clips.folders import VIDEO_SUFFIXES
 from edgecvar.clips.spec import InputSpec
 from edgecvar.compile.subject import CompileConfig, Subject
@@ -22,7 +23,6 @@ from edgecvar.stream.reader import open_stream
 from edgecvar.train.labels import load_split
 from edgecvar.train.recipe import parse_recipe
 
-SHIPPED_CLIP = Path(__file__).parent.parent / "demo" / "clip.mp4"
 CLIPS = 3
 SAMPLES = 8
 """Sampled pictures in all: enough for several windows, few enough to take seconds at the paper's size."""
@@ -74,9 +74,7 @@ def _find_clips(data: Optional[Path], subject: Subject) -> List[Path]:
     if subject.recipe is not None and subject.data is not None and Path(subject.data).exists():
         split = load_split(parse_recipe(subject.recipe))
         return [clip.path for clip in split.validation or split.train]
-    if not SHIPPED_CLIP.is_file():
-        raise ConfigError("no clip to check the stages with: name one with --data")
-    return [SHIPPED_CLIP]
+    return [default_clip()]
 
 
 def _spread(clips: Sequence[Path]) -> List[Path]:

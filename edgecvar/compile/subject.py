@@ -94,11 +94,12 @@ def _untrained(config: CompileConfig) -> Subject:
 
 
 def settle_norms(network: Network, batch: ClipBatch) -> None:
-    """Set the batch norm statistics of new weights to those of real inputs with noise.
+    """Set the batch norm statistics of new weights to those of real inputs, with and without noise.
 
     With the statistics that they start with, activations fade from layer to layer to some 1e-15: there would be
     nothing to compare, and denormal numbers would spoil every timing. The noise is for inputs that hardly vary, a
     field of one motion for instance: normalised alone, their rounding errors would grow from layer to layer.
+    Without the real inputs as they are, those would lie far from what the statistics say, and grow likewise.
     """
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -107,9 +108,9 @@ def settle_norms(network: Network, batch: ClipBatch) -> None:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(SEED)
         inputs = {name: getattr(batch, name) for name in ("image", "adjacent_image", "motion", "residual")}
-        noisy = {name: tensor + torch.randn_like(tensor) for name, tensor in inputs.items()}
+        both = {name: torch.cat([tensor, tensor + torch.randn_like(tensor)]) for name, tensor in inputs.items()}
         network.train()
-        network(ClipBatch(**noisy, labels=batch.labels))
+        network(ClipBatch(**both, labels=batch.labels.repeat(2)))
         network.eval()
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
