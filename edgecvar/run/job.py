@@ -83,6 +83,8 @@ def run_job(config: RunConfig) -> None:
             _finish(sinks, decisions.summary)
             raise
         _finish(sinks, decisions.summary)
+    if config.overlay is not None:
+        print(f"overlay: {config.overlay}", file=sys.stderr)
 
 
 def _open(source: Any) -> Stream:

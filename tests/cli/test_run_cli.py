@@ -69,7 +69,8 @@ def test_an_untrained_bundle_says_so_everywhere(capsys, tmp_path, clip):
 
 def test_the_overlay_has_every_picture(capsys, tmp_path, bundle, clip):
     target = tmp_path / "out.mp4"
-    code, _, _ = edgecvar(capsys, "run", clip, "--bundle", bundle, "--overlay", target)
+    code, _, err = edgecvar(capsys, "run", clip, "--bundle", bundle, "--overlay", target)
+    assert str(target) in err
     with av.open(str(target)) as container:
         assert (code, sum(1 for _ in container.decode(video=0))) == (0, 40)
 

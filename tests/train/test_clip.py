@@ -5,7 +5,6 @@ from typing import Callable
 
 import numpy as np
 import pytest
-from edgecvar.stream.reader import open_stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -15,6 +14,7 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.clips.trace import Tracer
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.gop import cut_windows
+from edgecvar.stream.reader import open_stream
 from edgecvar.train.clip import Packed, RecordedClip, read_clip
 
 pytestmark = pytest.mark.train
