@@ -55,7 +55,7 @@ class H264Model:
         known = self._known.pop(number, None)
         if known is not None and known.idr:
             self._intact = True
-        lists, exact, weighting = self._nearest(kind, shown[number]), False, PLAIN
+        lists, exact, weighting = self._nearest(kind, shown[number], shown), False, PLAIN
         if known is not None and self._usable(known.lists, kind, shown):
             lists, exact, weighting = known.lists, known.certain and self._intact, known.weighting
         if known is None or known.reference:
@@ -69,13 +69,14 @@ class H264Model:
         wanted = {"I": 0, "P": 1, "B": 2}[kind]
         return all(number is not None and number in shown for number in lists[:wanted])
 
-    def _nearest(self, kind: str, display: int) -> Lists:
-        if kind == "I" or not self._recent:
+    def _nearest(self, kind: str, display: int, shown: Mapping[int, int]) -> Lists:
+        recent = [(place, number) for number, place in self._recent.items() if number in shown]
+        if kind == "I" or not recent:
             return None, None
         if kind == "P":
-            return next(reversed(self._recent)), None
-        past = [(shown, number) for number, shown in self._recent.items() if shown < display]
-        future = [(shown, number) for number, shown in self._recent.items() if shown > display]
+            return recent[-1][1], None
+        past = [known for known in recent if known[0] < display]
+        future = [known for known in recent if known[0] > display]
         first = max(past)[1] if past else None
         second = min(future)[1] if future else None
         return (first if first is not None else second), (second if second is not None else first)

@@ -247,7 +247,9 @@ class Stream:
         if getattr(frame, "is_corrupt", False):
             plan = replace(plan, exact=False)
         current = DecodedFrame(number, arrival.display_index, frame)
-        first, second = (None if n is None else self._frames[n] for n in plan.references)
+        first, second = (self._reference(wanted) for wanted in plan.references)
+        if (None if first is None else first.number, None if second is None else second.number) != plan.references:
+            plan = replace(plan, exact=False)
         self._frames[number] = current
         if len(self._frames) > _KEPT_FRAMES:
             self._frames.popitem(last=False)
@@ -261,6 +263,13 @@ class Stream:
             keyframe=bool(frame.key_frame),
             content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers),
         )
+
+    def _reference(self, number: Optional[int]) -> Optional[DecodedFrame]:
+        """The frame of an earlier picture, None where it is gone; a frame in use is kept longest."""
+        if number is None or number not in self._frames:
+            return None
+        self._frames.move_to_end(number)
+        return self._frames[number]
 
     @staticmethod
     def _kind(frame: Any) -> str:
