@@ -14,8 +14,8 @@ from edgecvar.errors import StreamError
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.types import BLOCK, CodedPicture, MotionField, Residual, StreamInfo
 
-KEPT = 17
-"""Pictures whose trace is kept: a decoded picture buffer holds at most 16 references."""
+KEPT = 18
+"""Pictures whose trace is kept, those in use the longest: two anchors and the 16 B-pictures between them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Tracer:
 
     Plain: velocity in pixels a frame, and the picture's own residual. Accumulated (Wu et al. 2018, section 3.1):
     the displacement in pixels of each block since the I-picture it comes from, and the sum of the residuals along
-    that path. Both follow the references in decode order; no pixel is decoded. Every picture must be pushed.
+    that path. Both follow the references in decode order; no pixel is decoded. Every picture must be pushed, and
+    pushing raises StreamError where a picture's reference is not among those kept.
     """
 
     def __init__(self, info: StreamInfo, spec: InputSpec, residual: bool = True) -> None:
@@ -74,6 +75,16 @@ class Tracer:
             raise StreamError(f"picture {picture.decode_index} is not among the last {KEPT} that were pushed")
         return trace
 
+    def _reference(self, picture: CodedPicture, offset: int) -> _Trace:
+        shown = picture.display_index + offset
+        if shown not in self._traces:
+            raise StreamError(
+                f"picture {picture.decode_index} ({picture.kind}) refers to the one displayed as {shown}, which is not "
+                f"among the last {KEPT} in use: it cannot be accumulated; re-encode, or set accumulate to false"
+            )
+        self._traces.move_to_end(shown)
+        return self._traces[shown]
+
     def _origin(self) -> _Trace:
         rows, columns = self._grid
         return _Trace(
@@ -91,7 +102,7 @@ class Tracer:
             offsets = motion.ref_offset[direction]
             for offset in np.unique(offsets[weights[direction] > 0]):
                 share = np.where(offsets == offset, weights[direction], np.float32(0))
-                reference = self._traces.get(picture.display_index + int(offset)) or self._origin()
+                reference = self._reference(picture, int(offset))
                 vectors = motion.mv_qpel[direction]
                 path = _fetch(reference.displacement, vectors, BLOCK) - vectors.astype(np.float32) / 4
                 displacement += share[..., None] * path
@@ -107,8 +118,7 @@ class Tracer:
         used = (motion.ref_offset != 0) & ~motion.intra
         current = np.zeros_like(used)
         for offset in np.unique(motion.ref_offset[used]):
-            trace = self._traces.get(picture.display_index + int(offset))
-            if trace is not None and trace.root == self._root:
+            if self._reference(picture, int(offset)).root == self._root:
                 current |= motion.ref_offset == offset
         preferred = used & current
         chosen = np.where(preferred.any(axis=0), preferred, used)

@@ -135,3 +135,28 @@ def test_a_list_that_leads_before_the_newest_i_picture_gives_way():
     leading = picture(3, 2, "B", field({0: (-1, (-400, 0)), 1: (1, (16, 0))}))
     tracer.push(leading)
     np.testing.assert_allclose(tracer.velocity(leading), np.broadcast_to(np.float32([-4, 0]), (*GRID, 2)))
+
+
+def test_anchors_with_16_b_pictures_between_are_followed():
+    """The B-pictures all use the older anchor alone; the younger one must still be there for the next anchor."""
+    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    tracer.push(picture(0, 0, "I"))
+    decode = 0
+    for group in range(1, 4):
+        decode += 1
+        anchor = picture(decode, 17 * group, "P", field({0: (-17, (-16, 0))}))
+        tracer.push(anchor)
+        np.testing.assert_allclose(tracer.velocity(anchor), np.broadcast_to(np.float32([4 * group, 0]), (*GRID, 2)))
+        for step in range(1, 17):
+            decode += 1
+            tracer.push(picture(decode, 17 * (group - 1) + step, "B", field({0: (-step, (0, 0))})))
+
+
+def test_a_reference_that_is_gone_is_an_error_that_names_the_picture():
+    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    tracer.push(picture(0, 0, "I"))
+    tracer.push(picture(1, 1, "P", field({0: (-1, (0, 0))})))
+    for index in range(2, 20):
+        tracer.push(picture(index, index, "P", field({0: (1 - index, (0, 0))})))
+    with pytest.raises(StreamError, match=r"picture 20 \(P\).*displayed as 0"):
+        tracer.push(picture(20, 20, "P", field({0: (-20, (0, 0))})))
