@@ -11,6 +11,9 @@ from rich.table import Table
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
 
+_PLAIN: Dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+"""Text that may hold file names, to be broken by the terminal alone."""
+
 
 def as_document(session: Session) -> Dict[str, Any]:
     """The summary and its circumstances, ready for JSON."""
@@ -23,15 +26,16 @@ def print_report(session: Session, console: Console) -> None:
     """Draw the table and say what one figure means."""
     summary = summarise(session)
     run = session.run
-    state = " [bold red]UNTRAINED weights: timings only[/]" if session.untrained else ""
-    console.print(f"[bold]{session.bundle}[/] ({session.runner}, {session.precision}){state}")
+    console.print(f"{session.bundle} ({session.runner}, {session.precision})", style="bold", **_PLAIN)
+    if session.untrained:
+        console.print("UNTRAINED weights: timings only", style="bold red")
     console.print(
         f"{session.source}: {session.width} x {session.height}, {session.stream_fps:.4g} pictures/s; "
         f"{run.pictures} pictures, {run.sampled} sampled (every {session.every}), {run.decisions} decisions "
         f"in {run.wall_seconds:.2f} s, after {session.warm_up.wall_seconds:.2f} s of warm-up kept apart",
-        highlight=False,
+        **_PLAIN,
     )
-    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()), highlight=False)
+    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()), **_PLAIN)
     table = Table()
     for column in ("what", "times", "p50 ms", "p90 ms", "p99 ms", "share"):
         table.add_column(column, justify="left" if column == "what" else "right")
@@ -41,7 +45,7 @@ def print_report(session: Session, console: Console) -> None:
     _add(table, summary.latency, "")
     console.print(table)
     for line in _meanings(session):
-        console.print(line, highlight=False)
+        console.print(line, **_PLAIN)
 
 
 def _add(table: Table, row: Row, share: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edgecvar.bundle.stages import PREPARED, StageSpec
 from edgecvar.clips.spec import InputSpec
@@ -62,12 +62,20 @@ class Manifest(BaseModel):
 
     @model_validator(mode="after")
     def _stages_are_a_chain(self) -> Manifest:
-        known = set(PREPARED)
+        shapes = {source: list(self.input.shape(source)) for source in PREPARED}
+        names = [stage.name for stage in self.stages]
+        for what, listed in (("stage", names), ("label", self.labels)):
+            if len(set(listed)) != len(listed):
+                raise ValueError(f"a {what} is named twice")
         for stage in self.stages:
             for tensor in stage.inputs:
-                if tensor.source not in known:
+                if tensor.source not in shapes:
                     raise ValueError(f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here")
-            known.add(stage.name)
+                if tensor.shape != shapes[tensor.source]:
+                    given = shapes[tensor.source]
+                    raise ValueError(f"stage {stage.name}: input {tensor.name} is {tensor.shape}, not {given}")
+            # From here on the stage hides a prepared input of its name.
+            shapes[stage.name] = stage.output_shape
         if self.stages[-1].output_shape != [len(self.labels)]:
             raise ValueError("the last stage must give one score a label")
         return self
@@ -99,7 +107,7 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(f"{path}: not a bundle (no {MANIFEST}); make one with `edgecvar compile`")
     try:
         manifest = Manifest.model_validate(json.loads(document.read_text(encoding="utf-8")))
-    except (ValueError, ValidationError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         first = " ".join(str(error).split())[:200]
         raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {first}") from error
     for name in [entry.path for entry in manifest.files]:
@@ -107,12 +115,17 @@ def open_bundle(path: Path) -> Bundle:
             raise BundleError(f"{path}: {name} has no hash in the manifest; compile the bundle again")
     for name, expected in manifest.sha256.items():
         _check_file(path, name, expected)
+    for file in sorted((path / "onnx").rglob("*")):
+        # A model may load its neighbours, so each of them must have been hashed.
+        if not file.is_dir() and file.relative_to(path).as_posix() not in manifest.sha256:
+            raise BundleError(f"{file}: not part of the bundle when it was compiled; copy the whole folder again")
     return Bundle(path, manifest)
 
 
 def _check_file(root: Path, name: str, expected: str) -> None:
     file = root / name
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    inside = root.resolve() in file.resolve().parents
+    if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
         raise BundleError(f"{root}: file name {name!r} leaves the bundle")
     if not file.is_file():
         raise BundleError(f"{root}: {name} is missing; copy the whole folder again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import click
 
@@ -23,16 +23,7 @@ import click
 )
 @click.option("--from", "saved", type=click.Path(path_type=Path), help="Show a saved session instead of measuring.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
-def command(
-    source: Optional[Path],
-    bundle: Optional[Path],
-    every: Optional[int],
-    seconds: float,
-    threads: Optional[int],
-    save: Path,
-    saved: Optional[Path],
-    as_json: bool,
-) -> None:
+def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: bool, **options: Any) -> None:
     """Show where the time goes when a bundle runs on SOURCE [default: the demo clip].
 
     Reading, preparing, every stage and end to end, as p50, p90, p99 and share, with warm-up kept apart; then the
@@ -47,8 +38,7 @@ def command(
     else:
         from edgecvar.bench.measure import BenchConfig, measure
 
-        config = BenchConfig(source=source, bundle=bundle, every=every, seconds=seconds, threads=threads)
-        session = measure(config)
+        session = measure(BenchConfig(source=source, **options))
         save_session(session, save)
     if as_json:
         import json

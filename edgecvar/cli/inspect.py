@@ -80,7 +80,7 @@ def _video_document(found: Anatomy) -> Dict[str, Any]:
 
 def _print_video(path: str, found: Anatomy, console: Console) -> None:
     info, summary = found.info, found.summary
-    console.print(f"[bold]{path}[/]", highlight=False)
+    console.print(path, style="bold", markup=False, highlight=False)
     size = f"{info.width} x {info.height}"
     if (info.coded_width, info.coded_height) != (info.width, info.height):
         size += f" (coded {info.coded_width} x {info.coded_height})"
@@ -110,7 +110,7 @@ def _print_video(path: str, found: Anatomy, console: Console) -> None:
         rows.append(("residual", found.residual_note))
     rows.append(("skipped", f"{summary.skipped}" + "".join(f"; {n} x {why}" for why, n in summary.reasons.items())))
     for name, text in rows:
-        console.print(f"{name:>11}  {text}", highlight=False)
+        console.print(f"{name:>11}  {text}", markup=False, highlight=False, soft_wrap=True)
     _print_strip(found.kinds, console)
 
 
@@ -131,7 +131,7 @@ def _print_strip(kinds: str, console: Console) -> None:
     strip = Text()
     for kind in kinds[:STRIP_LIMIT]:
         strip.append(kind, COLOURS[kind])
-    console.print(strip, soft_wrap=False)
+    console.print(strip, soft_wrap=not console.is_terminal)
     if len(kinds) > STRIP_LIMIT:
         console.print(f"... and {len(kinds) - STRIP_LIMIT} more", highlight=False)
 
@@ -193,12 +193,17 @@ def _print_network(title: str, cost: NetworkCost, console: Console) -> None:
     table.add_row("total", "as in the paper", "", _amount(cost.parameters), _amount(cost.multiply_adds))
     console.print(table)
     many = cost.gop_length - 1
-    console.print(f"a sampled picture, nothing kept: {counted}: {_amount(cost.multiply_adds)} multiply-adds")
+    console.print(
+        f"a sampled picture, nothing kept: {counted}: {_amount(cost.multiply_adds)} multiply-adds",
+        highlight=False,
+        soft_wrap=True,
+    )
     console.print(
         f"I-features kept for a GOP of {cost.gop_length}: {_amount(cost.sampled_multiply_adds(1))} a sampled picture "
         f"when one is sampled ({_amount(cost.stream_multiply_adds(1))} a stream picture), "
         f"{_amount(cost.sampled_multiply_adds(many))} when all {many} are",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, List, Optional, Tuple
 
@@ -38,6 +39,16 @@ class Verbs(click.Group):
             raise click.UsageError(str(unknown_name("verb", args[0], VERBS)))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read the output has enough; what Python would still flush at exit must go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
+        return result
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -50,7 +61,7 @@ def cli() -> None:
 
 
 def main(args: Optional[List[str]] = None) -> None:
-    """Run the command line; an EdgecvarError becomes one line on stderr and exit code 1, Ctrl-C 130."""
+    """Run the command line; an EdgecvarError or OSError becomes one line on stderr and exit code 1, Ctrl-C 130."""
     try:
         cli.main(args=args, prog_name="edgecvar", standalone_mode=False)
     except click.ClickException as error:
@@ -58,6 +69,9 @@ def main(args: Optional[List[str]] = None) -> None:
         sys.exit(error.exit_code)
     except EdgecvarError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

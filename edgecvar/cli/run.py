@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 import click
 
@@ -18,17 +18,4 @@ def command(**options: Any) -> None:
     """Recognise actions in SOURCE, a video file or `-` for standard input."""
     from edgecvar.run.job import RunConfig, configured, run_job
 
-    _run(run_job, configured(RunConfig, options))
-
-
-def _run(job: Any, config: Any) -> Optional[int]:
-    import os
-    import sys
-
-    try:
-        job(config)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has enough; what Python would still flush at exit must go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return None
+    run_job(configured(RunConfig, options))

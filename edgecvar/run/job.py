@@ -80,6 +80,7 @@ def run_job(config: RunConfig) -> None:
                 for sink in sinks:
                     sink.decision(decision)
         except KeyboardInterrupt:
+            decisions.close()
             _finish(sinks, decisions.summary)
             raise
         _finish(sinks, decisions.summary)

@@ -30,7 +30,7 @@ class Overlay:
     """A sink that draws, and the watcher that brings it the motion fields.
 
     The source is decoded a second time for its pixels. A picture is drawn once no decision to come can change its
-    label, so what is held is what the recognizer has under way. Leaving it, for whatever reason, ends the file whole.
+    label, so what is held is what the recognizer has under way. Ctrl-C ends the file whole; an error leaves none.
     """
 
     def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "") -> None:
@@ -54,7 +54,7 @@ class Overlay:
 
     def __exit__(self, *exc: object) -> None:
         if self._video is not None:
-            self._video.close()
+            self._video.close(keep=exc[0] in (None, KeyboardInterrupt))
 
     def picture(self, picture: CodedPicture, velocity: Optional[NDArray[np.float32]]) -> None:
         """Called in the reader thread."""
@@ -128,7 +128,7 @@ class _VideoFile:
             self._stream = self._open_stream(info.fps)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             self._draft.unlink() if self._draft.exists() else None
-            raise EdgecvarError(f"{target}: cannot be written ({error}); choose another file for --overlay") from error
+            raise self._refusal(error) from error
 
     def _open_stream(self, fps: Fraction) -> Any:
         rate = Fraction(fps).limit_denominator(1000) if fps > 0 else Fraction(25)
@@ -146,8 +146,17 @@ class _VideoFile:
         self._last_tick = tick
         frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
         frame.pts, frame.time_base = tick, Fraction(1, TICKS)
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        self._encode(frame)
+
+    def _encode(self, frame: Optional[av.VideoFrame]) -> None:
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: Exception) -> EdgecvarError:
+        return EdgecvarError(f"{self._target}: cannot be written ({error}); choose another file for --overlay")
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Cut to the even size, repeating the last row or column where the picture is a pixel wide or high."""
@@ -155,15 +164,18 @@ class _VideoFile:
         padded = np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode="edge")
         return np.ascontiguousarray(padded[: self._height, : self._width])
 
-    def close(self) -> None:
-        """Write what the encoder holds back and give the file its name; nothing is left of one without pictures."""
+    def close(self, keep: bool) -> None:
+        """Give the file its name, with what the encoder holds back, if it is to be kept and has pictures."""
+        keep = keep and self._first_pts is not None
         try:
-            if self._first_pts is not None:
-                for packet in self._stream.encode(None):
-                    self._container.mux(packet)
+            if keep:
+                self._encode(None)
             self._container.close()
-            if self._first_pts is not None:
+            if keep:
                 os.replace(self._draft, self._target)
+        except (av.error.FFmpegError, OSError) as error:
+            if keep:
+                raise self._refusal(error) from error
         finally:
             if self._draft.exists():
                 self._draft.unlink()

@@ -89,7 +89,7 @@ class Recognition:
         """The counts so far, or of the whole run once it has ended."""
         counts, packets = self._feed.counts, self._stream.summary
         reasons = dict(packets.reasons)
-        for reason, number in counts.unusable.items():
+        for reason, number in list(counts.unusable.items()):
             reasons[reason] = reasons.get(reason, 0) + number
         start, end = self._span
         wall = 0.0 if start is None else (time.perf_counter() if end is None else end) - start

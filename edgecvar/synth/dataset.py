@@ -102,6 +102,7 @@ def write_clips(request: Request, on_clip: Callable[[Written], None] = lambda wr
             clips.append(written)
             on_clip(written)
     clips.sort(key=lambda written: written.index)
+    _drop_others(folder, clips)
     _write_lists(folder, request.seed, clips)
     return clips
 
@@ -180,6 +181,15 @@ def describe(written: Written, seed: int) -> Dict[str, Any]:
     label = written.plan.acts[0].label
     drawn = dataclasses.asdict(written.plan)
     return {"path": written.path, "label": label, "seed": seed, "index": written.index, "plan": drawn}
+
+
+def _drop_others(folder: Path, clips: Sequence[Written]) -> None:
+    """Remove clips of an earlier filling: a folder that is trained on holds what its lists say, and no more."""
+    kept = {written.path for written in clips}
+    for label in LABELS:
+        for file in (folder / label).glob(f"{label}_[0-9][0-9][0-9][0-9][0-9].*"):
+            if file.suffix[1:] in CONTAINERS and f"{label}/{file.name}" not in kept:
+                file.unlink()
 
 
 def _write_lists(folder: Path, seed: int, clips: Sequence[Written]) -> None:

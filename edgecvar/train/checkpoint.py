@@ -95,7 +95,7 @@ def load_tensors(path: Path) -> Mapping[str, Any]:
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the restricted unpickler meets a foreign file with whatever it trips over
-        raise ConfigError(f"{path}: not a torch file of plain tensors: {_first_line(error)}") from error
+        raise ConfigError(f"{path}: not a torch file of plain tensors; a checkpoint of `edgecvar train` is") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: expected a mapping of names to tensors, got {type(document).__name__}")
     return document

@@ -65,6 +65,8 @@ def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Tr
     clips = read_clips(recipe, listener)
     if clips.labels != checkpoint.labels:
         raise DatasetError(f"{recipe.data}: {len(clips.labels)} classes, not those that {folder} was trained on")
+    if checkpoint.training["clips"] != _clip_names(clips):
+        raise DatasetError(f"{recipe.data}: not the clips that {folder} was trained on; start a new run for these")
     training = Training(recipe, clips, listener)
     training.folder = folder
     training.restore(checkpoint)
@@ -128,6 +130,7 @@ class Training:
             "optimizer": self._optimizer.state_dict(),
             "torch_rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state() if self._device.type == "cuda" else None,
+            "clips": _clip_names(self.clips),
             "best": None if self.best is None else self.best.model_dump(mode="json"),
         }
         save_checkpoint(self.folder / LAST, self._checkpoint(training))
@@ -238,6 +241,11 @@ class Training:
             yield
         finally:
             self._listener.end()
+
+
+def _clip_names(clips: Clips) -> List[str]:
+    """What a run was trained on, in the order that its shuffles count in."""
+    return [f"{clips.labels[clip.label]}/{clip.path.name}" for clip in clips.train]
 
 
 def _groups(network: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:

@@ -83,7 +83,7 @@ def test_a_stage_file_without_a_hash_is_refused(bundle):
         open_bundle(bundle)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 2}', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 2}', "\x00", "[" * 100000])
 def test_a_broken_manifest_is_one_clear_error(bundle, text):
     (bundle / "manifest.json").write_text(text)
     with pytest.raises(BundleError, match="not a manifest") as caught:
@@ -105,6 +105,33 @@ def test_stages_must_be_a_chain():
     )
     with pytest.raises(ValueError, match="nowhere"):
         manifest(stages=[loose])
+
+
+def test_prepared_inputs_have_the_shape_of_the_input_spec():
+    with pytest.raises(ValueError, match="not \\[2, 64, 32\\]"):
+        manifest(input=InputSpec(height=64, width=32))
+
+
+def test_names_are_unique():
+    with pytest.raises(ValueError, match="a label is named twice"):
+        manifest(labels=["left", "left"])
+    with pytest.raises(ValueError, match="a stage is named twice"):
+        manifest(stages=manifest().stages * 2)
+
+
+def test_a_link_out_of_the_bundle_is_refused(bundle):
+    outside = bundle.parent / "outside.onnx"
+    model = bundle / "onnx/motion.fp32.onnx"
+    model.rename(outside)
+    model.symlink_to(outside)
+    with pytest.raises(BundleError, match="leaves the bundle"):
+        open_bundle(bundle)
+
+
+def test_a_file_beside_the_stages_is_refused(bundle):
+    (bundle / "onnx/weights.data").write_bytes(b"loaded by a model")
+    with pytest.raises(BundleError, match="not part of the bundle"):
+        open_bundle(bundle)
 
 
 def test_the_last_stage_gives_one_score_a_label():

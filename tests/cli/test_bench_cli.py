@@ -8,8 +8,6 @@ import pytest
 from moving_clip import moving_clip
 from tiny_bundle import tiny_bundle
 
-from edgecvar.cli.main import main
-
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
@@ -21,20 +19,10 @@ def clip(tmp_path_factory):
     return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=40)
 
 
-def edgecvar(capsys, *arguments):
-    code = 0
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code or 0
-    output = capsys.readouterr()
-    return code, output.out, output.err
-
-
-def test_every_part_of_the_path_is_timed(capsys, tmp_path, bundle, clip):
+def test_every_part_of_the_path_is_timed(edgecvar, tmp_path, bundle, clip):
     saved = tmp_path / "session.json"
     options = ("--bundle", bundle, "--seconds", "0.2", "--every", "4", "--save", saved, "--json")
-    code, out, _ = edgecvar(capsys, "bench", clip, *options)
+    code, out, _ = edgecvar("bench", clip, *options)
     assert code == 0
     document = json.loads(out)
     counts = document["counts"]
@@ -52,28 +40,28 @@ def test_every_part_of_the_path_is_timed(capsys, tmp_path, bundle, clip):
     assert session["warm_up"]["decisions"] == 8
 
 
-def test_a_saved_session_is_shown_again(capsys, tmp_path, bundle, clip):
+def test_a_saved_session_is_shown_again(edgecvar, tmp_path, bundle, clip):
     saved = tmp_path / "session.json"
-    edgecvar(capsys, "bench", clip, "--bundle", bundle, "--seconds", "0.1", "--save", saved)
-    code, first, _ = edgecvar(capsys, "bench", "--from", saved)
+    edgecvar("bench", clip, "--bundle", bundle, "--seconds", "0.1", "--save", saved)
+    code, first, _ = edgecvar("bench", "--from", saved)
     assert code == 0 and "UNTRAINED" in first and "end to end" in first
-    _, again, _ = edgecvar(capsys, "bench", "--from", saved)
+    _, again, _ = edgecvar("bench", "--from", saved)
     assert again == first
 
 
-def test_a_source_and_a_session_exclude_each_other(capsys, tmp_path, clip):
-    code, _, err = edgecvar(capsys, "bench", clip, "--from", tmp_path / "s.json")
+def test_a_source_and_a_session_exclude_each_other(edgecvar, tmp_path, clip):
+    code, _, err = edgecvar("bench", clip, "--from", tmp_path / "s.json")
     assert code == 2 and "not both" in err
 
 
 @pytest.mark.parametrize("name", ["nothing.mp4", "."])
-def test_a_source_that_is_no_video_is_one_line(capsys, tmp_path, bundle, name):
-    code, out, err = edgecvar(capsys, "bench", tmp_path / name, "--bundle", bundle, "--save", tmp_path / "s.json")
+def test_a_source_that_is_no_video_is_one_line(edgecvar, tmp_path, bundle, name):
+    code, out, err = edgecvar("bench", tmp_path / name, "--bundle", bundle, "--save", tmp_path / "s.json")
     assert code == 1 and out == "" and err.startswith("error:") and err.count("\n") == 1
     assert not (tmp_path / "s.json").exists()
 
 
-def test_a_clip_of_i_pictures_has_nothing_to_measure(capsys, tmp_path, bundle):
+def test_a_clip_of_i_pictures_has_nothing_to_measure(edgecvar, tmp_path, bundle):
     still = moving_clip(tmp_path / "intra.mp4", pictures=5, g="1")
-    code, _, err = edgecvar(capsys, "bench", still, "--bundle", bundle, "--save", tmp_path / "s.json")
+    code, _, err = edgecvar("bench", still, "--bundle", bundle, "--save", tmp_path / "s.json")
     assert code == 1 and "nothing to measure" in err

@@ -8,8 +8,6 @@ import pytest
 from moving_clip import moving_clip
 from tiny_bundle import tiny_bundle
 
-from edgecvar.cli.main import main
-
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
@@ -22,18 +20,8 @@ def clips(tmp_path_factory):
     return root
 
 
-def edgecvar(capsys, *arguments):
-    code = 0
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code or 0
-    output = capsys.readouterr()
-    return code, output.out, output.err
-
-
-def test_json_holds_figures_and_names(capsys, tmp_path, clips):
-    code, out, err = edgecvar(capsys, "eval", tiny_bundle(tmp_path), clips, "--json", "--jobs", "1")
+def test_json_holds_figures_and_names(edgecvar, tmp_path, clips):
+    code, out, err = edgecvar("eval", tiny_bundle(tmp_path), clips, "--json", "--jobs", "1")
     document = json.loads(out)
     assert (code, err) == (0, "")
     assert document["top1"] == 1.0 and document["clips"] == 4
@@ -43,21 +31,21 @@ def test_json_holds_figures_and_names(capsys, tmp_path, clips):
     assert [entry["clip"] for entry in document["unreadable"]] == [str(clips / "right" / "s0_broken.mp4")]
 
 
-def test_tables_name_the_unreadable_clip(capsys, tmp_path, clips):
-    code, out, _ = edgecvar(capsys, "eval", tiny_bundle(tmp_path), clips, "--match", "^s0_", "--jobs", "1")
+def test_tables_name_the_unreadable_clip(edgecvar, tmp_path, clips):
+    code, out, _ = edgecvar("eval", tiny_bundle(tmp_path), clips, "--match", "^s0_", "--jobs", "1")
     assert code == 0 and "top-1 100.0% of 2 clips" in out
     assert "1 unreadable" in out and "s0_broken.mp4" in out
 
 
-def test_an_untrained_bundle_says_so(capsys, tmp_path, clips):
+def test_an_untrained_bundle_says_so(edgecvar, tmp_path, clips):
     bundle = tiny_bundle(tmp_path, untrained=True)
-    code, out, err = edgecvar(capsys, "eval", bundle, clips, "--json", "--jobs", "1")
+    code, out, err = edgecvar("eval", bundle, clips, "--json", "--jobs", "1")
     assert code == 0 and json.loads(out)["untrained"] is True and "untrained" in err
 
 
-def test_wrong_folders_are_one_line_and_exit_1(capsys, tmp_path, clips):
+def test_wrong_folders_are_one_line_and_exit_1(edgecvar, tmp_path, clips):
     bundle = tiny_bundle(tmp_path)
     (tmp_path / "clips" / "lefd").mkdir(parents=True)
     for folder, message in ((tmp_path / "none", "none"), (tmp_path / "clips", "did you mean 'left'")):
-        code, out, err = edgecvar(capsys, "eval", bundle, folder)
+        code, out, err = edgecvar("eval", bundle, folder)
         assert (code, out) == (1, "") and message in err and err.count("\n") == 1

@@ -14,8 +14,6 @@ import pytest
 from moving_clip import moving_clip
 from tiny_bundle import tiny_bundle
 
-from edgecvar.cli.main import main
-
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
@@ -27,31 +25,20 @@ def clip(tmp_path_factory):
     return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=40)
 
 
-def edgecvar(capsys, *arguments):
-    """Exit code, stdout and stderr of the command in this process."""
-    code = 0
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code or 0
-    output = capsys.readouterr()
-    return code, output.out, output.err
-
-
 def spawn(*arguments, **options):
     command = [sys.executable, "-m", "edgecvar.cli.main", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options)
 
 
-def test_a_moving_clip_is_recognised(capsys, bundle, clip):
-    code, out, err = edgecvar(capsys, "run", clip, "--bundle", bundle)
+def test_a_moving_clip_is_recognised(edgecvar, bundle, clip):
+    code, out, err = edgecvar("run", clip, "--bundle", bundle)
     assert (code, err) == (0, "")
     assert "right" in out.splitlines()[1] and "40 pictures" in out.splitlines()[-1]
 
 
-def test_json_ends_with_the_summary(capsys, bundle, clip):
-    code, out, err = edgecvar(capsys, "run", clip, "--bundle", bundle, "--json", "--top", "2", "--every", "4")
+def test_json_ends_with_the_summary(edgecvar, bundle, clip):
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--json", "--top", "2", "--every", "4")
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
     assert len(lines) == 11 and lines[-1]["summary"]["decisions"] == 10
@@ -60,16 +47,16 @@ def test_json_ends_with_the_summary(capsys, bundle, clip):
     assert lines[0]["pts_seconds"] == pytest.approx(0.04)
 
 
-def test_an_untrained_bundle_says_so_everywhere(capsys, tmp_path, clip):
+def test_an_untrained_bundle_says_so_everywhere(edgecvar, tmp_path, clip):
     untrained = tiny_bundle(tmp_path, untrained=True)
-    code, out, err = edgecvar(capsys, "run", clip, "--bundle", untrained, "--json")
+    code, out, err = edgecvar("run", clip, "--bundle", untrained, "--json")
     assert code == 0 and err.startswith("warning:") and "untrained" in err
     assert all(json.loads(line)["untrained"] for line in out.splitlines())
 
 
-def test_the_overlay_has_every_picture(capsys, tmp_path, bundle, clip):
+def test_the_overlay_has_every_picture(edgecvar, tmp_path, bundle, clip):
     target = tmp_path / "out.mp4"
-    code, _, err = edgecvar(capsys, "run", clip, "--bundle", bundle, "--overlay", target)
+    code, _, err = edgecvar("run", clip, "--bundle", bundle, "--overlay", target)
     assert str(target) in err
     with av.open(str(target)) as container:
         assert (code, sum(1 for _ in container.decode(video=0))) == (0, 40)
@@ -81,43 +68,43 @@ def broken_sources(folder):
     return [folder, folder / "missing.mp4", folder / "text.mp4", folder / "empty.mp4"]
 
 
-def test_what_is_no_video_is_one_line_and_exit_1(capsys, tmp_path, bundle):
+def test_what_is_no_video_is_one_line_and_exit_1(edgecvar, tmp_path, bundle):
     for source in broken_sources(tmp_path):
-        code, out, err = edgecvar(capsys, "run", source, "--bundle", bundle, "--json")
+        code, out, err = edgecvar("run", source, "--bundle", bundle, "--json")
         assert (code, out) == (1, "")
         assert err.startswith("error: ") and err.count("\n") == 1 and str(source) in err
 
 
 @pytest.mark.parametrize("options", [["--every", "0"], ["--every", "301"], ["--top", "0"]])
-def test_options_out_of_range_name_themselves(capsys, bundle, clip, options):
-    code, _, err = edgecvar(capsys, "run", clip, "--bundle", bundle, *options)
+def test_options_out_of_range_name_themselves(edgecvar, bundle, clip, options):
+    code, _, err = edgecvar("run", clip, "--bundle", bundle, *options)
     assert code != 0 and options[0] in err
 
 
-def test_a_bundle_that_is_missing_or_changed_is_one_line_and_exit_1(capsys, tmp_path, clip):
-    code, _, err = edgecvar(capsys, "run", clip, "--bundle", tmp_path / "none.edgecvar")
+def test_a_bundle_that_is_missing_or_changed_is_one_line_and_exit_1(edgecvar, tmp_path, clip):
+    code, _, err = edgecvar("run", clip, "--bundle", tmp_path / "none.edgecvar")
     assert code == 1 and "none.edgecvar" in err and err.count("\n") == 1
     changed = tiny_bundle(tmp_path)
     with (changed / "onnx" / "fuse.fp32.onnx").open("ab") as file:
         file.write(b"\0")
-    code, _, err = edgecvar(capsys, "run", clip, "--bundle", changed)
+    code, _, err = edgecvar("run", clip, "--bundle", changed)
     assert code == 1 and "fuse.fp32.onnx" in err and err.count("\n") == 1
 
 
-def test_the_overlay_is_refused_before_the_source_is_opened(capsys, bundle):
-    code, _, err = edgecvar(capsys, "run", "-", "--bundle", bundle, "--overlay", "out.mp4")
+def test_the_overlay_is_refused_before_the_source_is_opened(edgecvar, bundle):
+    code, _, err = edgecvar("run", "-", "--bundle", bundle, "--overlay", "out.mp4")
     assert code == 1 and "standard input" in err
 
 
 @pytest.mark.parametrize("pictures", [1, 24])
-def test_only_i_pictures_end_well_without_a_decision(capsys, tmp_path, bundle, pictures):
+def test_only_i_pictures_end_well_without_a_decision(edgecvar, tmp_path, bundle, pictures):
     clip = moving_clip(tmp_path / "intra.mp4", pictures=pictures, g="1")
-    code, out, _ = edgecvar(capsys, "run", clip, "--bundle", bundle, "--json")
+    code, out, _ = edgecvar("run", clip, "--bundle", bundle, "--json")
     (line,) = out.splitlines()
     summary = json.loads(line)["summary"]
     assert code == 0 and summary["decisions"] == 0 and summary["pictures"] == pictures
     assert summary["note"].startswith("no decision")
-    code, out, _ = edgecvar(capsys, "run", clip, "--bundle", bundle)
+    code, out, _ = edgecvar("run", clip, "--bundle", bundle)
     assert code == 0 and "no decision" in out
 
 
@@ -163,3 +150,11 @@ def test_interrupting_a_run_that_still_looks_for_a_video_in_its_pipe_ends_it(bun
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert process.stdout.read() == b"" and process.stderr.read().strip() == b"interrupted"
+
+
+def test_a_full_disk_is_one_line(bundle, clip):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "edgecvar.cli.main", "run", str(clip), "--bundle", str(bundle), "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error:") and "No space left" in done.stderr and done.stderr.count("\n") == 1

@@ -86,13 +86,12 @@ def test_pictures_are_drawn_as_decisions_come_and_old_decisions_are_dropped(tmp_
     assert len(bar_widths(tmp_path / "out.mp4")) == 120
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, EdgecvarError])
-def test_the_file_is_whole_after_an_interruption(tmp_path, error):
+def test_the_file_is_whole_after_an_interruption(tmp_path):
     source = moving_clip(tmp_path / "clip.mp4", pictures=60)
     target = tmp_path / "out.mp4"
-    with pytest.raises(error), Overlay(str(source), target, INFO) as overlay:
+    with pytest.raises(KeyboardInterrupt), Overlay(str(source), target, INFO) as overlay:
         overlay.decision(decision(40, "a", 0.5))
-        raise error
+        raise KeyboardInterrupt
     assert len(bar_widths(target)) == 24  # up to where no later decision could change a label
     assert sorted(file.name for file in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
 
@@ -108,12 +107,14 @@ def test_an_interrupted_run_is_drawn_as_far_as_it_was_read(tmp_path):
     assert len(bar_widths(tmp_path / "out.mp4")) == 30
 
 
-def test_an_error_before_the_first_picture_leaves_no_file_and_keeps_an_old_one(tmp_path):
-    source = moving_clip(tmp_path / "clip.mp4", pictures=10)
+@pytest.mark.parametrize(("error", "decided"), [(KeyboardInterrupt, 0), (EdgecvarError, 0), (EdgecvarError, 40)])
+def test_what_is_not_whole_leaves_no_file_and_keeps_an_old_one(tmp_path, error, decided):
+    source = moving_clip(tmp_path / "clip.mp4", pictures=60)
     target = tmp_path / "out.mp4"
     target.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), Overlay(str(source), target, INFO):
-        raise KeyboardInterrupt
+    with pytest.raises(error), Overlay(str(source), target, INFO) as overlay:
+        overlay.decision(decision(decided, "a", 0.5))
+        raise error
     assert target.read_bytes() == b"old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]
 
