@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Union
+from typing import Any, BinaryIO, Tuple, Union
 
 import av
 import av.logging
@@ -49,7 +50,8 @@ def open_container(source: Source) -> Any:
         target = str(source)
         if "://" not in target:
             _check_path(Path(target))
-    elif not (hasattr(source, "seekable") and source.seekable()):
+            target = "file:" + target  # a name with a colon in it is no protocol
+    elif not _seekable(source):
         target = _Pipe(source)
     try:
         return av.open(target, mode="r", metadata_errors="replace")
@@ -63,12 +65,32 @@ def _check_path(path: Path) -> None:
         raise StreamError(f"{path}: this is a directory; give one video file")
     if not path.exists():
         raise StreamError(f"{path}: no such file")
+    if not path.is_file():  # opening a named pipe would take its writer away
+        if not os.access(str(path), os.R_OK):
+            raise StreamError(f"{path}: cannot be read (Permission denied); check its permissions")
+        return
     try:
         with path.open("rb") as file:
-            if path.is_file() and not file.read(1):
+            if not file.read(1):
                 raise StreamError(f"{path}: the file is empty (0 bytes); copy or record it again")
     except OSError as error:
         raise StreamError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _seekable(source: Source) -> bool:
+    if isinstance(source, (str, Path)):
+        return "://" in str(source) or Path(source).is_file()
+    return hasattr(source, "seekable") and bool(source.seekable())
+
+
+def remedy(container: Any, source: Source) -> str:
+    """What to do about a container that opened and gave nothing that can be decoded."""
+    if container.format.name.startswith("mov") and not _seekable(source):
+        return (
+            "in MP4 and MOV the index may stand at the end, where a pipe cannot go back from: "
+            "give the file itself, or remux it (ffmpeg -i INPUT -c copy -movflags +faststart OUTPUT.mp4)"
+        )
+    return "check the file"
 
 
 def choose_video(container: Any, name: str) -> Any:
@@ -115,12 +137,23 @@ def frame_rate(stream: Any) -> Fraction:
 
 def rotation_of(frame: Any) -> int:
     """Degrees counter-clockwise, a multiple of 90, that a frame's display matrix turns it by; 0 without one."""
-    matrix = display_matrix(frame)
-    if len(matrix) < 36:
-        return 0
-    numbers = struct.unpack("<9i", matrix[:36])
-    across, down = math.hypot(numbers[0], numbers[3]), math.hypot(numbers[1], numbers[4])
+    a, b, c, d = _display_axes(frame)
+    across, down = math.hypot(a, c), math.hypot(b, d)
     if across == 0 or down == 0:
         return 0
-    clockwise = math.degrees(math.atan2(numbers[1] / down, numbers[0] / across))
+    clockwise = math.degrees(math.atan2(b / down, a / across))
     return int(90 * round(-clockwise / 90)) % 360
+
+
+def is_mirrored(frame: Any) -> bool:
+    """Whether a frame's display matrix reflects it, besides any rotation."""
+    a, b, c, d = _display_axes(frame)
+    return a * d - b * c < 0
+
+
+def _display_axes(frame: Any) -> Tuple[int, int, int, int]:
+    matrix = display_matrix(frame)
+    if len(matrix) < 36:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack("<5i", matrix[:20])
+    return a, b, c, d

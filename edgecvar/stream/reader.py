@@ -17,7 +17,9 @@ from edgecvar.stream.container import (
     choose_video,
     codec_name,
     frame_rate,
+    is_mirrored,
     open_container,
+    remedy,
     rotation_of,
     source_name,
 )
@@ -36,6 +38,8 @@ MAX_REORDER = 18
 
 _KEPT_FRAMES = 18
 _DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_cropping": "0"}
+_NOTE = "vectors as FFmpeg exports them: no reference indices, one vector per 8x8 block"
+_MIRRORED = "; display matrix mirrors the picture: not applied"
 _KINDS = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 
 
@@ -67,6 +71,7 @@ class Stream:
 
     def __init__(self, source: Source) -> None:
         self.summary = StreamSummary()
+        self._source = source
         self._name = source_name(source)
         self._container: Any = open_container(source)
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
@@ -103,6 +108,8 @@ class Stream:
 
     def __iter__(self) -> Iterator[CodedPicture]:
         assert self._pictures is not None
+        if self._pictures.gi_frame is None:
+            raise StreamError(f"{self._name}: its pictures have been read, or the stream is closed; open it again")
         return self._pictures
 
     def _prepare(self, codec: str) -> None:
@@ -132,7 +139,8 @@ class Stream:
             pass
         if not self._arrived:
             reasons = "; ".join(f"{n} x {reason}" for reason, n in self.summary.reasons.items()) or "no packets"
-            raise StreamError(f"{self._name}: no picture in it can be decoded ({reasons}); check the file")
+            advice = remedy(self._container, self._source)
+            raise StreamError(f"{self._name}: no picture in it can be decoded ({reasons}); {advice}")
         first = next(iter(self._arrived.values())).frame
         self._size = (first.width, first.height)
         self._geometry = self._measure(first)
@@ -151,7 +159,7 @@ class Stream:
             crop_left=self._geometry.left,
             crop_top=self._geometry.top,
             rotation=rotation_of(first),
-            extraction_note="vectors as FFmpeg exports them: no reference indices, one vector per 8x8 block",
+            extraction_note=_NOTE + (_MIRRORED if is_mirrored(first) else ""),
         )
 
     def _measure(self, frame: Any) -> Geometry:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 from pathlib import Path
-from typing import Tuple
+from threading import Thread
+from typing import Dict, List, Tuple
 
+import av
 import numpy as np
 import pytest
 from known_clips import encode, encode_x264, translation
 
+from edgecvar.errors import StreamError
+from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 
 UNIT = 1 << 16
@@ -45,6 +51,93 @@ def test_rotation_is_told_and_not_applied(tmp_path: Path, degrees: int) -> None:
         assert (stream.info.width, stream.info.height) == (80, 48)
         image = next(iter(stream)).image
         assert image is not None and image.shape == (48, 80, 3)
+
+
+def test_a_mirror_is_told_and_not_applied(tmp_path: Path) -> None:
+    path = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
+    data = bytearray(path.read_bytes())
+    at = box(data, b"moov", b"trak", b"tkhd")[0] + 40
+    for matrix, mirrored in (((-UNIT, 0, 0, UNIT), True), ((0, UNIT, UNIT, 0), True), (MATRICES[90], False)):
+        a, b, c, d = matrix
+        data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+        path.write_bytes(bytes(data))
+        with open_stream(path) as stream:
+            note = stream.info.extraction_note
+        assert ("display matrix mirrors the picture: not applied" in note) == mirrored
+
+
+def test_a_colon_in_a_file_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
+    made.rename(tmp_path / "a:b.mp4")
+    with open_stream("a:b.mp4") as stream:
+        assert len(list(stream)) == 5
+    assert len(list(decoded_pictures("a:b.mp4"))) == 5
+    Path("c:d.mp4").write_bytes(bytes(5000))
+    with pytest.raises(StreamError, match=r"^c:d\.mp4: not a video"):
+        open_stream("c:d.mp4")
+
+
+def noise(path: Path, options: Dict[str, str]) -> Path:
+    """An MP4 larger than FFmpeg's read buffer."""
+    pictures = [np.random.RandomState(seed).randint(0, 256, (240, 320, 3), dtype=np.uint8) for seed in range(6)]
+    plain = encode_x264(path.with_suffix(".mkv"), pictures, 10)
+    with av.open(str(plain)) as source, av.open(str(path), "w", options=options) as target:
+        video = source.streams.video[0]
+        copy = target.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    return path
+
+
+class Piped(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+def test_an_index_at_the_end_of_a_pipe_is_explained(tmp_path: Path) -> None:
+    path = noise(tmp_path / "late.mp4", {})
+    with pytest.raises(StreamError, match=r"index may stand at the end.*\+faststart") as caught:
+        open_stream(Piped(path.read_bytes()))
+    assert "\n" not in str(caught.value)
+    early = noise(tmp_path / "early.mp4", {"movflags": "+faststart"})
+    with open_stream(Piped(early.read_bytes())) as stream:
+        assert len(list(stream)) == 6
+
+
+def test_a_named_pipe_is_opened_once(tmp_path: Path) -> None:
+    clip = encode_x264(tmp_path / "clip.h264", translation(5, (48, 80), (1, 0)), 26)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    failed: List[OSError] = []
+
+    def write() -> None:
+        try:
+            pipe.write_bytes(clip.read_bytes())
+        except OSError as error:
+            failed.append(error)
+
+    writer = Thread(target=write, daemon=True)
+    writer.start()
+    with open_stream(pipe) as stream:
+        assert len(list(stream)) == 5
+    writer.join(5)
+    assert not failed and not writer.is_alive()
+
+
+def test_pictures_are_read_once(tmp_path: Path) -> None:
+    path = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
+    with open_stream(path) as stream:
+        assert next(iter(stream)).kind == "I"
+        assert len(list(stream)) == 4  # goes on where it was left
+        with pytest.raises(StreamError, match="open it again"):
+            iter(stream)
+    with open_stream(path) as closed:
+        pass
+    with pytest.raises(StreamError, match="open it again"):
+        iter(closed)
 
 
 def test_pictures_that_an_edit_list_hides_come_out(tmp_path: Path) -> None:
