@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from fractions import Fraction
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 
 class DisplayClock:
@@ -12,23 +12,39 @@ class DisplayClock:
 
     def __init__(self, fps: Fraction) -> None:
         self._step = 1.0 / float(fps)
-        self._times: Dict[int, Optional[float]] = {}
+        self._times: Dict[int, Tuple[Optional[float], Optional[float]]] = {}
         self._decode_times: List[float] = []
         self._last: Optional[float] = None
 
     def packet(self, number: int, packet: Any) -> None:
         """Notes the times of the packet with decode number `number`."""
         base = packet.time_base
-        self._times[number] = None if packet.pts is None or not base else float(packet.pts * base)
-        if packet.pts is None and packet.dts is not None and base:
-            heapq.heappush(self._decode_times, float(packet.dts * base))
+        shown = None if packet.pts is None or not base else float(packet.pts * base)
+        decoded = None if packet.pts is not None or packet.dts is None or not base else float(packet.dts * base)
+        self._times[number] = (shown, decoded)
+        if decoded is not None:
+            heapq.heappush(self._decode_times, decoded)
+
+    def awaits(self, number: int) -> bool:
+        """Whether packet `number` came, and its picture is neither shown nor lost."""
+        return number in self._times
+
+    def lost(self, number: int) -> None:
+        """Packet `number`, unless its picture was shown, never gives one: its time goes to no other picture."""
+        decoded = self._times.pop(number, (None, None))[1]
+        if decoded is None or not self._decode_times:
+            return
+        # Where a later picture already took that time, the one it would have had is over.
+        spare = decoded if decoded in self._decode_times else self._decode_times[0]
+        self._decode_times.remove(spare)
+        heapq.heapify(self._decode_times)
 
     def show(self, number: int, display_index: int) -> float:
         """The display time in seconds of the picture shown as `display_index`.
 
         Containers with decode times alone (AVI) show their pictures at those times in turn.
         """
-        time = self._times.pop(number, None)
+        time = self._times.pop(number, (None, None))[0]
         if time is None and self._decode_times:
             time = heapq.heappop(self._decode_times)
         if time is None:

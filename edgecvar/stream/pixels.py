@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional, Tuple
 
 import av
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
+from edgecvar.stream.packets import numbered_packets
 
 
 @dataclass(frozen=True)
@@ -35,32 +36,23 @@ def decoded_pictures(source: Source) -> Iterator[ShownPicture]:
         context.thread_type, context.thread_count = "SLICE", 1
         clock = DisplayClock(frame_rate(video))
         shown = 0
-        for number, packet in enumerate(_packets(container, video, codec)):
-            if packet is not None:
-                clock.packet(number, packet)
-                # What an edit list hides is decoded and numbered like the rest.
-                packet = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
-                packet.pts = packet.dts = number
-            for frame in _decode(context, packet):
-                if frame.pts is not None:
-                    yield ShownPicture(shown, clock.show(frame.pts, shown), frame.to_ndarray(format="rgb24"))
-                    shown += 1
+        for frame in _frames(context, numbered_packets(container, video, codec, clock, _already_counted)):
+            if frame.pts is not None and clock.awaits(frame.pts):
+                yield ShownPicture(shown, clock.show(frame.pts, shown), frame.to_ndarray(format="rgb24"))
+                shown += 1
 
 
-def _packets(container: Any, video: Any, codec: str) -> Iterator[Any]:
-    """Packets that carry data, then None to flush; a container that breaks off ends them."""
-    unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", video) if codec == "mpeg4" else None
-    try:
-        for packet in container.demux(video):
-            for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
-                if whole.size:
-                    yield whole
-    except (av.error.FFmpegError, ValueError, OSError):
-        pass  # the reader of the same packets has counted it
-    yield None
+def _already_counted(reason: str) -> None:
+    """The reader of the same packets counts the break."""
 
 
-def _decode(context: Any, packet: Any) -> List[Any]:
+def _frames(context: Any, packets: Iterator[Tuple[int, Any]]) -> Iterator[Any]:
+    for _, packet in packets:
+        yield from _decode(context, packet)
+    yield from _decode(context, None)
+
+
+def _decode(context: Any, packet: Optional[Any]) -> List[Any]:
     try:
         frames: List[Any] = context.decode(packet)
     except av.error.FFmpegError:

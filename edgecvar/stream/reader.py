@@ -1,4 +1,4 @@
-"""Reading a stream: the only place that demuxes and decodes."""
+"""Reading a stream: packets in, coded pictures out in decode order."""
 
 from __future__ import annotations
 
@@ -27,14 +27,12 @@ from edgecvar.stream.content import DecodedContent, DecodedFrame
 from edgecvar.stream.h264_headers import HeaderParser
 from edgecvar.stream.h264_model import H264Model
 from edgecvar.stream.mpeg_headers import header_reader
+from edgecvar.stream.packets import MAX_REORDER, numbered_packets
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.references import AnchorModel, ReferenceModel
 from edgecvar.stream.residual import SamplerStore
 from edgecvar.stream.side_data import exported_vectors
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
-
-MAX_REORDER = 18
-"""Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
 
 _KEPT_FRAMES = 18
 _DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_cropping": "0"}
@@ -172,35 +170,18 @@ class Stream:
         coded = (-(-frame.width // 16) * 16, -(-frame.height // 16) * 16)
         return Geometry(coded[0], coded[1], 0, 0, frame.width, frame.height)
 
-    def _packets(self, codec: str) -> Iterator[Any]:
-        """Packets that carry data; a container that breaks off ends the reading and is counted."""
-        unpack = None
-        if codec == "mpeg4":
-            unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", self._video)
-        try:
-            for packet in self._container.demux(self._video):
-                filtered = unpack.filter(packet if packet.size else None) if unpack else [packet]
-                for whole in filtered:
-                    if whole.size:
-                        yield whole
-        except (av.error.FFmpegError, ValueError, OSError) as error:
-            self.summary.skip(f"container broke off: {getattr(error, 'strerror', None) or error}")
-
     def _decode(self, codec: str) -> Generator[bool, None, None]:
         """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
-        for packet in self._packets(codec):
-            number = self._fed
-            self._fed += 1
-            data = bytes(packet)
-            self._model.feed(number, data)
-            self._clock.packet(number, packet)
-            # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-            given = av.Packet(data) if getattr(packet, "is_discard", False) else packet
-            given.pts = given.dts = number
-            self._take(given)
+        for number, packet in numbered_packets(self._container, self._video, codec, self._clock, self._broke_off):
+            self._fed = number + 1
+            self._model.feed(number, bytes(packet))
+            self._take(packet)
             yield True
         self._take(None)
         yield True
+
+    def _broke_off(self, reason: str) -> None:
+        self.summary.skip(f"container broke off: {reason}")
 
     def _take(self, packet: Optional[Any]) -> None:
         try:
@@ -211,7 +192,7 @@ class Stream:
             return
         for frame in frames:
             number = frame.pts
-            if number is None or number < self._next or number in self._arrived:
+            if number is None or not self._clock.awaits(number):
                 self.summary.skip("picture that belongs to no packet")
                 continue
             pts = self._clock.show(number, self._shown)
