@@ -38,6 +38,8 @@ def _whole(container: Any, video: Any, codec: str, broke_off: Callable[[str], No
         for packet in container.demux(video):
             for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
                 if whole.size:
+                    if whole.time_base is None:  # older PyAV filters leave it out
+                        whole.time_base = video.time_base
                     yield whole
     except (av.error.FFmpegError, ValueError, OSError) as error:
         broke_off(getattr(error, "strerror", None) or str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -106,7 +107,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[CodedPicture]:
         assert self._pictures is not None
-        if self._pictures.gi_frame is None:
+        if inspect.getgeneratorstate(self._pictures) == inspect.GEN_CLOSED:
             raise StreamError(f"{self._name}: its pictures have been read, or the stream is closed; open it again")
         return self._pictures
 

@@ -16,6 +16,7 @@ from known_clips import encode, encode_x264, translation
 
 import edgecvar.stream.content as content
 from edgecvar import open_stream
+from edgecvar.errors import StreamError
 from edgecvar.stream.types import CodedPicture
 
 
@@ -177,7 +178,8 @@ def test_closing_ends_the_reading(clip: Path) -> None:
     stream = open_stream(clip)
     assert next(iter(stream)).kind == "I"
     stream.close()
-    assert list(stream) == []
+    with pytest.raises(StreamError, match="open it again"):
+        list(stream)
 
 
 def test_summary_counts_pictures(clip: Path) -> None:
