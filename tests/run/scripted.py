@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from edgecvar.bundle.manifest import Manifest, Provenance
-from edgecvar.bundle.stages import StageSpec
+from edgecvar.bundle.stages import PREPARED, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
 
@@ -80,9 +80,8 @@ class ScriptedStream:
 
 
 def stage(name: str, cadence: str, *inputs: Tuple[str, str, str], output: Optional[List[int]] = None) -> StageSpec:
-    """A stage whose inputs are given as (name, source, gop)."""
-    shapes: Dict[str, List[int]] = {source: list(SPEC.shape(source)) for source in ("image", "motion", "residual")}
-    described = [{"name": n, "source": s, "gop": g, "shape": shapes.get(s, [1])} for n, s, g in inputs]
+    """A stage whose inputs are given as (name, source, gop); `manifest` gives them their shapes."""
+    described = [{"name": n, "source": s, "gop": g, "shape": [1]} for n, s, g in inputs]
     return StageSpec.model_validate(
         {"name": name, "cadence": cadence, "inputs": described, "output_shape": output or [1]}
     )
@@ -104,10 +103,17 @@ TEMPORAL = [APPEARANCE, MOTION, RESIDUAL, FUSE]
 
 
 def manifest(stages: List[StageSpec] = TEMPORAL, **spec: Any) -> Manifest:
+    """Stages that fit together: each input has the shape of its source, an earlier stage before a prepared input."""
+    shapes = {source: list(SPEC.shape(source)) for source in PREPARED}
+    fitting = []
+    for each in stages:
+        inputs = [tensor.model_copy(update={"shape": shapes.get(tensor.source, [1])}) for tensor in each.inputs]
+        fitting.append(each.model_copy(update={"inputs": inputs}))
+        shapes[each.name] = each.output_shape
     return Manifest(
         labels=LABELS,
         input=SPEC.model_copy(update=spec),
-        stages=stages,
+        stages=fitting,
         files=[],
         provenance=Provenance(model="scripted"),
     )
