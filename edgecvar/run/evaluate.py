@@ -39,7 +39,7 @@ class EvalConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class LabelledClip:
+class NamedClip:
     """A file in the folder of its class."""
 
     path: Path
@@ -53,7 +53,7 @@ class ClipScore:
     `error` says why a clip could not be read; it then has no scores.
     """
 
-    clip: LabelledClip
+    clip: NamedClip
     scores: Optional[NDArray[np.float64]]
     error: Optional[str] = None
 
@@ -64,7 +64,7 @@ class Evaluation:
 
     labels: Sequence[str]
     confusion: NDArray[np.int64]
-    undecided: Tuple[LabelledClip, ...]
+    undecided: Tuple[NamedClip, ...]
     unreadable: Tuple[ClipScore, ...]
 
     @property
@@ -84,7 +84,7 @@ class Evaluation:
         return int(self.confusion[index].sum()) + missed, int(self.confusion[index, index])
 
 
-def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None) -> List[LabelledClip]:
+def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None) -> List[NamedClip]:
     """FOLDER/<label>/<clip>, by label and name; raises DatasetError for a folder that is no label or holds nothing."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder; give one that holds a folder of clips for each class")
@@ -96,14 +96,14 @@ def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None)
     for entry in class_folders(folder):
         if entry.name not in labels:
             raise DatasetError(f"{entry}: {unknown_name('label', entry.name, labels)}")
-        clips += [LabelledClip(file, entry.name) for file in clips_in(entry) if pattern.search(file.name)]
+        clips += [NamedClip(file, entry.name) for file in clips_in(entry) if pattern.search(file.name)]
     if not clips:
         why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
         raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")
     return clips
 
 
-def score_clip(clip: LabelledClip, bundle: Bundle, runner: Runner, every: Optional[int]) -> ClipScore:
+def score_clip(clip: NamedClip, bundle: Bundle, runner: Runner, every: Optional[int]) -> ClipScore:
     """Run one clip to its end; what cannot be read becomes a result, never a guess."""
     total = np.zeros(len(bundle.manifest.labels), np.float64)
     sampled = 0
@@ -134,7 +134,7 @@ def tally(labels: Sequence[str], results: Sequence[ClipScore]) -> Evaluation:
     )
 
 
-def score_clips(bundle: Bundle, clips: Sequence[LabelledClip], config: EvalConfig) -> Iterator[ClipScore]:
+def score_clips(bundle: Bundle, clips: Sequence[NamedClip], config: EvalConfig) -> Iterator[ClipScore]:
     """Outcomes in the order of `clips`. One thread computes each clip, so `jobs` does not change a bit of them."""
     jobs = min(config.jobs or usable_cores(), len(clips))
     if jobs == 1:
@@ -179,5 +179,5 @@ def _enter_worker(path: Path) -> None:
     _WORKER.update(bundle=bundle, runner=stack.enter_context(OnnxRunner(bundle, threads=1)), stack=stack)
 
 
-def _score_here(clip: LabelledClip, every: Optional[int]) -> ClipScore:
+def _score_here(clip: NamedClip, every: Optional[int]) -> ClipScore:
     return score_clip(clip, _WORKER["bundle"], _WORKER["runner"], every)

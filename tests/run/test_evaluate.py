@@ -12,7 +12,7 @@ from tiny_bundle import LABELS, tiny_bundle
 
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import ConfigError, DatasetError
-from edgecvar.run.evaluate import ClipScore, EvalConfig, LabelledClip, find_clips, score_clips, tally
+from edgecvar.run.evaluate import ClipScore, EvalConfig, NamedClip, find_clips, score_clips, tally
 from edgecvar.run.evaluation_report import evaluation_document, print_evaluation
 from edgecvar.run.onnx_runner import OnnxRunner
 from edgecvar.run.recognizer import RunOptions, recognize
@@ -70,7 +70,7 @@ def test_a_clips_scores_are_the_mean_of_its_sampled_pictures(bundle, clips):
     path = clips / "left" / "b_02.mp4"
     with OnnxRunner(bundle, threads=1) as runner, open_stream(path) as stream:
         scores = [each.scores for each in recognize(stream, bundle.manifest, runner, RunOptions(every=3))]
-    (result,) = score_clips(bundle, [LabelledClip(path, "left")], config(bundle, clips, every=3))
+    (result,) = score_clips(bundle, [NamedClip(path, "left")], config(bundle, clips, every=3))
     assert len(scores) == 10
     assert result.scores == pytest.approx(np.mean(scores, axis=0), rel=1e-6)
 
@@ -106,7 +106,7 @@ def test_no_readable_clip_gives_no_figure(bundle, tmp_path):
 
 
 def scored(label: str, scores) -> ClipScore:
-    return ClipScore(LabelledClip(label, label), np.array(scores, float))
+    return ClipScore(NamedClip(label, label), np.array(scores, float))
 
 
 def test_the_first_of_equal_scores_is_taken():
