@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bench.clock import SpanClock
-from edgecvar.bench.session import Phase, Session
+from edgecvar.bench.session import Phase, Session, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.errors import StreamError
@@ -29,7 +29,7 @@ WARM_UP_DECISIONS = 8
 
 
 class BenchConfig(BaseModel):
-    """`seconds`: the source is run again and again until this long has been measured. `threads`: the engine's."""
+    """`seconds`: the source is run again and again until it has run for this long. `threads`: the engine's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,39 +70,32 @@ class _Bench:
         self.info: Optional[StreamInfo] = None
 
     def run(self, seconds: float, decisions: Optional[int] = None) -> Phase:
-        """Whole passes until `seconds` have gone by, or at most `decisions` of one pass."""
+        """One pass over the source, or `seconds` of it, or at most `decisions`."""
         clock = SpanClock()
         latency: List[float] = []
-        pictures = sampled = 0
         start = time.perf_counter()
-        while True:
-            with open_stream(self._source) as stream:
-                self.info = stream.info
-                options = RunOptions(every=self._every, clock=clock)
-                with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
-                    for decision in run:
-                        latency.append(decision.latency_ms)
-                        if decisions is not None and len(latency) >= decisions:
-                            break
-                pictures += run.summary.pictures
-                sampled += run.summary.sampled
-            wall = time.perf_counter() - start
-            if not latency:
-                raise StreamError(f"{self._source}: {run.summary.note}; there is nothing to measure")
-            if decisions is not None or wall >= seconds:
-                break
+        with open_stream(self._source) as stream:
+            self.info = stream.info
+            options = RunOptions(every=self._every, clock=clock)
+            with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
+                for decision in run:
+                    latency.append(decision.latency_ms)
+                    if len(latency) == decisions or time.perf_counter() - start >= seconds:
+                        break
+        if not latency:
+            raise StreamError(f"{self._source}: {run.summary.note}; there is nothing to measure")
         return Phase(
-            wall_seconds=wall,
-            pictures=pictures,
-            sampled=sampled,
+            wall_seconds=time.perf_counter() - start,
+            pictures=run.summary.pictures,
+            sampled=run.summary.sampled,
             decisions=len(latency),
             spans_ms=clock.spans_ms(),
             latency_ms=latency,
         )
 
-    def stages_alone(self, run: Phase, seconds: float) -> Phase:
-        """The run's stage calls in the run's proportions, for at most about `seconds`, on inputs that it had."""
-        calls = Counter({name[6:]: len(spans) for name, spans in run.spans_ms.items() if name.startswith("stage:")})
+    def stages_alone(self, run: Phase) -> Phase:
+        """The run's stage calls again, one after the other, on inputs that it had."""
+        calls = {name[6:]: len(spans) for name, spans in run.spans_ms.items() if name.startswith("stage:")}
         clock = SpanClock()
         start = time.perf_counter()
         done: Counter[str] = Counter()
@@ -112,14 +105,8 @@ class _Bench:
                     with clock.span(f"stage:{stage}"):
                         self._runner.run(stage, self.recorder.inputs[stage])
                     done[stage] += 1
-            if time.perf_counter() - start >= seconds:
-                break
-        return Phase(
-            wall_seconds=time.perf_counter() - start,
-            pictures=round(run.pictures * sample / run.sampled),
-            sampled=sample,
-            decisions=round(run.decisions * sample / run.sampled),
-            spans_ms=clock.spans_ms(),
+        return run.model_copy(
+            update={"wall_seconds": time.perf_counter() - start, "spans_ms": clock.spans_ms(), "latency_ms": []}
         )
 
 
@@ -130,8 +117,12 @@ def measure(config: BenchConfig) -> Session:
     with OnnxRunner(bundle, threads=config.threads) as runner:
         bench = _Bench(bundle, runner, source, config.every)
         warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
-        run = bench.run(config.seconds)
-        alone = bench.stages_alone(run, config.seconds)
+        # In turn, so that a machine whose speed drifts is as fast for the one as for the other.
+        runs = [bench.run(config.seconds)]
+        alone = [bench.stages_alone(runs[0])]
+        while sum(run.wall_seconds for run in runs) < config.seconds:
+            runs.append(bench.run(config.seconds))
+            alone.append(bench.stages_alone(runs[-1]))
     assert bench.info is not None
     return Session(
         bundle=str(bundle.path),
@@ -145,8 +136,8 @@ def measure(config: BenchConfig) -> Session:
         every=config.every or bundle.manifest.input.stride,
         machine=machine_facts(),
         warm_up=warm_up,
-        run=run,
-        stages_alone=alone,
+        run=merged(runs),
+        stages_alone=merged(alone),
     )
 
 

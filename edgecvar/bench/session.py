@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Dict, List, Literal
+from typing import Dict, List, Literal, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,6 +44,19 @@ class Session(BaseModel):
     warm_up: Phase
     run: Phase
     stages_alone: Phase
+
+
+def merged(phases: Sequence[Phase]) -> Phase:
+    """Several phases as one: counts and times added, spans one after the other."""
+    names = [name for phase in phases for name in phase.spans_ms]
+    return Phase(
+        wall_seconds=sum(phase.wall_seconds for phase in phases),
+        pictures=sum(phase.pictures for phase in phases),
+        sampled=sum(phase.sampled for phase in phases),
+        decisions=sum(phase.decisions for phase in phases),
+        spans_ms={name: [ms for phase in phases for ms in phase.spans_ms.get(name, [])] for name in names},
+        latency_ms=[ms for phase in phases for ms in phase.latency_ms],
+    )
 
 
 def save_session(session: Session, path: Path) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.report import as_document, print_report
-from edgecvar.bench.session import Phase, Session, load_session, save_session
+from edgecvar.bench.session import Phase, Session, load_session, merged, save_session
 from edgecvar.bench.summary import summarise
 from edgecvar.errors import ConfigError
 
@@ -62,6 +62,16 @@ def test_rows_follow_the_data_and_their_shares_add_up():
     assert sum(row.share for row in rows) == pytest.approx(1)
     motion = next(row for row in rows if row.name == "stage:motion")
     assert (motion.count, motion.p50_ms, motion.p99_ms) == (2, 20.0, pytest.approx(29.8))
+
+
+def test_merged_phases_add_up():
+    other = phase(spans_ms={"read": [9.0], "stage:late": [1.0]}, latency_ms=[60.0], pictures=1)
+    both = merged([phase(), other])
+    assert (both.pictures, both.sampled, both.decisions) == (25, 4, 4)
+    assert both.wall_seconds == pytest.approx(0.2)
+    assert both.spans_ms["read"] == [2.0] * 24 + [9.0]
+    assert both.spans_ms["stage:late"] == [1.0]
+    assert both.latency_ms == [20.0, 40.0, 60.0]
 
 
 def test_a_session_comes_back_from_disk(tmp_path):
