@@ -134,8 +134,8 @@ def _in_turn(request: Request) -> Generator[Written, None, None]:
 
 def _in_processes(request: Request) -> Generator[Written, None, None]:
     """Clips as they are done; whatever stops this waits for the clips under way, so every file is whole."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(request.jobs, mp_context=context)
+    with _interrupts_held():  # half a pool leaves semaphores that nothing cleans up
+        pool = ProcessPoolExecutor(request.jobs, mp_context=multiprocessing.get_context("spawn"))
     pending: Set[Future[Written]] = set()
     indices = iter(range(request.clips))
     try:
