@@ -1,10 +1,13 @@
-# Two commands matter: `make demo` and `make test`. Each works alone on a fresh machine with python3.
+# Two commands matter: `make demo` and `make test`. Each works alone on a fresh machine with python3 and a C++ compiler.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The variables reach the builds inside too; newer versions of pip look at the second one there.
+INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
+    $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES = pyproject.toml constraints.txt $(wildcard $(addprefix edgecvar/stream/native/,*.cpp *.h CMakeLists.txt))
 
-.PHONY: demo test test-device clean
+.PHONY: demo test test-device native native-test aarch64 valgrind fuzz clean
 
 demo: $(VENV)/.core
 	$(BIN)/edgecvar run edgecvar/demo/clip.mp4 --overlay demo-overlay.mp4
@@ -19,20 +22,31 @@ test: $(VENV)/.train
 test-device: $(VENV)/.device
 	$(BIN)/python -m pytest
 
+# The H.264 core's own checks (tests/native/Makefile): sanitizers, another processor, valgrind, fuzzing.
+native-test aarch64 valgrind fuzz: $(VENV)/.core
+	+$(MAKE) -C tests/native $@ PYTHON=$(abspath $(BIN)/python)
+
+# The core beside its sources, for a checkout that is used without installing it; PYTHON has pybind11 then.
+native:
+	cmake -S edgecvar/stream/native -B build/native -DPython_EXECUTABLE="$$(command -v $(PYTHON))" \
+	    -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)"
+	cmake --build build/native
+	cmake --install build/native --prefix .
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.core: $(VENV)/bin/python $(SOURCES)
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.device: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 	$(INSTALL) --editable '.[test]'
 	touch $@
 
-$(VENV)/.train: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	$(INSTALL) --editable '.[train,test,dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-device build *.egg-info demo-overlay.mp4
+	rm -rf $(VENV) .venv-device build edgecvar/stream/native/*.so demo-overlay.mp4

@@ -108,10 +108,16 @@ def _print_video(path: str, found: Anatomy, console: Console) -> None:
         )  # fmt: skip
     if found.residual_note:
         rows.append(("residual", found.residual_note))
-    rows.append(("skipped", f"{summary.skipped}" + "".join(f"; {n} x {why}" for why, n in summary.reasons.items())))
+    rows.append(("skipped", _counted(summary.skipped, summary.reasons)))
+    if summary.damaged:
+        rows.append(("damaged", _counted(summary.damaged, summary.damage)))
     for name, text in rows:
         console.print(f"{name:>11}  {text}", markup=False, highlight=False, soft_wrap=True)
     _print_strip(found.kinds, console)
+
+
+def _counted(number: int, reasons: Dict[str, int]) -> str:
+    return f"{number}" + "".join(f"; {n} x {why}" for why, n in reasons.items())
 
 
 def _key_note(found: Anatomy) -> str:

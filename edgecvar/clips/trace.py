@@ -14,8 +14,10 @@ from edgecvar.errors import StreamError
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.types import BLOCK, CodedPicture, MotionField, Residual, StreamInfo
 
-KEPT = 18
-"""Pictures whose trace is kept, those in use the longest: two anchors and the 16 B-pictures between them."""
+KEPT = 34
+"""Traces kept of pictures that may be referred to, those in use the longest: 16 that H.264 keeps, and 16 before."""
+KEPT_UNUSED = 18
+"""Traces kept of B-pictures that nothing has referred to yet."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ class Tracer:
     Plain: velocity in pixels a frame, and the picture's own residual. Accumulated (Wu et al. 2018, section 3.1):
     the displacement in pixels of each block since the I-picture it comes from, and the sum of the residuals along
     that path. Both follow the references in decode order; no pixel is decoded. Every picture must be pushed, and
-    pushing raises StreamError where a picture's reference is not among those kept.
+    pushing raises StreamError where a picture's reference is not among those kept. What refers to a lost picture
+    begins there, as at an I-picture.
     """
 
     def __init__(self, info: StreamInfo, spec: InputSpec, residual: bool = True) -> None:
         self._accumulate = spec.accumulate
         self._want_residual = residual
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._unused: OrderedDict[int, _Trace] = OrderedDict()
         self._grid = (info.coded_height // BLOCK, info.coded_width // BLOCK)
         self._root = -1
 
@@ -50,9 +54,12 @@ class Tracer:
         if picture.kind == "I":
             self._root = picture.decode_index
         motion = picture.motion
-        self._traces[picture.display_index] = self._origin() if motion is None else self._follow(picture, motion)
-        while len(self._traces) > KEPT:
-            self._traces.popitem(last=False)
+        trace = self._origin() if motion is None else self._follow(picture, motion)
+        kept = self._unused if picture.kind == "B" else self._traces
+        kept[picture.display_index] = trace
+        for traces, limit in ((self._traces, KEPT), (self._unused, KEPT_UNUSED)):
+            while len(traces) > limit:
+                traces.popitem(last=False)
 
     def velocity(self, picture: CodedPicture) -> NDArray[np.float32]:
         """float32 (H/4, W/4, xy) on the coded grid: pixels a frame, or pixels since the I-picture if accumulated."""
@@ -70,13 +77,18 @@ class Tracer:
         return found
 
     def _trace(self, picture: CodedPicture) -> _Trace:
-        trace = self._traces.get(picture.display_index)
+        shown = picture.display_index
+        trace = self._unused.get(shown) or self._traces.get(shown)
         if trace is None:
             raise StreamError(f"picture {picture.decode_index} is not among the last {KEPT} that were pushed")
         return trace
 
-    def _reference(self, picture: CodedPicture, offset: int) -> _Trace:
+    def _reference(self, picture: CodedPicture, offset: int, exact: bool) -> _Trace:
         shown = picture.display_index + offset
+        if shown in self._unused:
+            self._traces[shown] = self._unused.pop(shown)
+        if shown not in self._traces and not exact:
+            return self._origin()
         if shown not in self._traces:
             raise StreamError(
                 f"picture {picture.decode_index} ({picture.kind}) refers to the one displayed as {shown}, which is not "
@@ -102,7 +114,7 @@ class Tracer:
             offsets = motion.ref_offset[direction]
             for offset in np.unique(offsets[weights[direction] > 0]):
                 share = np.where(offsets == offset, weights[direction], np.float32(0))
-                reference = self._reference(picture, int(offset))
+                reference = self._reference(picture, int(offset), motion.exact)
                 vectors = motion.mv_qpel[direction]
                 path = _fetch(reference.displacement, vectors, BLOCK) - vectors.astype(np.float32) / 4
                 displacement += share[..., None] * path
@@ -118,7 +130,7 @@ class Tracer:
         used = (motion.ref_offset != 0) & ~motion.intra
         current = np.zeros_like(used)
         for offset in np.unique(motion.ref_offset[used]):
-            if self._reference(picture, int(offset)).root == self._root:
+            if self._reference(picture, int(offset), motion.exact).root == self._root:
                 current |= motion.ref_offset == offset
         preferred = used & current
         chosen = np.where(preferred.any(axis=0), preferred, used)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Deque, Dict, Sequence, Tuple
+from typing import Deque, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why.
+    """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why; `damaged` pictures were
+    used although a part of them is made up, `damage` says what is wrong with them.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time. `complete`: the stream was run to its end.
@@ -44,6 +45,8 @@ class RunSummary:
     wall_seconds: float
     stream_seconds: float
     complete: bool = True
+    damaged: int = 0
+    damage: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stream_fps(self) -> float:

@@ -149,21 +149,26 @@ class Feed:
 
     def _second_window(self) -> SecondWindow:
         with self._clock.span("prepare"):
-            return SecondWindow(_appearance(self._current))
+            appearance = _appearance(self._current) or _appearance(self._before)
+        assert appearance is not None  # the first window has been sampled
+        return SecondWindow(appearance)
 
     def _sample(self, picture: CodedPicture, window: int, read_at: float) -> Optional[SampledPicture]:
         if not self._picker.push(picture.kind):
             return None
-        self.counts.sampled += 1
         inputs = {}
         with self._clock.span("prepare"):
+            current = _appearance(self._current)
+            if current is None:
+                self.counts.skip("I-picture that cannot be decoded")
+                return None
+            self.counts.sampled += 1
             if "motion" in self._demand.sources:
                 inputs["motion"] = self._preparer.motion(self._tracer.velocity(picture))
             if "residual" in self._demand.sources:
                 inputs["residual"] = self._preparer.residual(self._tracer.residual(picture))
-            current = _appearance(self._current)
             waits = self._before is None or not self._demand.adjacent
-            adjacent = None if waits else _appearance(self._before)
+            adjacent = None if waits else _appearance(self._before) or current
         return SampledPicture(
             decode_index=picture.decode_index,
             display_index=picture.display_index,
@@ -177,7 +182,10 @@ class Feed:
 
 
 class _IPicture:
-    """An I-picture that is prepared when a sampled picture first needs it, and its pixels then let go."""
+    """An I-picture that is prepared when a sampled picture first needs it, and its pixels then let go.
+
+    `appearance` is None where its packet cannot be decoded.
+    """
 
     def __init__(self, picture: CodedPicture, preparer: Optional[Preparer]) -> None:
         self._index = picture.decode_index
@@ -185,22 +193,26 @@ class _IPicture:
         self._preparer = preparer
         self._appearance: Optional[Appearance] = None
 
-    def appearance(self) -> Appearance:
-        if self._appearance is None:
-            self._appearance = Appearance(self._index, self._prepare())
-            self._picture = None
+    def appearance(self) -> Optional[Appearance]:
+        if self._picture is not None:
+            picture, self._picture = self._picture, None
+            if self._preparer is None:
+                self._appearance = Appearance(self._index, None)
+            else:
+                self._appearance = self._prepare(picture, self._preparer)
         return self._appearance
 
-    def _prepare(self) -> Optional[NDArray[np.float32]]:
-        if self._preparer is None or self._picture is None:
+    def _prepare(self, picture: CodedPicture, preparer: Preparer) -> Optional[Appearance]:
+        try:
+            image = picture.image
+        except StreamError:
             return None
-        image = self._picture.image
         if image is None:
             raise StreamError(f"picture {self._index} (I) has no image; the stream cannot be used from here on")
-        return self._preparer.image(image)
+        return Appearance(self._index, preparer.image(image))
 
 
-def _appearance(source: Optional[_IPicture]) -> Appearance:
+def _appearance(source: Optional[_IPicture]) -> Optional[Appearance]:
     if source is None:
         raise AssertionError("every window has an I-picture")
     return source.appearance()

@@ -49,7 +49,7 @@ class Overlay:
 
     def __enter__(self) -> Overlay:
         self._video = _VideoFile(self._target, self._info)
-        self._pictures = decoded_pictures(self._source)
+        self._pictures = decoded_pictures(self._source, self._info.extraction)
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -102,6 +102,8 @@ class Recognition:
             wall_seconds=wall,
             stream_seconds=max(0.0, counts.last_pts - counts.first_pts) if counts.pictures else 0.0,
             complete=self._complete,
+            damaged=packets.damaged,
+            damage=dict(packets.damage),
         )
 
     def _read(self) -> None:

@@ -66,7 +66,7 @@ def decision_document(decision: Decision) -> Dict[str, Any]:
 
 
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
-    """A summary as plain data; `note` only where there is no decision."""
+    """A summary as plain data; `damaged` and `damage` only where there is any, `note` where there is no decision."""
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
         "sampled": summary.sampled,
@@ -77,6 +77,8 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
         "stream_seconds": round(summary.stream_seconds, 3),
         "wall_seconds": round(summary.wall_seconds, 3),
     }
+    if summary.damaged:
+        document.update(damaged=summary.damaged, damage=dict(summary.damage))
     if not summary.complete:
         document["interrupted"] = True
     return {**document, "note": summary.note} if summary.note else document
@@ -90,9 +92,13 @@ def summary_line(summary: RunSummary) -> str:
         f"{summary.decisions} decisions",
         f"{summary.stream_fps:.0f} pictures/s",
     ]
-    if summary.skipped:
-        why = ", ".join(f"{reason}: {number}" for reason, number in sorted(summary.reasons.items()))
-        parts.insert(3, f"{summary.skipped} skipped ({why})")
+    for count, what, reasons in (
+        (summary.damaged, "damaged", summary.damage),
+        (summary.skipped, "skipped", summary.reasons),
+    ):
+        if count:
+            why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
+            parts.insert(3, f"{count} {what} ({why})")
     line = ", ".join(parts) + ("" if summary.complete else " (interrupted)")
     return f"{line}\n{summary.note}" if summary.note else line
 

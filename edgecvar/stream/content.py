@@ -16,7 +16,7 @@ from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.references import PredictionPlan
 from edgecvar.stream.residual import Sampler, SamplerStore, make_sampler, residual_of
 from edgecvar.stream.side_data import exported_vectors
-from edgecvar.stream.types import MotionField, Residual
+from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 from edgecvar.stream.undecided import drop_placeholders, settle_by_samples
 
 
@@ -60,6 +60,10 @@ class DecodedContent:
         if self._motion is None:
             self._motion = self._read_motion()
         return self._motion
+
+    def weights(self) -> Optional[PredictionWeights]:
+        """None: the decoder does not tell the reference that a weight would belong to."""
+        return None
 
     def residual(self) -> Optional[Residual]:
         """Picture minus prediction, None on I pictures; raises StreamError unless the samples are 8-bit 4:2:0."""

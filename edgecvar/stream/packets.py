@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Generator, Iterable, Iterator, Optional, Tuple
 
 import av
 
@@ -12,27 +12,13 @@ MAX_REORDER = 18
 """Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
 
 
-def numbered_packets(
-    container: Any, video: Any, codec: str, clock: DisplayClock, broke_off: Callable[[str], None]
-) -> Iterator[Tuple[int, Any]]:
-    """Decode numbers and packets to decode; both times of a packet are its number, `clock` has its own ones.
+def coded_packets(
+    container: Any, video: Any, codec: str, broke_off: Callable[[str], None]
+) -> Generator[Any, None, None]:
+    """Packets that carry data, one picture each, with the container's own times.
 
     A container that breaks off ends them, and `broke_off` is called with the reason.
     """
-    number = 0
-    for packet in _whole(container, video, codec, broke_off):
-        clock.lost(number - MAX_REORDER - 1)
-        clock.packet(number, packet)
-        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
-        given.pts = given.dts = number
-        yield number, given
-        number += 1
-    clock.lost(number - MAX_REORDER - 1)
-
-
-def _whole(container: Any, video: Any, codec: str, broke_off: Callable[[str], None]) -> Iterator[Any]:
-    """Packets that carry data, one picture each."""
     unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", video) if codec == "mpeg4" else None
     try:
         for packet in container.demux(video):
@@ -43,3 +29,24 @@ def _whole(container: Any, video: Any, codec: str, broke_off: Callable[[str], No
                     yield whole
     except (av.error.FFmpegError, ValueError, OSError) as error:
         broke_off(getattr(error, "strerror", None) or str(error))
+
+
+def numbered_packets(
+    packets: Iterable[Any], clock: DisplayClock, patience: Optional[int] = MAX_REORDER
+) -> Iterator[Tuple[int, Any]]:
+    """Decode numbers and packets to decode; both times of a packet are its number, `clock` has its own ones.
+
+    A picture that is not shown `patience` packets after its own is lost to `clock`; with None the caller says so.
+    """
+    number = 0
+    for packet in packets:
+        if patience is not None:
+            clock.lost(number - patience - 1)
+        clock.packet(number, packet)
+        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
+        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
+        given.pts = given.dts = number
+        yield number, given
+        number += 1
+    if patience is not None:
+        clock.lost(number - patience - 1)

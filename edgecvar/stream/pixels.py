@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
-from edgecvar.stream.packets import numbered_packets
+from edgecvar.stream.packets import coded_packets, numbered_packets
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,14 @@ class ShownPicture:
     image: NDArray[np.uint8]
 
 
-def decoded_pictures(source: Source) -> Iterator[ShownPicture]:
+_EVERY_PICTURE = {"flags": "+output_corrupt", "flags2": "+showall"}
+
+
+def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[ShownPicture]:
     """Decode a video a second time, in display order and with the loop filter; raises StreamError.
 
-    It takes the packets that `open_stream` takes and numbers the pictures as it does.
+    It takes the packets that `open_stream` takes and numbers the pictures as it does; `extraction` is what `info`
+    of that reading says: a native one gives pictures whose references are lost, too.
     """
     with open_container(source) as container:
         video = choose_video(container, source_name(source))
@@ -34,9 +38,12 @@ def decoded_pictures(source: Source) -> Iterator[ShownPicture]:
         context = video.codec_context
         # With frame threads an undecodable packet could take other pictures with it.
         context.thread_type, context.thread_count = "SLICE", 1
+        if extraction == "native":
+            context.options = dict(_EVERY_PICTURE)
         clock = DisplayClock(frame_rate(video))
         shown = 0
-        for frame in _frames(context, numbered_packets(container, video, codec, clock, _already_counted)):
+        packets = coded_packets(container, video, codec, _already_counted)
+        for frame in _frames(context, numbered_packets(packets, clock)):
             if frame.pts is not None and clock.awaits(frame.pts):
                 yield ShownPicture(shown, clock.show(frame.pts, shown), frame.to_ndarray(format="rgb24"))
                 shown += 1

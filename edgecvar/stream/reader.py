@@ -3,83 +3,56 @@
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
-from dataclasses import dataclass, replace
-from fractions import Fraction
 from types import TracebackType
-from typing import Any, Dict, Generator, Iterator, List, Optional, Type
-
-import av
+from typing import Any, Generator, Iterator, Optional, Type
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import (
-    Source,
-    choose_video,
-    codec_name,
-    frame_rate,
-    is_mirrored,
-    open_container,
-    remedy,
-    rotation_of,
-    source_name,
-)
-from edgecvar.stream.content import DecodedContent, DecodedFrame
-from edgecvar.stream.h264_headers import HeaderParser
-from edgecvar.stream.h264_model import H264Model
-from edgecvar.stream.mpeg_headers import header_reader
-from edgecvar.stream.packets import MAX_REORDER, numbered_packets
-from edgecvar.stream.planes import Geometry
-from edgecvar.stream.references import AnchorModel, ReferenceModel
-from edgecvar.stream.residual import SamplerStore
-from edgecvar.stream.side_data import exported_vectors
+from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
+from edgecvar.stream.ffmpeg_reading import FFmpegReading
+from edgecvar.stream.native_choice import Probe, probe, rejoined
+from edgecvar.stream.native_reading import NativeReading
+from edgecvar.stream.packets import coded_packets
+from edgecvar.stream.reading import OpenSource, Reading
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
-_KEPT_FRAMES = 18
-_DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_cropping": "0"}
-_NOTE = "vectors as FFmpeg exports them: no reference indices, one vector per 8x8 block"
-_MIRRORED = "; display matrix mirrors the picture: not applied"
-_KINDS = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
+EXTRACTIONS = ("auto", "native", "ffmpeg")
 
 
 def open_stream(source: Source, extraction: str = "auto") -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
-    `source` is a path, a URL or a binary file object. `extraction` is "auto" or "ffmpeg". Raises StreamError where
-    nothing can be decoded and UnsupportedCodecError where the codec gives no vectors.
+    `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes
+    I-pictures alone, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0
+    H.264) and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. Raises StreamError
+    where nothing can be decoded, or "native" does not cover it, and UnsupportedCodecError where the codec gives no
+    vectors.
     """
-    if extraction not in ("auto", "ffmpeg"):
-        hint = "not built yet" if extraction == "native" else "unknown"
-        raise StreamError(f"extraction {extraction!r} is {hint}: choose 'auto' or 'ffmpeg'")
-    return Stream(source)
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    frame: Any
-    display_index: int
-    pts_seconds: float
+    if extraction not in EXTRACTIONS:
+        raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
+    return Stream(source, extraction)
 
 
 class Stream:
     """One reading of one video stream: `info`, `summary`, and the pictures in decode order, once.
 
-    `summary` counts as it goes. A picture is given out when all before it in decode order are known to have come
-    out of the decoder, or to be lost: at most 18 packets later.
+    `summary` counts as it goes. A picture is given out as soon as its place in display order is certain, and that
+    of all before it in decode order.
     """
 
-    def __init__(self, source: Source) -> None:
+    info: StreamInfo
+
+    def __init__(self, source: Source, extraction: str = "auto") -> None:
         self.summary = StreamSummary()
-        self._source = source
         self._name = source_name(source)
         self._container: Any = open_container(source)
+        self._packets: Optional[Generator[Any, None, None]] = None
+        self._reading: Optional[Reading] = None
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
-        self._steps: Generator[bool, None, None]
         try:
-            self._video = choose_video(self._container, self._name)
-            codec = codec_name(self._video, self._name)
-            self._prepare(codec)
-            self.info = self._describe(codec)
+            self._reading = self._read(source, extraction)
+            self._pictures = self._reading.pictures()
+            self.info = self._reading.info
         except BaseException:
             self.close()
             raise
@@ -99,10 +72,10 @@ class Stream:
         """Closes the container and lets go of all frames; there are no more pictures then."""
         if self._pictures is not None:
             self._pictures.close()
-            self._steps.close()
-            self._frames.clear()
-            self._arrived.clear()
-            self._samplers = SamplerStore()
+        if self._reading is not None:
+            self._reading.close()
+        if self._packets is not None:
+            self._packets.close()
         self._container.close()
 
     def __iter__(self) -> Iterator[CodedPicture]:
@@ -111,160 +84,35 @@ class Stream:
             raise StreamError(f"{self._name}: its pictures have been read, or the stream is closed; open it again")
         return self._pictures
 
-    def _prepare(self, codec: str) -> None:
-        context = self._video.codec_context
-        context.options = dict(_DECODER)
-        context.thread_type = "SLICE"
-        context.thread_count = 1
-        self._context = context
-        extradata = context.extradata
-        self._parser = HeaderParser(extradata) if codec == "h264" else None
-        self._model: ReferenceModel = (
-            H264Model(self._parser) if self._parser else AnchorModel(header_reader(codec, extradata))
-        )
-        self._clock = DisplayClock(frame_rate(self._video))
-        self._fed = self._next = self._shown = 0
-        self._arrived: Dict[int, _Arrival] = {}
-        self._failed: Dict[int, str] = {}
-        self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
-        self._samplers = SamplerStore()
-        self._intra_seen = False
-        self._steps = self._decode(codec)
-        self._pictures = self._emit()
-
-    def _describe(self, codec: str) -> StreamInfo:
-        """Reads on to the first decoded frame: only then are size and rotation certain."""
-        while not self._arrived and next(self._steps, None) is not None:
-            pass
-        if not self._arrived:
-            reasons = "; ".join(f"{n} x {reason}" for reason, n in self.summary.reasons.items()) or "no packets"
-            advice = remedy(self._container, self._source)
-            raise StreamError(f"{self._name}: no picture in it can be decoded ({reasons}); {advice}")
-        first = next(iter(self._arrived.values())).frame
-        self._size = (first.width, first.height)
-        self._geometry = self._measure(first)
-        sequence = self._parser.sequence if self._parser else None
-        reorders = int(getattr(self._context, "has_b_frames", 0) or 0) > 0
-        return StreamInfo(
+    def _read(self, source: Source, extraction: str) -> Reading:
+        video = choose_video(self._container, self._name)
+        codec = codec_name(video, self._name)
+        packets = self._packets = coded_packets(self._container, video, codec, self._broke_off)
+        if extraction == "ffmpeg":
+            asked = Probe(refused="asked for")
+        else:
+            asked = probe(codec, video.codec_context.extradata, packets)
+        fps = frame_rate(video)
+        opened = OpenSource(
+            source=source,
+            name=self._name,
+            container=self._container,
+            video=video,
             codec=codec,
-            width=self._geometry.width,
-            height=self._geometry.height,
-            fps=frame_rate(self._video),
-            time_base=Fraction(self._video.time_base or Fraction(1, 90000)),
-            has_b_pictures=reorders and not (sequence and sequence.baseline),
-            extraction="ffmpeg",
-            coded_width=self._geometry.coded_width,
-            coded_height=self._geometry.coded_height,
-            crop_left=self._geometry.left,
-            crop_top=self._geometry.top,
-            rotation=rotation_of(first),
-            extraction_note=_NOTE + (_MIRRORED if is_mirrored(first) else ""),
+            fps=fps,
+            packets=rejoined(asked, packets),
+            clock=DisplayClock(fps),
+            summary=self.summary,
         )
-
-    def _measure(self, frame: Any) -> Geometry:
-        sequence = self._parser.sequence if self._parser else None
-        if sequence and (sequence.width, sequence.height) == (frame.width, frame.height):
-            left, top, right, bottom = sequence.crop
-            width, height = frame.width - left - right, frame.height - top - bottom
-            if width > 0 and height > 0:
-                return Geometry(frame.width, frame.height, left, top, width, height)
-        coded = (-(-frame.width // 16) * 16, -(-frame.height // 16) * 16)
-        return Geometry(coded[0], coded[1], 0, 0, frame.width, frame.height)
-
-    def _decode(self, codec: str) -> Generator[bool, None, None]:
-        """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
-        for number, packet in numbered_packets(self._container, self._video, codec, self._clock, self._broke_off):
-            self._fed = number + 1
-            self._model.feed(number, bytes(packet))
-            self._take(packet)
-            yield True
-        self._take(None)
-        yield True
+        if not asked.refused:
+            return NativeReading(opened, asked)
+        if extraction == "native":
+            if asked.empty:
+                self.summary.skip(asked.refused)
+                raise opened.nothing_decoded()
+            why = asked.refused
+            raise StreamError(f"{self._name}: the native core does not read it: {why}; use extraction='ffmpeg'")
+        return FFmpegReading(opened, "" if extraction == "ffmpeg" else f"native core not used: {asked.refused}")
 
     def _broke_off(self, reason: str) -> None:
         self.summary.skip(f"container broke off: {reason}")
-
-    def _take(self, packet: Optional[Any]) -> None:
-        try:
-            frames: List[Any] = self._context.decode(packet)
-        except av.error.FFmpegError as error:
-            if packet is not None:
-                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
-            return
-        for frame in frames:
-            number = frame.pts
-            if number is None or not self._clock.awaits(number):
-                self.summary.skip("picture that belongs to no packet")
-                continue
-            pts = self._clock.show(number, self._shown)
-            self._arrived[number] = _Arrival(frame, self._shown, pts)
-            self._shown += 1
-
-    def _emit(self) -> Generator[CodedPicture, None, None]:
-        for _ in self._steps:
-            yield from self._due(self._fed - MAX_REORDER)
-        yield from self._due(self._fed)
-        if not self._intra_seen:
-            raise StreamError(f"{self._name}: no I-picture in {self._next} packets; give a file with a keyframe")
-
-    def _due(self, lost_before: int) -> Iterator[CodedPicture]:
-        """Every picture whose turn it is; a packet below `lost_before` without a picture counts as skipped."""
-        while self._next < self._fed:
-            arrival = self._arrived.pop(self._next, None)
-            if arrival is None and self._next >= lost_before:
-                return
-            number = self._next
-            self._next += 1
-            if arrival is None:
-                self._model.lost(number)
-                why = self._failed.pop(number, "")
-                self.summary.skip(f"packet the decoder refused: {why}" if why else "packet that gave no picture")
-            else:
-                yield self._picture(number, arrival)
-
-    def _picture(self, number: int, arrival: _Arrival) -> CodedPicture:
-        frame = arrival.frame
-        if (frame.width, frame.height) != self._size:
-            raise StreamError(
-                f"{self._name}: picture {self.summary.pictures} is {frame.width}x{frame.height}, the ones before "
-                f"{self._size[0]}x{self._size[1]}; a size change in mid-stream cannot be read: split the file there"
-            )
-        kind = self._kind(frame)
-        self._intra_seen = self._intra_seen or kind == "I"
-        shown = {known: decoded.display_index for known, decoded in self._frames.items()}
-        shown[number] = arrival.display_index
-        plan = self._model.plan(number, kind, shown)
-        if getattr(frame, "is_corrupt", False):
-            plan = replace(plan, exact=False)
-        current = DecodedFrame(number, arrival.display_index, frame)
-        first, second = (self._reference(wanted) for wanted in plan.references)
-        if (None if first is None else first.number, None if second is None else second.number) != plan.references:
-            plan = replace(plan, exact=False)
-        self._frames[number] = current
-        if len(self._frames) > _KEPT_FRAMES:
-            self._frames.popitem(last=False)
-        index = self.summary.pictures
-        self.summary.pictures += 1
-        return CodedPicture(
-            decode_index=index,
-            display_index=arrival.display_index,
-            pts_seconds=arrival.pts_seconds,
-            kind=kind,
-            keyframe=bool(frame.key_frame),
-            content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers),
-        )
-
-    def _reference(self, number: Optional[int]) -> Optional[DecodedFrame]:
-        """The frame of an earlier picture, None where it is gone; a frame in use is kept longest."""
-        if number is None or number not in self._frames:
-            return None
-        self._frames.move_to_end(number)
-        return self._frames[number]
-
-    @staticmethod
-    def _kind(frame: Any) -> str:
-        """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture."""
-        kind = _KINDS.get(int(frame.pict_type), "P")
-        if kind == "I" and (exported := exported_vectors(frame)) is not None:
-            return "B" if (exported["source"] > 0).any() else "P"
-        return kind

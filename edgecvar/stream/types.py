@@ -21,6 +21,7 @@ class StreamInfo:
     `width` and `height` are the displayed size before rotation; `coded_width` and `coded_height` (multiples of
     16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
     `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
+    `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
     """
 
     codec: str
@@ -44,7 +45,8 @@ class MotionField:
 
     `mv_qpel` int16 (2, H/4, W/4, 2): list, row, column, (x, y), from the block to its reference in quarter pixels.
     `ref_offset` int16 (2, H/4, W/4): display index of the reference minus this picture's; 0 where unused.
-    `intra` and `weighted` bool (H/4, W/4). `exact` is False where the nearest reference had to be assumed.
+    `intra` and `weighted` bool (H/4, W/4). `exact` is False where the nearest reference had to be assumed, or where
+    vectors rest on what was lost.
     """
 
     mv_qpel: NDArray[np.int16]
@@ -77,10 +79,35 @@ class Residual:
                 raise ValueError(f"Residual.{name}: got shape {got}, expected {(height // 2, width // 2)}")
 
 
+@dataclass(frozen=True)
+class PredictionWeights:
+    """How the references of one picture weigh, on the 4 x 4-pixel grid of the coded picture; last axis y, cb, cr.
+
+    `weight` and `offset` int16 (2, H/4, W/4, 3), `log2_denominator` d uint8 (H/4, W/4, 3). A block of one list is
+    ((p * w + 2**(d - 1)) >> d) + o, or p * w + o where d is 0; of both ((p0 * w0 + p1 * w1 + 2**d) >> (d + 1)) +
+    ((o0 + o1 + 1) >> 1). Plain prediction is weight 1, offset 0, d 0 (ITU-T H.264, 8.4.2.3).
+    """
+
+    weight: NDArray[np.int16]
+    offset: NDArray[np.int16]
+    log2_denominator: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        grid = self.log2_denominator.shape
+        if len(grid) != 3 or grid[2] != 3:
+            raise ValueError(f"PredictionWeights.log2_denominator: got shape {grid}, expected (H/4, W/4, 3)")
+        for name in ("weight", "offset"):
+            got = getattr(self, name).shape
+            if got != (2, *grid):
+                raise ValueError(f"PredictionWeights.{name}: got shape {got}, expected {(2, *grid)}")
+
+
 class PictureContent(Protocol):
     """Computes what a picture holds, when asked."""
 
     def motion(self) -> Optional[MotionField]: ...
+
+    def weights(self) -> Optional[PredictionWeights]: ...
 
     def residual(self) -> Optional[Residual]: ...
 
@@ -89,10 +116,11 @@ class PictureContent(Protocol):
 
 @dataclass(frozen=True)
 class CodedPicture:
-    """One picture in decode order; `motion`, `residual` and `image` are computed on first use and kept.
+    """One picture in decode order; `motion`, `weights`, `residual` and `image` are computed on first use and kept.
 
-    `kind` is "I", "P" or "B". `motion` and `residual` are None on I pictures; `image` is uint8 (height, width, 3)
-    RGB on I pictures, as displayed but not rotated, and None elsewhere.
+    `kind` is "I", "P" or "B". `motion` and `residual` are None on I pictures, and so is `weights`, which the FFmpeg
+    path never gives; `image` is uint8 (height, width, 3) RGB on I pictures, as displayed but not rotated, and None
+    elsewhere. All raise StreamError where the picture's bits do not give them.
     """
 
     decode_index: int
@@ -107,6 +135,10 @@ class CodedPicture:
         return self.content.motion()
 
     @cached_property
+    def weights(self) -> Optional[PredictionWeights]:
+        return self.content.weights()
+
+    @cached_property
     def residual(self) -> Optional[Residual]:
         return self.content.residual()
 
@@ -117,12 +149,22 @@ class CodedPicture:
 
 @dataclass
 class StreamSummary:
-    """Running counts of one reading: pictures given out, packets that gave none and why."""
+    """Running counts of one reading: pictures given out, packets that gave none and why, damage in those given.
+
+    `damaged` pictures are among `pictures`; `damage` counts them by what is wrong with each.
+    """
 
     pictures: int = 0
     skipped: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    damaged: int = 0
+    damage: dict[str, int] = field(default_factory=dict)
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def conceal(self, reason: str) -> None:
+        """One more picture that is given out although a part of it is made up or out of place."""
+        self.damaged += 1
+        self.damage[reason] = self.damage.get(reason, 0) + 1

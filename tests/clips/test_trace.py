@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -156,7 +157,22 @@ def test_a_reference_that_is_gone_is_an_error_that_names_the_picture():
     tracer = Tracer(INFO, ACCUMULATE, residual=False)
     tracer.push(picture(0, 0, "I"))
     tracer.push(picture(1, 1, "P", field({0: (-1, (0, 0))})))
-    for index in range(2, 20):
+    for index in range(2, 36):
         tracer.push(picture(index, index, "P", field({0: (1 - index, (0, 0))})))
-    with pytest.raises(StreamError, match=r"picture 20 \(P\).*displayed as 0"):
-        tracer.push(picture(20, 20, "P", field({0: (-20, (0, 0))})))
+    with pytest.raises(StreamError, match=r"picture 36 \(P\).*displayed as 0"):
+        tracer.push(picture(36, 36, "P", field({0: (-36, (0, 0))})))
+
+
+def test_sixteen_references_are_there_however_often_older_ones_were_used():
+    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    tracer.push(picture(0, 0, "I"))
+    for index in range(1, 40):
+        back = min(index, 16) if index % 2 else 1
+        tracer.push(picture(index, index, "P", field({0: (-back, (0, 0))})))
+
+
+def test_what_refers_to_a_lost_picture_begins_there():
+    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    orphan = picture(0, 0, "P", replace(field({0: (-1, (-8, 0))}), exact=False))
+    tracer.push(orphan)
+    np.testing.assert_allclose(tracer.velocity(orphan), np.broadcast_to(np.float32([2, 0]), (*GRID, 2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,15 @@ def test_an_interrupted_run_and_one_without_decisions_say_so():
     assert document["interrupted"] is True and document["note"].startswith("no decision")
     text = "\n".join(lines(lambda out: PlainTable(out, ["a"], False), [], summary))
     assert "interrupted" in text and "no decision" in text
+
+
+def test_damage_that_was_concealed_is_told_beside_what_was_skipped():
+    summary = replace(SUMMARY, damaged=4, damage={"mb_type out of range": 3, "pictures missing before it": 1})
+    (line,) = lines(lambda out: JsonLines(out, False), [], summary)
+    document = json.loads(line)["summary"]
+    assert document["damaged"] == 4 and document["damage"]["mb_type out of range"] == 3
+    text = lines(lambda out: PlainTable(out, ["a"], False), [], summary)[-1]
+    assert "3 skipped (" in text and "4 damaged (mb_type out of range: 3, pictures missing before it: 1)" in text
 
 
 def test_the_plain_table_merges_equal_labels_and_aligns():

@@ -176,7 +176,7 @@ def test_exponential_golomb() -> None:
 
 def plans(path: Path) -> Dict[str, List[bool]]:
     found: Dict[str, List[bool]] = {"P": [], "B": []}
-    with open_stream(path) as stream:
+    with open_stream(path, extraction="ffmpeg") as stream:
         for picture in stream:
             if picture.motion is not None:
                 found[picture.kind].append(picture.motion.exact)
@@ -193,10 +193,11 @@ def test_exact_only_where_one_reference_is_possible(tmp_path: Path, extra: str, 
 
 
 @pytest.mark.parametrize("container", ["h264", "mp4"])
-def test_every_list_names_the_picture_x264_means(tmp_path: Path, container: str) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_every_list_names_the_picture_x264_means(tmp_path: Path, extraction: str, container: str) -> None:
     options = {"x264-params": "ref=1:weightp=0:b-pyramid=none:b-adapt=0:scenecut=0:keyint=30"}
     path = encode(tmp_path / f"clip.{container}", translation(14, (48, 64), (1.5, 0)), "libx264", options, 3)
-    with open_stream(path) as stream:
+    with open_stream(path, extraction) as stream:
         for picture in stream:
             if picture.motion is None or picture.display_index == 13:
                 continue
@@ -206,7 +207,8 @@ def test_every_list_names_the_picture_x264_means(tmp_path: Path, container: str)
                 assert set(picture.motion.ref_offset[which].ravel().tolist()) <= expected[which]
 
 
-def test_weighted_blocks_are_marked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_weighted_blocks_are_marked(tmp_path: Path, extraction: str) -> None:
     fading = [
         (picture * (1 - 0.04 * index)).astype("uint8")
         for index, picture in enumerate(translation(10, (48, 64), (0, 0)))
@@ -216,7 +218,7 @@ def test_weighted_blocks_are_marked(tmp_path: Path) -> None:
     plain = encode(tmp_path / "plain.mp4", fading, "libx264", {"x264-params": "ref=1:weightp=0:scenecut=0"})
 
     def marked(source: Path) -> int:
-        with open_stream(source) as stream:
+        with open_stream(source, extraction) as stream:
             return sum(int(p.motion.weighted.sum()) for p in stream if p.motion is not None)
 
     assert marked(path) > 0 and marked(plain) == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from known_clips import encode, encode_x264, translation
 
-from edgecvar.stream import reader
+from edgecvar.stream import ffmpeg_reading
 from edgecvar.stream.h264_model import H264Model
 from edgecvar.stream.reader import open_stream
 
@@ -50,7 +50,7 @@ def test_anchors_stay_however_many_b_pictures_stand_between(tmp_path: Path, code
 
 
 def test_a_reference_that_is_gone_is_unknown_and_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "_KEPT_FRAMES", 1)
+    monkeypatch.setattr(ffmpeg_reading, "_KEPT_FRAMES", 1)
     with open_stream(made(tmp_path, "mpeg2video", 3)) as stream:
         pictures = list(stream)
     coded = [picture for picture in pictures if picture.kind == "B" and picture.motion is not None]

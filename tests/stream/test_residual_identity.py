@@ -52,7 +52,7 @@ def test_prediction_plus_residual_is_the_picture(
     slow = {index: SlowReference(found) for index, found in planes.items()}
     checked = {"P": 0, "B": 0}
     zero = 0
-    with open_stream(path) as stream:
+    with open_stream(path, extraction="ffmpeg") as stream:
         for picture in stream:
             motion, residual = picture.motion, picture.residual
             if motion is None or residual is None:

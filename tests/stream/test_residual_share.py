@@ -46,7 +46,7 @@ def zero_share(path: Path, every: str = "PB") -> Tuple[float, Dict[str, int]]:
     """Share of inter samples of luma whose residual is 0, and how many pictures of each kind were seen."""
     zero = total = 0
     seen = {"I": 0, "P": 0, "B": 0}
-    with open_stream(path) as stream:
+    with open_stream(path, extraction="ffmpeg") as stream:
         for picture in stream:
             seen[picture.kind] += 1
             if picture.motion is None or picture.residual is None or picture.kind not in every:

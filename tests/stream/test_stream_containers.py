@@ -39,21 +39,23 @@ def box(data: bytes, *path: bytes) -> Tuple[int, int]:
 
 
 @pytest.mark.parametrize("degrees", MATRICES)
-def test_rotation_is_told_and_not_applied(tmp_path: Path, degrees: int) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_rotation_is_told_and_not_applied(tmp_path: Path, extraction: str, degrees: int) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
     data = bytearray(path.read_bytes())
     at = box(data, b"moov", b"trak", b"tkhd")[0] + 40
     a, b, c, d = MATRICES[degrees]
     data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(bytes(data))
-    with open_stream(path) as stream:
+    with open_stream(path, extraction) as stream:
         assert stream.info.rotation == degrees
         assert (stream.info.width, stream.info.height) == (80, 48)
         image = next(iter(stream)).image
         assert image is not None and image.shape == (48, 80, 3)
 
 
-def test_a_mirror_is_told_and_not_applied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_a_mirror_is_told_and_not_applied(tmp_path: Path, extraction: str) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
     data = bytearray(path.read_bytes())
     at = box(data, b"moov", b"trak", b"tkhd")[0] + 40
@@ -61,7 +63,7 @@ def test_a_mirror_is_told_and_not_applied(tmp_path: Path) -> None:
         a, b, c, d = matrix
         data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
         path.write_bytes(bytes(data))
-        with open_stream(path) as stream:
+        with open_stream(path, extraction) as stream:
             note = stream.info.extraction_note
         assert ("display matrix mirrors the picture: not applied" in note) == mirrored
 
@@ -96,17 +98,19 @@ class Piped(io.BytesIO):
         return False
 
 
-def test_an_index_at_the_end_of_a_pipe_is_explained(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_an_index_at_the_end_of_a_pipe_is_explained(tmp_path: Path, extraction: str) -> None:
     path = noise(tmp_path / "late.mp4", {})
     with pytest.raises(StreamError, match=r"index may stand at the end.*\+faststart") as caught:
-        open_stream(Piped(path.read_bytes()))
+        open_stream(Piped(path.read_bytes()), extraction)
     assert "\n" not in str(caught.value)
     early = noise(tmp_path / "early.mp4", {"movflags": "+faststart"})
-    with open_stream(Piped(early.read_bytes())) as stream:
+    with open_stream(Piped(early.read_bytes()), extraction) as stream:
         assert len(list(stream)) == 6
 
 
-def test_a_named_pipe_is_opened_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_a_named_pipe_is_opened_once(tmp_path: Path, extraction: str) -> None:
     clip = encode_x264(tmp_path / "clip.h264", translation(5, (48, 80), (1, 0)), 26)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -120,28 +124,30 @@ def test_a_named_pipe_is_opened_once(tmp_path: Path) -> None:
 
     writer = Thread(target=write, daemon=True)
     writer.start()
-    with open_stream(pipe) as stream:
+    with open_stream(pipe, extraction) as stream:
         assert len(list(stream)) == 5
     writer.join(5)
     assert not failed and not writer.is_alive()
 
 
-def test_pictures_are_read_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_pictures_are_read_once(tmp_path: Path, extraction: str) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(5, (48, 80), (1, 0)), 26)
-    with open_stream(path) as stream:
+    with open_stream(path, extraction) as stream:
         assert next(iter(stream)).kind == "I"
         assert len(list(stream)) == 4  # goes on where it was left
         with pytest.raises(StreamError, match="open it again"):
             iter(stream)
-    with open_stream(path) as closed:
+    with open_stream(path, extraction) as closed:
         pass
     with pytest.raises(StreamError, match="open it again"):
         iter(closed)
 
 
-def test_pictures_that_an_edit_list_hides_come_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_pictures_that_an_edit_list_hides_come_out(tmp_path: Path, extraction: str) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(20, (48, 80), (1, 0)), 26, b_pictures=2)
-    with open_stream(path) as stream:
+    with open_stream(path, extraction) as stream:
         whole = list(stream)
     data = bytearray(path.read_bytes())
     start, _ = box(data, b"moov", b"trak", b"edts", b"elst")
@@ -150,7 +156,7 @@ def test_pictures_that_an_edit_list_hides_come_out(tmp_path: Path) -> None:
     timescale = struct.unpack(">I", data[timescale_at : timescale_at + 4])[0]
     data[start + 12 : start + 16] = struct.pack(">i", media_time + 7 * timescale // 25)
     path.write_bytes(bytes(data))
-    with open_stream(path) as stream:
+    with open_stream(path, extraction) as stream:
         edited = list(stream)
         assert stream.summary.skipped == 0
     assert [p.kind for p in edited] == [p.kind for p in whole]

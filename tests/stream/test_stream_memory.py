@@ -6,18 +6,20 @@ import gc
 import weakref
 from pathlib import Path
 
+import pytest
 from known_clips import encode_x264, translation
 
 from edgecvar.stream.reader import open_stream
 
 
-def test_pictures_die_when_they_are_dropped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_pictures_die_when_they_are_dropped(tmp_path: Path, extraction: str) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(40, (48, 64), (1, 0)), 30, b_pictures=2)
     alive = []
     gc.collect()
     gc.disable()
     try:
-        with open_stream(path) as stream:
+        with open_stream(path, extraction) as stream:
             for picture in stream:
                 assert picture.residual is not None or picture.image is not None
                 alive.append(weakref.ref(picture.content))
@@ -28,13 +30,14 @@ def test_pictures_die_when_they_are_dropped(tmp_path: Path) -> None:
         gc.enable()
 
 
-def test_frames_die_with_their_pictures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_frames_die_with_their_pictures(tmp_path: Path, extraction: str) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(60, (48, 64), (1, 0)), 30, b_pictures=2)
     frames = set()
     gc.collect()
     gc.disable()
     try:
-        with open_stream(path) as stream:
+        with open_stream(path, extraction) as stream:
             for picture in stream:
                 assert picture.residual is not None or picture.image is not None
                 live = {id(thing) for thing in gc.get_objects() if type(thing).__name__ == "VideoFrame"}

@@ -26,22 +26,24 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return encode_x264(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures, 28, b_pictures=2)
 
 
-def read(path: Any) -> List[CodedPicture]:
-    with open_stream(path) as stream:
+def read(path: Any, extraction: str = "auto") -> List[CodedPicture]:
+    with open_stream(path, extraction) as stream:
         return list(stream)
 
 
-def test_info(clip: Path) -> None:
-    with open_stream(clip) as stream:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_info(clip: Path, extraction: str) -> None:
+    with open_stream(clip, extraction) as stream:
         info = stream.info
     assert (info.codec, info.width, info.height) == ("h264", 90, 70)
     assert (info.coded_width, info.coded_height, info.crop_left, info.crop_top) == (96, 80, 0, 0)
     assert info.fps == 25 and info.has_b_pictures and info.rotation == 0
-    assert info.extraction == "ffmpeg" and info.extraction_note
+    assert info.extraction == extraction and info.extraction_note
 
 
-def test_pictures_come_in_decode_order_with_their_display_order(clip: Path) -> None:
-    pictures = read(clip)
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_pictures_come_in_decode_order_with_their_display_order(clip: Path, extraction: str) -> None:
+    pictures = read(clip, extraction)
     assert [picture.decode_index for picture in pictures] == list(range(27))
     assert sorted(picture.display_index for picture in pictures) == list(range(27))
     assert "".join(picture.kind for picture in pictures[:7]) == "IPBBPBB"
@@ -51,8 +53,9 @@ def test_pictures_come_in_decode_order_with_their_display_order(clip: Path) -> N
         assert picture.pts_seconds == pytest.approx(picture.display_index / 25, abs=1e-3)
 
 
-def test_content_by_kind(clip: Path) -> None:
-    for picture in read(clip):
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_content_by_kind(clip: Path, extraction: str) -> None:
+    for picture in read(clip, extraction):
         assert (picture.image is None) == (picture.kind != "I")
         assert (picture.motion is None) == (picture.residual is None) == (picture.kind == "I")
         if picture.motion is not None and picture.residual is not None:
@@ -60,10 +63,11 @@ def test_content_by_kind(clip: Path) -> None:
             assert picture.residual.y.shape == (80, 96) and picture.residual.cr.shape == (40, 48)
 
 
-def test_images_are_those_that_swscale_makes(clip: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_images_are_those_that_swscale_makes(clip: Path, extraction: str) -> None:
     with av.open(str(clip)) as container:
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    images = [(p.display_index, p.image) for p in read(clip) if p.image is not None]
+    images = [(p.display_index, p.image) for p in read(clip, extraction) if p.image is not None]
     assert len(images) == 3
     for index, image in images:
         assert image.shape == (70, 90, 3) and image.dtype == np.uint8
@@ -71,8 +75,9 @@ def test_images_are_those_that_swscale_makes(clip: Path) -> None:
         assert np.abs(image.astype(int) - shown[index]).mean() < 3
 
 
-def test_same_bytes_same_values(clip: Path) -> None:
-    for first, second in zip(read(clip), read(io.BytesIO(clip.read_bytes()))):
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_same_bytes_same_values(clip: Path, extraction: str) -> None:
+    for first, second in zip(read(clip, extraction), read(io.BytesIO(clip.read_bytes()), extraction)):
         assert first == second
         for a, b in ((first.motion, second.motion), (first.residual, second.residual)):
             if a is not None and b is not None:
@@ -95,7 +100,7 @@ def test_nothing_is_computed_unasked(clip: Path, monkeypatch: pytest.MonkeyPatch
 
     for name in calls:
         monkeypatch.setattr(content, name, counting(name))
-    pictures = read(clip)
+    pictures = read(clip, "ffmpeg")
     assert set(calls.values()) == {0}
     moving = [picture for picture in pictures if picture.kind != "I"]
     assert moving[0].motion is moving[0].motion
@@ -112,7 +117,7 @@ def test_half_sample_planes_are_shared_by_the_pictures_of_a_reference(
     made = []
     right = content.make_sampler
     monkeypatch.setattr(content, "make_sampler", lambda planes, plan: made.append(1) or right(planes, plan))
-    with open_stream(clip) as stream:
+    with open_stream(clip, "ffmpeg") as stream:
         for picture in itertools.islice(stream, 12):
             assert picture.residual is not None or picture.kind == "I"
     assert len(made) <= 5  # I P B B P B B P B B P: five pictures are referred to
@@ -120,7 +125,7 @@ def test_half_sample_planes_are_shared_by_the_pictures_of_a_reference(
 
 def test_a_kept_picture_keeps_no_earlier_content(tmp_path: Path) -> None:
     path = encode_x264(tmp_path / "clip.mp4", translation(11, (48, 64), (1, 0)), 30)
-    with open_stream(path) as stream:
+    with open_stream(path, "ffmpeg") as stream:
         pictures = list(stream)
     for picture in pictures:
         assert picture.residual is not None or picture.kind == "I"
@@ -128,7 +133,8 @@ def test_a_kept_picture_keeps_no_earlier_content(tmp_path: Path) -> None:
     assert not any(isinstance(thing, content.DecodedContent) for thing in held)
 
 
-def test_a_pipe_and_a_file_object(clip: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_a_pipe_and_a_file_object(clip: Path, extraction: str) -> None:
     class Pipe:
         def __init__(self, data: bytes) -> None:
             self._data = io.BytesIO(data)
@@ -146,14 +152,15 @@ def test_a_pipe_and_a_file_object(clip: Path) -> None:
         for frame in source.decode(video=0):
             target.mux(stream.encode(frame))
         target.mux(stream.encode())
-    assert len(read(clip.open("rb"))) == 27
-    assert len(read(Pipe(transport.read_bytes()))) == 27
+    assert len(read(clip.open("rb"), extraction)) == 27
+    assert len(read(Pipe(transport.read_bytes()), extraction)) == 27
 
 
-def test_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_variable_frame_rate_keeps_its_times(tmp_path: Path, extraction: str) -> None:
     times = [0, 1, 2, 7, 8, 20, 21, 50, 51, 52, 53, 60]
     path = encode(tmp_path / "clip.mp4", translation(12, (48, 64), (1, 0)), b_pictures=2, times=times)
-    pictures = sorted(read(path), key=lambda picture: picture.display_index)
+    pictures = sorted(read(path, extraction), key=lambda picture: picture.display_index)
     assert [picture.pts_seconds * 25 for picture in pictures] == pytest.approx(times, abs=0.05)
 
 
@@ -167,22 +174,25 @@ def test_containers_without_display_times(tmp_path: Path, suffix: str) -> None:
     assert np.diff(times) == pytest.approx(np.full(13, 1 / 25), abs=1e-3)
 
 
-def test_full_range_and_named_matrix_reach_the_image(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_full_range_and_named_matrix_reach_the_image(tmp_path: Path, extraction: str) -> None:
     grey = [np.full((32, 48, 3), (200, 40, 60), np.uint8)] * 3
     path = encode(tmp_path / "clip.mp4", grey, "libx264", {"x264-params": "qp=4"}, pixel_format="yuvj420p")
-    image = read(path)[0].image
+    image = read(path, extraction)[0].image
     assert image is not None and np.abs(image.astype(int) - [200, 40, 60]).max() <= 4
 
 
-def test_closing_ends_the_reading(clip: Path) -> None:
-    stream = open_stream(clip)
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_closing_ends_the_reading(clip: Path, extraction: str) -> None:
+    stream = open_stream(clip, extraction)
     assert next(iter(stream)).kind == "I"
     stream.close()
     with pytest.raises(StreamError, match="open it again"):
         list(stream)
 
 
-def test_summary_counts_pictures(clip: Path) -> None:
-    with open_stream(clip) as stream:
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_summary_counts_pictures(clip: Path, extraction: str) -> None:
+    with open_stream(clip, extraction) as stream:
         assert sum(1 for _ in stream) == stream.summary.pictures == 27
         assert stream.summary.skipped == 0 and stream.summary.reasons == {}

@@ -1,0 +1,104 @@
+// The arithmetic decoding engine (ITU-T H.264, 9.3.1.2 and 9.3.3.2).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "bits.h"
+#include "cabac_tables.h"
+
+namespace edgecvar {
+
+// One step of a context: by (range >> 6 & 3) the width of the less probable half, and the next states.
+struct CabacStep {
+    uint8_t range_lps[4];
+    uint8_t next_mps, next_lps;
+    uint8_t unused[2];  // a power of two in size is quicker to index
+};
+
+// Table 9-44 and 9-45 for states of the form (pStateIdx << 1) | valMPS.
+extern const std::array<CabacStep, 128> CABAC_STEPS;
+
+// `offset_` holds codIOffset and the `ahead_` bits that follow it.
+class CabacEngine {
+public:
+    // Starts at a byte of a payload.
+    void start(const uint8_t* data, const uint8_t* end) {
+        next_ = data;
+        limit_ = end + Payload::PADDING - 8;
+        offset_ = load_be64(data) >> 8;
+        next_ += 7;
+        ahead_ = 56 - 9;
+        range_ = 510;
+    }
+
+    __attribute__((always_inline)) int decision(ContextState& state) {
+        if (__builtin_expect(ahead_ < 8, 0)) refill();
+        const unsigned before = state;
+        const CabacStep& step = CABAC_STEPS[before];
+        const uint64_t lps = step.range_lps[(range_ >> 6) & 3];
+        const uint64_t range = range_ - lps;
+        const uint64_t scaled = range << ahead_;
+        if (offset_ < scaled) {
+            state = step.next_mps;
+            const int shift = int(range >> 8) ^ 1;
+            range_ = range << shift;
+            ahead_ -= shift;
+            return before & 1;
+        }
+        offset_ -= scaled;
+        state = step.next_lps;
+        const int shift = __builtin_clz(unsigned(lps)) - 23;
+        range_ = lps << shift;
+        ahead_ -= shift;
+        return ~before & 1;
+    }
+
+    __attribute__((always_inline)) int bypass() {
+        if (__builtin_expect(ahead_ < 8, 0)) refill();
+        --ahead_;
+        const uint64_t scaled = range_ << ahead_;
+        const uint64_t one = uint64_t(int64_t(scaled - 1 - offset_) >> 63);
+        offset_ -= scaled & one;
+        return int(one & 1);
+    }
+
+    // The value with the sign that the next bypass bit gives.
+    int signed_by_bypass(int value) {
+        const int negative = -bypass();
+        return (value ^ negative) - negative;
+    }
+
+    bool terminate() {
+        if (__builtin_expect(ahead_ < 8, 0)) refill();
+        range_ -= 2;
+        if (offset_ >= range_ << ahead_) return true;
+        const int shift = __builtin_clz(unsigned(range_)) - 23;
+        range_ <<= shift;
+        ahead_ -= shift;
+        return false;
+    }
+
+    // The first whole byte after what has been decoded: where I_PCM samples start.
+    const uint8_t* position() const { return next_ - ahead_ / 8; }
+
+    // Whether bytes behind the payload's end have been decoded.
+    bool overrun(const uint8_t* end) const { return position() > end + 2; }
+
+private:
+    __attribute__((noinline)) void refill() {
+        const uint64_t more = load_be32(next_);
+        if (next_ < limit_) next_ += 4;
+        offset_ = (offset_ << 32) | more;
+        ahead_ += 32;
+    }
+
+    // All of 64 bits: stores to context states and coefficients are then known not to change them.
+    uint64_t offset_ = 0;
+    uint64_t range_ = 0;
+    int64_t ahead_ = 0;
+    const uint8_t* next_ = nullptr;
+    const uint8_t* limit_ = nullptr;
+};
+
+}  // namespace edgecvar

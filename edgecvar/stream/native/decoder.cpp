@@ -1,0 +1,340 @@
+// Access units in, parsed pictures out: NAL units are sorted into pictures, slices parsed, losses concealed.
+#include "decoder.h"
+
+#include <atomic>
+#include <cstring>
+#include <map>
+
+#include "direct.h"
+#include "macroblock.h"
+#include "slice_state.h"
+
+namespace edgecvar {
+
+namespace {
+
+enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8 };
+
+bool is_layer(int type) { return type == 14 || type == 15 || type == 20 || type == 21; }
+
+// Whether one of the messages is a recovery point (D.1.1, payloadType 6).
+bool has_recovery_point(const Payload& payload) {
+    size_t at = 0;
+    const auto number = [&]() {
+        size_t value = 0;
+        while (at < payload.size && payload.bytes[at] == 0xFF) value += payload.bytes[at++];
+        return at < payload.size ? value + payload.bytes[at++] : value;
+    };
+    while (at + 2 < payload.size) {
+        if (number() == 6) return true;
+        at += number();
+    }
+    return false;
+}
+
+std::vector<std::vector<int16_t>> implicit_weights(const SliceState& s, bool& plain) {
+    std::vector<std::vector<int16_t>> weights;
+    plain = true;
+    for (const Reference& zero : s.lists[0]) {
+        weights.emplace_back();
+        for (const Reference& one : s.lists[1]) {
+            int factor = 0, weight = 32;
+            if (dist_scale_factor(s.picture.poc, zero, one, factor) && factor >> 2 >= -64 && factor >> 2 <= 128) {
+                weight = factor >> 2;
+            }
+            plain &= weight == 32;
+            weights.back().push_back(int16_t(weight));
+        }
+    }
+    return weights;
+}
+
+SliceReferences references_of(const SliceState& s) {
+    const SliceHeader& header = s.header;
+    SliceReferences references;
+    references.type = header.type;
+    for (int list = 0; list < 2; ++list) {
+        for (const Reference& reference : s.lists[list]) {
+            references.lists[list].push_back(reference.tag);
+            references.long_term[list].push_back(reference.long_term);
+        }
+    }
+    if (header.explicit_weights) {
+        references.weighting = 1;
+        references.luma_log2_denom = header.luma_log2_denom;
+        references.chroma_log2_denom = header.chroma_log2_denom;
+        references.weights = header.weights;
+    } else if (header.type == SliceType::B && header.pps->weighted_bipred_idc == 2) {
+        references.weighting = 2;
+        references.implicit = implicit_weights(s, references.implicit_plain);
+    }
+    return references;
+}
+
+// Stores that nobody holds any more are used again: their memory is warm, and what every picture overwrites need not be
+// cleared.
+class StorePool {
+public:
+    // For a picture with or without B slices. Vectors and references of list 0 are those of an earlier picture, and of
+    // list 1 too where the picture has B slices: every macroblock sets them.
+    std::shared_ptr<MotionStore> take(const Sps& sps, bool two_lists) {
+        std::shared_ptr<MotionStore> store;
+        for (std::shared_ptr<MotionStore>& kept : stores_) {
+            if (kept->mb_width != sps.mb_width || kept->mb_height != sps.mb_height) {
+                stores_.clear();
+                break;
+            }
+            if (kept.use_count() == 1) {
+                std::atomic_thread_fence(std::memory_order_acquire);  // after the last use in another thread
+                store = kept;
+                break;
+            }
+        }
+        const size_t count = size_t(sps.mb_width) * sps.mb_height;
+        if (!store) {
+            store = std::make_shared<MotionStore>();
+            store->mb_width = sps.mb_width;
+            store->mb_height = sps.mb_height;
+            store->mv.resize(2 * 16 * count);
+            store->ref.assign(2 * 4 * count, -1);
+            if (stores_.size() < MOST) stores_.push_back(store);
+        } else if (store->two_lists && !two_lists) {
+            std::memset(static_cast<void*>(store->mv.data() + 16 * count), 0, 16 * count * sizeof(MotionVector));
+            std::memset(store->ref.data() + 4 * count, -1, 4 * count);
+        }
+        store->two_lists = two_lists;
+        store->flags.assign(count, 0);
+        store->slice.assign(count, NO_SLICE);
+        store->slices.clear();
+        return store;
+    }
+
+private:
+    static constexpr size_t MOST = 20;  // the largest buffer of pictures, and some in the hands of the caller
+    std::vector<std::shared_ptr<MotionStore>> stores_;
+};
+
+}  // namespace
+
+struct Decoder::State {
+    struct Slice {
+        SliceHeader header;
+        Payload payload;
+    };
+
+    ParameterSets sets;
+    Dpb dpb;
+    int length_size = 0;
+    std::map<int, std::vector<uint8_t>> set_units;  // whole NAL units by type << 8 | id, as parameter_sets gives them
+    std::shared_ptr<const Sps> active;
+    std::vector<Slice> slices;                      // of the picture that is being gathered; reused
+    size_t slice_count = 0;
+    bool recovery_point = false;
+    StorePool stores;
+    LevelBuffer levels;
+    std::vector<MacroblockEdges> edges;
+    Payload scratch;
+
+    void keep_set(const NalUnit& unit);
+    void read_set(const NalUnit& unit);
+    std::shared_ptr<ParsedPicture> finish(uint32_t number);
+    void parse_slices(ParsedPicture& picture, const CurrentPicture& current);
+    void parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current, PictureState& state);
+    void conceal(ParsedPicture& picture);
+};
+
+// Parameter sets are kept as they came: by their id, which stands first in a PPS and after three bytes in an SPS.
+void Decoder::State::keep_set(const NalUnit& unit) {
+    BitReader bits(scratch);
+    if (unit.type == SPS) bits.skip(24);
+    const uint32_t id = bits.ue();
+    if (id < 256) set_units[unit.type << 8 | int(id)].assign(unit.data, unit.data + unit.size);
+}
+
+void Decoder::State::read_set(const NalUnit& unit) {
+    unescape(unit, scratch);
+    if (unit.type == SPS) {
+        sets.read_sps(scratch);
+    } else {
+        sets.read_pps(scratch);
+    }
+    keep_set(unit);
+}
+
+void Decoder::State::parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current, PictureState& state) {
+    MotionStore& motion = *picture.motion;
+    if (motion.slices.size() >= NO_SLICE) throw Damage("too many slices");
+    SliceState s(slice.header, state, uint16_t(motion.slices.size()));
+    if (s.list_count > 0) dpb.build_lists(slice.header, current, s.lists);
+    motion.slices.push_back(references_of(s));
+    picture.coefficients.slices.push_back(slice.header.pps);
+    if (slice.header.pps->num_slice_groups > 1) s.groups = slice_group_map(s.sps, s.pps, slice.header);
+    if (s.list_count == 2) {
+        prepare_direct(s);
+        if (dpb.order_unknown()) state.exact = false;
+    }
+    std::string damage;
+    try {
+        parse_slice(s, slice.payload);
+    } catch (const Damage& error) {
+        damage = error.what();
+    }
+    for (int list = 0; list < s.list_count; ++list) {
+        for (size_t i = 0; i < s.lists[list].size(); ++i) {
+            if ((s.used_references[list] >> i & 1) && s.lists[list][i].tag->lost) state.exact = false;
+        }
+    }
+    if (s.used_direct && (s.lists[1][0].tag->lost || s.lists[1][0].tag->damaged)) state.exact = false;
+    if (!damage.empty()) throw Damage(damage);
+}
+
+void Decoder::State::parse_slices(ParsedPicture& picture, const CurrentPicture& current) {
+    picture.motion = stores.take(*picture.sps, picture.kind == SliceType::B);
+    picture.coefficients.sps = picture.sps;
+    levels.clear();
+    PictureState state;
+    state.motion = picture.motion.get();
+    state.coefficients = &picture.coefficients;
+    state.levels = &levels;
+    state.edges.swap(edges);
+    state.start(picture.sps->mb_width);
+    state.poc = picture.tag->poc;
+    for (size_t i = 0; i < slice_count; ++i) {
+        try {
+            if (slices[i].header.sps != picture.sps) throw Damage("slices of one picture with different sequences");
+            parse_one(slices[i], picture, current, state);
+        } catch (const Damage& error) {
+            ++picture.damaged_slices;
+            if (picture.damage.empty()) picture.damage = error.what();
+        }
+    }
+    state.edges.swap(edges);
+    picture.coefficients.levels.assign(levels.data(), levels.data() + levels.size());
+    picture.exact = state.exact;
+    conceal(picture);
+}
+
+// What no slice gave is taken to stand still (P_Skip with vector 0).
+void Decoder::State::conceal(ParsedPicture& picture) {
+    MotionStore& motion = *picture.motion;
+    uint16_t inter = NO_SLICE;
+    for (size_t i = 0; i < motion.slices.size() && inter == NO_SLICE; ++i) {
+        if (!motion.slices[i].lists[0].empty()) inter = uint16_t(i);
+    }
+    const size_t count = motion.slice.size();
+    const size_t width4 = size_t(motion.mb_width) * 4, width8 = size_t(motion.mb_width) * 2;
+    for (size_t mb = 0; mb < count; ++mb) {
+        if (motion.slice[mb] != NO_SLICE) continue;
+        ++picture.concealed_macroblocks;
+        motion.slice[mb] = inter == NO_SLICE ? 0 : inter;
+        motion.flags[mb] = MB_SKIP | MB_CONCEALED;
+        const size_t x = mb % motion.mb_width, y = mb / motion.mb_width;
+        for (int list = 0; list < 2; ++list) {
+            MotionVector* mv = motion.mv.data() + list * count * 16 + y * 4 * width4 + x * 4;
+            int8_t* ref = motion.ref.data() + list * count * 4 + y * 2 * width8 + x * 2;
+            for (size_t row = 0; row < 4; ++row) std::fill_n(mv + row * width4, 4, MotionVector{});
+            const int8_t index = list == 0 && inter != NO_SLICE ? 0 : -1;
+            ref[0] = ref[1] = ref[width8] = ref[width8 + 1] = index;
+        }
+    }
+    if (picture.concealed_macroblocks > 0) picture.exact = false;
+}
+
+std::shared_ptr<ParsedPicture> Decoder::State::finish(uint32_t number) {
+    const SliceHeader first = slices[0].header;
+    if (active != first.sps) {
+        dpb.clear();
+        active = first.sps;
+    }
+    auto picture = std::make_shared<ParsedPicture>();
+    CurrentPicture current = dpb.begin(first, number, picture->lost);
+    picture->tag = current.tag;
+    picture->sps = first.sps;
+    picture->idr = current.idr;
+    picture->reference = current.reference;
+    picture->recovery_point = recovery_point;
+    for (size_t i = 0; i < slice_count; ++i) {
+        if (slices[i].header.type == SliceType::B) picture->kind = SliceType::B;
+        if (slices[i].header.type == SliceType::P && picture->kind == SliceType::I) picture->kind = SliceType::P;
+    }
+    if (picture->kind != SliceType::I) parse_slices(*picture, current);
+    picture->tag->damaged = !picture->exact;
+    dpb.end(first, current, picture->motion);
+    picture->resets_order = current.resets_order;
+    slice_count = 0;
+    recovery_point = false;
+    return picture;
+}
+
+Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<State>()) {
+    const Extradata extradata = read_extradata(data, size);
+    state_->length_size = extradata.length_size;
+    for (const std::vector<uint8_t>& bytes : extradata.units) {
+        if (bytes.empty()) continue;
+        const NalUnit unit{bytes[0] >> 5 & 3, bytes[0] & 31, bytes.data(), bytes.size()};
+        if (unit.type == SPS || unit.type == PPS) state_->read_set(unit);
+        if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
+    }
+}
+
+Decoder::~Decoder() = default;
+
+std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, size_t size, uint32_t number) {
+    State& s = *state_;
+    bool broken = false;
+    std::vector<std::shared_ptr<ParsedPicture>> pictures;
+    std::string damage;
+    int damaged = 0, slices = 0;
+    s.slice_count = 0;
+    s.recovery_point = false;
+    for (const NalUnit& unit : split(data, size, s.length_size, broken)) {
+        if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
+        if (unit.type >= PARTITION_A && unit.type <= PARTITION_C) throw Unsupported("data partitioning");
+        try {
+            if (unit.type == SPS || unit.type == PPS) s.read_set(unit);
+            if (unit.type == SEI) {
+                unescape(unit, s.scratch);
+                s.recovery_point |= has_recovery_point(s.scratch);
+            }
+            if (unit.type != SLICE && unit.type != IDR_SLICE) continue;
+            ++slices;
+            if (s.slices.size() <= s.slice_count) s.slices.resize(s.slice_count + 1);
+            State::Slice* next = &s.slices[s.slice_count];
+            unescape(unit, next->payload);
+            next->header = s.sets.read_slice_header(unit, next->payload);
+            if (next->header.redundant_pic_cnt > 0) continue;
+            if (s.slice_count > 0 && starts_picture(s.slices[0].header, next->header)) {
+                State::Slice later = std::move(*next);
+                pictures.push_back(s.finish(number));
+                s.slices[0] = std::move(later);
+            }
+            ++s.slice_count;
+        } catch (const Damage& error) {
+            ++damaged;
+            if (damage.empty()) damage = error.what();
+        }
+    }
+    if (s.slice_count > 0) pictures.push_back(s.finish(number));
+    if (pictures.empty() && slices > 0) throw Damage(damage.empty() ? "no slice that belongs to a picture" : damage);
+    if (broken && damage.empty()) damage = "NAL unit lengths lead out of the packet";
+    if (!pictures.empty() && (damaged > 0 || broken)) {
+        pictures.back()->damaged_slices += damaged;
+        if (pictures.back()->damage.empty()) pictures.back()->damage = damage;
+    }
+    return pictures;
+}
+
+std::vector<uint8_t> Decoder::parameter_sets() const {
+    std::vector<uint8_t> bytes;
+    for (const auto& entry : state_->set_units) {
+        const std::vector<uint8_t>& unit = entry.second;
+        const int width = state_->length_size ? state_->length_size : 4;
+        const size_t prefix = state_->length_size ? unit.size() : 1;
+        if (width < 4 && unit.size() >> (8 * width)) continue;  // cannot have come in such a packet
+        for (int i = width; i-- > 0;) bytes.push_back(uint8_t(prefix >> (8 * i)));
+        bytes.insert(bytes.end(), unit.begin(), unit.end());
+    }
+    return bytes;
+}
+
+}  // namespace edgecvar

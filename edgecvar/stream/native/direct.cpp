@@ -1,0 +1,194 @@
+// Direct prediction of B macroblocks and sub-macroblocks (ITU-T H.264, 8.4.1.2).
+#include "direct.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace edgecvar {
+
+namespace {
+
+// What the co-located picture holds for one 4x4 block: its vector, and the reference it names.
+struct Colocated {
+    bool intra = true;
+    int list = 0;
+    int ref = -1;
+    MotionVector mv{};
+};
+
+int32_t clip3(int32_t low, int32_t high, int64_t value) {
+    return int32_t(value < low ? low : value > high ? high : value);
+}
+
+// Blocks by 4x4 block of the macroblock; direct_8x8_inference takes the corner of the picture's side (8.4.1.2.1).
+Colocated colocated_at(const SliceState& s, int x, int y) {
+    Colocated found;
+    const MotionStore* store = s.direct.colocated;
+    if (!store) return found;
+    const size_t blocks4 = size_t(s.stride4) * s.mb_height * 4, blocks8 = size_t(s.stride8) * s.mb_height * 2;
+    const size_t at8 = size_t(s.mb_y * 2 + (y >> 1)) * s.stride8 + s.mb_x * 2 + (x >> 1);
+    const size_t at4 = size_t(s.mb_y * 4 + y) * s.stride4 + s.mb_x * 4 + x;
+    for (int list = 0; list < 2; ++list) {
+        const int ref = store->ref[list * blocks8 + at8];
+        if (ref < 0) continue;
+        found.intra = false;
+        found.list = list;
+        found.ref = ref;
+        found.mv = store->mv[list * blocks4 + at4];
+        return found;
+    }
+    return found;
+}
+
+int corner(int block) { return block * 3; }  // 0 or 1 of an axis -> the outermost of 4 blocks
+
+bool is_still(const Colocated& c) {
+    return !c.intra && c.ref == 0 && std::abs(int(c.mv.x)) <= 1 && std::abs(int(c.mv.y)) <= 1;
+}
+
+// MinPositive of 8.4.1.2.2, over three.
+int least_reference(const MacroblockNeighbours& n) {
+    const unsigned least = std::min({unsigned(n.a.ref), unsigned(n.b.ref), unsigned(n.c.ref)});
+    return least > 31 ? -1 : int(least);
+}
+
+void predict_spatial(SliceState& s, DirectMotion& direct) {
+    int ref[2];
+    MotionVector vector[2] = {};
+    for (int list = 0; list < 2; ++list) {
+        const MacroblockNeighbours around(s, list);
+        ref[list] = least_reference(around);
+        if (ref[list] >= 0) vector[list] = around.median_for(ref[list]);
+    }
+    const bool none = ref[0] < 0 && ref[1] < 0;
+    if (none) ref[0] = ref[1] = 0;
+    for (int list = 0; list < 2; ++list) {
+        std::memset(direct.ref[list], ref[list] & 0xFF, 4);
+        direct.mv[list][0] = vector[list];
+    }
+    const auto zero = [](MotionVector v) { return v.x == 0 && v.y == 0; };
+    const bool asks[2] = {ref[0] == 0 && !zero(vector[0]), ref[1] == 0 && !zero(vector[1])};
+    direct.uniform = none || !(asks[0] || asks[1]) || !s.direct.colocated || s.direct.long_term;
+    if (direct.uniform) return;
+    const bool by_corner = s.sps.direct_8x8_inference;
+    bool still[16];
+    int stills = 0;
+    for (int y = 0; y < 4; ++y) {
+        for (int x = 0; x < 4; ++x) {
+            const int i = y * 4 + x;
+            if (by_corner && ((x | y) & 1)) {
+                still[i] = still[(y & 2) * 4 + (x & 2)];
+            } else {
+                still[i] = is_still(by_corner ? colocated_at(s, corner(x >> 1), corner(y >> 1)) : colocated_at(s, x, y));
+            }
+            stills += still[i];
+        }
+    }
+    if (stills == 0 || stills == 16) {
+        for (int list = 0; list < 2; ++list) {
+            if (stills && asks[list]) direct.mv[list][0] = {};
+        }
+        direct.uniform = true;
+        return;
+    }
+    for (int list = 0; list < 2; ++list) {
+        for (int i = 0; i < 16; ++i) direct.mv[list][i] = still[i] && asks[list] ? MotionVector{} : vector[list];
+    }
+}
+
+// refIdxL0 for a reference of the co-located picture: the lowest that names the same picture (8.4.1.2.3).
+const std::vector<int8_t>& reference_map(SliceState& s, uint16_t slice, int list) {
+    auto& by_slice = s.direct.map[list];
+    const MotionStore& store = *s.direct.colocated;
+    if (by_slice.size() <= slice) by_slice.resize(store.slices.size());
+    std::vector<int8_t>& map = by_slice[slice];
+    const auto& tags = store.slices[slice].lists[list];
+    if (map.empty() && !tags.empty()) {
+        map.assign(tags.size(), -1);
+        for (size_t i = 0; i < tags.size(); ++i) {
+            for (size_t j = s.lists[0].size(); j-- > 0;) {
+                if (s.lists[0][j].tag == tags[i]) map[i] = int8_t(j);
+            }
+        }
+    }
+    return map;
+}
+
+MotionVector scaled(const SliceState& s, int ref, MotionVector col) {
+    const int factor = s.direct.scale[ref];
+    return {int16_t((factor * col.x + 128) >> 8), int16_t((factor * col.y + 128) >> 8)};
+}
+
+void predict_temporal(SliceState& s, DirectMotion& direct) {
+    direct.uniform = false;
+    const MotionStore* store = s.direct.colocated;
+    for (int block = 0; block < 4; ++block) {
+        const int bx = block & 1, by = block >> 1;
+        Colocated first = colocated_at(s, corner(bx), corner(by));
+        int ref = 0;
+        if (!first.intra) {
+            const uint16_t slice = store->slice[s.mb];
+            const auto& map = slice < store->slices.size() ? reference_map(s, slice, first.list) : std::vector<int8_t>();
+            ref = size_t(first.ref) < map.size() ? map[first.ref] : -1;
+            if (ref < 0) {
+                s.picture.exact = false;  // the picture that the co-located block refers to is gone
+                ref = 0;
+            }
+        }
+        direct.ref[0][block] = int8_t(ref);
+        direct.ref[1][block] = 0;
+        for (int i = 0; i < 4; ++i) {
+            const int x = bx * 2 + (i & 1), y = by * 2 + (i >> 1);
+            const Colocated col = s.sps.direct_8x8_inference ? first : colocated_at(s, x, y);
+            MotionVector zero{}, one{};
+            if (!col.intra && s.direct.unscaled[ref]) {
+                zero = col.mv;
+            } else if (!col.intra) {
+                zero = scaled(s, ref, col.mv);
+                one = {int16_t(zero.x - col.mv.x), int16_t(zero.y - col.mv.y)};
+            }
+            direct.mv[0][y * 4 + x] = zero;
+            direct.mv[1][y * 4 + x] = one;
+        }
+    }
+}
+
+}  // namespace
+
+bool dist_scale_factor(int32_t poc, const Reference& zero, const Reference& one, int& factor) {
+    const int64_t distance = int64_t(one.tag->poc) - zero.tag->poc;
+    if (zero.long_term || one.long_term || distance == 0) return false;
+    const int32_t tb = clip3(-128, 127, int64_t(poc) - zero.tag->poc), td = clip3(-128, 127, distance);
+    const int32_t tx = (16384 + std::abs(td / 2)) / td;
+    factor = clip3(-1024, 1023, (tb * tx + 32) >> 6);
+    return true;
+}
+
+void prepare_direct(SliceState& s) {
+    DirectState& direct = s.direct;
+    const Reference& one = s.lists[1][0];
+    direct.colocated = one.motion.get();
+    direct.long_term = one.long_term;
+    const MotionStore* store = direct.colocated;
+    if (store && (store->mb_width != s.mb_width || store->mb_height != s.mb_height)) direct.colocated = nullptr;
+    for (size_t i = 0; i < s.lists[0].size(); ++i) {
+        int factor = 0;
+        // The long-term picture of list 1 does not matter here: only that of list 0 does (8.4.1.2.3).
+        Reference future = one;
+        future.long_term = false;
+        direct.unscaled[i] = !dist_scale_factor(s.picture.poc, s.lists[0][i], future, factor);
+        direct.scale[i] = int16_t(factor);
+    }
+}
+
+void predict_direct(SliceState& s, DirectMotion& direct) {
+    s.used_direct = true;
+    if (s.header.direct_spatial) {
+        predict_spatial(s, direct);
+    } else {
+        predict_temporal(s, direct);
+    }
+}
+
+}  // namespace edgecvar

@@ -1,0 +1,43 @@
+// Parameter sets and slice headers: reading and keeping them (ITU-T H.264, 7.3.2.1, 7.3.2.2, 7.3.3).
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bits.h"
+#include "nal.h"
+#include "syntax.h"
+
+namespace edgecvar {
+
+// The sets in force. A set that arrives replaces the one of its id; slices keep those they were read with.
+class ParameterSets {
+public:
+    // Damage where the set is broken (the old one stays), Unsupported for what is not parsed here.
+    void read_sps(const Payload& payload);
+    // A PPS is resolved against its SPS when a slice first uses it: either may arrive first.
+    void read_pps(const Payload& payload);
+
+    // Damage if a set is missing; Unsupported for SP and SI slices and for field pictures.
+    SliceHeader read_slice_header(const NalUnit& unit, const Payload& payload);
+
+private:
+    std::shared_ptr<const Pps> resolved(int id);
+
+    std::array<std::shared_ptr<const Sps>, 32> sps_;
+    std::array<std::vector<uint8_t>, 32> sps_bytes_;  // a set that is repeated unchanged stays the same object
+    std::array<std::string, 32> unsupported_;         // why the set of an id is not parsed, empty where it is
+    std::map<int, Payload> pps_payloads_;
+    std::map<int, std::shared_ptr<const Pps>> pps_;
+};
+
+// Whether `next` starts another primary coded picture than `last` (7.4.1.2.4).
+bool starts_picture(const SliceHeader& last, const SliceHeader& next);
+
+// mapUnitToSliceGroupMap of a frame in raster order (8.2.2), one group number a macroblock.
+std::vector<uint8_t> slice_group_map(const Sps& sps, const Pps& pps, const SliceHeader& header);
+
+}  // namespace edgecvar

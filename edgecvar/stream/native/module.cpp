@@ -1,0 +1,213 @@
+// The Python module _h264: the decoder and its pictures as _h264.pyi describes them.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "decoder.h"
+
+namespace py = pybind11;
+
+namespace edgecvar {
+namespace {
+
+// The bytes of any object that has a contiguous buffer; made and destroyed with the interpreter lock held.
+class Bytes {
+public:
+    explicit Bytes(const py::handle& object) {
+        if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
+    }
+    ~Bytes() { PyBuffer_Release(&view_); }
+    Bytes(const Bytes&) = delete;
+    Bytes& operator=(const Bytes&) = delete;
+
+    const uint8_t* data() const { return static_cast<const uint8_t*>(view_.buf); }
+    size_t size() const { return size_t(view_.len); }
+
+private:
+    Py_buffer view_{};
+};
+
+// A decoder that two threads may call: one waits for the other, without the interpreter lock.
+class Parser {
+public:
+    explicit Parser(const Bytes& extradata) : decoder_(extradata.data(), extradata.size()) {}
+
+    std::vector<std::shared_ptr<ParsedPicture>> parse(const py::object& packet, uint32_t number) {
+        const Bytes bytes(packet);
+        const py::gil_scoped_release released;
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return decoder_.parse(bytes.data(), bytes.size(), number);
+    }
+
+    py::bytes parameter_sets() {
+        std::vector<uint8_t> sets;
+        {
+            const py::gil_scoped_release released;
+            const std::lock_guard<std::mutex> lock(mutex_);
+            sets = decoder_.parameter_sets();
+        }
+        return py::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
+    }
+
+private:
+    std::mutex mutex_;
+    Decoder decoder_;
+};
+
+const MotionStore& store(const ParsedPicture& picture) {
+    if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
+    return *picture.motion;
+}
+
+// An array that nobody may write to.
+py::array sealed(py::array array) {
+    array.attr("setflags")(py::arg("write") = false);
+    return array;
+}
+
+// The vectors where they lie: the array keeps their store alive.
+py::array vectors(const std::shared_ptr<MotionStore>& motion) {
+    const py::ssize_t rows = 4 * motion->mb_height, columns = 4 * motion->mb_width;
+    if (motion->mv.size() != size_t(2 * rows * columns)) throw std::logic_error("a picture's vectors are incomplete");
+    using Keeper = std::shared_ptr<MotionStore>;
+    const py::capsule keeper(new Keeper(motion), [](void* pointer) { delete static_cast<Keeper*>(pointer); });
+    const auto* data = reinterpret_cast<const int16_t*>(motion->mv.data());
+    return sealed(py::array_t<int16_t>({py::ssize_t(2), rows, columns, py::ssize_t(2)}, data, keeper));
+}
+
+void require_display_indices(const ParsedPicture& picture) {
+    if (!picture.tag->displayed) throw std::invalid_argument("display_index is to be set before motion is asked");
+    for (const SliceReferences& slice : picture.motion->slices)
+        for (const auto& list : slice.lists)
+            for (const auto& tag : list)
+                if (!tag->displayed && !tag->lost)
+                    throw std::invalid_argument("display_index of picture " + std::to_string(tag->number) +
+                                                ", a reference of picture " + std::to_string(picture.tag->number) +
+                                                ", is to be set before motion is asked");
+}
+
+py::tuple motion(const ParsedPicture& picture) {
+    const MotionStore& motion = store(picture);
+    require_display_indices(picture);
+    const py::ssize_t rows = 4 * motion.mb_height, columns = 4 * motion.mb_width;
+    py::array_t<int16_t> ref_offset({py::ssize_t(2), rows, columns});
+    py::array_t<bool> intra({rows, columns}), weighted({rows, columns});
+    int16_t* const offsets = ref_offset.mutable_data();
+    bool *const intras = intra.mutable_data(), *const weighteds = weighted.mutable_data();
+    {
+        const py::gil_scoped_release released;
+        motion_output(picture, offsets, intras, weighteds);
+    }
+    return py::make_tuple(vectors(picture.motion), sealed(ref_offset), sealed(intra), sealed(weighted));
+}
+
+py::tuple weights(const ParsedPicture& picture) {
+    const MotionStore& motion = store(picture);
+    const py::ssize_t rows = 4 * motion.mb_height, columns = 4 * motion.mb_width;
+    py::array_t<int16_t> weight({py::ssize_t(2), rows, columns, py::ssize_t(3)});
+    py::array_t<int16_t> offset({py::ssize_t(2), rows, columns, py::ssize_t(3)});
+    py::array_t<uint8_t> denominator({rows, columns, py::ssize_t(3)});
+    int16_t *const w = weight.mutable_data(), *const o = offset.mutable_data();
+    uint8_t* const d = denominator.mutable_data();
+    {
+        const py::gil_scoped_release released;
+        weight_output(picture, w, o, d);
+    }
+    return py::make_tuple(weight, offset, denominator);
+}
+
+// numpy.zeros takes its memory zeroed from the system: what no coefficient touches costs nothing.
+py::array_t<int16_t> zeros(py::ssize_t rows, py::ssize_t columns) {
+    return py::module_::import("numpy").attr("zeros")(py::make_tuple(rows, columns), "int16");
+}
+
+py::tuple residual(const ParsedPicture& picture) {
+    const MotionStore& motion = store(picture);
+    const py::ssize_t rows = 16 * motion.mb_height, columns = 16 * motion.mb_width;
+    py::array_t<int16_t> y = zeros(rows, columns), cb = zeros(rows / 2, columns / 2), cr = zeros(rows / 2, columns / 2);
+    int16_t *const luma = y.mutable_data(), *const blue = cb.mutable_data(), *const red = cr.mutable_data();
+    {
+        const py::gil_scoped_release released;
+        reconstruct(picture.coefficients, motion, luma, blue, red);
+    }
+    return py::make_tuple(y, cb, cr);
+}
+
+const char* kind(const ParsedPicture& picture) {
+    return picture.kind == SliceType::I ? "I" : picture.kind == SliceType::P ? "P" : "B";
+}
+
+py::object display_index(const ParsedPicture& picture) {
+    return picture.tag->displayed ? py::object(py::int_(picture.tag->display)) : py::object(py::none());
+}
+
+void set_display_index(ParsedPicture& picture, std::optional<int32_t> index) {
+    picture.tag->display = index.value_or(0);
+    picture.tag->displayed = index.has_value();
+}
+
+// Output in decode order is certain with type 2 alone (8.2.1.3); else the buffer's size bounds the reordering (A.3.1).
+int max_reorder(const Sps& sps) {
+    if (sps.bitstream_restriction) return sps.max_num_reorder_frames;
+    return sps.poc_type == 2 ? 0 : sps.max_dpb_frames();
+}
+
+void bind_sequence(py::module_& module) {
+    py::class_<Sps, std::shared_ptr<Sps>>(module, "Sequence")
+        .def_readonly("profile_idc", &Sps::profile_idc)
+        .def_readonly("level_idc", &Sps::level_idc)
+        .def_property_readonly("coded_width", [](const Sps& sps) { return 16 * sps.mb_width; })
+        .def_property_readonly("coded_height", [](const Sps& sps) { return 16 * sps.mb_height; })
+        .def_property_readonly(
+            "crop",
+            [](const Sps& sps) { return py::make_tuple(sps.crop_left, sps.crop_top, sps.crop_right, sps.crop_bottom); })
+        .def_readonly("chroma_format_idc", &Sps::chroma_format_idc)
+        .def_readonly("bit_depth", &Sps::bit_depth_luma)
+        .def_readonly("poc_type", &Sps::poc_type)
+        .def_property_readonly("max_reorder", &max_reorder);
+}
+
+void bind_picture(py::module_& module) {
+    py::class_<ParsedPicture, std::shared_ptr<ParsedPicture>>(module, "Picture")
+        .def_property_readonly("number", [](const ParsedPicture& picture) { return picture.tag->number; })
+        .def_property_readonly("kind", &kind)
+        .def_readonly("idr", &ParsedPicture::idr)
+        .def_readonly("reference", &ParsedPicture::reference)
+        .def_readonly("resets_order", &ParsedPicture::resets_order)
+        .def_readonly("recovery_point", &ParsedPicture::recovery_point)
+        .def_property_readonly("poc", [](const ParsedPicture& picture) { return picture.tag->poc; })
+        .def_readonly("lost", &ParsedPicture::lost)
+        .def_readonly("damaged_slices", &ParsedPicture::damaged_slices)
+        .def_readonly("concealed_macroblocks", &ParsedPicture::concealed_macroblocks)
+        .def_readonly("damage", &ParsedPicture::damage)
+        .def_readonly("exact", &ParsedPicture::exact)
+        .def_property_readonly(
+            "sequence", [](const ParsedPicture& picture) { return std::const_pointer_cast<Sps>(picture.sps); })
+        .def_property("display_index", &display_index, &set_display_index)
+        .def("motion", &motion)
+        .def("weights", &weights)
+        .def("residual", &residual);
+}
+
+}  // namespace
+}  // namespace edgecvar
+
+PYBIND11_MODULE(_h264, module) {
+    using namespace edgecvar;
+    module.doc() = "The compiled H.264 core.";
+    py::register_exception<Damage>(module, "Damage", PyExc_ValueError);
+    py::register_exception<Unsupported>(module, "Unsupported", PyExc_ValueError);
+    bind_sequence(module);
+    bind_picture(module);
+    py::class_<Parser>(module, "Parser")
+        .def(py::init([](const py::object& extradata) { return std::make_unique<Parser>(Bytes(extradata)); }),
+             py::arg("extradata"))
+        .def("parse", &Parser::parse, py::arg("packet"), py::arg("number"))
+        .def("parameter_sets", &Parser::parameter_sets);
+}

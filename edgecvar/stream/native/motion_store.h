@@ -1,0 +1,61 @@
+// What is kept of a parsed picture: its motion, and who its references were.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "syntax.h"
+
+namespace edgecvar {
+
+// A picture as others name it. Small, shared, and without ties to anything larger.
+struct Tag {
+    uint32_t number = 0;      // of the packet, in decode order
+    int32_t poc = 0;          // PicOrderCnt
+    int32_t display = 0;      // display index, once it is known
+    bool displayed = false;   // whether `display` is known
+    bool lost = false;        // never arrived: inferred from a gap in frame_num, or put in place of a missing reference
+    bool damaged = false;     // a part of it was concealed, or rests on what was
+};
+
+struct MotionVector {
+    int16_t x, y;
+};
+static_assert(sizeof(MotionVector) == 4);
+
+enum MacroblockFlag : uint8_t {
+    MB_INTRA = 1,
+    MB_SKIP = 2,       // P_Skip, B_Skip, or concealed
+    MB_CONCEALED = 4,  // not decoded: its motion is made up
+    MB_8X8DCT = 8,
+    MB_PCM = 16,
+    MB_BYPASS = 32,    // lossless: coefficients are the residual
+    MB_DECODED = 64,
+};
+
+// The references of one slice: what ref_idx means, and how each weighs.
+struct SliceReferences {
+    SliceType type = SliceType::I;
+    std::vector<std::shared_ptr<Tag>> lists[2];
+    std::vector<bool> long_term[2];
+    int weighting = 0;  // 0 plain, 1 explicit, 2 implicit
+    int luma_log2_denom = 0, chroma_log2_denom = 0;
+    std::array<std::array<Weight, 32>, 2> weights{};  // explicit
+    std::vector<std::vector<int16_t>> implicit;       // w1 by [ref_idx_l0][ref_idx_l1]; w0 = 64 - w1
+    bool implicit_plain = true;                       // every pair weighs 32 : 32
+};
+
+// Motion of one picture in raster order; unused lists and intra blocks have vector 0 and reference -1.
+struct MotionStore {
+    int mb_width = 0, mb_height = 0;
+    bool two_lists = false;              // there are B slices: else list 1 is 0 and -1 all over
+    std::vector<MotionVector> mv;        // one a 4x4 block: 2 lists x (4 mb_height) x (4 mb_width)
+    std::vector<int8_t> ref;             // ref_idx, one an 8x8 block: 2 lists x (2 mb_height) x (2 mb_width)
+    std::vector<uint8_t> flags;          // MacroblockFlag, one a macroblock
+    std::vector<uint16_t> slice;         // index into `slices`, one a macroblock
+    std::vector<SliceReferences> slices;
+};
+
+}  // namespace edgecvar

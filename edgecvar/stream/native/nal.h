@@ -1,0 +1,34 @@
+// From bytes to NAL units and payloads (ITU-T H.264, 7.3.1, Annex B; ISO/IEC 14496-15 for AVCC).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "bits.h"
+
+namespace edgecvar {
+
+struct NalUnit {
+    int ref_idc = 0, type = 0;
+    const uint8_t* data = nullptr;  // the header byte
+    size_t size = 0;
+};
+
+// The NAL units of an access unit, by start codes where length_size is 0, else by lengths of 1, 2 or 4 bytes.
+// A length that leads out of the buffer ends the list and sets `broken`. Empty units are left out.
+std::vector<NalUnit> split(const uint8_t* data, size_t size, int length_size, bool& broken);
+
+// The payload that follows the header byte(s), its emulation prevention bytes removed; `payload` is reused.
+void unescape(const NalUnit& unit, Payload& payload);
+
+// What an AVCDecoderConfigurationRecord, or Annex B extradata, holds.
+struct Extradata {
+    int length_size = 0;                    // 0: Annex B
+    std::vector<std::vector<uint8_t>> units;  // parameter sets, whole NAL units
+};
+
+// Damage for a record that breaks off; empty bytes give Annex B and no units.
+Extradata read_extradata(const uint8_t* data, size_t size);
+
+}  // namespace edgecvar

@@ -1,0 +1,161 @@
+// Arrays of a parsed picture: references as display distances, and weights (ITU-T H.264, 8.4.2.3).
+#include <algorithm>
+#include <cstring>
+
+#include "decoder.h"
+
+namespace edgecvar {
+
+namespace {
+
+// The distance in display order, one step where the reference never arrived.
+int16_t distance(const Tag& own, const Tag& reference) {
+    if (reference.lost || !reference.displayed) return reference.poc > own.poc ? 1 : -1;
+    return int16_t(std::clamp(int64_t(reference.display) - own.display, int64_t(-32768), int64_t(32767)));
+}
+
+// What the blocks of one 8x8 block have in common.
+struct Block {
+    const SliceReferences* slice;
+    int ref[2];
+    size_t mb, row, column;  // of its first 4x4 block
+};
+
+template <class Visit>
+void for_each_block(const MotionStore& motion, Visit visit) {
+    const size_t width = size_t(motion.mb_width) * 2, height = size_t(motion.mb_height) * 2;
+    for (size_t row = 0; row < height; ++row) {
+        for (size_t column = 0; column < width; ++column) {
+            const size_t at = row * width + column, mb = (row >> 1) * motion.mb_width + (column >> 1);
+            visit(Block{&motion.slices[motion.slice[mb]], {motion.ref[at], motion.ref[width * height + at]}, mb, row * 2,
+                        column * 2});
+        }
+    }
+}
+
+template <class T>
+void fill_block(T* plane, size_t stride, const Block& block, T value) {
+    T* at = plane + block.row * stride + block.column;
+    at[0] = at[1] = at[stride] = at[stride + 1] = value;
+}
+
+bool is_weighted(const SliceReferences& slice, const int (&ref)[2]) {
+    if (slice.weighting == 0) return false;
+    const bool both = ref[0] >= 0 && ref[1] >= 0;
+    if (slice.weighting == 2) return both && slice.implicit[ref[0]][ref[1]] != 32;
+    for (int list = 0; list < 2; ++list) {
+        if (ref[list] < 0) continue;
+        const Weight& weight = slice.weights[list][ref[list]];
+        for (int plane = 0; plane < 3; ++plane) {
+            const int unit = 1 << (plane ? slice.chroma_log2_denom : slice.luma_log2_denom);
+            if (weight.weight[plane] != unit || weight.offset[plane] != 0) return true;
+        }
+    }
+    return false;
+}
+
+// What a slice's ref_idx + 1 (0: list unused) stand for in the output.
+struct SliceOutput {
+    uint32_t offsets[2][33];   // ref_offset, twice: two 4x4 blocks side by side share it
+    bool weighted[33][33];     // by the ref_idx of both lists
+
+    SliceOutput(const ParsedPicture& picture, const SliceReferences& slice) : offsets{}, weighted{} {
+        const int counts[2] = {int(slice.lists[0].size()), int(slice.lists[1].size())};
+        for (int list = 0; list < 2; ++list) {
+            for (int i = 0; i < counts[list]; ++i) {
+                offsets[list][i + 1] = 0x10001u * uint16_t(distance(*picture.tag, *slice.lists[list][i]));
+            }
+        }
+        for (int zero = -1; zero < counts[0]; ++zero) {
+            for (int one = -1; one < counts[1]; ++one) weighted[zero + 1][one + 1] = is_weighted(slice, {zero, one});
+        }
+    }
+};
+
+// Repeats a finished row of blocks below itself.
+template <class T>
+void repeat(T* row, size_t stride, int times) {
+    for (int i = 1; i <= times; ++i) std::copy_n(row, stride, row + i * stride);
+}
+
+}  // namespace
+
+void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intra, bool* weighted) {
+    const MotionStore& motion = *picture.motion;
+    const size_t mb_width = size_t(motion.mb_width), stride = mb_width * 4, plane = stride * motion.mb_height * 4;
+    std::vector<SliceOutput> slices;
+    bool any_weights = false;
+    for (const SliceReferences& slice : motion.slices) {
+        slices.emplace_back(picture, slice);
+        any_weights |= slice.weighting == 1 || (slice.weighting == 2 && !slice.implicit_plain);
+    }
+    if (!any_weights) std::fill_n(weighted, plane, false);
+    for (size_t row = 0; row < size_t(motion.mb_height) * 2; ++row) {
+        const uint16_t* slice = motion.slice.data() + (row >> 1) * mb_width;
+        const int8_t* zero = motion.ref.data() + row * mb_width * 2;
+        const int8_t* one = zero + plane / 4;
+        for (int list = 0; list < 2; ++list) {
+            const int8_t* ref = list ? one : zero;
+            int16_t* out = ref_offset + list * plane + row * 2 * stride;
+            for (size_t mb = 0; mb < mb_width; ++mb) {
+                const uint32_t(&offsets)[33] = slices[slice[mb]].offsets[list];
+                const uint32_t pairs[2] = {offsets[ref[mb * 2] + 1], offsets[ref[mb * 2 + 1] + 1]};
+                std::memcpy(out + mb * 4, pairs, sizeof pairs);
+            }
+            repeat(out, stride, 1);
+        }
+        if (!any_weights) continue;
+        bool* out = weighted + row * 2 * stride;
+        for (size_t at = 0; at < mb_width * 2; ++at) {
+            out[at * 2] = out[at * 2 + 1] = slices[slice[at >> 1]].weighted[zero[at] + 1][one[at] + 1];
+        }
+        repeat(out, stride, 1);
+    }
+    for (int row = 0; row < motion.mb_height; ++row) {
+        const uint8_t* flags = motion.flags.data() + row * mb_width;
+        bool* out = intra + row * 4 * stride;
+        for (size_t mb = 0; mb < mb_width; ++mb) std::fill_n(out + mb * 4, 4, (flags[mb] & MB_INTRA) != 0);
+        repeat(out, stride, 3);
+    }
+}
+
+void weight_output(const ParsedPicture& picture, int16_t* weight, int16_t* offset, uint8_t* log2_denominator) {
+    const MotionStore& motion = *picture.motion;
+    const int chroma_shift = picture.sps->bit_depth_chroma - 8;
+    const int shift[3] = {picture.sps->bit_depth_luma - 8, chroma_shift, chroma_shift};  // of offsets, 8.4.2.3
+    const size_t stride = size_t(motion.mb_width) * 4, blocks = stride * motion.mb_height * 4;
+    using Triple = std::array<int16_t, 3>;
+    auto* weights = reinterpret_cast<Triple*>(weight);
+    auto* offsets = reinterpret_cast<Triple*>(offset);
+    auto* denominators = reinterpret_cast<std::array<uint8_t, 3>*>(log2_denominator);
+    for_each_block(motion, [&](const Block& block) {
+        const SliceReferences& slice = *block.slice;
+        const bool both = block.ref[0] >= 0 && block.ref[1] >= 0;
+        Triple w[2] = {{1, 1, 1}, {1, 1, 1}}, o[2] = {};
+        std::array<uint8_t, 3> d{};
+        if (slice.weighting == 1) {
+            const uint8_t luma = uint8_t(slice.luma_log2_denom), chroma = uint8_t(slice.chroma_log2_denom);
+            d = {luma, chroma, chroma};
+            for (int list = 0; list < 2; ++list) {
+                if (block.ref[list] < 0) continue;
+                const Weight& given = slice.weights[list][block.ref[list]];
+                for (int plane = 0; plane < 3; ++plane) {
+                    w[list][plane] = given.weight[plane];
+                    o[list][plane] = int16_t(given.offset[plane] * (1 << shift[plane]));
+                }
+            }
+        } else if (slice.weighting == 2 && both) {
+            const int16_t one = slice.implicit[block.ref[0]][block.ref[1]];
+            d = {5, 5, 5};
+            w[0].fill(int16_t(64 - one));
+            w[1].fill(one);
+        }
+        for (int list = 0; list < 2; ++list) {
+            fill_block(weights + list * blocks, stride, block, w[list]);
+            fill_block(offsets + list * blocks, stride, block, o[list]);
+        }
+        fill_block(denominators, stride, block, d);
+    });
+}
+
+}  // namespace edgecvar

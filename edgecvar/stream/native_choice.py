@@ -1,0 +1,89 @@
+"""Whether a stream is read by the native core: it is asked before the first picture is given."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Iterator, List, Optional, Union
+
+CODEC = "h264"
+MODULE = "edgecvar.stream.native._h264"
+EXTENDED = 88
+"""profile_idc of the Extended profile: data partitions and SP slices may follow sound I-pictures (A.2.3)."""
+LOOK_AHEAD = 64
+"""Packets that are looked at for a first picture."""
+
+
+@dataclass
+class Probe:
+    """The packets looked at, and what the native core said to them: `refused` is empty where it takes the stream.
+
+    `empty`: there was no picture in them.
+
+    Of the first picture: `sequence`, the number `first` of its packet, that `packet` itself, and the parameter `sets`
+    that it was read with.
+    """
+
+    core: Any = None
+    refused: str = ""
+    empty: bool = False
+    sequence: Any = None
+    first: int = 0
+    packet: bytes = b""
+    sets: bytes = b""
+    packets: List[Any] = field(default_factory=list)
+
+
+def native_core() -> Union[Any, str]:
+    """The compiled module, or why there is none."""
+    try:
+        return importlib.import_module(MODULE)
+    except ModuleNotFoundError:
+        return "its compiled module is not installed here"
+    except ImportError as error:
+        return f"its compiled module cannot be loaded ({error})".replace("\n", " ")
+
+
+def probe(codec: str, extradata: Optional[bytes], packets: Iterator[Any]) -> Probe:
+    """Asks the core about a stream, reading no more packets than that takes: one, as a rule.
+
+    Of the Extended profile it reads on to the first P or B picture.
+    """
+    if codec != CODEC:
+        return Probe(refused="it reads H.264 alone")
+    core = native_core()
+    if isinstance(core, str):
+        return Probe(refused=core)
+    asked = Probe(core)
+    damage = "the stream has no packets"
+    try:
+        parser = core.Parser(extradata or b"")
+        for number, packet in enumerate(itertools.islice(packets, LOOK_AHEAD)):
+            asked.packets.append(packet)
+            try:
+                pictures = parser.parse(bytes(packet), number)
+            except core.Damage as error:
+                damage = str(error)
+                continue
+            damage = "packets without a picture"
+            if pictures and asked.sequence is None:
+                asked.sequence, asked.first = pictures[0].sequence, number
+                asked.packet, asked.sets = bytes(packet), parser.parameter_sets()
+            if any(picture.kind != "I" or picture.sequence.profile_idc != EXTENDED for picture in pictures):
+                return asked
+    except core.Unsupported as error:
+        asked.refused = str(error)
+        return asked
+    except core.Damage as error:
+        damage = str(error)
+    if asked.sequence is None:
+        asked.empty = True
+        asked.refused = f"no picture found at the start ({damage})"
+    return asked
+
+
+def rejoined(asked: Probe, packets: Iterator[Any]) -> Iterable[Any]:
+    """All packets again, those already looked at first."""
+    looked_at, asked.packets = asked.packets, []
+    return itertools.chain(looked_at, packets)

@@ -1,0 +1,83 @@
+"""What both ways of reading a stream share: the opened source, and the protocol they follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Generator, Iterable, Protocol
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.container import Source, is_mirrored, remedy, rotation_of
+from edgecvar.stream.planes import Geometry
+from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
+
+DECODER = {"skip_loop_filter": "nointra", "apply_cropping": "0"}
+"""Options of every decoder whose pictures are looked at: I-pictures are filtered, macroblocks are whole."""
+
+_MIRRORED = "; display matrix mirrors the picture: not applied"
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """An opened source: its chosen video stream, and the one pass over its packets (see `coded_packets`)."""
+
+    source: Source
+    name: str
+    container: Any
+    video: Any
+    codec: str
+    fps: Fraction
+    packets: Iterable[Any]
+    clock: DisplayClock
+    summary: StreamSummary
+
+    def info(self, extraction: str, note: str, geometry: Geometry, reorders: bool, shown: Any) -> StreamInfo:
+        """What is known once the first picture is; `shown` is a decoded frame, or None: it tells how to turn it."""
+        return StreamInfo(
+            codec=self.codec,
+            width=geometry.width,
+            height=geometry.height,
+            fps=self.fps,
+            time_base=Fraction(self.video.time_base or Fraction(1, 90000)),
+            has_b_pictures=reorders,
+            extraction=extraction,
+            coded_width=geometry.coded_width,
+            coded_height=geometry.coded_height,
+            crop_left=geometry.left,
+            crop_top=geometry.top,
+            rotation=0 if shown is None else rotation_of(shown),
+            extraction_note=note + (_MIRRORED if shown is not None and is_mirrored(shown) else ""),
+        )
+
+    def nothing_decoded(self) -> StreamError:
+        """The error for a source that ended before its first picture."""
+        reasons = "; ".join(f"{n} x {reason}" for reason, n in self.summary.reasons.items()) or "no packets"
+        advice = remedy(self.container, self.source)
+        return StreamError(f"{self.name}: no picture in it can be decoded ({reasons}); {advice}")
+
+    def size_changed(self, now: Iterable[int], before: Iterable[int]) -> StreamError:
+        """The error for the next picture, whose coded size is another one."""
+        new, old = ("x".join(str(side) for side in size) for size in (now, before))
+        return StreamError(
+            f"{self.name}: picture {self.summary.pictures} is {new}, the ones before {old}; "
+            "a size change in mid-stream cannot be read: split the file there"
+        )
+
+    def no_intra(self, packets: int) -> StreamError:
+        """The error for a stream that ended without one I-picture."""
+        return StreamError(f"{self.name}: no I-picture in {packets} packets; give a file with a keyframe")
+
+
+class Reading(Protocol):
+    """One way to read an opened source."""
+
+    info: StreamInfo
+
+    def pictures(self) -> Generator[CodedPicture, None, None]:
+        """All pictures in decode order; to be called once."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is held for pictures to come."""
+        ...

@@ -1,0 +1,92 @@
+// Prints what is parsed of stream files (see packets.h), as counts and one hash (FNV-1a, 64 bit) of all planes.
+#include <cinttypes>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "packets.h"
+#include "planes.h"
+
+namespace {
+
+struct Hash {
+    uint64_t value = 0xcbf29ce484222325u;
+
+    void byte(unsigned byte) { value = (value ^ byte) * 0x100000001b3u; }
+    // By value, not by memory: the same on machines of either byte order.
+    void number(int number) {
+        for (int shift = 0; shift < 32; shift += 8) byte((unsigned(number) >> shift) & 255);
+    }
+    template <class Numbers>
+    void numbers(const Numbers& values, size_t count) {
+        for (size_t i = 0; i < count; ++i) number(values[i]);
+    }
+};
+
+void add(const edgecvar::ParsedPicture& picture, Hash& hash) {
+    hash.number(int(picture.kind));
+    hash.number(picture.tag->poc);
+    hash.number(picture.concealed_macroblocks);
+    hash.number(picture.exact);
+    if (!picture.motion) return;
+    const Planes planes(picture);
+    for (const edgecvar::MotionVector& mv : picture.motion->mv) {
+        hash.number(mv.x);
+        hash.number(mv.y);
+    }
+    hash.numbers(planes.ref_offset, planes.ref_offset.size());
+    hash.numbers(planes.intra, planes.blocks);
+    hash.numbers(planes.weighted, planes.blocks);
+    hash.numbers(planes.weight, planes.weight.size());
+    hash.numbers(planes.offset, planes.offset.size());
+    hash.numbers(planes.log2_denominator, planes.log2_denominator.size());
+    for (const auto* plane : {&planes.y, &planes.cb, &planes.cr}) hash.numbers(*plane, plane->size());
+}
+
+void digest(const char* name, const std::vector<uint8_t>& bytes) {
+    const StreamFile file = read_stream_file(bytes.data(), bytes.size());
+    int pictures = 0, inter = 0, concealed = 0, damaged = 0, unsupported = 0;
+    Hash hash;
+    try {
+        edgecvar::Decoder decoder(file.extradata.data, file.extradata.size);
+        for (size_t i = 0; i < file.packets.size(); ++i) {
+            try {
+                for (const auto& picture : decoder.parse(file.packets[i].data, file.packets[i].size, uint32_t(i))) {
+                    picture->tag->display = pictures++;
+                    picture->tag->displayed = true;
+                    inter += picture->motion != nullptr;
+                    concealed += picture->concealed_macroblocks;
+                    add(*picture, hash);
+                }
+            } catch (const edgecvar::Damage&) {
+                ++damaged;
+            } catch (const edgecvar::Unsupported&) {
+                ++unsupported;
+            }
+        }
+        for (const uint8_t byte : decoder.parameter_sets()) hash.byte(byte);
+    } catch (const edgecvar::Damage&) {
+        ++damaged;
+    } catch (const edgecvar::Unsupported&) {
+        ++unsupported;
+    }
+    std::printf("%016" PRIx64 " %3d pictures, %3d inter, %d macroblocks concealed; ", hash.value, pictures, inter,
+                concealed);
+    std::printf("packets: %d damaged, %d unsupported %s\n", damaged, unsupported, name);
+}
+
+}  // namespace
+
+int main(int count, char** names) {
+    for (int i = 1; i < count; ++i) {
+        std::ifstream stream(names[i], std::ios::binary);
+        if (!stream) {
+            std::fprintf(stderr, "%s: cannot be read\n", names[i]);
+            return 1;
+        }
+        const char* slash = names[i];
+        for (const char* c = names[i]; *c; ++c)
+            if (*c == '/') slash = c + 1;
+        digest(slash, std::vector<uint8_t>(std::istreambuf_iterator<char>(stream), {}));
+    }
+}
