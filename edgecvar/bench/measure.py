@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bench.clock import SpanClock
+from edgecvar.bench.machine import machine_facts
 from edgecvar.bench.session import Phase, Session, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
@@ -134,34 +133,15 @@ def measure(config: BenchConfig) -> Session:
         height=bench.info.height,
         stream_fps=float(bench.info.fps),
         every=config.every or bundle.manifest.input.stride,
-        machine=machine_facts(),
+        machine={**machine_facts(), **_versions()},
         warm_up=warm_up,
         run=merged(runs),
         stages_alone=merged(alone),
     )
 
 
-def machine_facts() -> Dict[str, str]:
-    """What the figures depend on: processor, cores, and the versions that did the work."""
+def _versions() -> Dict[str, str]:
     import av
     import onnxruntime
 
-    return {
-        "processor": _processor(),
-        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "onnxruntime": onnxruntime.__version__,
-        "av": av.__version__,
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        if line.lower().startswith(("model name", "hardware")):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return {"onnxruntime": onnxruntime.__version__, "av": av.__version__}

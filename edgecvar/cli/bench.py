@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 import click
 
 
-@click.command("bench")
+class _Bench(click.Command):
+    """A command that hands over to `extract` where that is its first argument."""
+
+    def make_context(
+        self, info_name: Optional[str], args: List[str], parent: Optional[click.Context] = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] == extract.name:
+            return extract.make_context(f"{info_name} {extract.name}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Also"):
+            formatter.write_dl([(f"{ctx.command_path} extract PATH...", extract.get_short_help_str(80))])
+
+
+@click.command("bench", cls=_Bench)
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to measure [default: the demo's].")
 @click.option("--every", type=click.IntRange(min=1), help="Sample every k-th picture [default: the bundle's stride].")
@@ -54,3 +69,41 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
     print_report(session, Console(soft_wrap=False))
     if saved is None:
         click.echo(f"session saved: {save} (show it again with `edgecvar bench --from {save}`)", err=True)
+
+
+@click.command("extract")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that are counted.")
+@click.option("--pictures", type=click.IntRange(min=1), default=600, show_default=True, help="At most, of each file.")
+@click.option("--images", is_flag=True, help="Also native with the images of all I-pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print every round and the figures as one JSON document.")
+def extract(as_json: bool, **options: Any) -> None:
+    """Compare ways to get vectors out of H.264.
+
+    Pictures a second of CPU time on one thread: the native core with vectors alone and with every residual, PyAV
+    with exported vectors, PyAV decoding alone, and mv-extractor where it is installed. PATH is a file, or a folder
+    whose video files are all taken. Files that the native core does not read are listed with the reason.
+    """
+    import sys
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from edgecvar.bench.extract import ExtractConfig, measure_extract
+
+    progress = Console(stderr=True)
+    session = measure_extract(
+        ExtractConfig(**options),
+        lambda files: track(files, "files", console=progress, transient=True, disable=not progress.is_terminal),
+    )
+    if as_json:
+        import json
+
+        from edgecvar.bench.extract_report import extract_document
+
+        click.echo(json.dumps(extract_document(session)))
+        return
+    from edgecvar.bench.extract_report import print_extract
+
+    # A pipe has no width; rows must not be folded at a terminal's.
+    print_extract(session, Console(width=None if sys.stdout.isatty() else 200))

@@ -1,0 +1,292 @@
+"""Ways to get vectors out of H.264, side by side: pictures a second of CPU time on one thread."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
+
+import av
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgecvar.bench.extract_session import (
+    DECODE,
+    EXPORTED,
+    IMAGES,
+    MV_EXTRACTOR,
+    NATIVE,
+    RESIDUALS,
+    WAYS,
+    ClipTimes,
+    ExtractSession,
+    LeftOut,
+)
+from edgecvar.bench.machine import machine_facts
+from edgecvar.clips.folders import VIDEO_SUFFIXES
+from edgecvar.errors import ConfigError, StreamError
+from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.container import choose_video, codec_name, frame_rate, open_container
+from edgecvar.stream.native_choice import Probe, probe
+from edgecvar.stream.native_reading import NativeReading
+from edgecvar.stream.packets import coded_packets, numbered_packets
+from edgecvar.stream.reading import OpenSource
+from edgecvar.stream.side_data import exported_vectors
+from edgecvar.stream.types import CodedPicture, StreamSummary
+
+MV_EXTRACTOR_MODULE = "mvextractor.videocap"
+
+
+class ExtractConfig(BaseModel):
+    """`pictures`: packets of a file at most. `images`: also native with the images of all I-pictures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paths: Tuple[Path, ...]
+    rounds: int = Field(5, ge=1)
+    pictures: int = Field(600, ge=1)
+    images: bool = False
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A file that the native core reads: its packets in memory, numbered, and what the core said to them."""
+
+    path: Path
+    codec: str
+    fps: Fraction
+    packets: List[Any]
+    asked: Probe
+    profile: str
+
+
+@dataclass
+class _Pass:
+    """One reading of a clip: what it gave, and the CPU seconds of all the process's threads for it."""
+
+    pictures: int = 0
+    inter: int = 0
+    seconds: float = 0.0
+    damaged: int = 0
+    size: Tuple[int, int] = (0, 0)
+
+    @contextmanager
+    def clocked(self) -> Iterator[None]:
+        gc.collect()
+        start = time.process_time()
+        yield
+        # A clock of coarse ticks may not have moved.
+        self.seconds = max(time.process_time() - start, time.get_clock_info("process_time").resolution)
+
+
+Way = Callable[[_Clip], _Pass]
+
+
+def measure_extract(
+    config: ExtractConfig, follow: Callable[[Sequence[Path]], Iterable[Path]] = lambda files: files
+) -> ExtractSession:
+    """Measures every file in turn; `follow` hands the files on and may say how far it is.
+
+    Raises ConfigError where there are no files, StreamError where none of them can be measured.
+    """
+    files = video_files(config.paths)
+    ways, absent = _ways(config)
+    clips: List[ClipTimes] = []
+    left_out: List[LeftOut] = []
+    for path in follow(files):
+        try:
+            clips.append(_measured(_load(path, config.pictures), ways, config.rounds))
+        except StreamError as error:
+            left_out.append(LeftOut(path=str(path), reason=str(error).replace(f"{path}: ", "", 1)))
+    if not clips:
+        more = f" (and {len(left_out) - 1} more files)" if len(left_out) > 1 else ""
+        raise StreamError(f"{left_out[0].path}: {left_out[0].reason}{more}; there is nothing to measure")
+    return ExtractSession(
+        rounds=config.rounds,
+        picture_limit=config.pictures,
+        machine={**machine_facts(), **_versions()},
+        ways=list(ways),
+        absent=absent,
+        clips=clips,
+        left_out=left_out,
+    )
+
+
+def video_files(paths: Sequence[Path]) -> List[Path]:
+    """The files named, and those in the folders named, however deep, that are videos by their suffix; each once."""
+    files: Dict[Path, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f"{path}: no such file or folder")
+        found = [path]
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if _is_video(file.relative_to(path), file))
+            if not found:
+                raise ConfigError(f"{path}: no video files in this folder")
+        files.update(dict.fromkeys(found))
+    return list(files)
+
+
+def _is_video(inside: Path, file: Path) -> bool:
+    hidden = any(part.startswith(".") for part in inside.parts)
+    return not hidden and file.suffix.lower() in VIDEO_SUFFIXES and file.is_file()
+
+
+def in_turn(ways: Sequence[str], number: int) -> List[str]:
+    """The order of round `number`: each begins with another way, so that a machine that drifts does so for all."""
+    first = number % len(ways)
+    return [*ways[first:], *ways[:first]]
+
+
+def _measured(clip: _Clip, ways: Dict[str, Way], rounds: int) -> ClipTimes:
+    """Raises StreamError where there is nothing to compare."""
+    first = {name: way(clip) for name, way in ways.items()}  # uncounted: caches fill in, and failures show
+    native = first[NATIVE]
+    if not native.inter:
+        raise StreamError(f"{clip.path}: its {native.pictures} pictures are all I: there are no vectors to get")
+    if not first[EXPORTED].pictures:
+        raise StreamError(f"{clip.path}: FFmpeg decodes no picture in it")
+    cpu_seconds: Dict[str, List[float]] = {name: [] for name, done in first.items() if done.pictures}
+    for number in range(rounds):
+        for name in in_turn(list(cpu_seconds), number):
+            cpu_seconds[name].append(ways[name](clip).seconds)
+    return ClipTimes(
+        path=str(clip.path),
+        width=native.size[0],
+        height=native.size[1],
+        profile=clip.profile,
+        pictures=native.pictures,
+        inter=native.inter,
+        damaged=native.damaged,
+        given={name: done.pictures for name, done in first.items()},
+        cpu_seconds=cpu_seconds,
+    )
+
+
+def _load(path: Path, limit: int) -> _Clip:
+    """Demuxes the clip into memory; raises StreamError where the native core does not read it."""
+    with open_container(path) as container:
+        video = choose_video(container, str(path))
+        codec, fps = codec_name(video, str(path)), frame_rate(video)
+        demuxed = coded_packets(container, video, codec, lambda reason: None)
+        packets = [packet for _, packet in islice(numbered_packets(demuxed, DisplayClock(fps)), limit)]
+        demuxed.close()
+        asked = probe(codec, video.codec_context.extradata, iter(packets))
+        if asked.refused:
+            raise StreamError(f"{path}: outside what the native core reads: {asked.refused}")
+        profile = video.codec_context.profile or f"profile {asked.sequence.profile_idc}"
+        return _Clip(path, codec, fps, packets, asked, str(profile))
+
+
+def _ways(config: ExtractConfig) -> Tuple[Dict[str, Way], Dict[str, str]]:
+    """What can be measured here, in the order of WAYS, and why something cannot."""
+    ways: Dict[str, Way] = {
+        NATIVE: lambda clip: _read_natively(clip, _vectors),
+        RESIDUALS: lambda clip: _read_natively(clip, _residuals),
+        EXPORTED: lambda clip: _decode(clip, {"flags2": "+export_mvs"}, exported_vectors),
+        DECODE: lambda clip: _decode(clip, {}, lambda frame: None),
+    }
+    if config.images:
+        ways[IMAGES] = lambda clip: _read_natively(clip, _images)
+    absent = {}
+    capture = _mv_extractor()
+    if isinstance(capture, str):
+        absent[MV_EXTRACTOR] = capture
+    else:
+        ways[MV_EXTRACTOR] = lambda clip: _capture(clip, capture, config.pictures)
+    return {name: ways[name] for name in WAYS if name in ways}, absent
+
+
+def _vectors(picture: CodedPicture) -> None:
+    picture.motion  # noqa: B018 computed on first use
+
+
+def _residuals(picture: CodedPicture) -> None:
+    picture.motion, picture.residual  # noqa: B018
+
+
+def _images(picture: CodedPicture) -> None:
+    picture.motion, picture.image  # noqa: B018
+
+
+def _read_natively(clip: _Clip, ask: Callable[[CodedPicture], None]) -> _Pass:
+    """The reader's own path from packets on; making ready decodes one I-picture, which counts where images do."""
+    done = _Pass()
+    with open_container(clip.path) as container:
+        opened = OpenSource(
+            source=clip.path,
+            name=str(clip.path),
+            container=container,
+            video=choose_video(container, str(clip.path)),
+            codec=clip.codec,
+            fps=clip.fps,
+            packets=clip.packets,
+            clock=DisplayClock(clip.fps),
+            summary=StreamSummary(),
+        )
+        ready = None if ask is _images else NativeReading(opened, clip.asked)
+        with done.clocked():
+            reading = ready or NativeReading(opened, clip.asked)
+            for picture in reading.pictures():
+                ask(picture)
+                done.inter += picture.kind != "I"
+        reading.close()
+    done.pictures, done.damaged = opened.summary.pictures, opened.summary.damaged
+    done.size = (reading.info.width, reading.info.height)
+    return done
+
+
+def _decode(clip: _Clip, options: Dict[str, str], ask: Callable[[Any], Any]) -> _Pass:
+    """PyAV as it comes, on one thread."""
+    done = _Pass()
+    with open_container(clip.path) as container:
+        context = choose_video(container, str(clip.path)).codec_context
+        context.options = options
+        context.thread_type, context.thread_count = "SLICE", 1
+        context.open(strict=False)
+        with done.clocked():
+            for packet in [*clip.packets, None]:
+                try:
+                    for frame in context.decode(packet):
+                        ask(frame)
+                        done.pictures += 1
+                except (av.error.FFmpegError, ValueError):
+                    continue  # a damaged packet; the pictures given are counted
+    return done
+
+
+def _mv_extractor() -> Union[Callable[[], Any], str]:
+    """mv-extractor's capture class, or why there is none."""
+    try:
+        capture: Callable[[], Any] = importlib.import_module(MV_EXTRACTOR_MODULE).VideoCap
+    except ModuleNotFoundError:
+        return "not installed (pip install motion-vector-extractor)"
+    except (ImportError, AttributeError) as error:
+        return f"cannot be loaded ({error})".replace("\n", " ")
+    return capture
+
+
+def _capture(clip: _Clip, capture: Callable[[], Any], limit: int) -> _Pass:
+    """mv-extractor on the file itself, without its colour conversion where it can leave that out."""
+    done = _Pass()
+    source = capture()
+    if not source.open(str(clip.path)):
+        return done
+    if hasattr(source, "set_decode_frames"):
+        source.set_decode_frames(False)
+    with done.clocked():
+        while done.pictures < limit and source.read()[0]:
+            done.pictures += 1
+    source.release()
+    return done
+
+
+def _versions() -> Dict[str, str]:
+    ffmpeg = getattr(av, "ffmpeg_version_info", None)
+    codec = ".".join(str(part) for part in av.library_versions["libavcodec"])
+    return {"av": av.__version__, "ffmpeg": str(ffmpeg or "?"), "libavcodec": codec}

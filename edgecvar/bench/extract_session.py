@@ -1,0 +1,121 @@
+"""A comparison of ways to get vectors, as plain data, and the figures worth reading in it (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Callable, Dict, List, Literal, Optional
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NATIVE = "native"
+RESIDUALS = "native_residuals"
+IMAGES = "native_images"
+EXPORTED = "exported"
+DECODE = "decode"
+MV_EXTRACTOR = "mv_extractor"
+WAYS = (NATIVE, RESIDUALS, IMAGES, EXPORTED, DECODE, MV_EXTRACTOR)
+"""In the order in which they are shown."""
+BASE = EXPORTED
+"""What ratios are to: PyAV with exported vectors."""
+LARGE = 720
+"""Luma samples that the shorter side of a "720p and larger" picture has at least."""
+
+
+class ClipTimes(BaseModel):
+    """One file: by way, the pictures it gave, and the CPU seconds of every round.
+
+    `pictures` are those of the bitstream, by which all ways are measured that are given the same packets; `inter` of
+    them are P and B.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    profile: str
+    pictures: int = Field(gt=0)
+    inter: int = Field(gt=0)
+    damaged: int = 0
+    given: Dict[str, int]
+    cpu_seconds: Dict[str, List[float]]
+
+    @property
+    def large(self) -> bool:
+        return min(self.width, self.height) >= LARGE
+
+    def rates(self, way: str) -> List[float]:
+        """Pictures a second of CPU time, round by round; empty where the way was not measured."""
+        pictures = self.given[way] if way == MV_EXTRACTOR else self.pictures
+        return [pictures / seconds for seconds in self.cpu_seconds.get(way, [])]
+
+    def rate(self, way: str) -> Optional[float]:
+        """The median of the rounds."""
+        return median(self.rates(way)) if self.cpu_seconds.get(way) else None
+
+    def ratios(self, way: str) -> List[float]:
+        """The rate over that of PyAV with exported vectors, round by round."""
+        return [rate / base for rate, base in zip(self.rates(way), self.rates(BASE))]
+
+    def ratio(self, way: str) -> Optional[float]:
+        """The median of the rounds' ratios."""
+        return median(self.ratios(way)) if self.cpu_seconds.get(way) else None
+
+
+class LeftOut(BaseModel):
+    """A file that is not in the figures, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    reason: str
+
+
+class ExtractSession(BaseModel):
+    """All files measured, all left out, and the ways there were; `absent` says why one was not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    rounds: int
+    picture_limit: int
+    machine: Dict[str, str]
+    ways: List[str]
+    absent: Dict[str, str] = Field(default_factory=dict)
+    clips: List[ClipTimes]
+    left_out: List[LeftOut] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Across:
+    """One way's ratios to PyAV with exported vectors over several files."""
+
+    files: int
+    median: float
+    smallest: float
+    smallest_path: str
+
+
+@dataclass(frozen=True)
+class ExtractSummary:
+    """By way: over all files, and over those of 720p and larger; ways that no such file has are not in it."""
+
+    all: Dict[str, Across]
+    large: Dict[str, Across]
+
+
+def summarise_extract(session: ExtractSession) -> ExtractSummary:
+    """What the files say together."""
+    return ExtractSummary(_across(session, lambda clip: True), _across(session, lambda clip: clip.large))
+
+
+def _across(session: ExtractSession, chosen: Callable[[ClipTimes], bool]) -> Dict[str, Across]:
+    found = {}
+    for way in session.ways:
+        rated = [(clip.ratio(way), clip.path) for clip in session.clips if chosen(clip)]
+        ratios = [(ratio, path) for ratio, path in rated if ratio is not None]
+        if ratios:
+            smallest, path = min(ratios)
+            found[way] = Across(len(ratios), median(ratio for ratio, _ in ratios), smallest, path)
+    return found
