@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Deque, Dict, Generator, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Deque, Dict, Generator, Iterator, Optional, Tuple
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.display_order import FRAME_STEP, DisplayOrder, Numbered
@@ -34,6 +34,7 @@ class _Waiting:
     frame: Any = None
     display_index: Optional[int] = None
     pts_seconds: float = 0.0
+    size: Tuple[int, int] = (0, 0)
     misplaced: bool = False
     intact: bool = True
 
@@ -73,6 +74,8 @@ class NativeReading:
         self._parser = asked.core.Parser(context.extradata or b"")
         self._decoder = KeyDecoder(context, opened.name)
         sequence: Sequence = asked.sequence
+        self._sequence = sequence
+        self._max_reorder = _reorder(sequence)
         self._size = (sequence.coded_width, sequence.coded_height)
         self._geometry = _geometry(sequence)
         self._first_number = asked.first
@@ -138,11 +141,15 @@ class NativeReading:
             waiting = _Waiting(picture, packet, self._sets)
             if picture.number == self._first_number:
                 waiting.frame, self._first_frame = self._first_frame, None
+        sequence = picture.sequence
+        if sequence is not self._sequence:
+            self._sequence, self._max_reorder = sequence, _reorder(sequence)
+        waiting.size = (sequence.coded_width, sequence.coded_height)
         waiting.intact = self._start.intact(picture)
         self._queue.append(waiting)
         self._unnumbered[self._parsed] = waiting
         misplaced = self._order.misplaced
-        made = self._order.push(self._parsed, picture.poc, picture.resets_order, _reorder(picture.sequence))
+        made = self._order.push(self._parsed, picture.poc, picture.resets_order, self._max_reorder)
         waiting.misplaced = self._order.misplaced > misplaced
         self._parsed += 1
         self._number(made)
@@ -160,9 +167,8 @@ class NativeReading:
 
     def _picture(self, waiting: _Waiting) -> CodedPicture:
         picture, index = waiting.picture, self._summary.pictures
-        size = (picture.sequence.coded_width, picture.sequence.coded_height)
-        if size != self._size:
-            raise self._opened.size_changed(size, self._size)
+        if waiting.size != self._size:
+            raise self._opened.size_changed(waiting.size, self._size)
         assert waiting.display_index is not None
         key = None
         if picture.kind == "I":

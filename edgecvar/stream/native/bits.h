@@ -21,7 +21,13 @@ inline uint32_t load_be32(const uint8_t* p) {
 }
 
 inline uint64_t load_be64(const uint8_t* p) {
-    return (uint64_t(load_be32(p)) << 32) | load_be32(p + 4);
+    uint64_t v;
+    std::memcpy(&v, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return v;
+#else
+    return __builtin_bswap64(v);
+#endif
 }
 
 // A payload without its emulation prevention bytes; PADDING zero bytes follow it, so that readers may look ahead.
@@ -111,6 +117,44 @@ private:
     size_t position_ = 0;
     size_t end_ = 0;
     size_t stop_bit_ = 0;  // of rbsp_trailing_bits
+};
+
+// The next bits of a reader in one register, for loops over short codes. What was taken is read when `finish` is called.
+class BitWindow {
+public:
+    explicit BitWindow(BitReader& reader) : reader_(reader), position_(reader.position()) { load(); }
+
+    // Makes sure of the next `count` bits, at most 57.
+    void need(unsigned count) {
+        if (__builtin_expect(left_ < count, 0)) load();
+    }
+    // 1 <= count <= 32; only bits that have been made sure of.
+    uint32_t peek(unsigned count) const { return uint32_t(window_ >> (64 - count)); }
+    unsigned zeros() const { return window_ ? unsigned(__builtin_clzll(window_)) : 64; }
+    void take(unsigned count) {
+        window_ <<= count;
+        left_ -= count;
+        position_ += count;
+    }
+    uint32_t bits(unsigned count) {
+        const uint32_t value = peek(count);
+        take(count);
+        return value;
+    }
+    void finish() { reader_.skip(unsigned(position_ - reader_.position())); }
+
+private:
+    void load() {
+        const size_t at = position_ >> 3;
+        const bool inside = position_ <= reader_.end() + Payload::PADDING * 4;
+        window_ = inside ? load_be64(reader_.data() + at) << (position_ & 7) : 0;
+        left_ = 57;
+    }
+
+    BitReader& reader_;
+    size_t position_;
+    uint64_t window_ = 0;
+    unsigned left_ = 0;
 };
 
 }  // namespace edgecvar

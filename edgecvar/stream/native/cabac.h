@@ -9,9 +9,10 @@
 
 namespace edgecvar {
 
-// One step of a context: by (range >> 6 & 3) the width of the less probable half, and the next states.
+// One step of a context: the four widths of the less probable part, by (range >> 6 & 3) from the lowest byte on, and
+// the next states.
 struct CabacStep {
-    uint8_t range_lps[4];
+    uint32_t range_lps;
     uint8_t next_mps, next_lps;
     uint8_t unused[2];  // a power of two in size is quicker to index
 };
@@ -36,14 +37,15 @@ public:
         if (__builtin_expect(ahead_ < 8, 0)) refill();
         const unsigned before = state;
         const CabacStep& step = CABAC_STEPS[before];
-        const uint64_t lps = step.range_lps[(range_ >> 6) & 3];
+        // A shift, not an indexed load: all but the shift is ready before the range is.
+        const uint64_t lps = (step.range_lps >> ((range_ >> 3) & 24)) & 0xFF;
         const uint64_t range = range_ - lps;
         const uint64_t scaled = range << ahead_;
         if (offset_ < scaled) {
             state = step.next_mps;
-            const int shift = int(range >> 8) ^ 1;
-            range_ = range << shift;
-            ahead_ -= shift;
+            const bool small = range < 256;
+            range_ = small ? range << 1 : range;
+            ahead_ -= small;
             return before & 1;
         }
         offset_ -= scaled;
@@ -86,7 +88,7 @@ public:
     bool overrun(const uint8_t* end) const { return position() > end + 2; }
 
 private:
-    __attribute__((noinline)) void refill() {
+    __attribute__((always_inline)) void refill() {
         const uint64_t more = load_be32(next_);
         if (next_ < limit_) next_ += 4;
         offset_ = (offset_ << 32) | more;

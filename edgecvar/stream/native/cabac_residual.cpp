@@ -18,7 +18,7 @@ int escaped_level(CabacEngine& engine) {
     int exponent = 0, value = 15;
     while (engine.bypass()) {
         value += 1 << exponent;
-        if (++exponent > 17) throw Damage("coefficient level out of range");
+        if (++exponent > 17) damaged("coefficient level out of range");
     }
     while (exponent--) value += engine.bypass() << exponent;
     return value;
@@ -29,14 +29,15 @@ int escaped_level(CabacEngine& engine) {
 template <int category>
 int CabacSyntax::levels(int block, int first) {
     constexpr int count = COUNT[category];
+    CabacEngine engine = engine_;
     ContextState* significant = states_ + SIGNIFICANT[category];
     ContextState* last = states_ + LAST[category];
     uint8_t positions[64];
     int found = 0, i = 0;
     for (; i < count - 1; ++i) {
-        if (engine_.decision(significant[category == LUMA_8X8 ? SIGNIFICANT_8X8[i] : i])) {
+        if (engine.decision(significant[category == LUMA_8X8 ? SIGNIFICANT_8X8[i] : i])) {
             positions[found++] = uint8_t(i);
-            if (engine_.decision(last[category == LUMA_8X8 ? LAST_8X8[i] : i])) break;
+            if (engine.decision(last[category == LUMA_8X8 ? LAST_8X8[i] : i])) break;
         }
     }
     if (i == count - 1) positions[found++] = uint8_t(i);
@@ -47,18 +48,19 @@ int CabacSyntax::levels(int block, int first) {
     Coefficient* out = s_.picture.levels->cursor();
     for (int k = found; k-- > 0;) {
         int value = 1;
-        if (engine_.decision(state[greater ? 0 : ones])) {
+        if (engine.decision(state[greater ? 0 : ones])) {
             ContextState& context = state[5 + (greater < most_greater ? greater : most_greater)];
             ++greater;
             value = 2;
-            while (value < 15 && engine_.decision(context)) ++value;
-            if (value >= 15) value = escaped_level(engine_);
+            while (value < 15 && engine.decision(context)) ++value;
+            if (value >= 15) value = escaped_level(engine);
         } else if (ones < 4) {
             ++ones;
         }
-        *out++ = coefficient(engine_.signed_by_bypass(value), block, positions[k] + first);
+        *out++ = coefficient(engine.signed_by_bypass(value), block, positions[k] + first);
     }
     s_.picture.levels->advance(out);
+    engine_ = engine;
     return found;
 }
 

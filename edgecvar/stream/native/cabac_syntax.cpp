@@ -14,7 +14,7 @@ std::array<CabacStep, 128> make_steps() {
     std::array<CabacStep, 128> steps{};
     for (int state = 0; state < 128; ++state) {
         const int p = state >> 1, mps = state & 1;
-        for (int q = 0; q < 4; ++q) steps[state].range_lps[q] = RANGE_LPS[p][q];
+        for (int q = 0; q < 4; ++q) steps[state].range_lps |= uint32_t(RANGE_LPS[p][q]) << (8 * q);
         steps[state].next_mps = uint8_t(NEXT_STATE_MPS[p] << 1 | mps);
         steps[state].next_lps = uint8_t(NEXT_STATE_LPS[p] << 1 | (p == 0 ? 1 - mps : mps));
     }
@@ -35,7 +35,7 @@ const std::array<CabacStep, 128> CABAC_STEPS = make_steps();
 
 CabacSyntax::CabacSyntax(SliceState& state, const Payload& payload) : s_(state) {
     const size_t start = (state.header.data_position + 7) / 8;
-    if (start >= payload.size) throw Damage("slice without data");
+    if (start >= payload.size) damaged("slice without data");
     end_ = payload.bytes.data() + payload.size;
     engine_.start(payload.bytes.data() + start, end_);
     init_contexts(states_, state.header.type == SliceType::I, state.header.cabac_init_idc, state.header.qp);
@@ -137,14 +137,14 @@ int CabacSyntax::qp_delta() {
     int context = s_.last_qp_delta != 0, value = 0;
     while (engine_.decision(states_[60 + context])) {
         context = 2 + (context >> 1);
-        if (++value > 2 * 52 + 24) throw Damage("mb_qp_delta out of range");
+        if (++value > 2 * 52 + 24) damaged("mb_qp_delta out of range");
     }
     return value & 1 ? (value + 1) >> 1 : -(value >> 1);
 }
 
 void CabacSyntax::pcm(size_t bits) {
     const uint8_t* samples = engine_.position();
-    if (size_t(end_ - samples) < bits / 8 || samples > end_) throw Damage("I_PCM samples break off");
+    if (size_t(end_ - samples) < bits / 8 || samples > end_) damaged("I_PCM samples break off");
     engine_.start(samples + bits / 8, end_);
 }
 
@@ -165,7 +165,7 @@ int CabacSyntax::ref_idx(int list, int block, int count) {
     int context = left + 2 * up, ref = 0;
     while (engine_.decision(states_[54 + context])) {
         context = (context >> 2) + 4;
-        if (++ref >= count) throw Damage("ref_idx beyond the list");
+        if (++ref >= count) damaged("ref_idx beyond the list");
     }
     return ref;
 }
@@ -182,7 +182,7 @@ int CabacSyntax::mvd_component(int base, int sum) {
         int exponent = 3;
         while (engine_.bypass()) {
             value += 1 << exponent;
-            if (++exponent > MAX_EXPONENT) throw Damage("mvd out of range");
+            if (++exponent > MAX_EXPONENT) damaged("mvd out of range");
         }
         while (exponent--) value += engine_.bypass() << exponent;
     }

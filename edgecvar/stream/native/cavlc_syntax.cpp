@@ -12,14 +12,14 @@ CavlcSyntax::CavlcSyntax(SliceState& state, const Payload& payload) : s_(state),
 
 uint32_t CavlcSyntax::skip_run(uint32_t left) {
     const uint32_t run = bits_.ue();
-    if (run > left) throw Damage("mb_skip_run beyond the picture");
+    if (run > left) damaged("mb_skip_run beyond the picture");
     return run;
 }
 
 MacroblockType CavlcSyntax::mb_type() {
     const uint32_t code = bits_.ue();
     const uint32_t inter = s_.header.type == SliceType::P ? 5 : s_.header.type == SliceType::B ? 23 : 0;
-    if (code >= inter + 26) throw Damage("mb_type out of range");
+    if (code >= inter + 26) damaged("mb_type out of range");
     if (code >= inter) return {true, int(code - inter)};
     refs_zero_ = s_.header.type == SliceType::P && code == 4;
     return {false, refs_zero_ ? 3 : int(code)};
@@ -27,33 +27,33 @@ MacroblockType CavlcSyntax::mb_type() {
 
 int CavlcSyntax::sub_mb_type() {
     const uint32_t type = bits_.ue();
-    if (type > (s_.header.type == SliceType::P ? 3u : 12u)) throw Damage("sub_mb_type out of range");
+    if (type > (s_.header.type == SliceType::P ? 3u : 12u)) damaged("sub_mb_type out of range");
     return int(type);
 }
 
 int CavlcSyntax::chroma_mode() {
     const uint32_t mode = bits_.ue();
-    if (mode > 3) throw Damage("intra_chroma_pred_mode out of range");
+    if (mode > 3) damaged("intra_chroma_pred_mode out of range");
     return int(mode);
 }
 
 int CavlcSyntax::coded_block_pattern(bool intra) {
     const uint32_t code = bits_.ue();
     const bool luma_only = s_.sps.chroma_format_idc == 0;
-    if (code >= (luma_only ? 16u : 48u)) throw Damage("coded_block_pattern out of range");
+    if (code >= (luma_only ? 16u : 48u)) damaged("coded_block_pattern out of range");
     return luma_only ? CODED_BLOCK_PATTERN_LUMA[code][!intra] : CODED_BLOCK_PATTERN[code][!intra];
 }
 
 void CavlcSyntax::pcm(size_t bits) {
     const size_t start = (bits_.position() + 7) & ~size_t(7);
-    if (start + bits > bits_.end()) throw Damage("I_PCM samples break off");
+    if (start + bits > bits_.end()) damaged("I_PCM samples break off");
     bits_.skip(unsigned(start - bits_.position() + bits));
 }
 
 int CavlcSyntax::ref_idx(int, int, int count) {
     if (count == 2) return !bits_.flag();
     const uint32_t ref = bits_.ue();
-    if (ref >= uint32_t(count)) throw Damage("ref_idx beyond the list");
+    if (ref >= uint32_t(count)) damaged("ref_idx beyond the list");
     return int(ref);
 }
 
@@ -62,16 +62,19 @@ MotionVector CavlcSyntax::mvd(int, int, int, int, int) {
     return {int16_t(dx), int16_t(bits_.se())};
 }
 
+namespace {
+
 // level_prefix and level_suffix (9.2.2.1); `more` is added to levelCode for the first level after fewer than three
 // trailing ones.
-int CavlcSyntax::level(int more, int& suffix_length) {
-    const uint32_t next = bits_.peek32();
-    const int prefix = next ? __builtin_clz(next) : 32;
-    if (prefix > 25) throw Damage("level_prefix out of range");
-    bits_.skip(unsigned(prefix + 1));
+__attribute__((always_inline)) inline int read_level(BitWindow& window, int more, int& suffix_length) {
+    window.need(48);
+    const int prefix = int(window.zeros());
+    if (prefix > 25) damaged("level_prefix out of range");
+    window.take(unsigned(prefix + 1));
     int code = (prefix < 15 ? prefix : 15) << suffix_length;
     const int size = prefix >= 15 ? prefix - 3 : prefix == 14 && suffix_length == 0 ? 4 : suffix_length;
-    code += int(bits_.bits(unsigned(size))) + more;
+    if (size > 0) code += int(window.bits(unsigned(size)));
+    code += more;
     if (prefix >= 15 && suffix_length == 0) code += 15;
     if (prefix >= 16) code += (1 << (prefix - 3)) - 4096;
     const int value = code & 1 ? -((code + 1) >> 1) : (code + 2) >> 1;
@@ -80,42 +83,49 @@ int CavlcSyntax::level(int more, int& suffix_length) {
     return value;
 }
 
-int CavlcSyntax::levels(int nc_class, int maximum, int block, int first, int scale) {
-    const CoeffToken token = coeff_token(nc_class, bits_.peek32() >> 16);
-    if (token.length == 0 || token.total > maximum) throw Damage("coeff_token invalid");
-    bits_.skip(token.length);
-    const int total = token.total;
-    if (total == 0) return 0;
+}  // namespace
 
-    int values[16];
-    for (int i = 0; i < token.ones; ++i) values[i] = bits_.flag() ? -1 : 1;
-    int suffix_length = total > 10 && token.ones < 3 ? 1 : 0;
-    for (int i = token.ones; i < total; ++i) {
-        values[i] = level(i == token.ones && token.ones < 3 ? 2 : 0, suffix_length);
+int CavlcSyntax::levels(int nc_class, int maximum, int block, int first, int scale) {
+    BitWindow window(bits_);
+    const CoeffToken token = coeff_token(nc_class, window.peek(16));
+    if (token.length == 0 || token.total > maximum) damaged("coeff_token invalid");
+    window.take(token.length);
+    const int total = token.total;
+    if (total == 0) {
+        window.finish();
+        return 0;
     }
 
+    int values[16];
+    for (int i = 0; i < token.ones; ++i) values[i] = 1 - 2 * int(window.bits(1));
+    int suffix_length = total > 10 && token.ones < 3 ? 1 : 0;
+    for (int i = token.ones; i < total; ++i) {
+        values[i] = read_level(window, i == token.ones && token.ones < 3 ? 2 : 0, suffix_length);
+    }
+
+    window.need(9 + 11);
     int zeros = 0;
     if (total < maximum) {
-        const uint32_t next = bits_.peek32();
-        const RunCode code = maximum == 4 ? total_zeros_chroma(total, next >> 29) : total_zeros(total, next >> 23);
-        if (code.length == 0 || total + code.value > maximum) throw Damage("total_zeros invalid");
-        bits_.skip(code.length);
+        const RunCode code = maximum == 4 ? total_zeros_chroma(total, window.peek(3)) : total_zeros(total, window.peek(9));
+        if (code.length == 0 || total + code.value > maximum) damaged("total_zeros invalid");
+        window.take(code.length);
         zeros = code.value;
     }
     Coefficient* out = s_.picture.levels->cursor();
     int position = zeros + total - 1;
-    for (int i = 0; i < total; ++i) {
+    int i = 0;
+    for (; zeros > 0 && i + 1 < total; ++i) {
         *out++ = coefficient(values[i], block, first + scale * position);
-        --position;
-        if (zeros > 0 && i + 1 < total) {
-            const RunCode code = run_before(zeros, bits_.peek32() >> 21);
-            if (code.length == 0 || code.value > zeros) throw Damage("run_before invalid");
-            bits_.skip(code.length);
-            zeros -= code.value;
-            position -= code.value;
-        }
+        window.need(11);
+        const RunCode code = run_before(zeros, window.peek(11));
+        if (code.length == 0 || code.value > zeros) damaged("run_before invalid");
+        window.take(code.length);
+        zeros -= code.value;
+        position -= 1 + code.value;
     }
+    for (; i < total; ++i) *out++ = coefficient(values[i], block, first + scale * position--);
     s_.picture.levels->advance(out);
+    window.finish();
     return total;
 }
 

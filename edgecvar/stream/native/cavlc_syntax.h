@@ -55,7 +55,6 @@ private:
     }
     // One block: positions are first + scale * (0 .. maximum - 1). Returns total_coeff.
     int levels(int nc_class, int maximum, int block, int first, int scale = 1);
-    int level(int more, int& suffix_length);
 
     SliceState& s_;
     BitReader bits_;

@@ -16,4 +16,7 @@ struct Unsupported : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Throws Damage; out of line, which keeps the loops that check small.
+[[noreturn]] __attribute__((noinline, cold)) inline void damaged(const char* what) { throw Damage(what); }
+
 }  // namespace edgecvar

@@ -76,7 +76,7 @@ uint32_t SliceParser<Syntax>::next_address(uint32_t address) const {
 
 template <class Syntax>
 void SliceParser<Syntax>::enter(uint32_t address) {
-    if (s_.motion.slice[address] != NO_SLICE) throw Damage("macroblock sent twice");
+    if (s_.motion.slice[address] != NO_SLICE) damaged("macroblock sent twice");
     s_.enter(address);
     std::memset(static_cast<void*>(s_.edges), 0, sizeof *s_.edges);
     if (s_.sps.transform_bypass) keep_no_modes(s_);
@@ -100,30 +100,30 @@ void SliceParser<Syntax>::parse() {
         for (;;) {
             if (inter) {
                 for (uint32_t run = syntax_.skip_run(count - address); run > 0; --run) {
-                    if (address >= count) throw Damage("mb_skip_run beyond the slice group");
+                    if (address >= count) damaged("mb_skip_run beyond the slice group");
                     enter(address);
                     skipped();
                     address = next_address(address);
                 }
             }
             if (!syntax_.more_data()) return;
-            if (address >= count) throw Damage("more macroblocks than the picture has");
+            if (address >= count) damaged("more macroblocks than the picture has");
             enter(address);
             macroblock();
-            if (syntax_.overrun()) throw Damage("slice data breaks off");
+            if (syntax_.overrun()) damaged("slice data breaks off");
             address = next_address(address);
             if (!syntax_.more_data()) return;
         }
     } else {
         for (;;) {
-            if (address >= count) throw Damage("more macroblocks than the picture has");
+            if (address >= count) damaged("more macroblocks than the picture has");
             enter(address);
             if (inter && syntax_.skip_flag()) {
                 skipped();
             } else {
                 macroblock();
             }
-            if (syntax_.overrun()) throw Damage("slice data breaks off");
+            if (syntax_.overrun()) damaged("slice data breaks off");
             if (syntax_.end_of_slice()) return;
             address = next_address(address);
         }
@@ -251,7 +251,7 @@ template <class Syntax>
 void SliceParser<Syntax>::change_qp() {
     const int offset = 6 * (s_.sps.bit_depth_luma - 8);
     const int delta = syntax_.qp_delta();
-    if (delta < -(26 + offset / 2) || delta > 25 + offset / 2) throw Damage("mb_qp_delta out of range");
+    if (delta < -(26 + offset / 2) || delta > 25 + offset / 2) damaged("mb_qp_delta out of range");
     s_.last_qp_delta = delta;
     s_.qp = (s_.qp + delta + 52 + 2 * offset) % (52 + offset) - offset;
 }

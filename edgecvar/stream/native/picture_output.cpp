@@ -54,10 +54,10 @@ bool is_weighted(const SliceReferences& slice, const int (&ref)[2]) {
     return false;
 }
 
-// What a slice's ref_idx + 1 (0: list unused) stand for in the output.
+// What a slice's ref_idx + 1 (0: list unused) stand for in the output, twice: two 4x4 blocks side by side share it.
 struct SliceOutput {
-    uint32_t offsets[2][33];   // ref_offset, twice: two 4x4 blocks side by side share it
-    bool weighted[33][33];     // by the ref_idx of both lists
+    uint32_t offsets[2][33];
+    uint16_t weighted[33][33];  // by the ref_idx of both lists
 
     SliceOutput(const ParsedPicture& picture, const SliceReferences& slice) : offsets{}, weighted{} {
         const int counts[2] = {int(slice.lists[0].size()), int(slice.lists[1].size())};
@@ -67,7 +67,9 @@ struct SliceOutput {
             }
         }
         for (int zero = -1; zero < counts[0]; ++zero) {
-            for (int one = -1; one < counts[1]; ++one) weighted[zero + 1][one + 1] = is_weighted(slice, {zero, one});
+            for (int one = -1; one < counts[1]; ++one) {
+                weighted[zero + 1][one + 1] = is_weighted(slice, {zero, one}) ? 0x0101 : 0;
+            }
         }
     }
 };
@@ -90,16 +92,17 @@ void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intr
         any_weights |= slice.weighting == 1 || (slice.weighting == 2 && !slice.implicit_plain);
     }
     if (!any_weights) std::fill_n(weighted, plane, false);
+    if (!motion.two_lists) std::fill_n(ref_offset + plane, plane, int16_t(0));
     for (size_t row = 0; row < size_t(motion.mb_height) * 2; ++row) {
         const uint16_t* slice = motion.slice.data() + (row >> 1) * mb_width;
-        const int8_t* zero = motion.ref.data() + row * mb_width * 2;
-        const int8_t* one = zero + plane / 4;
-        for (int list = 0; list < 2; ++list) {
-            const int8_t* ref = list ? one : zero;
+        const int8_t* refs[2] = {motion.ref.data() + row * mb_width * 2, motion.ref.data() + row * mb_width * 2 + plane / 4};
+        for (int list = 0; list < (motion.two_lists ? 2 : 1); ++list) {
+            const int8_t* ref = refs[list];
             int16_t* out = ref_offset + list * plane + row * 2 * stride;
+            const SliceOutput* output = slices.data();
             for (size_t mb = 0; mb < mb_width; ++mb) {
-                const uint32_t(&offsets)[33] = slices[slice[mb]].offsets[list];
-                const uint32_t pairs[2] = {offsets[ref[mb * 2] + 1], offsets[ref[mb * 2 + 1] + 1]};
+                if (slices.size() > 1) output = &slices[slice[mb]];
+                const uint32_t pairs[2] = {output->offsets[list][ref[mb * 2] + 1], output->offsets[list][ref[mb * 2 + 1] + 1]};
                 std::memcpy(out + mb * 4, pairs, sizeof pairs);
             }
             repeat(out, stride, 1);
@@ -107,14 +110,18 @@ void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intr
         if (!any_weights) continue;
         bool* out = weighted + row * 2 * stride;
         for (size_t at = 0; at < mb_width * 2; ++at) {
-            out[at * 2] = out[at * 2 + 1] = slices[slice[at >> 1]].weighted[zero[at] + 1][one[at] + 1];
+            const uint16_t pair = slices[slice[at >> 1]].weighted[refs[0][at] + 1][refs[1][at] + 1];
+            std::memcpy(out + at * 2, &pair, sizeof pair);
         }
         repeat(out, stride, 1);
     }
     for (int row = 0; row < motion.mb_height; ++row) {
         const uint8_t* flags = motion.flags.data() + row * mb_width;
         bool* out = intra + row * 4 * stride;
-        for (size_t mb = 0; mb < mb_width; ++mb) std::fill_n(out + mb * 4, 4, (flags[mb] & MB_INTRA) != 0);
+        for (size_t mb = 0; mb < mb_width; ++mb) {
+            const uint32_t four = flags[mb] & MB_INTRA ? 0x01010101 : 0;
+            std::memcpy(out + mb * 4, &four, sizeof four);
+        }
         repeat(out, stride, 3);
     }
 }
