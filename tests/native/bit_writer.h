@@ -19,7 +19,7 @@ public:
 
     BitWriter& ue(uint32_t value) {
         unsigned length = 1;
-        while (((value + 1) >> length) != 0) ++length;
+        while (length < 32 && ((value + 1) >> length) != 0) ++length;
         return bits(0, length - 1).bits(value + 1, length);
     }
 

@@ -52,6 +52,8 @@ public:
     size_t position() const { return position_; }  // in bits
     size_t end() const { return end_; }            // in bits
     bool overrun() const { return position_ > end_; }
+    // Whether the trailing bits, or what follows them, have been read as data.
+    bool past_data() const { return position_ > stop_bit_; }
     const uint8_t* data() const { return data_; }
 
     // The next 32 bits, not read.
@@ -98,8 +100,6 @@ public:
 
     // more_rbsp_data(), 7.2: whether anything precedes the trailing bits.
     bool more_data() const { return position_ < stop_bit_; }
-
-    bool aligned() const { return (position_ & 7) == 0; }
 
 private:
     uint32_t long_ue() {

@@ -84,8 +84,6 @@ public:
     // The first whole byte after what has been decoded: where I_PCM samples start.
     const uint8_t* position() const { return next_ - ahead_ / 8; }
 
-    // Whether bytes behind the payload's end have been decoded.
-    bool overrun(const uint8_t* end) const { return position() > end + 2; }
 
 private:
     __attribute__((always_inline)) void refill() {

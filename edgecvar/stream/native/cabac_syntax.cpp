@@ -36,7 +36,9 @@ const std::array<CabacStep, 128> CABAC_STEPS = make_steps();
 CabacSyntax::CabacSyntax(SliceState& state, const Payload& payload) : s_(state) {
     const size_t start = (state.header.data_position + 7) / 8;
     if (start >= payload.size) damaged("slice without data");
-    end_ = payload.bytes.data() + payload.size;
+    size_t size = payload.size;
+    while (size > start && payload.bytes[size - 1] == 0) --size;  // cabac_zero_words
+    end_ = payload.bytes.data() + size;
     engine_.start(payload.bytes.data() + start, end_);
     init_contexts(states_, state.header.type == SliceType::I, state.header.cabac_init_idc, state.header.qp);
 }
@@ -44,6 +46,12 @@ CabacSyntax::CabacSyntax(SliceState& state, const Payload& payload) : s_(state) 
 bool CabacSyntax::skip_flag() {
     const int base = s_.header.type == SliceType::B ? 24 : 11;
     return engine_.decision(states_[base + (s_.left && !s_.a->skip) + (s_.top && !s_.b->skip)]);
+}
+
+bool CabacSyntax::end_of_slice() {
+    if (!engine_.terminate()) return false;
+    if (engine_.position() + 1 < end_) damaged("slice ends early");
+    return true;
 }
 
 int CabacSyntax::intra_type(int base, bool intra_slice) {

@@ -20,9 +20,11 @@ public:
 
     CabacSyntax(SliceState& state, const Payload& payload);
 
-    bool overrun() const { return engine_.overrun(end_); }
+    // Whether what has been read lies behind the end of the slice data.
+    bool overrun() const { return engine_.position() > end_; }
     bool skip_flag();
-    bool end_of_slice() { return engine_.terminate(); }
+    // end_of_slice_flag; Damage where it comes before the data ends.
+    bool end_of_slice();
 
     MacroblockType mb_type();
     int sub_mb_type();
@@ -60,7 +62,7 @@ private:
 
     SliceState& s_;
     CabacEngine engine_;
-    const uint8_t* end_;
+    const uint8_t* end_;           // of the last byte with a bit set
     ContextState states_[CONTEXTS];
     uint16_t mvd_[2][41];          // laid out as MotionCache
     bool ref_positive_[2][4];

@@ -15,7 +15,7 @@ public:
 
     CavlcSyntax(SliceState& state, const Payload& payload);
 
-    bool overrun() const { return bits_.overrun(); }
+    bool overrun() const { return bits_.past_data(); }
     // mb_skip_run, at most `left`.
     uint32_t skip_run(uint32_t left);
     bool more_data() const { return bits_.more_data(); }

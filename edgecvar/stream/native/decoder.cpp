@@ -1,6 +1,7 @@
 // Access units in, parsed pictures out: NAL units are sorted into pictures, slices parsed, losses concealed.
 #include "decoder.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -17,7 +18,7 @@ enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI =
 
 bool is_layer(int type) { return type == 14 || type == 15 || type == 20 || type == 21; }
 
-// Whether one of the messages is a recovery point (D.1.1, payloadType 6).
+// Whether one of the messages (7.3.2.3.1) is a recovery point: payloadType 6.
 bool has_recovery_point(const Payload& payload) {
     size_t at = 0;
     const auto number = [&]() {
@@ -97,7 +98,7 @@ public:
             store->mb_height = sps.mb_height;
             store->mv.resize(2 * 16 * count);
             store->ref.assign(2 * 4 * count, -1);
-            if (stores_.size() < MOST) stores_.push_back(store);
+            if (int(stores_.size()) < sps.max_num_ref_frames + IN_HAND) stores_.push_back(store);
         } else if (store->two_lists && !two_lists) {
             std::memset(static_cast<void*>(store->mv.data() + 16 * count), 0, 16 * count * sizeof(MotionVector));
             std::memset(store->ref.data() + 4 * count, -1, 4 * count);
@@ -110,13 +111,15 @@ public:
     }
 
 private:
-    static constexpr size_t MOST = 20;  // the largest buffer of pictures, and some in the hands of the caller
+    static constexpr int IN_HAND = 4;  // pictures that the caller may hold besides the references
     std::vector<std::shared_ptr<MotionStore>> stores_;
 };
 
 }  // namespace
 
 struct Decoder::State {
+    static constexpr size_t KEPT_SLICES = 64;  // whose memory is used again
+
     struct Slice {
         SliceHeader header;
         Payload payload;
@@ -138,7 +141,9 @@ struct Decoder::State {
     void keep_set(const NalUnit& unit);
     void read_set(const NalUnit& unit);
     std::shared_ptr<ParsedPicture> finish(uint32_t number);
-    void parse_slices(ParsedPicture& picture, const CurrentPicture& current);
+    const std::vector<uint8_t>* groups_of(const SliceHeader& header, PictureState& state);
+    void parse_slices(ParsedPicture& picture, const CurrentPicture& current, size_t count);
+    void gather(const NalUnit& unit, uint32_t number, std::vector<std::shared_ptr<ParsedPicture>>& pictures);
     void parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current, PictureState& state);
     void conceal(ParsedPicture& picture);
 };
@@ -161,17 +166,28 @@ void Decoder::State::read_set(const NalUnit& unit) {
     keep_set(unit);
 }
 
+// The map is the same for all slices of a sound picture; a broken one may not ask for it again and again.
+const std::vector<uint8_t>* Decoder::State::groups_of(const SliceHeader& header, PictureState& state) {
+    constexpr int MOST = 8;
+    if (state.groups_pps != header.pps.get() || state.groups_cycle != header.slice_group_change_cycle) {
+        if (++state.groups_made > MOST) throw Damage("slice groups that change within a picture");
+        state.groups = slice_group_map(*header.sps, *header.pps, header);
+        state.groups_pps = header.pps.get();
+        state.groups_cycle = header.slice_group_change_cycle;
+    }
+    return &state.groups;
+}
+
 void Decoder::State::parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current, PictureState& state) {
     MotionStore& motion = *picture.motion;
-    if (motion.slices.size() >= NO_SLICE) throw Damage("too many slices");
     SliceState s(slice.header, state, uint16_t(motion.slices.size()));
     if (s.list_count > 0) dpb.build_lists(slice.header, current, s.lists);
     motion.slices.push_back(references_of(s));
     picture.coefficients.slices.push_back(slice.header.pps);
-    if (slice.header.pps->num_slice_groups > 1) s.groups = slice_group_map(s.sps, s.pps, slice.header);
+    if (s.pps.num_slice_groups > 1) s.groups = groups_of(slice.header, state);
     if (s.list_count == 2) {
         prepare_direct(s);
-        if (dpb.order_unknown()) state.exact = false;
+        if (dpb.order_unknown() && !s.sps.gaps_in_frame_num_allowed) state.exact = false;
     }
     std::string damage;
     try {
@@ -188,7 +204,7 @@ void Decoder::State::parse_one(Slice& slice, ParsedPicture& picture, const Curre
     if (!damage.empty()) throw Damage(damage);
 }
 
-void Decoder::State::parse_slices(ParsedPicture& picture, const CurrentPicture& current) {
+void Decoder::State::parse_slices(ParsedPicture& picture, const CurrentPicture& current, size_t count) {
     picture.motion = stores.take(*picture.sps, picture.kind == SliceType::B);
     picture.coefficients.sps = picture.sps;
     levels.clear();
@@ -199,11 +215,11 @@ void Decoder::State::parse_slices(ParsedPicture& picture, const CurrentPicture& 
     state.edges.swap(edges);
     state.start(picture.sps->mb_width);
     state.poc = picture.tag->poc;
-    for (size_t i = 0; i < slice_count; ++i) {
+    for (size_t i = 0; i < count; ++i) {
         try {
-            if (slices[i].header.sps != picture.sps) throw Damage("slices of one picture with different sequences");
             parse_one(slices[i], picture, current, state);
         } catch (const Damage& error) {
+            state.exact = false;  // what was read before the damage showed may be wrong too
             ++picture.damaged_slices;
             if (picture.damage.empty()) picture.damage = error.what();
         }
@@ -217,6 +233,10 @@ void Decoder::State::parse_slices(ParsedPicture& picture, const CurrentPicture& 
 // What no slice gave is taken to stand still (P_Skip with vector 0).
 void Decoder::State::conceal(ParsedPicture& picture) {
     MotionStore& motion = *picture.motion;
+    if (motion.slices.empty()) {
+        motion.slices.emplace_back();
+        picture.coefficients.slices.push_back(slices[0].header.pps);
+    }
     uint16_t inter = NO_SLICE;
     for (size_t i = 0; i < motion.slices.size() && inter == NO_SLICE; ++i) {
         if (!motion.slices[i].lists[0].empty()) inter = uint16_t(i);
@@ -242,6 +262,8 @@ void Decoder::State::conceal(ParsedPicture& picture) {
 
 std::shared_ptr<ParsedPicture> Decoder::State::finish(uint32_t number) {
     const SliceHeader first = slices[0].header;
+    const size_t count = slice_count;
+    slice_count = 0;
     if (active != first.sps) {
         dpb.clear();
         active = first.sps;
@@ -253,16 +275,16 @@ std::shared_ptr<ParsedPicture> Decoder::State::finish(uint32_t number) {
     picture->idr = current.idr;
     picture->reference = current.reference;
     picture->recovery_point = recovery_point;
-    for (size_t i = 0; i < slice_count; ++i) {
+    recovery_point = false;
+    for (size_t i = 0; i < count; ++i) {
         if (slices[i].header.type == SliceType::B) picture->kind = SliceType::B;
         if (slices[i].header.type == SliceType::P && picture->kind == SliceType::I) picture->kind = SliceType::P;
     }
-    if (picture->kind != SliceType::I) parse_slices(*picture, current);
+    if (picture->kind != SliceType::I) parse_slices(*picture, current, count);
     picture->tag->damaged = !picture->exact;
     dpb.end(first, current, picture->motion);
     picture->resets_order = current.resets_order;
-    slice_count = 0;
-    recovery_point = false;
+    if (slices.size() > KEPT_SLICES) slices.resize(KEPT_SLICES);
     return picture;
 }
 
@@ -279,46 +301,68 @@ Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<Sta
 
 Decoder::~Decoder() = default;
 
+// Takes in a slice; the picture before it is finished where it starts another.
+void Decoder::State::gather(const NalUnit& unit, uint32_t number, std::vector<std::shared_ptr<ParsedPicture>>& pictures) {
+    if (slices.size() <= slice_count) slices.resize(slice_count + 1);
+    Slice* next = &slices[slice_count];
+    unescape(unit, next->payload);
+    next->header = sets.read_slice_header(unit, next->payload);
+    if (next->header.redundant_pic_cnt > 0) return;
+    if (slice_count > 0 && starts_picture(slices[0].header, next->header)) {
+        Slice later = std::move(*next);
+        std::string damage;
+        try {
+            pictures.push_back(finish(number));
+        } catch (const Damage& error) {
+            damage = error.what();
+        }
+        slices[0] = std::move(later);
+        slice_count = 1;
+        if (!damage.empty()) throw Damage(damage);
+        return;
+    }
+    const Sps& sps = *next->header.sps;
+    if (slice_count >= std::min(size_t(sps.mb_width) * sps.mb_height, size_t(NO_SLICE))) {
+        throw Damage("more slices than macroblocks");
+    }
+    ++slice_count;
+}
+
 std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, size_t size, uint32_t number) {
     State& s = *state_;
-    bool broken = false;
     std::vector<std::shared_ptr<ParsedPicture>> pictures;
     std::string damage;
-    int damaged = 0, slices = 0;
+    int damaged_units = 0, slices = 0;
+    const auto guarded = [&](const auto& step) {
+        try {
+            step();
+        } catch (const Damage& error) {
+            ++damaged_units;
+            if (damage.empty()) damage = error.what();
+        }
+    };
     s.slice_count = 0;
     s.recovery_point = false;
+    bool broken = false;
     for (const NalUnit& unit : split(data, size, s.length_size, broken)) {
         if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
         if (unit.type >= PARTITION_A && unit.type <= PARTITION_C) throw Unsupported("data partitioning");
-        try {
+        const bool is_slice = unit.type == SLICE || unit.type == IDR_SLICE;
+        slices += is_slice;
+        guarded([&] {
             if (unit.type == SPS || unit.type == PPS) s.read_set(unit);
             if (unit.type == SEI) {
                 unescape(unit, s.scratch);
                 s.recovery_point |= has_recovery_point(s.scratch);
             }
-            if (unit.type != SLICE && unit.type != IDR_SLICE) continue;
-            ++slices;
-            if (s.slices.size() <= s.slice_count) s.slices.resize(s.slice_count + 1);
-            State::Slice* next = &s.slices[s.slice_count];
-            unescape(unit, next->payload);
-            next->header = s.sets.read_slice_header(unit, next->payload);
-            if (next->header.redundant_pic_cnt > 0) continue;
-            if (s.slice_count > 0 && starts_picture(s.slices[0].header, next->header)) {
-                State::Slice later = std::move(*next);
-                pictures.push_back(s.finish(number));
-                s.slices[0] = std::move(later);
-            }
-            ++s.slice_count;
-        } catch (const Damage& error) {
-            ++damaged;
-            if (damage.empty()) damage = error.what();
-        }
+            if (is_slice) s.gather(unit, number, pictures);
+        });
     }
-    if (s.slice_count > 0) pictures.push_back(s.finish(number));
+    if (s.slice_count > 0) guarded([&] { pictures.push_back(s.finish(number)); });
     if (pictures.empty() && slices > 0) throw Damage(damage.empty() ? "no slice that belongs to a picture" : damage);
     if (broken && damage.empty()) damage = "NAL unit lengths lead out of the packet";
-    if (!pictures.empty() && (damaged > 0 || broken)) {
-        pictures.back()->damaged_slices += damaged;
+    if (!pictures.empty() && (damaged_units > 0 || broken)) {
+        pictures.back()->damaged_slices += damaged_units;
         if (pictures.back()->damage.empty()) pictures.back()->damage = damage;
     }
     return pictures;

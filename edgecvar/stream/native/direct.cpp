@@ -97,19 +97,17 @@ void predict_spatial(SliceState& s, DirectMotion& direct) {
     }
 }
 
-// refIdxL0 for a reference of the co-located picture: the lowest that names the same picture (8.4.1.2.3).
+// refIdxL0 for the references of a slice of the co-located picture: the lowest that names the same picture, or -1
+// (8.4.1.2.3).
 const std::vector<int8_t>& reference_map(SliceState& s, uint16_t slice, int list) {
-    auto& by_slice = s.direct.map[list];
-    const MotionStore& store = *s.direct.colocated;
-    if (by_slice.size() <= slice) by_slice.resize(store.slices.size());
-    std::vector<int8_t>& map = by_slice[slice];
-    const auto& tags = store.slices[slice].lists[list];
-    if (map.empty() && !tags.empty()) {
-        map.assign(tags.size(), -1);
-        for (size_t i = 0; i < tags.size(); ++i) {
-            for (size_t j = s.lists[0].size(); j-- > 0;) {
-                if (s.lists[0][j].tag == tags[i]) map[i] = int8_t(j);
-            }
+    std::vector<int8_t>& map = s.direct.map[list];
+    if (s.direct.map_slice[list] == slice) return map;
+    s.direct.map_slice[list] = slice;
+    const auto& tags = s.direct.colocated->slices[slice].lists[list];
+    map.assign(tags.size(), -1);
+    for (size_t i = 0; i < tags.size(); ++i) {
+        for (size_t j = s.lists[0].size(); j-- > 0;) {
+            if (s.lists[0][j].tag == tags[i]) map[i] = int8_t(j);
         }
     }
     return map;
@@ -129,10 +127,10 @@ void predict_temporal(SliceState& s, DirectMotion& direct) {
         int ref = 0;
         if (!first.intra) {
             const uint16_t slice = store->slice[s.mb];
-            const auto& map = slice < store->slices.size() ? reference_map(s, slice, first.list) : std::vector<int8_t>();
+            const std::vector<int8_t>& map = reference_map(s, slice, first.list);
             ref = size_t(first.ref) < map.size() ? map[first.ref] : -1;
             if (ref < 0) {
-                s.picture.exact = false;  // the picture that the co-located block refers to is gone
+                direct.unknown |= uint8_t(1 << block);
                 ref = 0;
             }
         }

@@ -52,6 +52,8 @@ private:
     void inter(int type);
     void direct_whole();
     bool sub_macroblocks();
+    void put_direct(MotionCache& cache, int list, int block, const DirectMotion& direct);
+    void sub_partitions(MotionCache& cache, int list, int block, const SubType& type, int ref_idx);
     void whole(int usage);
     void halves(Shape shape, const uint8_t (&usage)[2]);
     void store_direct(const DirectMotion& direct);
@@ -66,11 +68,12 @@ private:
 
 template <class Syntax>
 uint32_t SliceParser<Syntax>::next_address(uint32_t address) const {
-    if (s_.groups.empty()) return address + 1;
-    const uint8_t group = s_.groups[address];
+    if (!s_.groups) return address + 1;
+    const std::vector<uint8_t>& groups = *s_.groups;
+    const uint8_t group = groups[address];
     do {
         ++address;
-    } while (address < s_.groups.size() && s_.groups[address] != group);
+    } while (address < groups.size() && groups[address] != group);
     return address;
 }
 
@@ -83,11 +86,12 @@ void SliceParser<Syntax>::enter(uint32_t address) {
     flags_ = 0;
 }
 
-// Marks the macroblock as read: only then do others take it for a neighbour.
+// Marks the macroblock as read: only then do others take it for a neighbour, and is it not concealed.
 template <class Syntax>
 void SliceParser<Syntax>::done(uint8_t flags) {
+    if (syntax_.overrun()) damaged("slice data breaks off");
     if (s_.list_count < 2 && s_.motion.two_lists) store_16x16(s_, 1, -1, {});  // a P or I slice beside B slices
-    s_.motion.flags[s_.mb] = flags | MB_DECODED;
+    s_.motion.flags[s_.mb] = flags;
     s_.motion.slice[s_.mb] = s_.index;
 }
 
@@ -110,7 +114,6 @@ void SliceParser<Syntax>::parse() {
             if (address >= count) damaged("more macroblocks than the picture has");
             enter(address);
             macroblock();
-            if (syntax_.overrun()) damaged("slice data breaks off");
             address = next_address(address);
             if (!syntax_.more_data()) return;
         }
@@ -123,7 +126,6 @@ void SliceParser<Syntax>::parse() {
             } else {
                 macroblock();
             }
-            if (syntax_.overrun()) damaged("slice data breaks off");
             if (syntax_.end_of_slice()) return;
             address = next_address(address);
         }
@@ -152,6 +154,7 @@ void SliceParser<Syntax>::direct_whole() {
 
 template <class Syntax>
 void SliceParser<Syntax>::store_direct(const DirectMotion& direct) {
+    if (direct.unknown) s_.picture.exact = false;
     for (int list = 0; list < 2; ++list) {
         if (direct.uniform) {
             store_16x16(s_, list, direct.ref[list][0], direct.mv[list][0]);
@@ -193,13 +196,13 @@ void SliceParser<Syntax>::pcm() {
     const int chroma = s_.sps.chroma_format_idc ? 128 * s_.sps.bit_depth_chroma : 0;
     syntax_.pcm(size_t(luma + chroma));
     MacroblockEdges& edges = *s_.edges;
-    edges.intra = edges.pcm = true;
+    edges.intra = true;
     std::memset(edges.coefficients_right, 16, sizeof edges.coefficients_right);
     std::memset(edges.coefficients_bottom, 16, sizeof edges.coefficients_bottom);
     edges.cbp = 0x2F;
     edges.dc_flags = 7;
     s_.last_qp_delta = 0;
-    flags_ = MB_INTRA | MB_PCM;
+    flags_ = MB_INTRA;
 }
 
 template <class Syntax>
@@ -352,12 +355,8 @@ bool SliceParser<Syntax>::sub_macroblocks() {
     for (SubType& type : sub) {
         const int value = syntax_.sub_mb_type();
         type = b_slice ? B_SUB[value] : P_SUB[value];
-        if (type.usage == 0) {
-            any_direct = true;
-            small |= !s_.sps.direct_8x8_inference;
-        } else {
-            small |= type.width * type.height < 4;
-        }
+        any_direct |= type.usage == 0;
+        small |= type.usage == 0 ? !s_.sps.direct_8x8_inference : type.width * type.height < 4;
     }
     DirectMotion direct;
     if (any_direct) predict_direct(s_, direct);
@@ -376,30 +375,39 @@ bool SliceParser<Syntax>::sub_macroblocks() {
     cache.load(s_);
     for (int list = 0; list < s_.list_count; ++list) {
         for (int block = 0; block < 4; ++block) {
-            const int left = (block & 1) * 2, upper = (block >> 1) * 2;
-            const SubType& type = sub[block];
-            if (type.usage == 0) {
-                for (int i = 0; i < 4; ++i) {
-                    const int x = left + (i & 1), y = upper + (i >> 1);
-                    cache.set(list, x, y, 1, 1, direct.ref[list][direct.uniform ? 0 : block],
-                              direct.mv[list][direct.uniform ? 0 : y * 4 + x]);
-                }
-                continue;
-            }
-            const int index = ref[list][block];
-            cache.set(list, left, upper, 2, 2, index, {});
-            if (index < 0) continue;
-            for (int y = upper; y < upper + 2; y += type.height) {
-                for (int x = left; x < left + 2; x += type.width) {
-                    const MotionVector predicted = cache.median_at(list, x, y, type.width, index);
-                    const MotionVector vector = predicted + syntax_.mvd(list, x, y, type.width, type.height);
-                    cache.set(list, x, y, type.width, type.height, index, vector);
-                }
+            if (sub[block].usage == 0) {
+                put_direct(cache, list, block, direct);
+            } else {
+                sub_partitions(cache, list, block, sub[block], ref[list][block]);
             }
         }
     }
     cache.store(s_);
     return small;
+}
+
+template <class Syntax>
+void SliceParser<Syntax>::put_direct(MotionCache& cache, int list, int block, const DirectMotion& direct) {
+    if (direct.unknown >> block & 1) s_.picture.exact = false;
+    for (int i = 0; i < 4; ++i) {
+        const int x = (block & 1) * 2 + (i & 1), y = (block >> 1) * 2 + (i >> 1);
+        cache.set(list, x, y, 1, 1, direct.ref[list][direct.uniform ? 0 : block],
+                  direct.mv[list][direct.uniform ? 0 : y * 4 + x]);
+    }
+}
+
+template <class Syntax>
+void SliceParser<Syntax>::sub_partitions(MotionCache& cache, int list, int block, const SubType& type, int ref_idx) {
+    const int left = (block & 1) * 2, upper = (block >> 1) * 2;
+    cache.set(list, left, upper, 2, 2, ref_idx, {});
+    if (ref_idx < 0) return;
+    for (int y = upper; y < upper + 2; y += type.height) {
+        for (int x = left; x < left + 2; x += type.width) {
+            const MotionVector predicted = cache.median_at(list, x, y, type.width, ref_idx);
+            const MotionVector vector = predicted + syntax_.mvd(list, x, y, type.width, type.height);
+            cache.set(list, x, y, type.width, type.height, ref_idx, vector);
+        }
+    }
 }
 
 template <class Syntax>
@@ -432,6 +440,7 @@ void SliceParser<Syntax>::residual(int cbp, bool intra_16x16, bool transform_8x8
     }
     s_.keep(counts);
     coded.end = uint32_t(s_.picture.levels->size());
+    if (syntax_.overrun()) damaged("slice data breaks off");
     if (coded.end > coded.first) s_.picture.coefficients->macroblocks.push_back(coded);
 }
 

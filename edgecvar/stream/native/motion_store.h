@@ -30,9 +30,7 @@ enum MacroblockFlag : uint8_t {
     MB_SKIP = 2,       // P_Skip, B_Skip, or concealed
     MB_CONCEALED = 4,  // not decoded: its motion is made up
     MB_8X8DCT = 8,
-    MB_PCM = 16,
     MB_BYPASS = 32,    // lossless: coefficients are the residual
-    MB_DECODED = 64,
 };
 
 // The references of one slice: what ref_idx means, and how each weighs.

@@ -4,30 +4,15 @@
 
 #include "headers.h"
 #include "range.h"
+#include "scan_tables.h"
 
 namespace edgecvar {
 
 namespace {
 
 constexpr uint32_t MAX_SAMPLES = 16384;           // a side
-constexpr uint32_t MAX_MACROBLOCKS = 139264 * 2;  // twice MaxFS of level 6.2
+constexpr uint32_t MAX_MACROBLOCKS = 139264;      // MaxFS of level 6.2
 constexpr size_t MAX_SET_BYTES = 1 << 17;         // more than the ids of slice groups of the largest picture take
-
-// Table 7-3, Default_4x4_Intra and Default_4x4_Inter, in zig-zag order.
-constexpr std::array<std::array<uint8_t, 16>, 2> DEFAULT_4X4{{
-    {6, 13, 13, 20, 20, 20, 28, 28, 28, 28, 32, 32, 32, 37, 37, 42},
-    {10, 14, 14, 20, 20, 20, 24, 24, 24, 24, 27, 27, 27, 30, 30, 34},
-}};
-
-// Table 7-4, Default_8x8_Intra and Default_8x8_Inter, in zig-zag order.
-constexpr std::array<std::array<uint8_t, 64>, 2> DEFAULT_8X8{{
-    {6,  10, 10, 13, 11, 13, 16, 16, 16, 16, 18, 18, 18, 18, 18, 23, 23, 23, 23, 23, 23, 25,
-     25, 25, 25, 25, 25, 25, 27, 27, 27, 27, 27, 27, 27, 27, 29, 29, 29, 29, 29, 29, 29, 31,
-     31, 31, 31, 31, 31, 33, 33, 33, 33, 33, 36, 36, 36, 36, 38, 38, 38, 40, 40, 42},
-    {9,  13, 13, 15, 13, 15, 17, 17, 17, 17, 19, 19, 19, 19, 19, 21, 21, 21, 21, 21, 21, 22,
-     22, 22, 22, 22, 22, 22, 24, 24, 24, 24, 24, 24, 24, 24, 25, 25, 25, 25, 25, 25, 25, 27,
-     27, 27, 27, 27, 27, 28, 28, 28, 28, 28, 30, 30, 30, 30, 32, 32, 32, 33, 33, 35},
-}};
 
 // Table A-1, MaxDpbMbs by level_idc.
 struct LevelLimit {
@@ -66,19 +51,20 @@ ScalingLists read_scaling_lists(BitReader& reader, const ScalingLists& base, boo
         if (!reader.flag()) {
             if (i % 3 != 0) lists.lists4x4[i] = lists.lists4x4[i - 1];
         } else if (!read_scaling_list(reader, lists.lists4x4[i])) {
-            lists.lists4x4[i] = DEFAULT_4X4[i / 3];
+            std::copy_n(DEFAULT_4X4[i / 3], 16, lists.lists4x4[i].begin());
         }
     }
     for (size_t i = 0; with_8x8 && i < 2; ++i) {
-        if (reader.flag() && !read_scaling_list(reader, lists.lists8x8[i])) lists.lists8x8[i] = DEFAULT_8X8[i];
+        if (!reader.flag() || read_scaling_list(reader, lists.lists8x8[i])) continue;
+        std::copy_n(DEFAULT_8X8[i], 64, lists.lists8x8[i].begin());
     }
     return lists;
 }
 
 ScalingLists default_lists() {
     ScalingLists lists;
-    for (size_t i = 0; i < 6; ++i) lists.lists4x4[i] = DEFAULT_4X4[i / 3];
-    lists.lists8x8 = DEFAULT_8X8;
+    for (size_t i = 0; i < 6; ++i) std::copy_n(DEFAULT_4X4[i / 3], 16, lists.lists4x4[i].begin());
+    for (size_t i = 0; i < 2; ++i) std::copy_n(DEFAULT_8X8[i], 64, lists.lists8x8[i].begin());
     return lists;
 }
 
@@ -130,6 +116,7 @@ void read_vui(BitReader& reader, Sps& sps) {  // E.1.1
 
 void read_format(BitReader& reader, Sps& sps) {
     sps.scaling = flat_lists();
+    if (sps.profile_idc == 144) throw Unsupported("profile 144, withdrawn");
     if (!has_chroma_format(sps.profile_idc)) return;
     sps.chroma_format_idc = int(at_most(reader.ue(), 3, "chroma_format_idc"));
     if (sps.chroma_format_idc == 3) throw Unsupported(reader.flag() ? "separate colour planes" : "4:4:4");

@@ -80,6 +80,8 @@ PictureOrder::Counts PictureOrder::next(const SliceHeader& header) {
 
 PictureOrder::Counts PictureOrder::next_inferred(const Sps& sps, int frame_num) {
     Counts counts = last_reference_;
+    current_msb_ = msb_;  // what comes next follows the last reference picture, not the last picture
+    current_lsb_ = lsb_;
     const int64_t offset = frame_num_offset(sps, frame_num);
     if (sps.poc_type == 1) {
         const int64_t top = expected_delta(sps, sps.offset_for_ref_frame.empty() ? 0 : offset + frame_num);

@@ -24,7 +24,7 @@ struct MacroblockEdges {
     uint8_t ref_right[2], ref_bottom[2];  // bit i: ref_idx > 0 in the i-th 8x8 block of the edge
     uint8_t cbp;                        // CodedBlockPatternLuma | CodedBlockPatternChroma << 4
     uint8_t dc_flags;                   // coded_block_flag of the DC of luma (Intra_16x16), Cb, Cr
-    bool skip, direct, intra, intra_nxn, pcm, transform_8x8;
+    bool skip, direct, intra, intra_nxn, transform_8x8;
     uint8_t chroma_mode;                // intra_chroma_pred_mode
     int8_t modes_right[4], modes_bottom[4];  // Intra NxN prediction modes, kept for lossless streams alone
 };
@@ -50,7 +50,6 @@ public:
     void prepare() {
         if (levels_.size() < used_ + MACROBLOCK) levels_.resize(levels_.size() * 2 + MACROBLOCK);
     }
-    void add(Coefficient c) { levels_[used_++] = c; }
     Coefficient* cursor() { return levels_.data() + used_; }
     void advance(Coefficient* cursor) { used_ = size_t(cursor - levels_.data()); }
     size_t size() const { return used_; }
@@ -69,6 +68,10 @@ struct PictureState {
     std::vector<MacroblockEdges> edges;  // two rows of macroblocks, in turn
     int32_t poc = 0;
     bool exact = true;
+    std::vector<uint8_t> groups;         // slice groups by `groups_pps` and `groups_cycle`
+    const Pps* groups_pps = nullptr;
+    uint32_t groups_cycle = 0;
+    int groups_made = 0;
 
     void start(int mb_width) { edges.resize(size_t(mb_width) * 2); }
 };
@@ -77,7 +80,8 @@ struct PictureState {
 struct DirectState {
     const MotionStore* colocated = nullptr;  // null: all intra
     bool long_term = false;                  // RefPicList1[0] is a long-term picture
-    std::vector<std::vector<int8_t>> map[2]; // by co-located slice and ref_idx: refIdxL0, built when first needed
+    std::vector<int8_t> map[2];              // by ref_idx in `map_slice` of the co-located picture: refIdxL0
+    uint16_t map_slice[2] = {0xFFFF, 0xFFFF};
     int16_t scale[32] = {};                  // DistScaleFactor by refIdxL0
     bool unscaled[32] = {};                  // long-term, or no distance: mvCol is used as it is
 };
@@ -99,7 +103,7 @@ struct SliceState {
     const int mb_width, mb_height, stride4, stride8;
     const int list_count;
     std::vector<Reference> lists[2];
-    std::vector<uint8_t> groups;   // slice groups by macroblock, empty where there is one
+    const std::vector<uint8_t>* groups = nullptr;  // slice groups by macroblock, null where there is one
     DirectState direct;
     uint32_t used_references[2] = {0, 0};
     bool used_direct = false;
@@ -130,7 +134,7 @@ struct SliceState {
         top = above && slice[-mb_width] == index;
         top_right = above && mb_x + 1 < mb_width && slice[-mb_width + 1] == index;
         top_left = above && mb_x > 0 && slice[-mb_width - 1] == index;
-        a = edges - 1;
+        a = left ? edges - 1 : nullptr;
     }
 
     // Takes in the neighbours' counts, `absent` where there is none; its own are 0.
