@@ -1,0 +1,89 @@
+// Packets as a whole: several pictures in one, and more slices than a picture can have.
+#include <cstdio>
+#include <cstdlib>
+
+#include "bit_writer.h"
+#include "decoder.h"
+
+using namespace edgecvar;
+
+namespace {
+
+#define CHECK(condition)                                              \
+    do {                                                              \
+        if (!(condition)) {                                           \
+            std::printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            std::exit(1);                                             \
+        }                                                             \
+    } while (false)
+
+void add_unit(std::vector<uint8_t>& stream, int header, const BitWriter& bits) {
+    const Payload payload = bits.payload();
+    stream.insert(stream.end(), {0, 0, 1, uint8_t(header)});
+    int zeros = 0;
+    for (size_t i = 0; i < payload.size; ++i) {
+        const uint8_t byte = payload.bytes[i];
+        if (zeros >= 2 && byte <= 3) {
+            stream.push_back(3);
+            zeros = 0;
+        }
+        stream.push_back(byte);
+        zeros = byte ? 0 : zeros + 1;
+    }
+}
+
+// One macroblock of 16x16 samples, Baseline, pic_order_cnt_type 0 with deltas, CAVLC.
+std::vector<uint8_t> parameter_sets() {
+    std::vector<uint8_t> stream;
+    BitWriter sps;
+    sps.bits(66, 8).bits(0, 8).bits(30, 8).ues({0, 0, 0, 0, 1}).bits(0, 1).ues({0, 0}).bits(1, 1).bits(1, 1).bits(0, 2);
+    add_unit(stream, 0x67, sps);
+    BitWriter pps;
+    pps.ues({0, 0}).bits(0, 1).bits(1, 1).ues({0, 0, 0}).bits(0, 3).se(0).se(0).se(0).bits(0, 3);
+    add_unit(stream, 0x68, pps);
+    return stream;
+}
+
+// An I picture whose macroblocks are not read, or a P picture whose one macroblock is skipped.
+void add_slice(std::vector<uint8_t>& stream, int frame_num, int poc_lsb, int delta_poc_bottom) {
+    BitWriter slice;
+    slice.ue(0).ue(frame_num ? 5 : 7).ue(0).bits(uint32_t(frame_num), 4);
+    if (!frame_num) slice.ue(0);
+    slice.bits(uint32_t(poc_lsb), 4).se(delta_poc_bottom);
+    slice.bits(0, frame_num ? 3 : 2);  // no lists of its own and plain marking
+    slice.se(0);
+    if (frame_num) slice.ue(1);
+    add_unit(stream, frame_num ? 0x41 : 0x65, slice);
+}
+
+void test_a_broken_picture_takes_no_other_with_it() {
+    std::vector<uint8_t> stream = parameter_sets();
+    add_slice(stream, 0, 0, 0);
+    add_slice(stream, 1, 2, (1 << 30) - 1);  // an order count beyond all bounds
+    add_slice(stream, 2, 4, 0);
+    add_slice(stream, 3, 6, 0);
+    Decoder decoder(nullptr, 0);
+    const auto pictures = decoder.parse(stream.data(), stream.size(), 0);
+    CHECK(pictures.size() == 3);
+    CHECK(pictures[0]->kind == SliceType::I && pictures[2]->kind == SliceType::P);
+    CHECK(pictures[2]->damaged_slices == 1 && !pictures[2]->damage.empty());
+}
+
+void test_no_more_slices_than_macroblocks() {
+    std::vector<uint8_t> stream = parameter_sets();
+    add_slice(stream, 0, 0, 0);
+    for (int i = 0; i < 5; ++i) add_slice(stream, 1, 2, 0);
+    Decoder decoder(nullptr, 0);
+    const auto pictures = decoder.parse(stream.data(), stream.size(), 0);
+    CHECK(pictures.size() == 2);
+    CHECK(pictures[1]->motion->slices.size() == 1);
+    CHECK(pictures[1]->damaged_slices == 4);
+}
+
+}  // namespace
+
+int main() {
+    test_a_broken_picture_takes_no_other_with_it();
+    test_no_more_slices_than_macroblocks();
+    std::printf("decoder: as it should be\n");
+}
