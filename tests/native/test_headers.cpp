@@ -57,6 +57,7 @@ static void test_split() {
     CHECK((types({0, 0, 0, 2, 0x67, 9, 0, 0}, 4, broken) == Numbers{7}) && broken);
     CHECK(types({255, 255, 255, 255, 0x67}, 4, broken).empty() && broken);
     CHECK((types({0, 0, 0, 1, 0x67, 9, 0, 0, 0, 1, 0x68, 5}, 4, broken) == Numbers{7, 8}) && !broken);  // Annex B
+    CHECK((types({0, 0, 0, 6, 0x41, 9, 0, 0, 1, 0x0A}, 4, broken) == Numbers{1, 10}) && !broken);  // end of sequence
     const Bytes data{0, 0, 1, 0x65, 8, 0, 0, 0, 0, 1, 0x41};
     const std::vector<NalUnit> units = split(data.data(), data.size(), 0, broken);
     CHECK(units.size() == 2 && units[0].size == 2 && units[0].ref_idc == 3 && units[1].ref_idc == 2);

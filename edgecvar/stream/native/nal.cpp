@@ -58,7 +58,14 @@ std::vector<NalUnit> split_lengths(const uint8_t* data, size_t size, size_t leng
             broken = true;
             return units;
         }
-        add_unit(data + position, length, units, broken);
+        // Some writers leave an end of sequence in, start code and all: no unit holds a start code.
+        const uint8_t *first = data + position, *end = first + length;
+        while (true) {
+            const uint8_t* code = find_code(first, end, 1);
+            add_unit(first, size_t(code - first), units, broken);
+            if (code == end) break;
+            first = code + 3;
+        }
         position += length;
     }
     if (position < size) broken = true;
