@@ -49,7 +49,7 @@ class ExtractConfig(BaseModel):
 
     paths: Tuple[Path, ...]
     rounds: int = Field(5, ge=1)
-    pictures: int = Field(600, ge=1)
+    pictures: int = Field(2000, ge=1)
     images: bool = False
 
 

@@ -74,7 +74,7 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
 @click.command("extract")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that are counted.")
-@click.option("--pictures", type=click.IntRange(min=1), default=600, show_default=True, help="At most, of each file.")
+@click.option("--pictures", type=click.IntRange(min=1), default=2000, show_default=True, help="At most, of each file.")
 @click.option("--images", is_flag=True, help="Also native with the images of all I-pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print every round and the figures as one JSON document.")
 def extract(as_json: bool, **options: Any) -> None:

@@ -19,8 +19,10 @@ class DisplayClock:
     def packet(self, number: int, packet: Any) -> None:
         """Notes the times of the packet with decode number `number`."""
         base = packet.time_base
-        shown = None if packet.pts is None or not base else float(packet.pts * base)
-        decoded = None if packet.pts is not None or packet.dts is None or not base else float(packet.dts * base)
+        ticks = packet.dts if packet.pts is None else packet.pts
+        # Two integers divided are rounded once, as a Fraction is, at a tenth of the time.
+        seconds = None if ticks is None or not base else ticks * base.numerator / base.denominator
+        shown, decoded = (None, seconds) if packet.pts is None else (seconds, None)
         self._times[number] = (shown, decoded)
         if decoded is not None:
             heapq.heappush(self._decode_times, decoded)

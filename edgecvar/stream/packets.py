@@ -24,7 +24,7 @@ def coded_packets(
         for packet in container.demux(video):
             for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
                 if whole.size:
-                    if whole.time_base is None:  # older PyAV filters leave it out
+                    if unpack and whole.time_base is None:  # older PyAV filters leave it out
                         whole.time_base = video.time_base
                     yield whole
     except (av.error.FFmpegError, ValueError, OSError) as error:
