@@ -47,20 +47,34 @@ bool is_still(const Colocated& c) {
     return !c.intra && c.ref == 0 && std::abs(int(c.mv.x)) <= 1 && std::abs(int(c.mv.y)) <= 1;
 }
 
-// MinPositive of 8.4.1.2.2, over three.
-int least_reference(const MacroblockNeighbours& n) {
-    const unsigned least = std::min({unsigned(n.a.ref), unsigned(n.b.ref), unsigned(n.c.ref)});
-    return least > 31 ? -1 : int(least);
+// refIdx and mvpLX of the whole macroblock in one list (8.4.1.2.2): the least reference of its neighbours, and their
+// vector. Written out because it is the hottest part of quiet B pictures: vectors are looked at only where they count.
+int spatial_motion(SliceState& s, int list, MotionVector& vector) {
+    const int8_t* refs = s.ref(list);
+    const MotionVector* own = s.mv(list);
+    const int c_block = s.top_right ? 2 : -1, c_column = s.top_right ? 4 : -1;
+    const bool has_c = s.top_right || s.top_left;
+    const int a = s.left ? refs[-1] : UNAVAILABLE, b = s.top ? refs[-s.stride8] : UNAVAILABLE;
+    const int c = has_c ? refs[c_block - s.stride8] : UNAVAILABLE;
+    const int least = int(std::min({unsigned(a), unsigned(b), unsigned(c)}));  // MinPositive: the others are negative
+    if (least < 0) return -1;
+    const int matches = (a == least) + (b == least) + (c == least);
+    if (matches == 1) {
+        vector = a == least ? own[-1] : b == least ? own[-s.stride4] : own[c_column - s.stride4];
+    } else {
+        constexpr MotionVector none{0, 0};
+        const MotionVector mv_a = s.left ? own[-1] : none, mv_b = s.top ? own[-s.stride4] : none;
+        const MotionVector mv_c = has_c ? own[c_column - s.stride4] : none;
+        const bool alike = mv_a.x == mv_b.x && mv_a.y == mv_b.y;  // as in most quiet places
+        vector = alike ? mv_a : median(mv_a, mv_b, mv_c);
+    }
+    return least;
 }
 
 void predict_spatial(SliceState& s, DirectMotion& direct) {
     int ref[2];
     MotionVector vector[2] = {};
-    for (int list = 0; list < 2; ++list) {
-        const MacroblockNeighbours around(s, list);
-        ref[list] = least_reference(around);
-        if (ref[list] >= 0) vector[list] = around.median_for(ref[list]);
-    }
+    for (int list = 0; list < 2; ++list) ref[list] = spatial_motion(s, list, vector[list]);
     const bool none = ref[0] < 0 && ref[1] < 0;
     if (none) ref[0] = ref[1] = 0;
     for (int list = 0; list < 2; ++list) {

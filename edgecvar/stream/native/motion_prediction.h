@@ -12,6 +12,10 @@ inline int median(int a, int b, int c) {
     return c < low ? low : c > high ? high : c;
 }
 
+inline MotionVector median(MotionVector a, MotionVector b, MotionVector c) {
+    return {int16_t(median(a.x, b.x, c.x)), int16_t(median(a.y, b.y, c.y))};
+}
+
 // Vectors and references around and in a macroblock: rows of 8, the macroblock's blocks at columns 4 to 7 and rows
 // 1 to 4, left neighbours at column 3, upper ones in row 0 from column 3 to 8.
 struct MotionCache {
@@ -56,7 +60,7 @@ inline MotionVector predict_median(const NeighbourMotion& a, const NeighbourMoti
     const bool match_a = a.ref == ref_idx, match_b = b.ref == ref_idx, match_c = c.ref == ref_idx;
     if (b.ref == UNAVAILABLE && c.ref == UNAVAILABLE && a.ref != UNAVAILABLE) return a.mv;
     if (match_a + match_b + match_c == 1) return match_a ? a.mv : match_b ? b.mv : c.mv;
-    return {int16_t(median(a.mv.x, b.mv.x, c.mv.x)), int16_t(median(a.mv.y, b.mv.y, c.mv.y))};
+    return median(a.mv, b.mv, c.mv);
 }
 
 // Neighbours A, B and C (D in place of a missing C) of the whole macroblock.
