@@ -85,6 +85,9 @@ public:
         return false;
     }
 
+    // The first byte that has not been loaded: never before `position`.
+    const uint8_t* loaded_to() const { return next_; }
+
     // The first whole byte after what has been decoded: where I_PCM samples start.
     const uint8_t* position() const { return next_ - ahead_ / 8; }
 

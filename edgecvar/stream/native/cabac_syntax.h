@@ -21,7 +21,7 @@ public:
     CabacSyntax(SliceState& state, const Payload& payload);
 
     // Whether what has been read lies behind the end of the slice data.
-    bool overrun() const { return engine_.position() > end_; }
+    bool overrun() const { return engine_.loaded_to() > end_ && engine_.position() > end_; }
     bool skip_flag();
     // end_of_slice_flag; Damage where it comes before the data ends.
     bool end_of_slice();

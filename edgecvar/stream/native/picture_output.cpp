@@ -80,6 +80,49 @@ void repeat(T* row, size_t stride, int times) {
     for (int i = 1; i <= times; ++i) std::copy_n(row, stride, row + i * stride);
 }
 
+// Whether eight 8x8 blocks side by side have one ref_idx: most have, in quiet pictures.
+bool are_alike(const int8_t* refs) {
+    uint64_t eight;
+    std::memcpy(&eight, refs, sizeof eight);
+    return eight == uint64_t(0x0101010101010101) * uint8_t(refs[0]);
+}
+
+// Two rows of ref_offset from one row of `count` ref_idx; `slice` has one entry a macroblock.
+void write_offsets(const std::vector<SliceOutput>& slices, int list, const uint16_t* slice, const int8_t* refs, size_t count,
+                   int16_t* out) {
+    const SliceOutput* output = slices.data();
+    for (size_t at = 0; at < count; at += 8) {
+        const size_t end = std::min(at + 8, count);
+        if (slices.size() == 1 && end == at + 8 && are_alike(refs + at)) {
+            std::fill_n(out + at * 2, 16, int16_t(output->offsets[list][refs[at] + 1]));
+            continue;
+        }
+        for (size_t i = at; i < end; ++i) {
+            if (slices.size() > 1) output = &slices[slice[i >> 1]];
+            std::memcpy(out + i * 2, &output->offsets[list][refs[i] + 1], sizeof(uint32_t));
+        }
+    }
+    repeat(out, count * 2, 1);
+}
+
+// Two rows of `weighted`, alike.
+void write_weighted(const std::vector<SliceOutput>& slices, const uint16_t* slice, const int8_t* zero, const int8_t* one,
+                    size_t count, bool* out) {
+    const SliceOutput* output = slices.data();
+    for (size_t at = 0; at < count; at += 8) {
+        const size_t end = std::min(at + 8, count);
+        if (slices.size() == 1 && end == at + 8 && are_alike(zero + at) && are_alike(one + at)) {
+            std::fill_n(out + at * 2, 16, output->weighted[zero[at] + 1][one[at] + 1] != 0);
+            continue;
+        }
+        for (size_t i = at; i < end; ++i) {
+            if (slices.size() > 1) output = &slices[slice[i >> 1]];
+            std::memcpy(out + i * 2, &output->weighted[zero[i] + 1][one[i] + 1], sizeof(uint16_t));
+        }
+    }
+    repeat(out, count * 2, 1);
+}
+
 }  // namespace
 
 void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intra, bool* weighted) {
@@ -95,25 +138,11 @@ void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intr
     if (!motion.two_lists) std::fill_n(ref_offset + plane, plane, int16_t(0));
     for (size_t row = 0; row < size_t(motion.mb_height) * 2; ++row) {
         const uint16_t* slice = motion.slice.data() + (row >> 1) * mb_width;
-        const int8_t* refs[2] = {motion.ref.data() + row * mb_width * 2, motion.ref.data() + row * mb_width * 2 + plane / 4};
-        for (int list = 0; list < (motion.two_lists ? 2 : 1); ++list) {
-            const int8_t* ref = refs[list];
-            int16_t* out = ref_offset + list * plane + row * 2 * stride;
-            const SliceOutput* output = slices.data();
-            for (size_t mb = 0; mb < mb_width; ++mb) {
-                if (slices.size() > 1) output = &slices[slice[mb]];
-                const uint32_t pairs[2] = {output->offsets[list][ref[mb * 2] + 1], output->offsets[list][ref[mb * 2 + 1] + 1]};
-                std::memcpy(out + mb * 4, pairs, sizeof pairs);
-            }
-            repeat(out, stride, 1);
-        }
-        if (!any_weights) continue;
-        bool* out = weighted + row * 2 * stride;
-        for (size_t at = 0; at < mb_width * 2; ++at) {
-            const uint16_t pair = slices[slice[at >> 1]].weighted[refs[0][at] + 1][refs[1][at] + 1];
-            std::memcpy(out + at * 2, &pair, sizeof pair);
-        }
-        repeat(out, stride, 1);
+        const int8_t* zero = motion.ref.data() + row * mb_width * 2;
+        const int8_t* one = zero + plane / 4;
+        write_offsets(slices, 0, slice, zero, mb_width * 2, ref_offset + row * 2 * stride);
+        if (motion.two_lists) write_offsets(slices, 1, slice, one, mb_width * 2, ref_offset + plane + row * 2 * stride);
+        if (any_weights) write_weighted(slices, slice, zero, one, mb_width * 2, weighted + row * 2 * stride);
     }
     for (int row = 0; row < motion.mb_height; ++row) {
         const uint8_t* flags = motion.flags.data() + row * mb_width;
