@@ -5,22 +5,13 @@
 #include <string>
 
 #include "bit_writer.h"
+#include "check.h"
 #include "headers.h"
 #include "nal.h"
 
 using namespace edgecvar;
 using Bytes = std::vector<uint8_t>;
 using Numbers = std::vector<int>;
-
-static int failures = 0;
-
-#define CHECK(condition)                                                         \
-    do {                                                                         \
-        if (!(condition)) {                                                      \
-            std::printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);  \
-            ++failures;                                                          \
-        }                                                                        \
-    } while (false)
 
 template <class Error>
 static std::string thrown(const std::function<void()>& action) {

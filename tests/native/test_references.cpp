@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 
+#include "check.h"
 #include "damage.h"
 #include "dpb.h"
 
@@ -11,16 +12,6 @@ using Modifications = std::vector<ListModification>;
 using Marking = std::vector<MarkingCommand>;
 
 namespace {
-
-int failures = 0;
-
-#define CHECK(condition)                                                         \
-    do {                                                                         \
-        if (!(condition)) {                                                      \
-            std::printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);  \
-            ++failures;                                                          \
-        }                                                                        \
-    } while (false)
 
 // A stream of one-slice pictures, numbered as they come; frame_num has 4 bits, as pic_order_cnt_lsb has.
 struct Stream {

@@ -8,23 +8,12 @@
 
 #include "cabac_tables.h"
 #include "cavlc_tables.h"
+#include "check.h"
 #include "scan_tables.h"
 
 using namespace edgecvar;
 
 namespace {
-
-int checks = 0;
-int failures = 0;
-
-#define CHECK(condition)                                                 \
-    do {                                                                 \
-        ++checks;                                                        \
-        if (!(condition)) {                                              \
-            ++failures;                                                  \
-            std::printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);  \
-        }                                                                \
-    } while (false)
 
 struct Found {
     uint32_t first = 0, count = 0;

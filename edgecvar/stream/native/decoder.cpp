@@ -203,7 +203,7 @@ void Decoder::State::conceal(ParsedPicture& picture) {
         if (motion.slice[mb] != NO_SLICE) continue;
         ++picture.concealed_macroblocks;
         motion.slice[mb] = inter == NO_SLICE ? 0 : inter;
-        motion.flags[mb] = MB_SKIP | MB_CONCEALED;
+        motion.flags[mb] = 0;
         const size_t x = mb % motion.mb_width, y = mb / motion.mb_width;
         for (int list = 0; list < 2; ++list) {
             MotionVector* mv = motion.mv.data() + list * count * 16 + y * 4 * width4 + x * 4;

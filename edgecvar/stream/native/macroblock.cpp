@@ -141,7 +141,7 @@ void SliceParser<Syntax>::skipped() {
     } else {
         direct_whole();
     }
-    done(MB_SKIP);
+    done(0);
 }
 
 template <class Syntax>

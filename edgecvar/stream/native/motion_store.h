@@ -27,8 +27,6 @@ static_assert(sizeof(MotionVector) == 4);
 
 enum MacroblockFlag : uint8_t {
     MB_INTRA = 1,
-    MB_SKIP = 2,       // P_Skip, B_Skip, or concealed
-    MB_CONCEALED = 4,  // not decoded: its motion is made up
     MB_8X8DCT = 8,
     MB_BYPASS = 32,    // lossless: coefficients are the residual
 };

@@ -98,7 +98,7 @@ MarkingCommand read_command(BitReader& reader, int op, uint32_t max_pic_num) {
 void read_marking(BitReader& reader, SliceHeader& header) {  // 7.3.3.3
     if (header.nal_ref_idc == 0) return;
     if (header.idr) {
-        header.no_output_of_prior_pics = reader.flag();
+        reader.flag();  // no_output_of_prior_pics_flag
         header.long_term_reference = reader.flag();
         return;
     }
@@ -134,7 +134,6 @@ void read_slice_group_change(BitReader& reader, SliceHeader& header) {
 SliceHeader ParameterSets::read_slice_header(const NalUnit& unit, const Payload& payload) {
     BitReader reader(payload);
     SliceHeader header;
-    header.nal_unit_type = unit.type;
     header.nal_ref_idc = unit.ref_idc;
     header.idr = unit.type == 5;
     header.first_mb = reader.ue();

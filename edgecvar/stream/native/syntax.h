@@ -81,7 +81,7 @@ struct Weight {
 struct SliceHeader {
     std::shared_ptr<const Sps> sps;
     std::shared_ptr<const Pps> pps;
-    int nal_unit_type = 1, nal_ref_idc = 0;
+    int nal_ref_idc = 0;
     bool idr = false;
     uint32_t first_mb = 0;
     SliceType type = SliceType::I;
@@ -96,7 +96,7 @@ struct SliceHeader {
     bool explicit_weights = false;             // pred_weight_table is present
     int luma_log2_denom = 0, chroma_log2_denom = 0;
     std::array<std::array<Weight, 32>, 2> weights{};  // 2^denominator and 0 where no flag says otherwise
-    bool no_output_of_prior_pics = false, long_term_reference = false;  // IDR
+    bool long_term_reference = false;          // long_term_reference_flag, IDR
     bool adaptive_marking = false;
     std::vector<MarkingCommand> marking;
     int cabac_init_idc = 0;
