@@ -14,6 +14,7 @@ from typing import Dict, Iterator, List, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import PREPARED, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import BundleError
@@ -24,12 +25,12 @@ MANIFEST = "manifest.json"
 
 
 class StageFile(BaseModel):
-    """One stage at one precision: its ONNX file and the largest difference to torch seen when it was made."""
+    """One stage at one precision: its ONNX file and the largest difference to torch's fp32 seen when it was made."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: str
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: Precision
     path: str
     max_difference: float
 
@@ -58,6 +59,7 @@ class Manifest(BaseModel):
     stages: List[StageSpec] = Field(min_length=1)
     files: List[StageFile]
     provenance: Provenance
+    int8: Optional[Int8Record] = None
     sha256: Dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -91,6 +93,12 @@ class Bundle:
     @property
     def name(self) -> str:
         return self.path.name[: -len(SUFFIX)] if self.path.name.endswith(SUFFIX) else self.path.name
+
+    @property
+    def precisions(self) -> List[Precision]:
+        """What every stage has a file of, in the order of PRECISIONS."""
+        had = {(entry.stage, entry.precision) for entry in self.manifest.files}
+        return [each for each in PRECISIONS if all((stage.name, each) in had for stage in self.manifest.stages)]
 
     def stage_file(self, stage: str, precision: str = "fp32") -> Path:
         """The ONNX file of a stage; raises BundleError when the bundle has none at that precision."""
