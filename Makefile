@@ -7,12 +7,12 @@ INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR
     $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES = pyproject.toml constraints.txt $(wildcard $(addprefix edgecvar/stream/native/,*.cpp *.h CMakeLists.txt))
 
-.PHONY: demo test test-device native native-test aarch64 valgrind fuzz clean
+.PHONY: demo test test-device bindings native native-test aarch64 valgrind fuzz clean
 
 demo: $(VENV)/.core
 	$(BIN)/edgecvar run edgecvar/demo/clip.mp4 --overlay demo-overlay.mp4
 
-test: $(VENV)/.train
+test: $(VENV)/.train bindings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -21,6 +21,10 @@ test: $(VENV)/.train
 # The half that runs on a device: Python 3.8 is its floor, and torch is not there.
 test-device: $(VENV)/.device
 	$(BIN)/python -m pytest
+
+# NVIDIA's Python bindings of TensorRT without its libraries: what the tests hold our calls against.
+bindings: $(VENV)/bin/python
+	$(BIN)/python tests/contracts/fetch_bindings.py
 
 # The H.264 core's own checks (tests/native/Makefile): sanitizers, another processor, valgrind, fuzzing.
 native-test aarch64 valgrind fuzz: $(VENV)/.core

@@ -34,6 +34,10 @@ class CompileError(EdgecvarError):
     """A checkpoint cannot be turned into stages that agree with it."""
 
 
+class DeviceError(EdgecvarError):
+    """A device, its driver or TensorRT is missing, or refuses to run what it was given."""
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that is not in a closed list, with the nearest one that is."""
     choices = sorted(known)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 
-from edgecvar.bundle.manifest import Manifest, Provenance, StageFile, write_manifest
+from edgecvar.bundle.manifest import MANIFEST, Manifest, Provenance, StageFile, write_manifest
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 
@@ -35,6 +36,19 @@ def tiny_bundle(folder: Path, untrained: bool = False, labels: Sequence[str] = t
         provenance=Provenance(model="tiny", untrained=untrained),
     )
     write_manifest(root, document)
+    return root
+
+
+def add_precision(root: Path, precision: str, **replaced: bytes) -> Path:
+    """The fp32 files once more under another precision, but for stages `replaced` with another model."""
+    document = Manifest.model_validate(json.loads((root / MANIFEST).read_text()))
+    files = []
+    for entry in document.files:
+        if entry.precision == "fp32":
+            path = f"onnx/{entry.stage}.{precision}.onnx"
+            (root / path).write_bytes(replaced.get(entry.stage, (root / entry.path).read_bytes()))
+            files.append(entry.model_copy(update={"precision": precision, "path": path}))
+    write_manifest(root, document.model_copy(update={"files": [*document.files, *files]}))
     return root
 
 

@@ -27,9 +27,9 @@ from edgecvar.bench.extract_session import (
     ExtractSession,
     LeftOut,
 )
-from edgecvar.bench.machine import machine_facts
 from edgecvar.clips.folders import VIDEO_SUFFIXES
 from edgecvar.errors import ConfigError, StreamError
+from edgecvar.run.machine import machine_facts
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import choose_video, codec_name, frame_rate, open_container
 from edgecvar.stream.native_choice import Probe, probe

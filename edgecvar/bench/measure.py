@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from edgecvar.bench.clock import SpanClock
-from edgecvar.bench.machine import machine_facts
 from edgecvar.bench.session import Phase, Session, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.errors import StreamError
-from edgecvar.run.onnx_runner import OnnxRunner
+from edgecvar.run.machine import device_facts, machine_facts, package_versions
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.run.runner import Runner
+from edgecvar.run.runners import RunnerChoice, make_runner, resolve
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
 
@@ -27,16 +27,17 @@ WARM_UP_DECISIONS = 8
 """Decisions before anything counts: sessions allocate and caches fill in the first few."""
 
 
-class BenchConfig(BaseModel):
-    """`seconds`: the source is run again and again until it has run for this long. `threads`: the engine's."""
+class BenchConfig(RunnerChoice):
+    """`seconds`: the source is run again and again until it has run for this long.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Stages do not overlap, so that each one's span is its own.
+    """
 
+    overlap: bool = False
     source: Optional[Path] = None
     bundle: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1)
     seconds: float = Field(10.0, gt=0)
-    threads: Optional[int] = Field(None, ge=1)
 
 
 class _Recorder:
@@ -46,7 +47,7 @@ class _Recorder:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self.inputs: Dict[str, Mapping[str, NDArray[np.float32]]] = {}
+        self.inputs: Dict[str, Mapping[str, Any]] = {}
 
     def __enter__(self) -> _Recorder:
         return self
@@ -54,9 +55,12 @@ class _Recorder:
     def __exit__(self, *exc: object) -> None:
         """The runner belongs to whoever entered it."""
 
-    def run(self, stage: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
         self.inputs[stage] = inputs
-        return self._runner.run(stage, inputs)
+        return self._runner.launch(stage, inputs)
+
+    def fetch(self, value: Any) -> NDArray[np.float32]:
+        return self._runner.fetch(value)
 
 
 class _Bench:
@@ -95,6 +99,7 @@ class _Bench:
     def stages_alone(self, run: Phase) -> Phase:
         """The run's stage calls again, one after the other, on inputs that it had."""
         calls = {name[6:]: len(spans) for name, spans in run.spans_ms.items() if name.startswith("stage:")}
+        last = self._bundle.manifest.stages[-1].name
         clock = SpanClock()
         start = time.perf_counter()
         done: Counter[str] = Counter()
@@ -102,7 +107,9 @@ class _Bench:
             for stage, count in calls.items():
                 while done[stage] * run.sampled < count * sample:
                     with clock.span(f"stage:{stage}"):
-                        self._runner.run(stage, self.recorder.inputs[stage])
+                        launched = self._runner.launch(stage, self.recorder.inputs[stage])
+                        if stage == last:  # the one that a run fetches
+                            self._runner.fetch(launched)
                     done[stage] += 1
         return run.model_copy(
             update={"wall_seconds": time.perf_counter() - start, "spans_ms": clock.spans_ms(), "latency_ms": []}
@@ -113,7 +120,8 @@ def measure(config: BenchConfig) -> Session:
     """Run a measurement; raises EdgecvarError where the bundle or the source cannot be used."""
     bundle = open_bundle(config.bundle or default_bundle())
     source = config.source or default_clip()
-    with OnnxRunner(bundle, threads=config.threads) as runner:
+    _, precision = resolve(bundle, config)
+    with make_runner(bundle, config) as runner:
         bench = _Bench(bundle, runner, source, config.every)
         warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
         # In turn, so that a machine whose speed drifts is as fast for the one as for the other.
@@ -127,21 +135,20 @@ def measure(config: BenchConfig) -> Session:
         bundle=str(bundle.path),
         untrained=bundle.manifest.provenance.untrained,
         runner=runner.name,
-        precision="fp32",
+        precision=precision,
         source=str(source),
         width=bench.info.width,
         height=bench.info.height,
         stream_fps=float(bench.info.fps),
         every=config.every or bundle.manifest.input.stride,
-        machine={**machine_facts(), **_versions()},
+        machine=_machine(),
         warm_up=warm_up,
         run=merged(runs),
         stages_alone=merged(alone),
     )
 
 
-def _versions() -> Dict[str, str]:
-    import av
-    import onnxruntime
-
-    return {"onnxruntime": onnxruntime.__version__, "av": av.__version__}
+def _machine() -> Dict[str, str]:
+    versions = package_versions()
+    engines: Dict[str, str] = {name: versions[name] for name in ("onnxruntime", "tensorrt", "av") if name in versions}
+    return {**machine_facts(), **device_facts(), **engines}

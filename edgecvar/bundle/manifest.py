@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Literal, Optional
+from typing import Dict, List, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from edgecvar.bundle.engines import ENGINES, check_engines
+from edgecvar.bundle.files import check_file, sha256_of
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import PREPARED, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import BundleError
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
 SUFFIX = ".edgecvar"
 MANIFEST = "manifest.json"
 
@@ -49,11 +47,14 @@ class Provenance(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What manifest.json holds; `sha256` maps every other file of the bundle to its hash."""
+    """What manifest.json holds.
+
+    `sha256` maps every other file of the bundle to its hash; `seal` is the sha256 of this document with an empty seal.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[2] = SCHEMA
     labels: List[str] = Field(min_length=1)
     input: InputSpec
     stages: List[StageSpec] = Field(min_length=1)
@@ -61,6 +62,7 @@ class Manifest(BaseModel):
     provenance: Provenance
     int8: Optional[Int8Record] = None
     sha256: Dict[str, str] = Field(default_factory=dict)
+    seal: str = ""
 
     @model_validator(mode="after")
     def _stages_are_a_chain(self) -> Manifest:
@@ -114,67 +116,52 @@ def open_bundle(path: Path) -> Bundle:
     if not document.is_file():
         raise BundleError(f"{path}: not a bundle (no {MANIFEST}); make one with `edgecvar compile`")
     try:
-        manifest = Manifest.model_validate(json.loads(document.read_text(encoding="utf-8")))
+        text = document.read_text(encoding="utf-8")
+        fields = json.loads(text)
+        version = fields.get("schema_version") if isinstance(fields, dict) else None
+        if isinstance(version, int) and version != SCHEMA:
+            raise BundleError(
+                f"{path}: a bundle of schema {version}, and this edgecvar reads {SCHEMA}; compile it again"
+            )
+        manifest = Manifest.model_validate(fields)
     except (OSError, ValueError, RecursionError) as error:
         first = " ".join(str(error).split())[:200]
         raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {first}") from error
+    if not manifest.seal or sealed(_with_seal(text, manifest.seal, "")) != text:
+        raise BundleError(f"{document}: changed since it was compiled; copy the whole folder again")
     for name in [entry.path for entry in manifest.files]:
         if name not in manifest.sha256:
             raise BundleError(f"{path}: {name} has no hash in the manifest; compile the bundle again")
     for name, expected in manifest.sha256.items():
-        _check_file(path, name, expected)
+        check_file(path, name, expected)
     for file in sorted((path / "onnx").rglob("*")):
         # A model may load its neighbours, so each of them must have been hashed.
         if not file.is_dir() and file.relative_to(path).as_posix() not in manifest.sha256:
             raise BundleError(f"{file}: not part of the bundle when it was compiled; copy the whole folder again")
+    check_engines(path)
     return Bundle(path, manifest)
 
 
-def _check_file(root: Path, name: str, expected: str) -> None:
-    file = root / name
-    inside = root.resolve() in file.resolve().parents
-    if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
-        raise BundleError(f"{root}: file name {name!r} leaves the bundle")
-    if not file.is_file():
-        raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
-    got = sha256_of(file)
-    if got != expected:
-        raise BundleError(f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})")
-
-
-def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-@contextmanager
-def writing_folder(target: Path) -> Iterator[Path]:
-    """A fresh folder beside `target` that becomes `target` on success and vanishes on any failure."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    os.chmod(draft, 0o755)
-    try:
-        yield draft
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            target.rename(old / target.name)
-            draft.rename(target)
-            shutil.rmtree(old)
-        else:
-            draft.rename(target)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-
-
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
-    """Hash every file in `folder` and write manifest.json; returns the manifest with its hashes."""
+    """Hash every file in `folder` and write manifest.json; returns the manifest with its hashes and seal.
+
+    engines/ is left out: it belongs to the device that builds it, and has hashes of its own.
+    """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
-    hashes = {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
-    complete = manifest.model_copy(update={"sha256": hashes})
-    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return complete
+    names = {file.relative_to(folder): file for file in files if file.relative_to(folder).parts[0] != ENGINES}
+    hashes = {name.as_posix(): sha256_of(file) for name, file in names.items()}
+    bare = manifest.model_copy(update={"sha256": hashes, "seal": ""})
+    text = sealed(bare.model_dump_json(indent=2) + "\n")
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return Manifest.model_validate_json(text)
+
+
+def sealed(text: str) -> str:
+    """The text of a manifest whose seal is empty, with its seal."""
+    return _with_seal(text, "", hashlib.sha256(text.encode()).hexdigest())
+
+
+def _with_seal(text: str, old: str, new: str) -> str:
+    # In the text itself, since another version of pydantic may write numbers another way.
+    before, found, after = text.rpartition(f'"seal": "{old}"')
+    return f'{before}"seal": "{new}"{after}' if found else text

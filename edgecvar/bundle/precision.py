@@ -16,7 +16,8 @@ class KeptLayer(BaseModel):
     """A layer that stays fp16 in the int8 stages.
 
     `loss`: what it alone costs when it is int8, the mean Kullback-Leibler divergence of the class probabilities from
-    fp32's, in nats. `gain`: bytes that its weights would save in int8.
+    fp32's, in nats. `gain`: bytes that its weights would save in int8; 0 where they are stored as int8 all the same,
+    and only the layer computes in fp16.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +34,7 @@ class Int8Record(BaseModel):
     `data`: the data set as it was named. `clips`, `samples`: what calibrated. `inputs_sha256`: of the prepared inputs
     of calibration and search, in order. `losses`: what was tried, with the loss of each (mean Kullback-Leibler
     divergence, nats). `max_drop`: largest allowed share, in percent, of search samples whose decision differs from
-    fp32's; None without a search. `drop`: the share reached, on `searched` samples.
+    fp32's, as compile/search.py measures it; None without a search. `drop`: the share reached, on `searched` samples.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

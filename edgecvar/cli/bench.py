@@ -7,6 +7,8 @@ from typing import Any, List, Optional
 
 import click
 
+from edgecvar.cli.runner_flags import runner_flags
+
 
 class _Bench(click.Command):
     """A command that hands over to `extract` where that is its first argument."""
@@ -28,7 +30,7 @@ class _Bench(click.Command):
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to measure [default: the demo's].")
 @click.option("--every", type=click.IntRange(min=1), help="Sample every k-th picture [default: the bundle's stride].")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="How long to measure.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine [default: all cores].")
+@runner_flags
 @click.option(
     "--save",
     type=click.Path(path_type=Path),
@@ -52,8 +54,9 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
         session = load_session(saved)
     else:
         from edgecvar.bench.measure import BenchConfig, measure
+        from edgecvar.run.job import configured
 
-        session = measure(BenchConfig(source=source, **options))
+        session = measure(configured(BenchConfig, {"source": source, **options}))
         save_session(session, save)
     if as_json:
         import json

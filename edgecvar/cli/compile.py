@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Optional, Tuple
 
 import click
 
-from edgecvar.errors import ConfigError
+from edgecvar.errors import ConfigError, unknown_name
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecvar.compile.bundle import Compiled
     from edgecvar.compile.subject import CompileConfig
 
 _FOLDER = click.Path(path_type=Path)
@@ -26,32 +25,145 @@ _EXISTING = click.Path(path_type=Path, exists=True)
 @click.option("--untrained", is_flag=True, help="Random weights: a bundle for profiling only, marked as such.")
 @click.option("--classes", type=int, metavar="N", help="Classes of an untrained network (51 unless given).")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="network.* or input.* of an untrained one.")
-@click.option("--data", type=_EXISTING, metavar="PATH", help="Clip, or folder of clips, to check the stages with.")
+@click.option("--data", type=_EXISTING, metavar="PATH", help="Clips to check with and, a folder, to calibrate int8.")
+@click.option("--device", metavar="NAME", help="Make what this device can run (see `edgecvar devices`).")
+@click.option("--precision", metavar="LIST", help="For example fp32,fp16 [default: all that the device has].")
+@click.option(
+    "--max-drop",
+    metavar="PERCENT",
+    default="0.5",
+    show_default=True,
+    help="Keep layers in fp16 until int8 changes at most this share of decisions; none: all int8.",
+)
+@click.option("--search-samples", type=click.IntRange(min=1), help="Pictures that int8 is judged by [default: 512].")
+@click.option("--engines", is_flag=True, help="Also build TensorRT's engines, for the device that this is.")
+@click.option(
+    "--converter",
+    type=click.Choice(["onnx", "torch2trt"]),
+    default="onnx",
+    show_default=True,
+    help="What makes the engines; torch2trt implies --engines.",
+)
+@click.option("--dla", type=click.IntRange(min=0), metavar="N", help="Build the engines for this DLA core.")
+@click.option("--bundle", type=_EXISTING, metavar="BUNDLE", help="Only build the engines of this bundle, here.")
 @click.option("-o", "--output", type=_FOLDER, metavar="BUNDLE", help="The bundle's folder (NAME.edgecvar here).")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON document.")
-def command(as_json: bool, **options: Any) -> None:
-    """Compile a trained network to ONNX stages, each checked against torch on real inputs.
+def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
+    """Compile a trained network to ONNX stages in fp32, fp16 and int8, each checked against torch on real inputs.
 
     \b
     edgecvar compile --model attp
     edgecvar compile --checkpoint runs/attp/20260101-120000/best.pt -o gestures.edgecvar
+    edgecvar compile --model attp --device tx2 --precision fp16
     edgecvar compile --model attp --untrained --set network.backbone=efficientnet_b0
+    edgecvar compile --bundle attp.edgecvar
 
-    Needs the train extra: pip install 'edgecvar[train]'.
+    int8 is calibrated on the run's own training clips, or on --data, and judged by others: the layers that cost most
+    stay fp16 until no more than --max-drop percent of the decisions differ from fp32's.
+
+    Needs the train extra: pip install 'edgecvar[train]'. The last form, for the device, does not.
     """
+    if bundle is not None:
+        _build_engines(bundle, as_json, options)
+        return
     _need("torch", "onnx", "onnxscript")
     from rich.console import Console
 
+    from edgecvar.cli.compile_report import as_document, print_compiled
     from edgecvar.compile.bundle import compile_bundle
 
     config = _config(**options)
     console = Console(stderr=True, quiet=as_json)
-    with console.status("starting") as status:
-        compiled = compile_bundle(config, lambda what: status.update(what))
+    with _Bar(console) as bar:
+        compiled = compile_bundle(config, bar.show)
     if as_json:
-        click.echo(json.dumps(_document(compiled)))
+        click.echo(json.dumps(as_document(compiled)))
     else:
-        _print(compiled, Console())
+        print_compiled(compiled, Console())
+
+
+class _Bar:
+    """A spinner that turns into a bar where the number of steps is known."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+        columns = (SpinnerColumn(), BarColumn(30), TextColumn("{task.description}"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def show(self, done: int, total: int, what: str) -> None:
+        """`total` 0: nobody knows how much is to come."""
+        self._progress.update(self._task, completed=done, total=total or None, description=what)
+
+
+def _build_engines(folder: Path, as_json: bool, options: Dict[str, Any]) -> None:
+    """Engines of a bundle on the device that this is; nothing of torch is needed."""
+    from edgecvar.bundle.devices import detect_device, find_device
+    from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.bundle.precision import PRECISIONS
+    from edgecvar.run.runners import RunnerChoice, engine_precisions, make_runner
+
+    foreign = ("model", "checkpoint", "untrained", "classes", "settings", "data", "output")
+    if any(options[name] for name in foreign) or options["converter"] != "onnx":
+        raise ConfigError(
+            "--bundle builds the engines of stages that are there; of the others it takes --precision, "
+            "--device and --dla alone"
+        )
+    bundle = open_bundle(folder)
+    device = detect_device() if options["device"] is None else find_device(options["device"])
+    asked = _precisions(options["precision"])
+    # The stages of a workstation's GPU are in every precision; `cpu` is what a machine without a Jetson is called.
+    able = [each for each in bundle.precisions if each in device.precisions]
+    if asked is None:
+        wanted = engine_precisions(able, options["dla"], "onnx")
+    else:
+        wanted = [each for each in PRECISIONS if each in asked]
+    built = []
+    for precision in wanted:
+        choice = RunnerChoice(runner="trt", precision=precision, device=options["device"], dla=options["dla"])
+        with make_runner(bundle, choice) as runner:
+            built.append(runner.name)
+    if as_json:
+        click.echo(json.dumps({"bundle": str(folder), "built": built}))
+        return
+    for name in built:
+        click.echo(f"built: {name}")
+    click.echo(f"next: edgecvar verify {folder} --runners onnx,trt")
+
+
+def _precisions(text: Optional[str]) -> Optional[FrozenSet[str]]:
+    """The precisions of a list such as "fp32,fp16"; raises ConfigError."""
+    if text is None:
+        return None
+    from edgecvar.bundle.precision import PRECISIONS
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in PRECISIONS:
+            raise unknown_name("precision", name, PRECISIONS)
+    if not names:
+        raise ConfigError(f"--precision {text!r}: expected a list such as fp32,fp16")
+    return frozenset(names)
+
+
+def _max_drop(text: str) -> Optional[float]:
+    if text.strip().lower() == "none":
+        return None
+    try:
+        drop = float(text)
+    except ValueError:
+        drop = -1.0
+    if not 0 <= drop <= 100:
+        raise ConfigError(f"--max-drop {text}: expected a percentage from 0 to 100, or none")
+    return drop
 
 
 def _config(
@@ -59,18 +171,21 @@ def _config(
     untrained: bool,
     classes: Optional[int],
     settings: Tuple[str, ...],
-    **paths: Optional[Path],
+    precision: Optional[str],
+    max_drop: str,
+    **others: Any,
 ) -> CompileConfig:
     from edgecvar.compile.subject import CompileConfig
+    from edgecvar.run.job import configured
 
     if not untrained and (classes is not None or settings):
         raise ConfigError("--classes and --set are for --untrained; a checkpoint brings its own")
-    fields: Dict[str, Any] = {"model": model, "untrained": untrained, **paths, **_settings(model, settings)}
+    fields: Dict[str, Any] = {"model": model, "untrained": untrained, **_settings(model, settings)}
+    fields.update(precision=_precisions(precision), max_drop=_max_drop(max_drop))
+    fields.update({name: value for name, value in others.items() if value is not None})
     if classes is not None:
-        if classes < 1:
-            raise ConfigError(f"--classes: got {classes}, expected at least 1")
         fields["classes"] = classes
-    return CompileConfig(**fields)
+    return configured(CompileConfig, fields)
 
 
 def _settings(model: Optional[str], settings: Tuple[str, ...]) -> Dict[str, Any]:
@@ -84,45 +199,6 @@ def _settings(model: Optional[str], settings: Tuple[str, ...]) -> Dict[str, Any]
             raise ConfigError(f"--set {setting}: expected network.KEY=VALUE or input.KEY=VALUE")
     recipe = parse_recipe(json.dumps({"model": model or "", "data": ""}), settings, "--set")
     return {"network": recipe.network, "input": recipe.input}
-
-
-def _document(compiled: Compiled) -> Dict[str, Any]:
-    manifest = compiled.bundle.manifest
-    return {
-        "bundle": str(compiled.bundle.path),
-        "model": manifest.provenance.model,
-        "untrained": manifest.provenance.untrained,
-        "labels": manifest.labels,
-        "checked_with": [str(clip) for clip in compiled.clips],
-        "stages": [
-            {
-                "stage": stage.check.stage,
-                "cadence": spec.cadence,
-                "size_bytes": stage.size_bytes,
-                "max_difference": stage.check.max_difference,
-                "largest_output": stage.check.scale,
-                "samples": stage.check.samples,
-            }
-            for spec, stage in zip(manifest.stages, compiled.stages)
-        ],
-    }
-
-
-def _print(compiled: Compiled, console: Console) -> None:
-    manifest, bundle = compiled.bundle.manifest, compiled.bundle
-    for spec, stage in zip(manifest.stages, compiled.stages):
-        check = stage.check
-        size = f"{stage.size_bytes / 1e6:.1f} MB" if stage.size_bytes >= 1e5 else f"{stage.size_bytes / 1e3:.1f} kB"
-        click.echo(
-            f"{spec.name:<12} once a {spec.cadence:<8} {size:>8}   largest difference to torch "
-            f"{check.max_difference:.1e} (largest output {check.scale:.3g}, samples {check.samples})"
-        )
-    click.echo(f"checked with {', '.join(str(clip) for clip in compiled.clips)}")
-    if manifest.provenance.untrained:
-        console.print("UNTRAINED: random weights, for profiling only; its decisions mean nothing", style="bold red")
-    total = sum(stage.size_bytes for stage in compiled.stages)
-    click.echo(f"bundle: {bundle.path} ({total / 1e6:.1f} MB, {len(manifest.labels)} classes)")
-    click.echo(f"next: edgecvar run VIDEO --bundle {bundle.path}")
 
 
 def _need(*packages: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from edgecvar.cli.runner_flags import runner_flags
+
 
 @click.command("eval")
 @click.argument("bundle", type=click.Path())
@@ -14,6 +16,7 @@ import click
 @click.option("--match", metavar="REGEX", help="Only clips whose file name contains this regular expression.")
 @click.option("--every", type=int, metavar="K", help="Sample every K-th picture; the bundle's stride unless given.")
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
+@runner_flags
 def command(**options: Any) -> None:
     """Run BUNDLE on every clip of DIR/<label>/ and count: top-1, each class, confusions, clips that cannot be read.
 

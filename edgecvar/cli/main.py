@@ -18,6 +18,8 @@ VERBS = {
     "synth": "Write small labelled videos whose classes differ by motion alone.",
     "train": "Train a network on labelled videos.",
     "compile": "Turn a checkpoint into a bundle.",
+    "devices": "Show the devices that a bundle can be compiled for.",
+    "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle on class folders.",
     "bench": "Show where the time goes, stage by stage.",
 }

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from edgecvar.cli.runner_flags import runner_flags
+
 
 @click.command("run")
 @click.argument("source")
@@ -14,6 +16,7 @@ import click
 @click.option("--overlay", type=click.Path(), help="Also write this video with label and motion field drawn in.")
 @click.option("--every", type=int, help="Sample every K-th picture; the bundle's stride unless given.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
+@runner_flags
 def command(**options: Any) -> None:
     """Recognise actions in SOURCE, a video file or `-` for standard input."""
     from edgecvar.run.job import RunConfig, configured, run_job

@@ -1,10 +1,10 @@
-"""Real prepared inputs for the parity check, read the way a run reads them."""
+"""Real prepared inputs for the parity check: which clips, and the samples as a batch of clips."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -12,14 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgecvar.bundle.default import default_clip
-from edgecvar.clips.folders import VIDEO_SUFFIXES
-from edgecvar.clips.spec import InputSpec
 from edgecvar.compile.subject import CompileConfig, Subject
-from edgecvar.errors import CompileError, ConfigError, EdgecvarError
+from edgecvar.errors import CompileError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.run.clock import NoClock
-from edgecvar.run.feed import Appearance, Demand, Feed, SampledPicture, SecondWindow
-from edgecvar.stream.reader import open_stream
+from edgecvar.run.samples import Sample, find_clips, read_samples, spread
 from edgecvar.train.labels import load_split
 from edgecvar.train.recipe import parse_recipe
 
@@ -33,7 +29,7 @@ class RealInputs:
     """Sampled pictures, each with its neighbour's I-picture, and the clips that they are from."""
 
     clips: List[Path]
-    samples: List[Tuple[SampledPicture, Appearance]]
+    samples: List[Sample]
 
     def batch(self) -> ClipBatch:
         """All samples as one batch of clips with a single segment, labels 0."""
@@ -54,9 +50,11 @@ def _stacked(arrays: Sequence[Optional[NDArray[np.float32]]]) -> Tensor:
 
 def read_inputs(config: CompileConfig, subject: Subject) -> RealInputs:
     """Prepared inputs from `data`, or the run's own clips, or the clip that the package ships; raises CompileError."""
-    clips = _spread(_find_clips(config.data, subject))
-    share = -(-SAMPLES // len(clips))
-    samples = [pair for clip in clips for pair in _read(clip, subject.input, share)]
+    clips = spread(_find_clips(config.data, subject), CLIPS)
+    try:
+        samples = read_samples(clips, subject.input, SAMPLES)
+    except EdgecvarError as error:
+        raise CompileError(f"the stages cannot be checked with this clip: {error}; name another with --data") from error
     if not samples:
         names = ", ".join(str(clip) for clip in clips)
         raise CompileError(f"{names}: no P or B picture to check the stages with; name another clip with --data")
@@ -65,40 +63,8 @@ def read_inputs(config: CompileConfig, subject: Subject) -> RealInputs:
 
 def _find_clips(data: Optional[Path], subject: Subject) -> List[Path]:
     if data is not None:
-        if data.is_file():
-            return [data]
-        found = sorted(file for file in data.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
-        if not found:
-            raise ConfigError(f"{data}: no video in it; --data takes a clip or a folder with clips")
-        return found
+        return find_clips(data)
     if subject.recipe is not None and subject.data is not None and Path(subject.data).exists():
         split = load_split(parse_recipe(subject.recipe))
         return [clip.path for clip in split.validation or split.train]
     return [default_clip()]
-
-
-def _spread(clips: Sequence[Path]) -> List[Path]:
-    count = min(CLIPS, len(clips))
-    return [clips[place * len(clips) // count] for place in range(count)]
-
-
-def _read(clip: Path, spec: InputSpec, count: int) -> List[Tuple[SampledPicture, Appearance]]:
-    """At most `count` samples from the start of a clip, the neighbour chosen as in a run."""
-    demand = Demand(frozenset({"image", "motion", "residual"}), adjacent=True, every=min(spec.stride, 12))
-    waiting: List[SampledPicture] = []
-    ready: List[Tuple[SampledPicture, Appearance]] = []
-    try:
-        with open_stream(clip) as stream:
-            for message in Feed(stream, spec, demand, NoClock()).messages():
-                if isinstance(message, SecondWindow):
-                    ready += [(sample, message.appearance) for sample in waiting]
-                    waiting = []
-                elif message is not None and message.adjacent is None:
-                    waiting.append(message)
-                elif message is not None and message.adjacent is not None:
-                    ready.append((message, message.adjacent))
-                if len(ready) >= count:
-                    break
-    except EdgecvarError as error:
-        raise CompileError(f"the stages cannot be checked with this clip: {error}; name another with --data") from error
-    return [*ready, *((sample, sample.current) for sample in waiting)][:count]

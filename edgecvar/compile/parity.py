@@ -1,30 +1,27 @@
-"""Each ONNX stage against torch, on real prepared inputs."""
+"""Each ONNX stage against torch, on real prepared inputs, before a bundle is written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Dict, List, Mapping
+from dataclasses import dataclass
+from typing import Dict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.compile.inputs import RealInputs
-from edgecvar.errors import CompileError
+from edgecvar.errors import BundleError, CompileError
 from edgecvar.nets.network import Network
-from edgecvar.run.clock import NoClock
-from edgecvar.run.runner import Runner
+from edgecvar.run.parity import TOLERANCES, Recording, compare, record
+from edgecvar.run.runner import Runner, run_stage
 from edgecvar.run.torch_runner import TorchRunner
-from edgecvar.run.walk import StageWalk, plan_stages
 
-Array = NDArray[np.float32]
-
-TOLERANCE = 1e-4
-"""Largest difference allowed, as a part of the stage's largest output.
-
-Both engines sum the same fp32 products in another order: some 100 layers of that give 1e-6 to 1e-5, and a weight
-or an operator that is wrong gives 1e-2 and more.
-"""
+_VERSIONS = "Try the versions in constraints.txt, and tell us if it stays"
+_REMEDY: Dict[Precision, str] = {
+    "fp32": _VERSIONS,
+    "fp16": _VERSIONS,
+    "int8": "Calibrate on more clips (--data), ask for a smaller --max-drop, or leave int8 out (--precision fp32,fp16)",
+}
 
 
 @dataclass(frozen=True)
@@ -36,64 +33,31 @@ class StageCheck:
     scale: float
     samples: int
 
-    @property
-    def agrees(self) -> bool:
-        """False too when either engine gives NaN."""
-        return self.scale > 0 and self.max_difference <= TOLERANCE * self.scale
 
-
-@dataclass
-class RecordingRunner:
-    """Torch's stages, and what went through each of them."""
-
-    torch: Runner
-    name: str = "torch, recorded"
-    inputs: Dict[str, List[Dict[str, Array]]] = field(default_factory=dict)
-    outputs: Dict[str, List[Array]] = field(default_factory=dict)
-
-    def __enter__(self) -> RecordingRunner:
-        self.torch.__enter__()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.torch.__exit__(*exc)
-
-    def run(self, stage: str, inputs: Mapping[str, Array]) -> Array:
-        output = self.torch.run(stage, inputs)
-        self.inputs.setdefault(stage, []).append(dict(inputs))
-        self.outputs.setdefault(stage, []).append(output)
-        return output
-
-
-def record_stages(network: Network, inputs: RealInputs) -> RecordingRunner:
+def record_stages(network: Network, inputs: RealInputs) -> Recording:
     """Walk the network's stages in torch over all samples, as the recognizer does, each fed by those before it."""
-    recorder = RecordingRunner(TorchRunner(network))
-    walk = StageWalk(plan_stages(network.stages()), recorder, NoClock())
-    with recorder:
-        for sample, neighbour in inputs.samples:
-            walk.finish(walk.start(sample), neighbour)
-    return recorder
+    with TorchRunner(network) as runner:
+        return record(runner, network.stages(), inputs.samples)
 
 
-def check_stage(spec: StageSpec, recorded: RecordingRunner, runner: Runner) -> StageCheck:
-    """Compare one stage of `runner` with torch, sample by sample and all as one batch; raises CompileError."""
-    inputs, expected = recorded.inputs[spec.name], recorded.outputs[spec.name]
-    together = {name: np.concatenate([sample[name] for sample in inputs]) for name in inputs[0]}
-    pairs = [(runner.run(spec.name, sample), output) for sample, output in zip(inputs, expected)]
-    pairs.append((runner.run(spec.name, together), np.concatenate(expected)))
-    for got, output in pairs:
-        if got.shape != output.shape:
-            raise CompileError(f"stage {spec.name}: {runner.name} gives shape {got.shape}, torch {output.shape}")
-    check = StageCheck(
-        stage=spec.name,
-        max_difference=float(max(np.abs(got - output).max() for got, output in pairs)),
-        scale=float(np.abs(pairs[-1][1]).max()),
-        samples=len(inputs),
-    )
-    if not check.agrees:
+def check_stage(
+    spec: StageSpec, recorded: Recording, runner: Runner, precision: Precision = "fp32", *, batched: bool = True
+) -> StageCheck:
+    """Compare one stage of `runner` with torch, sample by sample and, `batched`, all at once; raises CompileError."""
+    inputs, expected = list(recorded.inputs[spec.name]), list(recorded.outputs[spec.name])
+    if batched:
+        inputs.append({name: np.concatenate([sample[name] for sample in inputs]) for name in inputs[0]})
+        expected.append(np.concatenate(expected))
+    outputs = [run_stage(runner, spec.name, each) for each in inputs]
+    where = f"stage {spec.name}: {runner.name}"
+    try:
+        comparison = compare(where, outputs, expected)
+    except BundleError as error:
+        raise CompileError(str(error)) from error
+    passed = comparison.exceeds(TOLERANCES[precision])
+    if passed:
         raise CompileError(
-            f"stage {spec.name}: {runner.name} differs from torch by {check.max_difference:.3g} where the largest "
-            f"output is {check.scale:.3g} (allowed: {TOLERANCE:g} of it); nothing was written. Try the versions in "
-            "constraints.txt, and tell us if it stays"
+            f"{where} differs from torch by {comparison.max_difference:.3g} where the largest output is "
+            f"{comparison.scale:.3g}: {'; '.join(passed)}. Nothing was written. {_REMEDY[precision]}"
         )
-    return check
+    return StageCheck(spec.name, comparison.max_difference, comparison.scale, len(recorded.inputs[spec.name]))

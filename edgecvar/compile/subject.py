@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, FrozenSet, List, Literal, Optional
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
+from edgecvar.bundle.precision import Precision
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
@@ -26,7 +27,11 @@ class CompileConfig(BaseModel):
 
     Without `checkpoint` it is the newest run of `model` under `runs`; `untrained` takes random weights instead, for
     `classes` classes with the `network` and `input` options. `data`: a clip, or a folder with clips, for the parity
-    check. `output`: the bundle's folder, by default MODEL.edgecvar here.
+    check and, a folder then, for int8. `output`: the bundle's folder, by default MODEL.edgecvar here.
+    `precision`: what to make beside fp32, which is always made; by default all that `device` has. `max_drop`: the
+    largest share of decisions, in percent, that int8 may change; None for every layer in int8 whatever it costs.
+    `search_samples`: sampled pictures that int8 is judged by. `engines`: also build TensorRT's engines, on this
+    machine, by `converter` and for the DLA core `dla`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +45,13 @@ class CompileConfig(BaseModel):
     data: Optional[Path] = None
     output: Optional[Path] = None
     runs: Path = Path("runs")
+    device: Optional[str] = None
+    precision: Optional[FrozenSet[Precision]] = None
+    max_drop: Optional[float] = Field(default=0.5, ge=0, le=100)
+    search_samples: int = Field(default=512, ge=1)
+    engines: bool = False
+    converter: Literal["onnx", "torch2trt"] = "onnx"
+    dla: Optional[int] = Field(default=None, ge=0)
 
 
 @dataclass(frozen=True)

@@ -14,21 +14,23 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.clips.folders import class_folders, clips_in
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, unknown_name
-from edgecvar.run.onnx_runner import OnnxRunner, usable_cores
+from edgecvar.run.onnx_runner import usable_cores
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.run.runner import Runner
+from edgecvar.run.runners import RunnerChoice, make_runner, resolve
 from edgecvar.stream.reader import open_stream
 
 
-class EvalConfig(BaseModel):
-    """`match`: a regular expression that the file name must contain. `jobs`: processes, every core's unless given."""
+class EvalConfig(RunnerChoice):
+    """`match`: a regular expression that the file name must contain.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `jobs`: processes; unless given, one a core with ONNX Runtime and one with TensorRT, whose device they would share.
+    """
 
     bundle: Path
     folder: Path
@@ -135,14 +137,21 @@ def tally(labels: Sequence[str], results: Sequence[ClipScore]) -> Evaluation:
 
 
 def score_clips(bundle: Bundle, clips: Sequence[NamedClip], config: EvalConfig) -> Iterator[ClipScore]:
-    """Outcomes in the order of `clips`. One thread computes each clip, so `jobs` does not change a bit of them."""
-    jobs = min(config.jobs or usable_cores(), len(clips))
+    """Outcomes in the order of `clips`; raises ConfigError or BundleError where the runner cannot be had.
+
+    Unless more are asked for, one thread computes each clip, so that `jobs` does not change a bit of them.
+    """
+    engine, _ = resolve(bundle, config)
+    if engine == "trt" and (config.jobs or 1) > 1:
+        raise ConfigError(f"--jobs {config.jobs}: TensorRT's device takes one process; leave it out")
+    choice = config.model_copy(update={"threads": config.threads or 1 if engine == "onnx" else None})
+    jobs = min(config.jobs or usable_cores(), len(clips)) if engine == "onnx" else 1
     if jobs == 1:
-        with OnnxRunner(bundle, threads=1) as runner:
+        with make_runner(bundle, choice) as runner:
             for clip in clips:
                 yield score_clip(clip, bundle, runner, config.every)
         return
-    with _workers(bundle, jobs) as pool:
+    with _workers(bundle, choice, jobs) as pool:
         futures = [pool.submit(_score_here, clip, config.every) for clip in clips]
         try:
             for future in futures:
@@ -162,9 +171,9 @@ def _cancel(futures: Sequence[Future[ClipScore]]) -> None:
 
 
 @contextmanager
-def _workers(bundle: Bundle, jobs: int) -> Iterator[ProcessPoolExecutor]:
+def _workers(bundle: Bundle, choice: RunnerChoice, jobs: int) -> Iterator[ProcessPoolExecutor]:
     # Started afresh, not forked: this process may hold threads and locks of other libraries.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _enter_worker, (bundle.path,)) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _enter_worker, (bundle.path, choice)) as pool:
         yield pool
 
 
@@ -172,11 +181,11 @@ _WORKER: Dict[str, Any] = {}
 """What one worker process keeps from clip to clip: its bundle and its entered runner."""
 
 
-def _enter_worker(path: Path) -> None:
+def _enter_worker(path: Path, choice: RunnerChoice) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     bundle = open_bundle(path)
     stack = ExitStack()
-    _WORKER.update(bundle=bundle, runner=stack.enter_context(OnnxRunner(bundle, threads=1)), stack=stack)
+    _WORKER.update(bundle=bundle, runner=stack.enter_context(make_runner(bundle, choice)), stack=stack)
 
 
 def _score_here(clip: NamedClip, every: Optional[int]) -> ClipScore:

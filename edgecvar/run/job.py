@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Type, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.errors import ConfigError
 from edgecvar.run.decisions import RunSummary
-from edgecvar.run.onnx_runner import OnnxRunner
 from edgecvar.run.overlay import Overlay, check_overlay
 from edgecvar.run.recognizer import RunOptions, recognize
+from edgecvar.run.runners import RunnerChoice, make_runner
 from edgecvar.run.sinks import JsonLines, LiveTable, PlainTable, Sink
 from edgecvar.run.source import PipeSource, binary_source
 from edgecvar.stream.reader import Stream, open_stream
@@ -24,10 +24,8 @@ from edgecvar.stream.types import StreamInfo
 C = TypeVar("C", bound=BaseModel)
 
 
-class RunConfig(BaseModel):
+class RunConfig(RunnerChoice):
     """`source`: a file, or "-" for standard input. `every`: sample every k-th picture. `top`: labels a decision."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     bundle: Optional[Path] = None
@@ -62,11 +60,12 @@ def run_job(config: RunConfig) -> None:
     if config.overlay is not None:
         check_overlay(config.source, config.overlay)
     bundle = open_bundle(config.bundle or default_bundle())
+    chosen = make_runner(bundle, config)
     untrained = warn_untrained(bundle)
     with ExitStack() as stack:
         source: Any = config.source if config.source != "-" else binary_source(sys.stdin.buffer)
         stream = stack.enter_context(_open(source))
-        runner = stack.enter_context(OnnxRunner(bundle))
+        runner = stack.enter_context(chosen)
         overlay = _overlay(config, stream.info, untrained)
         sinks: List[Sink] = [stack.enter_context(sink) for sink in _sinks(config, bundle, untrained)]
         if overlay is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Any, Dict, List, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from edgecvar.run.clock import Clock
 from edgecvar.run.feed import Appearance, SampledPicture
 from edgecvar.run.runner import Runner
 
-Outputs = Dict[str, NDArray[np.float32]]
+Outputs = Dict[str, Any]
+"""By stage, what the runner's launch gave; of the last stage, the fetched scores (1, classes)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,10 @@ class Started:
 
 
 class StageWalk:
-    """Runs the planned stages; the outputs of an I-picture are kept until the walk has passed it."""
+    """Runs the planned stages; the outputs of an I-picture are kept until the walk has passed it.
+
+    Only the scores are fetched; other stages may still be computing when their span has ended.
+    """
 
     def __init__(self, plan: StagePlan, runner: Runner, clock: Clock) -> None:
         self._last = plan.stages[-1].spec
@@ -112,7 +116,8 @@ class StageWalk:
         found = outputs if self._last.cadence == "picture" else self._appearance(sampled.current)
         for index in set(self._features) - {sampled.current.index, adjacent.index}:
             del self._features[index]
-        return found[self._last.name][0]
+        scores: NDArray[np.float32] = found[self._last.name][0]
+        return scores
 
     def _appearance(self, appearance: Appearance) -> Outputs:
         """The window stages' outputs of an I-picture, run once however often they are asked for."""
@@ -126,10 +131,8 @@ class StageWalk:
             self._features[appearance.index] = known
         return self._features[appearance.index]
 
-    def _run(
-        self, stage: PlannedStage, sampled: SampledPicture, outputs: Outputs, adjacent: Appearance
-    ) -> NDArray[np.float32]:
-        tensors: List[NDArray[np.float32]] = []
+    def _run(self, stage: PlannedStage, sampled: SampledPicture, outputs: Outputs, adjacent: Appearance) -> Any:
+        tensors: List[Any] = []
         for each in stage.inputs:
             source = each.tensor.source
             appearance = adjacent if each.tensor.gop == "adjacent" else sampled.current
@@ -139,10 +142,11 @@ class StageWalk:
                 tensors.append(_image(appearance) if source == "image" else sampled.inputs[source][None])
         return self._timed(stage.spec, tensors)
 
-    def _timed(self, spec: StageSpec, tensors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _timed(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
         inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
         with self._clock.span(f"stage:{spec.name}"):
-            return self._runner.run(spec.name, inputs)
+            launched = self._runner.launch(spec.name, inputs)
+            return self._runner.fetch(launched) if spec is self._last else launched
 
 
 def _image(appearance: Appearance) -> NDArray[np.float32]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecvar.bundle.manifest import Manifest, Provenance, StageFile, open_bundle, write_manifest, writing_folder
+from edgecvar.bundle.files import writing_folder
+from edgecvar.bundle.manifest import Manifest, Provenance, StageFile, open_bundle, sealed, write_manifest
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import BundleError
@@ -44,7 +46,7 @@ def bundle(tmp_path):
 def test_round_trip(bundle):
     opened = open_bundle(bundle)
     assert opened.name == "tiny"
-    assert opened.manifest.model_copy(update={"sha256": {}}) == manifest()
+    assert opened.manifest.model_copy(update={"sha256": {}, "seal": ""}) == manifest()
     assert opened.stage_file("motion").read_bytes() == b"weights"
 
 
@@ -70,7 +72,7 @@ def test_a_missing_file_is_refused(bundle):
 def test_a_manifest_cannot_reach_out_of_its_folder(bundle, name):
     document = json.loads((bundle / "manifest.json").read_text())
     document["sha256"][name] = "0" * 64
-    (bundle / "manifest.json").write_text(json.dumps(document))
+    (bundle / "manifest.json").write_text(sealed(json.dumps({**document, "seal": ""})))
     with pytest.raises(BundleError, match="leaves the bundle"):
         open_bundle(bundle)
 
@@ -78,9 +80,21 @@ def test_a_manifest_cannot_reach_out_of_its_folder(bundle, name):
 def test_a_stage_file_without_a_hash_is_refused(bundle):
     document = json.loads((bundle / "manifest.json").read_text())
     document["sha256"] = {}
-    (bundle / "manifest.json").write_text(json.dumps(document))
+    (bundle / "manifest.json").write_text(sealed(json.dumps({**document, "seal": ""})))
     with pytest.raises(BundleError, match="no hash"):
         open_bundle(bundle)
+
+
+def test_a_byte_changed_anywhere_is_one_clear_error(bundle):
+    for file in [file for file in bundle.rglob("*") if file.is_file()]:
+        content = file.read_bytes()
+        for place in range(len(content)):
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            with pytest.raises(BundleError) as caught:
+                open_bundle(bundle)
+            assert "\n" not in str(caught.value)
+        file.write_bytes(content)
+    open_bundle(bundle)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 2}', "\x00", "[" * 100000])
@@ -89,6 +103,22 @@ def test_a_broken_manifest_is_one_clear_error(bundle, text):
     with pytest.raises(BundleError, match="not a manifest") as caught:
         open_bundle(bundle)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seal", [{}, {"seal": ""}, {"seal": "0" * 64}])
+def test_a_manifest_without_its_seal_is_refused(bundle, seal):
+    document = json.loads((bundle / "manifest.json").read_text())
+    del document["seal"]
+    (bundle / "manifest.json").write_text(json.dumps({**document, **seal}))
+    with pytest.raises(BundleError, match="changed since"):
+        open_bundle(bundle)
+
+
+def test_another_schema_is_named(bundle):
+    text = (bundle / "manifest.json").read_text()
+    (bundle / "manifest.json").write_text(text.replace('"schema_version": 2', '"schema_version": 1'))
+    with pytest.raises(BundleError, match="of schema 1, and this edgecvar reads 2"):
+        open_bundle(bundle)
 
 
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
@@ -143,6 +173,21 @@ def test_a_failure_leaves_the_old_bundle_and_no_draft(bundle):
     with pytest.raises(RuntimeError), writing_folder(bundle) as draft:
         (draft / "half").write_text("half")
         raise RuntimeError("interrupted")
+    assert open_bundle(bundle).name == "tiny"
+    assert [entry.name for entry in bundle.parent.iterdir()] == ["tiny.edgecvar"]
+
+
+def test_an_interruption_of_the_last_step_leaves_the_old_bundle(bundle, monkeypatch):
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if Path(target) == bundle and self.parent == bundle.parent:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), writing_folder(bundle) as draft:
+        (draft / "half").write_text("half")
     assert open_bundle(bundle).name == "tiny"
     assert [entry.name for entry in bundle.parent.iterdir()] == ["tiny.edgecvar"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import av
 import numpy as np
@@ -17,9 +17,9 @@ torch.set_num_threads(1)
 BACKBONE = {"width": 0.1, "depth": 0.1}
 
 
-def write_clip(path: Path, pictures: int = 30) -> Path:
+def write_clip(path: Path, pictures: int = 30, seed: int = 5, step: Tuple[int, int] = (1, 2)) -> Path:
     """A texture of 96 x 64 that moves by whole pixels, in H.264 with GOPs of 12 and a B-picture."""
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     texture = rng.integers(20, 236, (8, 12, 3)).repeat(8, axis=0).repeat(8, axis=1).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
@@ -27,7 +27,7 @@ def write_clip(path: Path, pictures: int = 30) -> Path:
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for time in range(pictures):
-            moved = np.roll(texture, (time, 2 * time), axis=(0, 1))
+            moved = np.roll(texture, (step[0] * time, step[1] * time), axis=(0, 1))
             for packet in stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")):
                 container.mux(packet)
         for packet in stream.encode():
@@ -38,6 +38,12 @@ def write_clip(path: Path, pictures: int = 30) -> Path:
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("compile") / "moving.mp4")
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another texture that moves otherwise."""
+    return write_clip(tmp_path_factory.mktemp("compile") / "other.mp4", pictures=26, seed=6, step=(-2, 1))
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +66,7 @@ def configure(clip: Path) -> Callable[..., Any]:
             "network": {"backbone": BACKBONE, "dim": 8, "factor": 2, **network},
             "input": InputSpec(height=48, width=64, stride=4, crop=1.0),
             "data": clip,
+            "precision": {"fp32", "fp16"},
             **changes,
         }
         return CompileConfig(**fields)

@@ -35,8 +35,9 @@ def test_untrained_says_so(clip: Path, tmp_path: Path, monkeypatch: pytest.Monke
     code, out, err = run(["--model", "attp", "--untrained", "--classes", "4", "--data", str(clip), *TINY], capfd)
     assert (code, err) == (0, "")  # not a word from the exporter
     lines = out.splitlines()
-    assert lines[0].startswith("motion ") and "largest difference to torch" in lines[0]
-    assert lines[1].startswith("fuse ")
+    assert any(line.startswith("motion ") and "fp32" in line for line in lines)
+    assert any(line.startswith("fuse ") and "fp16" in line for line in lines)
+    assert any(line.startswith(f"no int8: {clip} is one clip") for line in lines)
     assert any(line.startswith("UNTRAINED") for line in lines)
     manifest = open_bundle(tmp_path / "attp.edgecvar").manifest
     assert manifest.provenance.untrained
@@ -52,7 +53,10 @@ def test_json_is_one_document(clip: Path, tmp_path: Path, capfd: Any) -> None:
     document = json.loads(out)
     assert document["bundle"] == str(target)
     assert document["untrained"] is True
-    assert [stage["stage"] for stage in document["stages"]] == ["motion", "fuse"]
+    assert [stage["stage"] for stage in document["stages"]] == ["motion", "fuse"] * 2
+    assert [stage["precision"] for stage in document["stages"]] == ["fp32"] * 2 + ["fp16"] * 2
+    assert list(document["precisions"]) == ["fp32", "fp16"]
+    assert document["int8"] is None and "one clip" in document["int8_left_out"]
     assert len(document["labels"]) == 51
     assert document["checked_with"] == [str(clip)]
     kept = [file.max_difference for file in open_bundle(target).manifest.files]
@@ -68,11 +72,20 @@ def test_json_is_one_document(clip: Path, tmp_path: Path, capfd: Any) -> None:
         ([], "name a model"),
         (["--checkpoint", "none.pt"], "none.pt: no such file"),
         (["--model", "attp", "--classes", "4"], "--classes and --set are for --untrained"),
-        (["--model", "attp", "--untrained", "--classes", "0"], "expected at least 1"),
+        (["--model", "attp", "--untrained", "--classes", "0"], "--classes: Input should be greater"),
+        (["--model", "attp", "--untrained", "--classes", "100001"], "--classes: Input should be less"),
         (["--model", "attp", "--untrained", "--set", "network.fuson=mv"], "did you mean 'fusion'"),
         (["--model", "attp", "--untrained", "--set", "input.hieght=96"], "did you mean 'height'"),
         (["--model", "attp", "--untrained", "--set", "epochs=3"], "expected network.KEY=VALUE or input.KEY=VALUE"),
         (["--model", "attp", "--untrained", "-o", "place"], "ends in .edgecvar"),
+        (["--model", "attp", "--untrained", "--precision", "fp8"], "unknown precision 'fp8'"),
+        (["--model", "attp", "--untrained", "--precision", ","], "expected a list such as fp32,fp16"),
+        (["--model", "attp", "--untrained", "--precision", "int8"], "name a folder with --data"),
+        (["--model", "attp", "--untrained", "--device", "tx3"], "did you mean 'tx2'"),
+        (["--model", "attp", "--untrained", "--device", "tx2", "--precision", "int8"], "use --precision fp16"),
+        (["--model", "attp", "--untrained", "--max-drop", "much"], "expected a percentage from 0 to 100, or none"),
+        (["--model", "attp", "--untrained", "--engines"], "tensorrt and pycuda cannot be imported here"),
+        (["--model", "attp", "--untrained", "--converter", "torch2trt"], "cannot be imported here"),
     ],
 )
 def test_a_wrong_request_is_one_line(

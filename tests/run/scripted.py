@@ -119,16 +119,26 @@ def manifest(stages: List[StageSpec] = TEMPORAL, **spec: Any) -> Manifest:
     )
 
 
+@dataclass(frozen=True)
+class Launched:
+    """A stage's output on a device: only the runner can look into it."""
+
+    stage: str
+    output: np.ndarray
+
+
 class RecordingRunner:
     """Each stage's output is the number of the picture it saw; the last one's scores come from `scores`.
 
-    `calls` holds (stage, {input: picture number}) in order. `scores` gets the sampled picture's number.
+    `calls` holds (stage, {input: picture number}) in order, `fetched` the stages whose output was fetched. `scores`
+    gets the sampled picture's number.
     """
 
     name = "recording"
 
     def __init__(self, scores: Callable[[int], List[float]] = lambda picture: [0.0, 0.0, 0.0]) -> None:
         self.calls: List[Tuple[str, Dict[str, int]]] = []
+        self.fetched: List[str] = []
         self.threads = set()
         self._scores = scores
 
@@ -138,22 +148,26 @@ class RecordingRunner:
     def __exit__(self, *exc: object) -> None:
         return None
 
-    def run(self, stage: str, inputs: Dict[str, np.ndarray]) -> np.ndarray:
+    def launch(self, stage: str, inputs: Dict[str, Any]) -> Launched:
         self.threads.add(threading.current_thread())
         seen = {name: _number(name, value) for name, value in inputs.items()}
         self.calls.append((stage, seen))
         if stage in ("fuse", "classify"):
-            return np.array([self._scores(seen.get("motion", -1))], np.float32)
-        return np.array([[max(seen.values())]], np.float32)
+            return Launched(stage, np.array([self._scores(seen.get("motion", -1))], np.float32))
+        return Launched(stage, np.array([[max(seen.values())]], np.float32))
+
+    def fetch(self, value: Launched) -> np.ndarray:
+        self.fetched.append(value.stage)
+        return value.output
 
     def of(self, stage: str) -> List[Dict[str, int]]:
         return [seen for name, seen in self.calls if name == stage]
 
 
-def _number(name: str, value: np.ndarray) -> int:
+def _number(name: str, value: Any) -> int:
     """Which picture a tensor belongs to: prepared ones by their level, stage outputs say it."""
-    if value.ndim == 2:
-        return int(value[0, 0])
+    if isinstance(value, Launched):
+        return int(value.output[0, 0])
     if name.startswith("image"):
         return round(float(value.mean()) * 255)
     if name == "motion":

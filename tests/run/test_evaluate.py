@@ -12,6 +12,7 @@ from tiny_bundle import LABELS, tiny_bundle
 
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.run import evaluate
 from edgecvar.run.evaluate import ClipScore, EvalConfig, NamedClip, find_clips, score_clips, tally
 from edgecvar.run.evaluation_report import evaluation_document, print_evaluation
 from edgecvar.run.onnx_runner import OnnxRunner
@@ -54,6 +55,12 @@ def test_right_wrong_undecided_and_unreadable_clips_are_counted(bundle, clips):
     assert str(clips / "still" / "b_02.mp4") in unreadable.error
     assert evaluation.clips == 5 and evaluation.top1 == pytest.approx(3 / 5)
     assert evaluation.of_label("right") == (2, 1) and evaluation.of_label("still") == (1, 0)
+
+
+def test_tensorrts_device_takes_one_process(bundle, clips, monkeypatch):
+    monkeypatch.setattr(evaluate, "resolve", lambda bundle, choice: ("trt", "fp16"))
+    with pytest.raises(ConfigError, match="--jobs 2: TensorRT's device takes one process"):
+        list(score_clips(bundle, find_clips(clips, LABELS), config(bundle, clips, jobs=2)))
 
 
 def test_the_number_of_processes_changes_nothing(bundle, clips):

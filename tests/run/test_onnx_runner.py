@@ -11,14 +11,15 @@ from tiny_bundle import fuse_model, mean_model, tiny_bundle
 from edgecvar.bundle.manifest import MANIFEST, Manifest, open_bundle, write_manifest
 from edgecvar.errors import BundleError
 from edgecvar.run.onnx_runner import OnnxRunner
+from edgecvar.run.runner import run_stage
 
 
 def test_a_stage_computes_its_graph(tmp_path):
     image = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
     with OnnxRunner(open_bundle(tiny_bundle(tmp_path)), threads=1) as runner:
-        assert runner.run("appearance", {"image": image}) == pytest.approx(image.mean((2, 3)), abs=1e-5)
+        assert run_stage(runner, "appearance", {"image": image}) == pytest.approx(image.mean((2, 3)), abs=1e-5)
         ones = {"appearance": (1, 3), "adjacent": (1, 3), "motion": (1, 2), "residual": (1, 3)}
-        scores = runner.run("fuse", {name: np.full(shape, 2, np.float32) for name, shape in ones.items()})
+        scores = run_stage(runner, "fuse", {name: np.full(shape, 2, np.float32) for name, shape in ones.items()})
     assert scores.tolist() == [[-6.0, 6.0, 1.0]]
 
 
@@ -34,6 +35,13 @@ def test_building_a_runner_loads_nothing(tmp_path):
 def test_a_precision_that_the_bundle_has_not_is_an_error(tmp_path):
     with pytest.raises(BundleError, match="no int8 file"), OnnxRunner(open_bundle(tiny_bundle(tmp_path)), "int8"):
         pass
+
+
+def test_a_stage_that_fails_on_the_way_is_named(tmp_path):
+    with OnnxRunner(open_bundle(tiny_bundle(tmp_path)), threads=1) as runner:
+        with pytest.raises(BundleError, match="stage appearance: onnxruntime-cpu-fp32 failed") as raised:
+            runner.launch("appearance", {"image": np.zeros((1, 3, 32, 31), np.float32)})
+        assert "\n" not in str(raised.value)
 
 
 REPLACED = {

@@ -245,7 +245,7 @@ def test_a_reader_that_waits_for_its_source_is_released():
 
 def test_an_error_of_the_runner_ends_the_reader_thread():
     class Failing(RecordingRunner):
-        def run(self, stage, inputs):
+        def launch(self, stage, inputs):
             raise RuntimeError("engine failed")
 
     recognition = recognize(ScriptedStream("I" + "P" * 1000), manifest(), Failing())
@@ -267,16 +267,21 @@ def test_the_reader_runs_ahead_by_a_bounded_number_of_samples():
     ahead = []
 
     class Watching(RecordingRunner):
-        def run(self, stage, inputs):
+        def launch(self, stage, inputs):
             time.sleep(0.001)
             ahead.append(stream.given)
-            return super().run(stage, inputs)
+            return super().launch(stage, inputs)
 
     runner = Watching()
     run("", [stage("classify", "picture", ("motion", "motion", "current"), output=[3])], runner, stream=stream)
     # Queued, plus the one being run and the one being put or read.
     assert max(given - picture for picture, given in enumerate(ahead, start=1)) <= AHEAD + 3
     assert len(ahead) == 200
+
+
+def test_only_scores_leave_the_device():
+    decisions, runner, _ = run(LONG)
+    assert runner.fetched == ["fuse"] * len(decisions) and len(decisions) == 14
 
 
 def test_a_recognition_is_iterated_once():

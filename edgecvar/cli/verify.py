@@ -1,0 +1,72 @@
+"""`edgecvar verify`: whether a bundle computes here what it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import click
+
+from edgecvar.cli.runner_flags import engine_flags
+
+if TYPE_CHECKING:
+    from edgecvar.bundle.manifest import Bundle
+    from edgecvar.run.runner import Runner
+
+
+@click.command("verify")
+@click.argument("bundle", required=False, type=click.Path(path_type=Path))
+@click.option("--runners", metavar="LIST", help="Of torch, onnx and trt, with commas [default: those that are here].")
+@click.option("--data", metavar="PATH", type=click.Path(), help="Clip or folder of clips [default: the shipped clip].")
+@click.option("--samples", type=int, default=64, show_default=True, metavar="N", help="Sampled pictures to compare.")
+@click.option(
+    "--checkpoint", metavar="FILE", type=click.Path(), help="For torch [default: looked for under ./runs by its hash]."
+)
+@engine_flags
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the table.")
+def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
+    """Compare every runner and precision of BUNDLE [default: the shipped one] with a reference, on real clips.
+
+    Stage by stage, each fed with what the reference's stage was fed with, and end to end. The reference is torch
+    where torch and the checkpoint are there, else fp32 on ONNX Runtime. Exits with 1 where a tolerance is passed.
+    """
+    import json
+    import sys
+
+    from rich.console import Console
+
+    from edgecvar.bundle.default import default_bundle
+    from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.run.job import configured, warn_untrained
+    from edgecvar.run.verify import VerifyConfig, verify
+    from edgecvar.run.verify_report import print_verification, verification_document
+
+    config = configured(VerifyConfig, options)
+    opened = open_bundle(bundle or default_bundle())
+    warn_untrained(opened)
+    progress = Console(stderr=True)
+    with progress.status("starting") as status:
+        verification = verify(opened, config, lambda file: torch_reference(opened, file), status.update)
+    if as_json:
+        click.echo(json.dumps(verification_document(verification), ensure_ascii=False))
+    else:
+        # A pipe has no width; rows must not be folded at a terminal's.
+        print_verification(verification, Console(width=None if sys.stdout.isatty() else 200))
+    if verification.passed is False:
+        sys.stdout.flush()
+        sys.exit(1)
+
+
+def torch_reference(bundle: Bundle, checkpoint: Path) -> Runner:
+    """The checkpoint's network in torch; raises ConfigError where it has other stages than the bundle."""
+    from edgecvar.errors import ConfigError
+    from edgecvar.run.torch_runner import TorchRunner
+    from edgecvar.train.checkpoint import load_checkpoint
+
+    network = load_checkpoint(checkpoint).build()
+    if network.stages() != bundle.manifest.stages:
+        raise ConfigError(
+            f"{checkpoint}: its network has other stages here than in {bundle.path}, which another version of edgecvar "
+            "compiled; compile it again, or leave torch out with --runners onnx"
+        )
+    return TorchRunner(network)

@@ -1,0 +1,86 @@
+"""Prepared inputs from clips, read the way a run reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
+
+from edgecvar.clips.folders import VIDEO_SUFFIXES
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError, EdgecvarError
+from edgecvar.run.clock import NoClock
+from edgecvar.run.feed import Appearance, Demand, Feed, SampledPicture, SecondWindow
+from edgecvar.stream.reader import open_stream
+
+Sample = Tuple[SampledPicture, Appearance]
+"""A sampled picture and its neighbour's I-picture, as `StageWalk` takes them."""
+
+EVERY = 12
+"""Sampled at least every so many pictures, whatever the spec's stride: clips are short."""
+
+REACH = 4
+"""How far into a clip is read: where it begins, often little has happened yet."""
+
+T = TypeVar("T")
+
+
+def find_clips(place: Path) -> List[Path]:
+    """The clip at `place`, or all in that folder and those below it, sorted; raises ConfigError."""
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise ConfigError(f"{place}: no such file or folder; --data takes a clip or a folder with clips")
+    inside = (file for file in place.rglob("*") if not any(part.startswith(".") for part in file.parts[-2:]))
+    found = sorted(file for file in inside if file.suffix.lower() in VIDEO_SUFFIXES and file.is_file())
+    if not found:
+        raise ConfigError(f"{place}: no video in it; --data takes a clip or a folder with clips")
+    return found
+
+
+def spread(items: Sequence[T], count: int) -> List[T]:
+    """At most `count` of the items, evenly from first to last."""
+    count = min(count, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
+
+
+def read_samples(
+    clips: Sequence[Path],
+    spec: InputSpec,
+    count: int,
+    skip: Optional[Callable[[Path, EdgecvarError], None]] = None,
+) -> List[Sample]:
+    """At most `count` samples, as evenly from all clips as they have them.
+
+    A clip that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
+    """
+    samples: List[Sample] = []
+    chosen = spread(clips, count)
+    for place, clip in enumerate(chosen):
+        share = -(-(count - len(samples)) // (len(chosen) - place))
+        try:
+            samples += _read(clip, spec, share)
+        except EdgecvarError as error:
+            if skip is None:
+                raise
+            skip(clip, error)
+    return samples
+
+
+def _read(clip: Path, spec: InputSpec, count: int) -> List[Sample]:
+    """At most `count` samples, evenly from the clip's start to REACH times as many; neighbours are as in a run."""
+    demand = Demand(frozenset({"image", "motion", "residual"}), adjacent=True, every=min(spec.stride, EVERY))
+    waiting: List[SampledPicture] = []
+    ready: List[Sample] = []
+    with open_stream(clip) as stream:
+        for message in Feed(stream, spec, demand, NoClock()).messages():
+            if isinstance(message, SecondWindow):
+                ready += [(sample, message.appearance) for sample in waiting]
+                waiting = []
+            elif message is not None and message.adjacent is None:
+                waiting.append(message)
+            elif message is not None and message.adjacent is not None:
+                ready.append((message, message.adjacent))
+            if len(ready) >= REACH * count:
+                break
+    # The stream ended in its first window: the window is its own neighbour.
+    return spread([*ready, *((sample, sample.current) for sample in waiting)], count)

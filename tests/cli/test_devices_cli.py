@@ -1,0 +1,52 @@
+"""`edgecvar devices` prints the whole table within 100 columns, and marks this machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgecvar.bundle import devices
+from edgecvar.bundle.devices import DEVICES
+from edgecvar.errors import ConfigError
+
+
+def rows(out):
+    return {
+        line[1:].split()[0]: line
+        for line in out.splitlines()
+        if line[1:].split()[:1] and line[1:].split()[0] in DEVICES
+    }
+
+
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_the_table_is_whole_and_narrow(edgecvar, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(devices, "detect_device", lambda: DEVICES["orin-nx"])
+    code, out, err = edgecvar("devices")
+    assert code == 0 and err == ""
+    assert max(len(line) for line in out.splitlines()) <= 100 and "…" not in out
+    found = rows(out)
+    assert list(found) == list(DEVICES)
+    assert [name for name, line in found.items() if line.startswith(">")] == ["orin-nx"]
+    assert "int8" not in found["tx2"] and "int8" in found["thor"] and "fp16*" in found["cpu"]
+    assert "this is orin-nx" in out
+
+
+def test_the_document_has_every_field(edgecvar, monkeypatch):
+    monkeypatch.setattr(devices, "detect_device", lambda: DEVICES["cpu"])
+    code, out, _ = edgecvar("devices", "--json")
+    document = json.loads(out)
+    assert code == 0 and document["here"] == "cpu"
+    tx2 = next(device for device in document["devices"] if device["name"] == "tx2")
+    assert tx2["sm"] == 62 and tx2["precisions"] == ["fp32", "fp16"] and tx2["peak_int8_tops"] is None
+
+
+def test_a_jetson_that_is_not_known_is_said_and_the_table_printed(edgecvar, monkeypatch):
+    def unknown():
+        raise ConfigError("this is a Jetson, but of no kind known here")
+
+    monkeypatch.setattr(devices, "detect_device", unknown)
+    code, out, err = edgecvar("devices")
+    assert code == 0 and "this is a Jetson" in err
+    assert not any(line.startswith(">") for line in rows(out).values())

@@ -1,0 +1,82 @@
+"""Stored int8 weights rewritten for TensorRT: the same values, no int8 constant but zero points, no cast of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Set
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="needs the train extra")
+
+from chains import chain  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+from edgecvar.compile import quantize as quantizing  # noqa: E402
+from edgecvar.compile.quantize import quantize  # noqa: E402
+from edgecvar.compile.sample_walk import open_session  # noqa: E402
+from edgecvar.run.onnx_weights import plain_weights  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+RANGES = {"picture": 4.0, "seen": 6.0}
+
+
+def run(model: bytes, x: Any) -> Any:
+    return open_session(model, "look", 1).run(None, {"picture": x})[0]
+
+
+@pytest.mark.parametrize("keep", [set(), {"first"}, {"first", "second"}])
+def test_the_values_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Set[str]) -> None:
+    monkeypatch.setattr(quantizing, "MANY", 1)
+    _, files, _ = chain(tmp_path)
+    stored = quantize(onnx.load(str(files["look"])), RANGES, keep).SerializeToString()
+    plain = onnx.load_from_string(plain_weights(stored))
+    onnx.checker.check_model(plain, full_check=True)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in plain.graph.initializer}
+    assert not any(value.any() for value in constants.values() if value.dtype == np.int8)
+    for node in plain.graph.node:
+        if node.op_type == "Cast":
+            assert node.input[0] not in constants
+        if node.op_type == "Conv":
+            made = {each.output[0]: each for each in plain.graph.node}.get(node.input[1])
+            assert constants[node.input[1]].dtype == np.float16 if node.name in keep else made is not None
+    quantised = [node for node in plain.graph.node if node.op_type == "QuantizeLinear" and node.input[0] in constants]
+    assert len(quantised) == 2 - len(keep)
+    x = np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32)
+    assert np.array_equal(run(plain.SerializeToString(), x), run(stored, x))
+
+
+def test_a_file_without_int8_weights_comes_back_as_it_is(tmp_path: Path) -> None:
+    _, files, _ = chain(tmp_path)
+    stored = files["look"].read_bytes()
+    assert plain_weights(stored) == stored
+
+
+def test_every_level_of_every_scale_quantises_to_itself() -> None:
+    rng = np.random.default_rng(1)
+    levels = np.tile(np.arange(-127, 128, dtype=np.int8), (500, 1))
+    scale = np.exp(rng.uniform(-30, 10, 500)).astype(np.float32)
+    names = ["levels", "scale", "zero"]
+    values = [levels, scale, np.zeros(500, np.int8)]
+    graph = helper.make_graph(
+        [
+            helper.make_node("DequantizeLinear", names, ["w"], axis=0),
+            helper.make_node("Add", ["w", "x"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [500, 255])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [500, 255])],
+        [numpy_helper.from_array(value, name) for name, value in zip(names, values)],
+    )
+    stored = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
+    zeros = {"x": np.zeros((500, 255), np.float32)}
+    got, expected = (open_session(model, "g", 1).run(None, zeros)[0] for model in (plain_weights(stored), stored))
+    assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("damage", [b"\x3a\xff\x01", b"\x3b", b"\xff"])
+def test_what_is_no_onnx_file_is_a_value_error(damage: bytes) -> None:
+    with pytest.raises(ValueError):
+        plain_weights(damage)

@@ -1,0 +1,67 @@
+"""Samples from clips: which clips, how many of each, and what happens to those that cannot be read."""
+
+from __future__ import annotations
+
+import pytest
+from moving_clip import moving_clip
+from tiny_bundle import SPEC
+
+from edgecvar.errors import ConfigError, StreamError
+from edgecvar.run.samples import find_clips, read_samples, spread
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    root = tmp_path_factory.mktemp("clips")
+    paths = [moving_clip(root / f"{name}.mp4", pictures) for name, pictures in (("a", 30), ("b", 4), ("c", 30))]
+    (root / "broken.mp4").write_text("no video")
+    return [*paths, root / "broken.mp4"]
+
+
+def test_clips_are_found_in_folders_below_and_hidden_files_are_not(tmp_path):
+    for name in ("b/two.mp4", "a/one.MKV", "a/notes.txt", ".cache/three.mp4", "a/.four.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert [path.name for path in find_clips(tmp_path)] == ["one.MKV", "two.mp4"]
+    assert find_clips(tmp_path / "a/notes.txt") == [tmp_path / "a/notes.txt"]  # a file is taken at its word
+    with pytest.raises(ConfigError, match="no video in it"):
+        find_clips(empty)
+    with pytest.raises(ConfigError, match="no such file"):
+        find_clips(tmp_path / "nowhere")
+
+
+def test_spread_is_even_and_takes_no_more_than_there_are():
+    assert spread("abcdefgh", 4) == list("aceg")
+    assert spread("ab", 5) == ["a", "b"]
+
+
+def test_what_a_short_clip_lacks_the_others_give(clips):
+    samples = read_samples(clips[:3], SPEC, 12)
+    a, b, c = clips[:3]
+    alone = {clip: read_samples([clip], SPEC, 100) for clip in (a, b, c)}
+    assert len(alone[b]) < 4 and len(samples) == 12
+    indices = [sample.decode_index for sample, _ in samples]
+    shares = 4, len(alone[b]), 8 - len(alone[b])
+    assert indices == [
+        sample.decode_index for clip, share in zip((a, b, c), shares) for sample, _ in spread(alone[clip], share)
+    ]
+
+
+def test_the_first_window_looks_ahead_and_the_others_back(clips):
+    samples = read_samples(clips[:1], SPEC, 100)
+    appearances = {sample.window: sample.current.index for sample, _ in samples}
+    assert set(appearances) == {0, 1, 2}
+    for sample, neighbour in samples:
+        assert neighbour.index == appearances[1 if sample.window == 0 else sample.window - 1]
+
+
+def test_a_clip_that_cannot_be_read_is_told_and_made_up_for(clips):
+    told = []
+    samples = read_samples([clips[3], clips[0]], SPEC, 6, lambda clip, error: told.append((clip, str(error))))
+    assert len(samples) == 6
+    ((clip, error),) = told
+    assert clip == clips[3] and "broken.mp4" in error
+    with pytest.raises(StreamError, match=r"broken\.mp4"):
+        read_samples([clips[3], clips[0]], SPEC, 6)
