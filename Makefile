@@ -49,7 +49,7 @@ $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
-	$(INSTALL) --editable '.[train,test,dev]'
+	$(INSTALL) --editable '.[train,flow,test,dev]'
 	touch $@
 
 clean:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any, Callable, Dict
 
 import pytest
 
@@ -18,6 +19,29 @@ def media() -> Path:
     if not MEDIA.is_dir():
         pytest.skip("real media are not beside this checkout")
     return MEDIA
+
+
+@pytest.fixture(scope="session")
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty synthetic clips in class folders; not to be written to."""
+    from small_networks import write_synthetic
+
+    return write_synthetic(tmp_path_factory.mktemp("synthetic") / "clips")
+
+
+@pytest.fixture(scope="session")
+def by_heart(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """A network's small form that has learnt the synthetic clips; each is trained once."""
+    from small_networks import learn_by_heart
+
+    runs: Dict[str, Any] = {}
+
+    def run(name: str) -> Any:
+        if name not in runs:
+            runs[name] = learn_by_heart(name, synthetic, tmp_path_factory.mktemp("by_heart") / f"{name}.pt")
+        return runs[name]
+
+    return run
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:

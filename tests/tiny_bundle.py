@@ -39,6 +39,42 @@ def tiny_bundle(folder: Path, untrained: bool = False, labels: Sequence[str] = t
     return root
 
 
+def tiny_clip_bundle(folder: Path, segments: int) -> Path:
+    """A bundle of clips of the newest `segments`: mean motions, their mean, and scores of both and of residuals."""
+    root = folder / "clips.edgecvar"
+    (root / "onnx").mkdir(parents=True)
+    motion, residual = [2, 32, 32], [3, 32, 32]
+    means = {"source": "motion", "segments": segments, "shape": [segments, 2]}
+    changes = {"name": "residual", "source": "residual", "segments": segments, "shape": [segments, *residual]}
+    described: List[Tuple[str, List[Any], int]] = [
+        ("motion", [{"name": "field", "source": "motion", "shape": motion}], 2),
+        ("drift", [{"name": "moves", **means}], 2),
+        (
+            "clip",
+            [{"name": "motion", **means}, changes, {"name": "mean", "source": "drift", "shape": [2]}],
+            len(LABELS),
+        ),
+    ]
+    stages = [
+        StageSpec.model_validate({"name": name, "cadence": "picture", "inputs": inputs, "output_shape": [size]})
+        for name, inputs, size in described
+    ]
+    drift = _model(
+        [_node("ReduceMean", ["moves"], "drift", [_ints("axes", [1]), _int("keepdims", 0)])],
+        [("moves", [segments, 2])],
+        ("drift", [2]),
+    )
+    models = {"motion": mean_model(("field", motion), "mean"), "drift": drift, "clip": clip_model(segments, residual)}
+    files = []
+    for name, model in models.items():
+        path = f"onnx/{name}.fp32.onnx"
+        (root / path).write_bytes(model)
+        files.append(StageFile(stage=name, precision="fp32", path=path, max_difference=0.0))
+    document = Manifest(labels=LABELS, input=SPEC, stages=stages, files=files, provenance=Provenance(model="tiny"))
+    write_manifest(root, document)
+    return root
+
+
 def add_precision(root: Path, precision: str, **replaced: bytes) -> Path:
     """The fp32 files once more under another precision, but for stages `replaced` with another model."""
     document = Manifest.model_validate(json.loads((root / MANIFEST).read_text()))
@@ -95,6 +131,20 @@ def fuse_model(tensors: Sequence[Tuple[str, Sequence[int]]], classes: int) -> by
         _node("Gemm", ["all", "weight", "bias"], "scores", []),
     ]
     return _model(nodes, tensors, ("scores", [classes]), [("weight", weight), ("bias", bias)])
+
+
+def clip_model(segments: int, residual: Sequence[int]) -> bytes:
+    """Motion (B, T, 2), the means of residuals (B, T, 3, h, w) and a mean (B, 2): each number with its own weights."""
+    weight = np.random.default_rng(0).normal(size=(5 * segments + 2, len(LABELS))).astype(np.float32)
+    nodes = [
+        _node("Flatten", ["motion"], "moved", [_int("axis", 1)]),
+        _node("ReduceMean", ["residual"], "means", [_ints("axes", [3, 4]), _int("keepdims", 0)]),
+        _node("Flatten", ["means"], "changed", [_int("axis", 1)]),
+        _node("Concat", ["moved", "changed", "mean"], "all", [_int("axis", 1)]),
+        _node("MatMul", ["all", "weight"], "scores", []),
+    ]
+    inputs = [("motion", [segments, 2]), ("residual", [segments, *residual]), ("mean", [2])]
+    return _model(nodes, inputs, ("scores", [len(LABELS)]), [("weight", weight)])
 
 
 def _varint(value: int) -> bytes:

@@ -75,8 +75,8 @@ class Manifest(BaseModel):
             for tensor in stage.inputs:
                 if tensor.source not in shapes:
                     raise ValueError(f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here")
-                if tensor.shape != shapes[tensor.source]:
-                    given = shapes[tensor.source]
+                given = shapes[tensor.source] if tensor.segments is None else [tensor.segments, *shapes[tensor.source]]
+                if tensor.shape != given:
                     raise ValueError(f"stage {stage.name}: input {tensor.name} is {tensor.shape}, not {given}")
             # From here on the stage hides a prepared input of its name.
             shapes[stage.name] = stage.output_shape

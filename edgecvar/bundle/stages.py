@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Literal
+from typing import List, Literal, Optional, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,9 @@ class StageInput(BaseModel):
 
     `source` is a prepared input or the stage whose output it takes. `gop` says whose: "current" is the window of
     the sampled picture; "adjacent" the window after it for the first window of a stream and before it for the
-    others (Huo et al. 2020, section 3.4). `shape` leaves out the batch.
+    others (Huo et al. 2020, section 3.4). With `segments` T the tensor is what the newest T sampled pictures of the
+    stream have of that source, oldest first, each an image or window's output of its own window: shape [T, *shape of
+    the source]. Until there are T the oldest stands in for those missing. `shape` leaves out the batch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,6 +25,7 @@ class StageInput(BaseModel):
     name: str
     source: str
     gop: Literal["current", "adjacent"] = "current"
+    segments: Optional[int] = Field(default=None, ge=1, le=256)
     shape: List[int]
 
 
@@ -38,3 +41,8 @@ class StageSpec(BaseModel):
     cadence: Literal["gop", "picture"]
     inputs: List[StageInput] = Field(min_length=1)
     output_shape: List[int]
+
+
+def clip_segments(stages: Sequence[StageSpec]) -> int:
+    """How many sampled pictures a network looks at together: the most that an input of a stage takes, or 1."""
+    return max([1, *(tensor.segments or 1 for stage in stages for tensor in stage.inputs)])

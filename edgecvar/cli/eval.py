@@ -1,62 +1,128 @@
-"""`edgecvar eval`: how often a bundle is right on class folders."""
+"""`edgecvar eval`: how often a bundle, or a checkpoint as papers test it, is right on labelled clips."""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib.util
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
 import click
 
 from edgecvar.cli.runner_flags import runner_flags
 
 
-@click.command("eval")
-@click.argument("bundle", type=click.Path())
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.command("eval", short_help="Measure a bundle or a checkpoint on labelled clips.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 @click.option("--match", metavar="REGEX", help="Only clips whose file name contains this regular expression.")
 @click.option("--every", type=int, metavar="K", help="Sample every K-th picture; the bundle's stride unless given.")
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a checkpoint: a key of its recipe.")
 @runner_flags
 def command(**options: Any) -> None:
     """Run BUNDLE on every clip of DIR/<label>/ and count: top-1, each class, confusions, clips that cannot be read.
 
     A clip's answer is the mean of the scores of all its sampled pictures.
+
+    BUNDLE may be a run folder or its best.pt instead: torch then tests as the recipe's `test` says, with so many
+    segments, clips, crops and mirror images, on DIR or, without it, on the clips that validate in the recipe.
+
+    \b
+    edgecvar eval attp.edgecvar data/synth/val
+    edgecvar eval runs/attp/20260101-120000 --set test.segments=25 --set test.crops=5 --set test.flip=true
     """
+    source = options["bundle"]
+    overrides = options.pop("overrides")
+    if source.suffix == ".pt" or (source / "best.pt").is_file():
+        _refuse_runner_flags()
+        evaluate_checkpoint(source, options["folder"], options["match"], overrides, options["as_json"])
+        return
+    if overrides:
+        raise click.UsageError("--set is for a checkpoint; a bundle holds how it runs")
+    if options["folder"] is None:
+        raise click.UsageError("Missing argument 'DIR': the folder that holds a folder of clips for each class")
     from edgecvar.run.evaluate import EvalConfig
     from edgecvar.run.job import configured
 
     evaluate(configured(EvalConfig, options))
 
 
+def _refuse_runner_flags() -> None:
+    """A flag that says how a bundle runs would go unheard."""
+    context = click.get_current_context()
+    heard = ("bundle", "folder", "as_json", "match", "overrides")
+    for name in context.params:
+        if name not in heard and context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for a bundle; a checkpoint runs in torch")
+
+
+def evaluate_checkpoint(
+    path: Path, folder: Optional[Path], match: Optional[str], overrides: Sequence[str], as_json: bool
+) -> None:
+    """Test a checkpoint and print; raises EdgecvarError."""
+    from edgecvar.errors import ConfigError
+    from edgecvar.run.evaluate import ClipScore, NamedClip, find_clips, matching, tally
+
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError("testing a checkpoint needs torch, which is not installed: pip install 'edgecvar[train]'")
+    from edgecvar.train.evaluate import TestClip, held_out, open_checkpoint, score_checkpoint
+
+    checkpoint, recipe = open_checkpoint(path, overrides)
+    if folder is None:
+        named = matching([NamedClip(clip.path, clip.label) for clip in held_out(checkpoint, recipe)], match)
+    else:
+        named = find_clips(folder, checkpoint.labels, match)
+    scores = score_checkpoint(checkpoint, recipe, [TestClip(clip.path, clip.label) for clip in named])
+    results = [ClipScore(clip, score.scores, score.error) for clip, score in zip(named, _tracked(scores, len(named)))]
+    told = {
+        "checkpoint": str(path),
+        "folder": None if folder is None else str(folder),
+        "test": recipe.test.model_dump(),
+    }
+    _print(tally(checkpoint.labels, results), told, as_json)
+
+
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
-    import json
-    import sys
-
-    from rich.console import Console
-    from rich.progress import track
-
     from edgecvar.bundle.manifest import open_bundle
     from edgecvar.run.evaluate import find_clips, score_clips, tally
-    from edgecvar.run.evaluation_report import evaluation_document, print_evaluation
     from edgecvar.run.job import warn_untrained
 
     bundle = open_bundle(config.bundle)
     labels = bundle.manifest.labels
     clips = find_clips(config.folder, labels, config.match)
     untrained = warn_untrained(bundle)
+    results = list(_tracked(score_clips(bundle, clips, config), len(clips)))
+    told = {"bundle": str(bundle.path), "folder": str(config.folder)}
+    _print(tally(labels, results), told, config.as_json, {"untrained": True} if untrained else {})
+    if untrained and not config.as_json:
+        click.echo("untrained weights: the figures mean nothing")
+
+
+def _tracked(scores: Iterable[Any], total: int) -> Iterable[Any]:
+    """With a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
     progress = Console(stderr=True)
-    scores = score_clips(bundle, clips, config)
-    results = list(
-        track(scores, "clips", total=len(clips), console=progress, transient=True, disable=not progress.is_terminal)
-    )
-    evaluation = tally(labels, results)
-    if config.as_json:
-        document = {"bundle": str(bundle.path), "folder": str(config.folder), **evaluation_document(evaluation)}
-        click.echo(json.dumps({**document, "untrained": True} if untrained else document, ensure_ascii=False))
+    return track(scores, "clips", total=total, console=progress, transient=True, disable=not progress.is_terminal)
+
+
+def _print(
+    evaluation: Any, told: Dict[str, Any], as_json: bool, last: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    import json
+    import sys
+
+    from rich.console import Console
+
+    from edgecvar.run.evaluation_report import evaluation_document, print_evaluation
+
+    if as_json:
+        click.echo(json.dumps({**told, **evaluation_document(evaluation), **last}, ensure_ascii=False))
         return
     # A pipe has no width; rows must not be folded at a terminal's.
     width = None if sys.stdout.isatty() else 200
     print_evaluation(evaluation, Console(width=width))
-    if untrained:
-        click.echo("untrained weights: the figures mean nothing")

@@ -23,18 +23,18 @@ COLOURS = {"I": "bold white on red", "P": "black on cyan", "B": "black on bright
 @click.argument("subject")
 @click.option("--picture", type=click.Path(path_type=Path), help="Also draw I-picture, motion and residual (PNG).")
 @click.option("--at", type=click.IntRange(min=0), help="Decode index of the picture to draw [default: the middle].")
-@click.option("--classes", type=click.IntRange(min=1), default=51, show_default=True, help="A network's classes.")
+@click.option("--classes", type=click.IntRange(min=1), help="A network's classes [default: the paper's].")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A network's or its input's option.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     subject: str,
     picture: Optional[Path],
     at: Optional[int],
-    classes: int,
+    classes: Optional[int],
     settings: Tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Show what SUBJECT is made of: a video file, or a network by name (attp).
+    """Show what SUBJECT is made of: a video file, or a network by name (`edgecvar models` lists them).
 
     A video: codec, how its vectors are extracted, GOPs as a strip of I, P and B in display order, statistics of
     vectors and residuals. A network: parameters and multiply-adds of each part, at the paper's size unless --set
@@ -142,17 +142,22 @@ def _print_strip(kinds: str, console: Console) -> None:
         console.print(f"... and {len(kinds) - STRIP_LIMIT} more", highlight=False)
 
 
-def _inspect_network(model: str, classes: int, settings: Tuple[str, ...], as_json: bool) -> None:
-    from edgecvar.nets.catalog import build_network
-    from edgecvar.nets.complexity import describe_network
+def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ...], as_json: bool) -> None:
+    import json
+
+    from edgecvar.cli.models import need_torch
+
+    need_torch()
+    from edgecvar.nets.catalog import find_entry
+    from edgecvar.nets.survey import count_network
     from edgecvar.train.recipe import parse_recipe
 
-    recipe = parse_recipe(f"{{model: {model}, data: none}}", settings, "--set")
-    spec = recipe.input
-    cost = describe_network(build_network(model, recipe.network, spec, classes), spec.gop_length)
+    entry = find_entry(model)
+    # JSON is YAML.
+    recipe = parse_recipe(json.dumps({"model": model, "data": "none", "input": dict(entry.input)}), settings, "--set")
+    spec, classes = recipe.input, classes or entry.classes
+    cost = count_network(model, recipe.network, spec, classes).cost
     if as_json:
-        import json
-
         click.echo(json.dumps(_network_document(model, cost, spec, classes)))
     else:
         from rich.console import Console

@@ -15,12 +15,13 @@ from edgecvar.errors import EdgecvarError, unknown_name
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
+    "models": "List the networks: paper, inputs, cost, stages, what is verified.",
     "synth": "Write small labelled videos whose classes differ by motion alone.",
     "train": "Train a network on labelled videos.",
     "compile": "Turn a checkpoint into a bundle.",
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
-    "eval": "Measure a bundle on class folders.",
+    "eval": "Measure a bundle or a checkpoint on labelled clips.",
     "bench": "Show where the time goes, stage by stage.",
 }
 

@@ -66,6 +66,7 @@ class Preparer:
         self._luma = region.resampler(1)
         self._chroma = region.resampler(2)
         self._blocks = region.resampler(BLOCK)
+        self._region = region
         # Source pixels to input pixels, along the source's axes.
         self._scale_x = columns / (source.width * info.width) / spec.velocity_unit
         self._scale_y = rows / (source.height * info.height) / spec.velocity_unit
@@ -81,8 +82,16 @@ class Preparer:
 
     def motion(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
         """Velocity (H/4, W/4, xy) on the coded grid to float32 (2, h, w): input pixels a frame / velocity_unit."""
-        vx = self._blocks(velocity[..., 0]) * np.float32(self._scale_x)
-        vy = self._blocks(velocity[..., 1]) * np.float32(self._scale_y)
+        return self._velocity(self._blocks, velocity)
+
+    def flow(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `motion`, of a velocity on any grid (rows, columns, xy) that covers the picture as displayed."""
+        rows, columns = velocity.shape[:2]
+        return self._velocity(self._region.grid(rows, columns), velocity)
+
+    def _velocity(self, resampled: _Resampler, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
+        vx = resampled(velocity[..., 0]) * np.float32(self._scale_x)
+        vy = resampled(velocity[..., 1]) * np.float32(self._scale_y)
         for _ in range(self._turns):
             vx, vy = vy, -vx
         if self._flip:
@@ -133,6 +142,12 @@ class _Region:
             (x0 + view.left * info.width) / cell, view.width * info.width / cell, self.columns, width // cell
         )
         return _Resampler(vertical, horizontal)
+
+    def grid(self, rows: int, columns: int) -> _Resampler:
+        """Samples arrays of rows x columns entries that cover the displayed picture before rotation."""
+        view = self.view
+        vertical = _Taps.make(view.top * rows, view.height * rows, self.rows, rows)
+        return _Resampler(vertical, _Taps.make(view.left * columns, view.width * columns, self.columns, columns))
 
 
 @dataclass(frozen=True)

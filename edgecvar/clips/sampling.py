@@ -38,12 +38,15 @@ def sample_segments(windows: Sequence[Window], segments: int, rng: np.random.Gen
     return samples
 
 
-def centre_segments(windows: Sequence[Window], segments: int) -> List[Sample]:
-    """T samples at the segments' centres, the same on every call, with the neighbour that running takes."""
+def centre_segments(windows: Sequence[Window], segments: int, within: float = 0.5) -> List[Sample]:
+    """T samples at the segments' centres, the same on every call, with the neighbour that running takes.
+
+    `within`: another place in each segment, from 0 to below 1.
+    """
     usable = _with_motion(windows)
     samples = []
     for segment in range(segments):
-        position = (segment + 0.5) * len(usable) / segments
+        position = (segment + within) * len(usable) / segments
         window = usable[int(position)]
         picture = window.pictures[int((position % 1.0) * len(window.pictures))]
         step = 1 if window.index == 0 else -1

@@ -15,7 +15,7 @@ from edgecvar.bundle.devices import find_device, require_precision
 from edgecvar.bundle.files import writing_folder
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX, Bundle, Manifest, StageFile, open_bundle, write_manifest
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
-from edgecvar.bundle.stages import StageSpec
+from edgecvar.bundle.stages import StageSpec, clip_segments
 from edgecvar.compile.data import Int8Data, read_int8_data, why_no_int8
 from edgecvar.compile.engines import build_engines_here, check_engines_possible
 from edgecvar.compile.export import export_stage
@@ -73,7 +73,7 @@ def compile_bundle(config: CompileConfig, progress: Progress = lambda done, tota
     inputs = read_inputs(config, subject)
     data = read_int8_data(config, subject) if "int8" in precisions else None
     if subject.untrained:
-        settle_norms(subject.network, inputs.batch())
+        settle_norms(subject.network, inputs.batch(clip_segments(subject.network.stages())))
     with writing_folder(target) as draft:
         making = _Making(subject, inputs, draft, progress)
         for precision in precisions:

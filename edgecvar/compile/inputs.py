@@ -15,7 +15,7 @@ from edgecvar.bundle.default import default_clip
 from edgecvar.compile.subject import CompileConfig, Subject
 from edgecvar.errors import CompileError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.run.samples import Sample, find_clips, read_samples, spread
+from edgecvar.run.samples import Sample, find_clips, histories, read_samples, spread
 from edgecvar.train.labels import load_split
 from edgecvar.train.recipe import parse_recipe
 
@@ -31,21 +31,22 @@ class RealInputs:
     clips: List[Path]
     samples: List[Sample]
 
-    def batch(self) -> ClipBatch:
-        """All samples as one batch of clips with a single segment, labels 0."""
+    def batch(self, segments: int = 1) -> ClipBatch:
+        """A clip of `segments` for each sample, labels 0: what a walk over the stages has seen by then."""
         samples = [sample for sample, _ in self.samples]
+        past = histories(self.samples, segments)
         return ClipBatch(
-            image=_stacked([sample.current.image for sample in samples]),
-            adjacent_image=_stacked([neighbour.image for _, neighbour in self.samples]),
-            motion=_stacked([sample.inputs["motion"] for sample in samples]),
-            residual=_stacked([sample.inputs["residual"] for sample in samples]),
+            image=_clips([sample.current.image for sample in samples], past),
+            adjacent_image=_clips([neighbour.image for _, neighbour in self.samples], past),
+            motion=_clips([sample.inputs["motion"] for sample in samples], past),
+            residual=_clips([sample.inputs["residual"] for sample in samples], past),
             labels=torch.zeros(len(samples), dtype=torch.int64),
         )
 
 
-def _stacked(arrays: Sequence[Optional[NDArray[np.float32]]]) -> Tensor:
-    """(N, 1, channels, h, w)."""
-    return torch.from_numpy(np.stack([array for array in arrays if array is not None])).unsqueeze(1)
+def _clips(arrays: Sequence[Optional[NDArray[np.float32]]], past: NDArray[np.int64]) -> Tensor:
+    """(N, T, channels, h, w) of N arrays (channels, h, w) and their places (N, T)."""
+    return torch.from_numpy(np.stack([array for array in arrays if array is not None])[past])
 
 
 def read_inputs(config: CompileConfig, subject: Subject) -> RealInputs:

@@ -30,6 +30,9 @@ EXPORTED_OPSET = 18
 
 OLDEST_OPSET, NEWEST_OPSET = 13, 17
 
+EVERY_AXIS = 2**31 - 1
+"""End of a slice that takes all the rest."""
+
 WIDER_TYPES = frozenset(("Add", "CumSum", "Div", "GreaterOrEqual", "Identity", "LeakyRelu", "LessOrEqual")) | frozenset(
     ("Mul", "PRelu", "Pow", "Relu", "Sub", "Where")
 )
@@ -56,6 +59,7 @@ def lower(model: onnx.ModelProto) -> None:
     graph = model.graph
     _drop_identities(graph)
     _divide_instead(graph)
+    _slice_shapes(graph)
     opset = OLDEST_OPSET
     for node in graph.node:
         if not _moves_down(node, graph):
@@ -140,11 +144,7 @@ def _resize(node: NodeProto, graph: onnx.GraphProto) -> bool:
 
 
 def _shape(node: NodeProto, graph: onnx.GraphProto) -> bool:
-    settings = _attributes(node)
-    if settings.get("start", 0) or "end" in settings:
-        return False
-    _remove_attributes(node, ["start"])
-    return True
+    return not node.attribute
 
 
 RULES: Dict[str, Callable[[NodeProto, onnx.GraphProto], bool]] = {
@@ -201,6 +201,27 @@ def _divide_instead(graph: onnx.GraphProto) -> None:
         nodes.append(node)
     replace_nodes(graph, nodes)
     drop_unused(graph)
+
+
+def _slice_shapes(graph: onnx.GraphProto) -> None:
+    """A part of a shape, which operator set 15 brought, as a slice of the whole one."""
+    taken = tensor_names(graph)
+    nodes: List[NodeProto] = []
+    for node in graph.node:
+        nodes.append(node)
+        settings = _attributes(node) if node.op_type == "Shape" else {}
+        start, end = int(settings.get("start", 0)), int(settings.get("end", EVERY_AXIS))
+        _remove_attributes(node, ["start", "end"] if settings else [])
+        if (start, end) == (0, EVERY_AXIS):
+            continue
+        part, whole = node.output[0], unused_name(f"{node.output[0]}.whole", taken)
+        names = [unused_name(f"{part}.{role}", taken) for role in ("starts", "ends")]
+        bounds = (np.array([each], np.int64) for each in (start, end))
+        graph.initializer.extend(constant_tensor(name, each) for name, each in zip(names, bounds))
+        node.output[0] = whole
+        nodes.append(helper.make_node("Slice", [whole, *names], [part]))
+        nodes[-1].metadata_props.extend(node.metadata_props)
+    replace_nodes(graph, nodes)
 
 
 def _needed(name: str, readers: Dict[str, List[NodeProto]], outputs: set) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
@@ -12,7 +13,7 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError
 from edgecvar.run.feed import Appearance
 from edgecvar.run.onnx_runner import usable_cores
-from edgecvar.run.samples import Sample
+from edgecvar.run.samples import Sample, histories
 from edgecvar.run.walk import PlannedInput, PlannedStage, plan_stages
 
 Array = NDArray[np.float32]
@@ -55,7 +56,12 @@ class SampleWalk:
     def _rows(
         self, planned: PlannedStage, each: PlannedInput, rows: NDArray[np.int64], outputs: Mapping[str, Array]
     ) -> Array:
-        source = each.tensor.source
+        source, segments = each.tensor.source, each.tensor.segments
+        if segments is not None:
+            past = histories(self.samples, segments)[rows]
+            one = replace(each, tensor=each.tensor.model_copy(update={"segments": None}))
+            values = self._rows(planned, one, past.ravel(), outputs)
+            return values.reshape(*past.shape, *values.shape[1:])
         of_window = planned.spec.cadence == "gop"
         pictures = rows if of_window else (self._adjacent if each.tensor.gop == "adjacent" else self._current)[rows]
         if each.from_stage:

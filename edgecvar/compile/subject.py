@@ -113,7 +113,7 @@ def settle_norms(network: Network, batch: ClipBatch) -> None:
     field of one motion for instance: normalised alone, their rounding errors would grow from layer to layer.
     Without the real inputs as they are, those would lie far from what the statistics say, and grow likewise.
     """
-    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    norms = [part for part in network.modules() if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0

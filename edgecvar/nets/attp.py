@@ -18,7 +18,8 @@ that factor the scores of a new network would stay too close to 0 for many epoch
 
 from __future__ import annotations
 
-from typing import Any, List, Literal, Optional, Tuple
+import copy
+from typing import Any, Dict, List, Literal, Optional, Tuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -29,6 +30,7 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options, map_side
+from edgecvar.nets.features import Features, LayerPair
 from edgecvar.nets.network import Network
 from edgecvar.nets.pooling import Projection, signed_root, trilinear_pool, unit_length
 
@@ -83,8 +85,36 @@ class Branch(nn.Module):
         self.projection = projection
 
     def forward(self, prepared: Tensor) -> Tensor:
-        maps = self.backbone(prepared)  # (B, c, h', w')
+        return self.taken(self.backbone(prepared))
+
+    def taken(self, maps: Tensor) -> Tensor:
+        """What fusion takes of the feature maps (B, c, h', w')."""
         return maps.mean((2, 3)) if self.projection is None else self.projection(maps)
+
+
+class LastLayer(nn.Module):
+    """Feature maps (B, c, h', w') to class scores: a LiteNet's fully connected layer (eq. 8, f^(fc))."""
+
+    def __init__(self, channels: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        scores: Tensor = self.linear(self.dropout(maps.mean((2, 3))))
+        return scores
+
+
+class LiteNet(nn.Module):
+    """LiteNet_OF, the teacher: optical flow (B, 2, h, w) to features before and after its last layer (eq. 8)."""
+
+    def __init__(self, backbone: EfficientNet, last: LastLayer) -> None:
+        super().__init__()
+        self.backbone, self.last = backbone, last
+
+    def forward(self, flow: Tensor) -> LayerPair:
+        maps = self.backbone(flow)
+        return LayerPair(maps, self.last(maps))
 
 
 class LinearFusion(nn.Module):
@@ -165,17 +195,38 @@ class Attp(Network):
         return [channels, map_side(self.spec.height), map_side(self.spec.width)]
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        clips, segments = batch.motion.shape[:2]
-        if self.options.trilinear:
-            scores = self._trilinear_scores(batch)
-        else:
-            inputs = [getattr(batch, BRANCHES[name]).flatten(0, 1) for name in self.used]
-            scores = self.stage("fuse")(*(self.stage(name)(each) for name, each in zip(self.used, inputs)))
-        return scores.unflatten(0, (clips, segments)).mean(1)  # (N, classes)
+        return self.features(batch).scores
 
-    def _trilinear_scores(self, batch: ClipBatch) -> Tensor:
-        """Eq. 4 to 7 for all N * T samples."""
-        motion = self.stage("motion")(batch.motion.flatten(0, 1))  # V^T MV_t
+    def features(self, batch: ClipBatch) -> Features:
+        """Scores, and the motion branch's features before its last layer and, where it has one, after (eq. 8)."""
+        maps: Dict[str, Tensor] = {}
+        scores = self._trilinear_scores(batch, maps) if self.options.trilinear else self._linear_scores(batch, maps)
+        clips, segments = batch.motion.shape[:2]
+        averaged = scores.unflatten(0, (clips, segments)).mean(1)  # (N, classes)
+        motion = maps.get("motion")
+        if motion is None:
+            return Features(averaged)
+        after = None if self.options.trilinear else self.stage("fuse").heads["motion"](motion.mean((2, 3)))
+        return Features(averaged, LayerPair(motion, after))
+
+    def companion(self, name: str) -> nn.Module:
+        """The teacher of eq. 8, which starts from the motion branch's weights, or the last layer of its pupil."""
+        if name not in ("teacher", "student") or "motion" not in self.used:
+            return super().companion(name)
+        last = LastLayer(self.channels, self.classes, self.options.dropout)
+        return last if name == "student" else LiteNet(copy.deepcopy(self.stage("motion").backbone), last)
+
+    def _linear_scores(self, batch: ClipBatch, maps: Dict[str, Tensor]) -> Tensor:
+        """Of all N * T samples; leaves the branches' feature maps in `maps`."""
+        for name in self.used:
+            maps[name] = self.stage(name).backbone(getattr(batch, BRANCHES[name]).flatten(0, 1))
+        scores: Tensor = self.stage("fuse")(*(self.stage(name).taken(maps[name]) for name in self.used))
+        return scores
+
+    def _trilinear_scores(self, batch: ClipBatch, maps: Dict[str, Tensor]) -> Tensor:
+        """Eq. 4 to 7 for all N * T samples; leaves the motion branch's feature maps in `maps`."""
+        maps["motion"] = self.stage("motion").backbone(batch.motion.flatten(0, 1))
+        motion = self.stage("motion").taken(maps["motion"])  # V^T MV_t
         residual = self.stage("residual")(batch.residual.flatten(0, 1))  # W^T R_t
         images = [batch.image.flatten(0, 1)]
         if self.options.fusion == "ttp":

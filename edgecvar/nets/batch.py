@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Optional
 
+import torch
 from torch import Tensor
 
 
@@ -12,7 +14,8 @@ class ClipBatch:
     """Prepared float32 inputs of N clips x T segments.
 
     `image` and `adjacent_image` (N, T, 3, h, w): I-pictures of the sampled window and of its neighbour;
-    `motion` (N, T, 2, h, w): velocity; `residual` (N, T, 3, h, w). `labels` int64 (N,).
+    `motion` (N, T, 2, h, w): velocity; `residual` (N, T, 3, h, w). `labels` int64 (N,). `flow` (N, T, 2, h, w):
+    optical flow of the same pictures in the units of `motion`, where a loss asks for it.
     """
 
     image: Tensor
@@ -20,6 +23,7 @@ class ClipBatch:
     motion: Tensor
     residual: Tensor
     labels: Tensor
+    flow: Optional[Tensor] = None
 
     def __post_init__(self) -> None:
         lead = self.motion.shape[:2]
@@ -27,3 +31,12 @@ class ClipBatch:
             got = getattr(self, name).shape
             if got[:3] != (*lead, channels):
                 raise ValueError(f"ClipBatch.{name}: got shape {tuple(got)}, expected {(*lead, channels)} first")
+        if self.flow is not None and self.flow.shape != self.motion.shape:
+            got, expected = tuple(self.flow.shape), tuple(self.motion.shape)
+            raise ValueError(f"ClipBatch.flow: got shape {got}, expected that of motion, {expected}")
+
+    def to(self, device: torch.device) -> ClipBatch:
+        """The batch on a device."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device, non_blocking=True) for name, value in values.items() if value is not None}
+        return ClipBatch(**moved)

@@ -2,36 +2,178 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Type
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Mapping, Tuple, Type
 
 from pydantic import BaseModel
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.attp import Attp, AttpOptions
+from edgecvar.nets.cmr import Cmr, CmrOptions
+from edgecvar.nets.coviar import Coviar, CoviarOptions
+from edgecvar.nets.dmc import Dmc, DmcOptions
+from edgecvar.nets.figures import Figure
+from edgecvar.nets.meaci import Meaci, MeaciOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.options import read_options
+from edgecvar.nets.team import Team, TeamOptions, TeamR50Options
+from edgecvar.nets.tsn import Tsn, TsnOptions
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A network's options and how to build it from them, an InputSpec and a number of classes."""
+    """A network's options and how to build it from them, an InputSpec and a number of classes.
+
+    `paper`: authors and year. `input`, `classes`: what the paper's figures are counted at, beside InputSpec's
+    defaults. `figures`: what the paper prints of its cost. `verified`: what the tests hold, a few words each.
+    """
 
     options: Type[BaseModel]
     build: Callable[[Any, InputSpec, int], Network]
+    paper: str = ""
+    input: Mapping[str, Any] = field(default_factory=dict)
+    classes: int = 51
+    figures: Tuple[Figure, ...] = ()
+    verified: Tuple[str, ...] = ()
 
+
+SQUARE_224 = {"height": 224, "width": 224, "crop": 0.875}
+"""Pictures of 340 x 256, cropped to 224 x 224."""
+
+MEACI_FIGURES = (
+    Figure("MEACI-Net, 1 clip", "multiply_adds", 89e9, "table 1", tolerance=0.05),
+    Figure("B1", "parameters", 27.5e6, "table 3", part="motion", options={"motion": "b1"}, tolerance=0.05),
+    Figure(
+        "B1+MSB*",
+        "parameters",
+        15.3e6,
+        "table 3",
+        part="motion",
+        options={"motion": "b1+msb*", "first_kernels": "1x1x1"},
+        tolerance=0.05,
+    ),
+    Figure(
+        "B1+MSB",
+        "parameters",
+        15.3e6,
+        "table 3",
+        part="motion",
+        options={"motion": "b1+msb", "first_kernels": "1x1x1"},
+        tolerance=0.05,
+    ),
+    Figure(
+        "B1+DM",
+        "parameters",
+        28.4e6,
+        "table 3",
+        part="motion",
+        options={"motion": "b1+dm"},
+        tolerance=0.05,
+        note="0.9 M are no 3 x 3 convolution (eq. 2) on all C channels of each block, which has 11.3 M",
+    ),
+    Figure(
+        "CME",
+        "parameters",
+        23.2e6,
+        "table 3",
+        part="motion",
+        tolerance=0.05,
+        note="7.9 M over B1+MSB are no three 3 x 3 convolutions (eq. 2) on C / 4, 2.1 M, when one on C is 0.9 M",
+    ),
+)
+"""With 101 classes and 5 channels; what cannot be met is explained in edgecvar.nets.meaci."""
 
 NETWORKS: Dict[str, Entry] = {
-    "attp": Entry(AttpOptions, Attp),
+    "attp": Entry(
+        AttpOptions,
+        Attp,
+        paper="Huo et al. 2020",
+        figures=(
+            Figure("ATTP", "parameters", 23.4e6, "table 2", tolerance=0.01),
+            Figure("ATTP", "multiply_adds", 3.0e9, "table 2"),
+        ),
+        verified=("eq. 4 to 7",),
+    ),
+    "team": Entry(
+        TeamOptions,
+        Team,
+        paper="Wang et al. 2021",
+        input={**SQUARE_224, "accumulate": True},
+        verified=("eq. 1 to 7", "arrangements of table 3", "places of table 4"),
+    ),
+    "team-r50": Entry(
+        TeamR50Options,
+        Team,
+        paper="Wang et al. 2021",
+        input={**SQUARE_224, "accumulate": True},
+        verified=("eq. 1 to 7", "feature sizes of appendix A", "temporal shift by hand"),
+    ),
+    "dmc": Entry(
+        DmcOptions,
+        Dmc,
+        paper="Shou et al. 2019",
+        input=SQUARE_224,
+        figures=(
+            Figure("DMC generator", "multiply_adds", 0.23e9, "table 1", part="generator", tolerance=0.01),
+            Figure("ResNet-18", "multiply_adds", 1.78e9, "table 1", part="classifier"),
+            Figure("ResNet-152", "multiply_adds", 11.3e9, "table 1", part="appearance"),
+        ),
+        verified=("eq. 1 to 4", "channels of table 2"),
+    ),
+    "coviar": Entry(
+        CoviarOptions,
+        Coviar,
+        paper="Wu et al. 2018",
+        input={**SQUARE_224, "accumulate": True},
+        classes=1000,
+        figures=(
+            Figure("CoViAR", "parameters", 83.6e6, "Huo et al. 2020, table 2", tolerance=0.001),
+            Figure("CoViAR", "multiply_adds", 14.9e9, "Huo et al. 2020, table 2"),
+        ),
+        verified=("weights of the fusion", "streams learn apart", "ResNet by its fig. 5"),
+    ),
+    "tsn": Entry(
+        TsnOptions,
+        Tsn,
+        paper="Wang et al. 2016",
+        input=SQUARE_224,
+        verified=("consensus of segments", "ResNet by its fig. 5"),
+    ),
+    "meaci": Entry(
+        MeaciOptions,
+        Meaci,
+        paper="Li et al. 2022",
+        input={**SQUARE_224, "accumulate": True},
+        classes=101,
+        figures=MEACI_FIGURES,
+        verified=("eq. 1 to 5", "channels of tables A and B", "cross attention"),
+    ),
+    "cmr": Entry(
+        CmrOptions,
+        Cmr,
+        paper="Wu et al. 2021",
+        input=SQUARE_224,
+        classes=174,
+        figures=(
+            Figure("CMR, 8 frames", "multiply_adds", 33e9, "table 1", tolerance=0.05),
+            Figure("CMR, 16 frames", "multiply_adds", 66e9, "table 1", options={"segments": 16}, tolerance=0.05),
+        ),
+        verified=("eq. 1 to 8", "temporal interaction by hand"),
+    ),
 }
+
+
+def find_entry(model: str) -> Entry:
+    """The entry of `model`; raises ConfigError naming the nearest known name."""
+    if model not in NETWORKS:
+        raise unknown_name("model", model, NETWORKS)
+    return NETWORKS[model]
 
 
 def network_options(model: str, options: Mapping[str, Any]) -> BaseModel:
     """The options of `model`, defaults filled in; raises ConfigError naming the nearest known name or key."""
-    if model not in NETWORKS:
-        raise unknown_name("model", model, NETWORKS)
-    return read_options(NETWORKS[model].options, options, model)
+    return read_options(find_entry(model).options, options, model)
 
 
 def build_network(model: str, options: Mapping[str, Any], spec: InputSpec, classes: int) -> Network:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, Protocol, Sequence, Set, Tuple, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.nets.network import Network
+
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@runtime_checkable
+class CountsProducts(Protocol):
+    """A module that multiplies activations by activations, such as attention, and says so for `describe_network`."""
+
+    def activation_products(self, *inputs: Tensor) -> int:
+        """Multiply-adds of its matrix products of activations in one call; its layers are counted on their own."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,11 @@ class PartCost:
 
 @dataclass(frozen=True)
 class StageCost:
-    """One stage and its parts; `runs` is how often a sampled picture needs its output (2: current and adjacent)."""
+    """One stage and its parts, of one run, which for a stage with segments is a run on all of them.
+
+    `runs` is how often one decision needs its output when nothing is kept: 2 for current and adjacent, T times for a
+    stage that takes the newest T.
+    """
 
     name: str
     cadence: str
@@ -53,7 +69,7 @@ class NetworkCost:
 
     @property
     def multiply_adds(self) -> int:
-        """Of one sampled picture when nothing is kept: as the paper counts, both I-pictures included."""
+        """Of one decision when nothing is kept: as papers count, both I-pictures and all of a clip included."""
         return sum(stage.multiply_adds * stage.runs for stage in self.stages)
 
     def window_multiply_adds(self, sampled: int) -> int:
@@ -70,41 +86,62 @@ class NetworkCost:
 
 
 def describe_network(network: Network, gop_length: int) -> NetworkCost:
-    """Count a network's stages; multiply-adds are those of its convolutions and linear layers.
+    """Count a network's stages; multiply-adds are those of convolutions, linear layers and stated products.
 
-    The elementwise work (activations, gates, the Hadamard product) is left out, as in the papers.
+    Products of activations count where their module is one that CountsProducts; other such products and elementwise
+    work (activations, gates, the Hadamard product) are left out, as in the papers.
     """
     specs = network.stages()
-    taken = [tensor.source for place, spec in enumerate(specs) for tensor in _from_stages(spec, specs[:place])]
-    costs = [_stage_cost(network.stage(spec.name), spec, taken.count(spec.name)) for spec in specs]
+    runs = _runs(specs)
+    costs = [_stage_cost(network.stage(spec.name), spec, runs[spec.name]) for spec in specs]
     return NetworkCost(tuple(costs), gop_length)
 
 
-def _from_stages(spec: StageSpec, earlier: Sequence[StageSpec]) -> List[StageInput]:
-    """The inputs that come from earlier stages, which hide prepared inputs of the same name."""
-    names = {stage.name for stage in earlier}
-    return [tensor for tensor in spec.inputs if tensor.source in names]
+def _runs(specs: Sequence[StageSpec]) -> Dict[str, int]:
+    """How many outputs of each stage go into one of the last stage: of how many samples ago, and of which window."""
+    needed: Dict[str, Set[Tuple[int, str]]] = {spec.name: {(0, "current")} for spec in specs[-1:]}
+    for place in reversed(range(len(specs))):
+        spec, earlier = specs[place], {stage.name for stage in specs[:place]}
+        for tensor in spec.inputs:
+            if tensor.source not in earlier:
+                continue
+            for age, gop in needed.get(spec.name, ()):
+                whose = tensor.gop if gop == "current" else gop
+                more = {(age + back, whose) for back in range(tensor.segments or 1)}
+                needed.setdefault(tensor.source, set()).update(more)
+    return {spec.name: len(needed.get(spec.name, ())) or 1 for spec in specs}
 
 
-def _stage_cost(module: nn.Module, spec: StageSpec, taken: int) -> StageCost:
+def _stage_cost(module: nn.Module, spec: StageSpec, runs: int) -> StageCost:
     stage = copy.deepcopy(module).to("meta").eval()  # shapes without the arithmetic
     counted: Dict[str, int] = {}
     for name, layer in stage.named_modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+        counts = isinstance(layer, (*LAYERS, *TRANSPOSED, CountsProducts))
+        if counts:
             layer.register_forward_hook(_counter(name.split(".")[0], counted))
     with torch.no_grad():
         stage(*(torch.empty(1, *tensor.shape, device="meta") for tensor in spec.inputs))
     parts = []
+    own = sum(weight.numel() for weight in stage.parameters(recurse=False))
+    if own or "" in counted:
+        parts.append(PartCost(spec.name, own, counted.get("", 0)))
     for name, part in stage.named_children():
         parameters = sum(weight.numel() for weight in part.parameters())
-        if parameters:
+        if parameters or name in counted:
             parts.append(PartCost(name, parameters, counted.get(name, 0)))
-    return StageCost(spec.name, spec.cadence, max(1, taken), tuple(parts))
+    return StageCost(spec.name, spec.cadence, runs, tuple(parts))
 
 
 def _counter(name: str, counted: Dict[str, int]) -> Any:
     def count(module: nn.Module, inputs: Tuple[Tensor, ...], output: Tensor) -> None:
-        # A row of the weight is what one output element multiplies.
-        counted[name] = counted.get(name, 0) + output[0].numel() * module.weight[0].numel()  # type: ignore[operator, index]
+        if isinstance(module, LAYERS):
+            # A row of the weight is what one output element multiplies.
+            adds = output.numel() * module.weight[0].numel()
+        elif isinstance(module, TRANSPOSED):
+            # And here what one input element is multiplied with.
+            adds = inputs[0].numel() * module.weight[0].numel()
+        else:
+            adds = module.activation_products(*inputs)  # type: ignore[operator]
+        counted[name] = counted.get(name, 0) + int(adds)
 
     return count

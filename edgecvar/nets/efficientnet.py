@@ -128,6 +128,7 @@ class EfficientNet(nn.Module):
 
     def __init__(self, options: BackboneOptions, in_channels: int = 3, classes: Optional[int] = None) -> None:
         super().__init__()
+        self.options = options
         width, depth = options.width, options.depth
         repeats = [math.ceil(row.repeats * depth) for row in B0_ROWS]
         channels = scaled_channels(STEM_CHANNELS, width)

@@ -8,11 +8,20 @@ from typing import List
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec
+from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.features import Features
 
 
 class Network(nn.Module, ABC):
-    """A network that is trained whole and runs as stages; both give the same scores in eval mode."""
+    """A network that is trained whole and runs as stages; both give the same scores in eval mode.
+
+    For one that looks at single pictures, the whole gives the mean over T segments of what the stages give for each.
+    For one that looks at a clip (inputs with `segments` T, its option `segments` the same T), the whole on a batch of
+    T segments gives what the stages give for the last of T sampled pictures in a row: segment t is the t-th of them,
+    with the I-pictures of its own window and neighbour. The first pictures of a stream make clips in which the first
+    stands in for those before it.
+    """
 
     @abstractmethod
     def stages(self) -> List[StageSpec]:
@@ -24,4 +33,14 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: ClipBatch) -> Tensor:
-        """Class scores (N, classes): logits averaged over the T segments."""
+        """Class scores (N, classes): logits averaged over the T segments, or of the clip that they are."""
+
+    def features(self, batch: ClipBatch) -> Features:
+        """One forward pass with what losses may ask for; its scores are those of `forward`."""
+        return Features(self(batch))
+
+    def companion(self, name: str) -> nn.Module:
+        """A new module that only training has, such as "discriminator" or "teacher"; raises ConfigError without it."""
+        raise ConfigError(
+            f"{type(self).__name__} has no {name!r}, which a loss of the recipe needs; leave that loss out"
+        )

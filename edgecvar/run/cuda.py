@@ -147,6 +147,16 @@ def copy(target: DeviceBuffer, source: DeviceBuffer, batch: int, stream: driver.
     driver.memcpy_dtod_async(target.address, source.address, batch * source.item_bytes, stream)
 
 
+def copy_slot(target: DeviceBuffer, slot: int, source: DeviceBuffer, batch: int, stream: driver.Stream) -> None:
+    """Start to copy the first `batch` of a buffer to place `slot` of each of the target's, which hold several."""
+    import pycuda.driver as driver
+
+    size = source.item_bytes
+    for item in range(batch):
+        place = target.address + item * target.item_bytes + slot * size
+        driver.memcpy_dtod_async(place, source.address + item * size, size, stream)
+
+
 def driver_library() -> Any:
     """CUDA's driver library, which pycuda has loaded already; raises OSError."""
     return ctypes.CDLL(DRIVER_LIBRARY)

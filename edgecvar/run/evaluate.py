@@ -90,19 +90,25 @@ def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None)
     """FOLDER/<label>/<clip>, by label and name; raises DatasetError for a folder that is no label or holds nothing."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder; give one that holds a folder of clips for each class")
-    try:
-        pattern = re.compile(match or "")
-    except re.error as error:
-        raise ConfigError(f"--match {match!r} is not a regular expression: {error}") from error
     clips = []
     for entry in class_folders(folder):
         if entry.name not in labels:
             raise DatasetError(f"{entry}: {unknown_name('label', entry.name, labels)}")
-        clips += [NamedClip(file, entry.name) for file in clips_in(entry) if pattern.search(file.name)]
+        clips += [NamedClip(file, entry.name) for file in clips_in(entry)]
+    clips = matching(clips, match)
     if not clips:
         why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
         raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")
     return clips
+
+
+def matching(clips: Sequence[NamedClip], match: Optional[str]) -> List[NamedClip]:
+    """Those whose file name contains the regular expression; raises ConfigError where it is none."""
+    try:
+        pattern = re.compile(match or "")
+    except re.error as error:
+        raise ConfigError(f"--match {match!r} is not a regular expression: {error}") from error
+    return [clip for clip in clips if pattern.search(clip.path.name)]
 
 
 def score_clip(clip: NamedClip, bundle: Bundle, runner: Runner, every: Optional[int]) -> ClipScore:

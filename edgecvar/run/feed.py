@@ -49,7 +49,8 @@ class SampledPicture:
     """A sampled P or B picture, prepared: `inputs` by source, each (channels, h, w).
 
     `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks.
-    `read_at` is the clock's reading when its packet came out of the reader, in seconds.
+    `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
+    where samples of several are in one list.
     """
 
     decode_index: int
@@ -60,6 +61,7 @@ class SampledPicture:
     inputs: Dict[str, NDArray[np.float32]]
     current: Appearance
     adjacent: Optional[Appearance]
+    clip: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError
+from edgecvar.run.runner import as_array
 
 
 class OnnxRunner:
@@ -50,10 +51,11 @@ class OnnxRunner:
     def __exit__(self, *exc: object) -> None:
         self._sessions.clear()
 
-    def launch(self, stage: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:
         session = self._sessions[stage]
         try:
-            output: NDArray[np.float32] = session.run(None, dict(inputs))[0]
+            arrays = {name: as_array(value) for name, value in inputs.items()}
+            output: NDArray[np.float32] = session.run(None, arrays)[0]
         except Exception as error:  # as above
             first = " ".join(str(error).split())[:200]
             raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {first}") from error

@@ -14,9 +14,8 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError
 from edgecvar.run.clock import NoClock
-from edgecvar.run.feed import Appearance
-from edgecvar.run.runner import Runner, run_stage
-from edgecvar.run.samples import Sample
+from edgecvar.run.runner import Runner, as_array, run_stage
+from edgecvar.run.samples import Sample, clip_starts
 from edgecvar.run.walk import StageWalk, plan_stages
 
 Array = NDArray[np.float32]
@@ -133,10 +132,11 @@ class RecordingRunner:
         self.runner.__exit__(*exc)
 
     def launch(self, stage: str, inputs: Mapping[str, Array]) -> Array:
+        arrays = {name: as_array(value) for name, value in inputs.items()}
         start = time.perf_counter()
-        output = run_stage(self.runner, stage, inputs)
+        output = run_stage(self.runner, stage, arrays)
         self.milliseconds.setdefault(stage, []).append((time.perf_counter() - start) * 1e3)
-        self.inputs.setdefault(stage, []).append(dict(inputs))
+        self.inputs.setdefault(stage, []).append(arrays)
         self.outputs.setdefault(stage, []).append(output)
         return output
 
@@ -183,14 +183,11 @@ def walk_all(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Samp
     """The scores (N, classes) of all samples, the stages of an entered runner walked as the recognizer does."""
     plan = plan_stages(stages)
     scores: List[Array] = []
+    starts = set(clip_starts(samples))
     walk = StageWalk(plan, runner, NoClock())
-    seen: Dict[int, Appearance] = {}
-    for sample, neighbour in samples:
-        pair = (sample.current, neighbour)
-        if any(seen.get(each.index, each) is not each for each in pair):
-            # Another clip, whose I-pictures have the same numbers.
-            walk, seen = StageWalk(plan, runner, NoClock()), {}
-        seen.update((each.index, each) for each in pair)
+    for place, (sample, neighbour) in enumerate(samples):
+        if place in starts:
+            walk = StageWalk(plan, runner, NoClock())
         scores.append(walk.finish(walk.start(sample), neighbour))
     return np.stack(scores)
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Protocol
+from dataclasses import dataclass
+from typing import Any, Mapping, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """An input with `segments`: what earlier launches gave for the newest T samples, oldest first, each (B, *shape)."""
+
+    values: Tuple[Any, ...]
 
 
 class Runner(Protocol):
@@ -22,7 +30,7 @@ class Runner(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
-        """Start a stage on its named inputs, each a float32 array (B, *shape) or what an earlier launch gave.
+        """Start a stage on its named inputs: float32 arrays (B, *shape), what earlier launches gave, or a History.
 
         What comes back may still be computing; it is good for `fetch` and as an input until the runner is left.
         """
@@ -31,6 +39,12 @@ class Runner(Protocol):
     def fetch(self, value: Any) -> NDArray[np.float32]:
         """Wait for what a launch gave: the stage's output, float32 (B, *output_shape)."""
         ...
+
+
+def as_array(value: Any) -> NDArray[np.float32]:
+    """An input of a runner whose launches give arrays; a History becomes (B, T, *shape)."""
+    array: NDArray[np.float32] = np.stack(value.values, axis=1) if isinstance(value, History) else value
+    return array
 
 
 def run_stage(runner: Runner, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:

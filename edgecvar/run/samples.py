@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgecvar.clips.folders import VIDEO_SUFFIXES
 from edgecvar.clips.spec import InputSpec
@@ -43,6 +47,25 @@ def spread(items: Sequence[T], count: int) -> List[T]:
     return [items[place * len(items) // count] for place in range(count)]
 
 
+def clip_starts(samples: Sequence[Sample]) -> List[int]:
+    """For each sample the place in the list where its clip begins: what went before is no history of its."""
+    clips = [sample.clip for sample, _ in samples]
+    starts: List[int] = []
+    for place, clip in enumerate(clips):
+        starts.append(starts[-1] if place and clip == clips[place - 1] else place)
+    return starts
+
+
+def histories(samples: Sequence[Sample], segments: int) -> NDArray[np.int64]:
+    """Places (samples, segments) of what each sample's `segments` newest are, as `StageWalk` has them: oldest first.
+
+    Of thinned samples those are its history that come before it in the list.
+    """
+    places = np.arange(len(samples))[:, None] + np.arange(1 - segments, 1)
+    rows: NDArray[np.int64] = np.maximum(places, np.array(clip_starts(samples), np.int64)[:, None])
+    return rows
+
+
 def read_samples(
     clips: Sequence[Path],
     spec: InputSpec,
@@ -58,7 +81,7 @@ def read_samples(
     for place, clip in enumerate(chosen):
         share = -(-(count - len(samples)) // (len(chosen) - place))
         try:
-            samples += _read(clip, spec, share)
+            samples += [(replace(sample, clip=place), neighbour) for sample, neighbour in _read(clip, spec, share)]
         except EdgecvarError as error:
             if skip is None:
                 raise

@@ -18,11 +18,13 @@ from edgecvar.run.cuda import (
     DeviceBuffer,
     GraphDriver,
     copy,
+    copy_slot,
     new_event,
     new_stream,
     page_locked,
     upload,
 )
+from edgecvar.run.runner import History
 from edgecvar.run.tensorrt_api import EngineTensor, Execution
 from edgecvar.run.tensorrt_builder import BuildLog
 
@@ -123,7 +125,7 @@ class DeviceStage:
             raise self._failure("does not take the addresses of its tensors")
 
     def launch(self, inputs: Mapping[str, Any]) -> DeviceValue:
-        """Start the stage on arrays or device values, each (B, *shape)."""
+        """Start the stage on arrays or device values, each (B, *shape), or histories of device values."""
         batch = self._check(inputs)
         if batch != self._batch:
             self._set_batch(batch)
@@ -170,6 +172,9 @@ class DeviceStage:
             if isinstance(value, DeviceValue):
                 batches.add(value.batch)
                 fits = value.buffer.item_bytes == self.memory.inputs[name].item_bytes
+            elif isinstance(value, History):
+                batches.update(each.batch for each in value.values)
+                fits = self._fits(name, value)
             else:
                 batches.add(len(value))
                 fits = value.shape[1:] == expected_shape[1:] and value.dtype == np.float32
@@ -185,6 +190,10 @@ class DeviceStage:
             )
         return batch
 
+    def _fits(self, name: str, history: History) -> bool:
+        size = self.memory.inputs[name].item_bytes
+        return all(each.buffer.item_bytes * len(history.values) == size for each in history.values)
+
     def _set_batch(self, batch: int) -> None:
         self._opened()[0].synchronize()
         self._drop_graph()
@@ -196,7 +205,7 @@ class DeviceStage:
 
     def _take_inputs(self, inputs: Mapping[str, Any], batch: int) -> None:
         stream, taken = self._opened()
-        if any(not isinstance(value, DeviceValue) for value in inputs.values()):
+        if any(not isinstance(value, (DeviceValue, History)) for value in inputs.values()):
             taken.synchronize()
         for name, value in inputs.items():
             target = self.memory.inputs[name]
@@ -204,6 +213,11 @@ class DeviceStage:
                 stream.wait_for_event(value.buffer.written)
                 copy(target, value.buffer, batch, stream)
                 value.buffer.readers[stream.handle] = taken
+            elif isinstance(value, History):
+                for slot, each in enumerate(value.values):
+                    stream.wait_for_event(each.buffer.written)
+                    copy_slot(target, slot, each.buffer, batch, stream)
+                    each.buffer.readers[stream.handle] = taken
             else:
                 host = self.memory.hosts[name][:batch]
                 np.copyto(host, value)
@@ -251,5 +265,7 @@ def check_tensors(file: Path, stage: StageSpec, tensors: Sequence[EngineTensor])
 def _describe(value: Any) -> str:
     if isinstance(value, DeviceValue):
         return f"the output of {value.stage}"
+    if isinstance(value, History):
+        return f"{len(value.values)} of {_describe(value.values[0])}"
     array: NDArray[Any] = value
     return f"{array.dtype} {array.shape}"

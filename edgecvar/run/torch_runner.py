@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from edgecvar.nets.network import Network
+from edgecvar.run.runner import as_array
 
 
 class TorchRunner:
@@ -29,8 +30,8 @@ class TorchRunner:
     def __exit__(self, *exc: object) -> None:
         self._network.train(self._was_training)
 
-    def launch(self, stage: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        tensors = [torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in self._names[stage]]
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:
+        tensors = [torch.from_numpy(np.ascontiguousarray(as_array(inputs[name]))) for name in self._names[stage]]
         with torch.no_grad():
             output: NDArray[np.float32] = self._network.stage(stage)(*tensors).numpy()
         return output

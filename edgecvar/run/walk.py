@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, Sequence, Set, Tuple
+from typing import Any, Deque, Dict, List, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.errors import BundleError
 from edgecvar.run.clock import Clock
 from edgecvar.run.feed import Appearance, SampledPicture
-from edgecvar.run.runner import Runner
+from edgecvar.run.runner import History, Runner, as_array
 
 Outputs = Dict[str, Any]
 """By stage, what the runner's launch gave; of the last stage, the fetched scores (1, classes)."""
@@ -69,6 +70,8 @@ def plan_stages(stages: Sequence[StageSpec]) -> StagePlan:
                 )
             if adjacent and spec.cadence == "gop":
                 raise BundleError(f"stage {spec.name}: runs once a window and cannot look at the adjacent one")
+            if each.tensor.segments is not None and spec.cadence == "gop":
+                raise BundleError(f"stage {spec.name}: runs once a window and cannot look at several sampled pictures")
             waits |= adjacent or (each.from_stage and planned[source].waits)
         planned[spec.name] = PlannedStage(spec, inputs, waits)
     return StagePlan(tuple(planned.values()))
@@ -85,7 +88,8 @@ class Started:
 class StageWalk:
     """Runs the planned stages; the outputs of an I-picture are kept until the walk has passed it.
 
-    Only the scores are fetched; other stages may still be computing when their span has ended.
+    Samples are started, and finished, in decode order, and are all of one stream: inputs with `segments` are what the
+    newest of them had. Only the scores are fetched; other stages may still be computing when their span has ended.
     """
 
     def __init__(self, plan: StagePlan, runner: Runner, clock: Clock) -> None:
@@ -97,6 +101,7 @@ class StageWalk:
         self._runner = runner
         self._clock = clock
         self._features: Dict[int, Outputs] = {}
+        self._newest: Dict[Tuple[str, str], Deque[Any]] = {}
 
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
@@ -137,10 +142,21 @@ class StageWalk:
             source = each.tensor.source
             appearance = adjacent if each.tensor.gop == "adjacent" else sampled.current
             if each.from_stage:
-                tensors.append(outputs[source] if source in outputs else self._appearance(appearance)[source])
+                value = outputs[source] if source in outputs else self._appearance(appearance)[source]
             else:
-                tensors.append(_image(appearance) if source == "image" else sampled.inputs[source][None])
+                value = _image(appearance) if source == "image" else sampled.inputs[source][None]
+            tensors.append(self._history(stage, each, value))
         return self._timed(stage.spec, tensors)
+
+    def _history(self, stage: PlannedStage, each: PlannedInput, value: Any) -> Any:
+        """The input as the stage takes it: `value`, or with `segments` the newest of them."""
+        segments = each.tensor.segments
+        if segments is None:
+            return value
+        newest = self._newest.setdefault((stage.spec.name, each.tensor.name), deque(maxlen=segments))
+        newest.append(value)
+        history = History((*[newest[0]] * (segments - len(newest)), *newest))
+        return history if each.from_stage else as_array(history)
 
     def _timed(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
         inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}

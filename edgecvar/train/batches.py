@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Deque, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
@@ -16,9 +16,14 @@ from edgecvar.clips.sampling import Sample, centre_segments, sample_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
+from edgecvar.train.clip import RecordedClip
+from edgecvar.train.flow import FlowCache
 from edgecvar.train.labels import LabelledClip
 from edgecvar.train.recipe import Augment, Recipe
 from edgecvar.train.store import ClipStore
+
+CORNERS = ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+"""(down, right) of the centre and the four corners."""
 
 ORDER, CLIP = 0, 1
 """What a random generator is for: the order of an epoch, or one clip in it."""
@@ -30,12 +35,16 @@ Job = Tuple[int, LabelledClip]
 
 @dataclass(frozen=True)
 class PreparedClip:
-    """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w)."""
+    """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w).
+
+    `flow` (T, 2, h, w) where it was asked for.
+    """
 
     image: Array
     adjacent: Array
     motion: Array
     residual: Array
+    flow: Optional[Array] = None
 
 
 def generator(seed: int, *purpose: int) -> np.random.Generator:
@@ -51,13 +60,30 @@ def random_view(info: StreamInfo, spec: InputSpec, augment: Augment, rng: np.ran
     height, width = min(1.0, centre.height * scale), min(1.0, centre.width * scale)
     down, right = rng.uniform(-1, 1, size=2) * augment.shift
     flip = bool(rng.random() < 0.5) and augment.flip
+    if augment.corners:
+        down, right = CORNERS[int(rng.integers(len(CORNERS)))]
     return View((1 - height) / 2 * (1 + down), (1 - width) / 2 * (1 + right), height, width, flip)
 
 
-def prepare_clip(store: ClipStore, clip: LabelledClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
+def prepare_clip(
+    store: ClipStore,
+    clip: LabelledClip,
+    samples: Sequence[Sample],
+    preparer: Preparer,
+    flow: Optional[FlowCache] = None,
+) -> PreparedClip:
     """The inputs of a clip's samples; an I-picture that several of them show is prepared once."""
     wanted = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
-    recorded = store.clip(clip.path, wanted)
+    prepared = prepare_recorded(store.clip(clip.path, wanted), samples, preparer)
+    if flow is None:
+        return prepared
+    shown = store.index(clip.path).shown
+    fields = flow.fields(clip.path, [shown[sample.picture] for sample in samples])
+    return replace(prepared, flow=np.stack([preparer.flow(field) for field in fields]))
+
+
+def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
+    """As `prepare_clip`, of a clip that has been read, without optical flow."""
     images: Dict[int, Array] = {}
     for sample in samples:
         for index in (sample.appearance, sample.adjacent):
@@ -74,12 +100,14 @@ def prepare_clip(store: ClipStore, clip: LabelledClip, samples: Sequence[Sample]
 
 def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
     """N clips of T segments as one batch."""
+    flows = [clip.flow for clip in clips if clip.flow is not None]
     return ClipBatch(
         torch.from_numpy(np.stack([clip.image for clip in clips])),
         torch.from_numpy(np.stack([clip.adjacent for clip in clips])),
         torch.from_numpy(np.stack([clip.motion for clip in clips])),
         torch.from_numpy(np.stack([clip.residual for clip in clips])),
         torch.tensor(list(labels), dtype=torch.int64),
+        torch.from_numpy(np.stack(flows)) if flows else None,
     )
 
 
@@ -94,11 +122,15 @@ def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
 
 
 class Batches:
-    """Training and validation batches of a recipe, the next ones prepared on threads while torch works."""
+    """Training and validation batches of a recipe, the next ones prepared on threads while torch works.
 
-    def __init__(self, recipe: Recipe, store: ClipStore) -> None:
+    `flow`, where there is some, goes to training batches.
+    """
+
+    def __init__(self, recipe: Recipe, store: ClipStore, flow: Optional[FlowCache] = None) -> None:
         self._recipe = recipe
         self._store = store
+        self._flow = flow
 
     def training(self, clips: Sequence[LabelledClip], epoch: int) -> Iterator[ClipBatch]:
         """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
@@ -140,4 +172,4 @@ class Batches:
         rng = generator(recipe.seed, epoch, CLIP, number)
         samples = sample_segments(index.windows, recipe.segments, rng)
         view = random_view(index.info, recipe.input, recipe.augment, rng)
-        return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input, view))
+        return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input, view), self._flow)

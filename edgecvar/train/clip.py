@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Container, Dict, List, Optional, Tuple, cast
+from typing import Container, Dict, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class CodedValues:
 class RecordedClip:
     """A read clip: windows, I-pictures (uint8 RGB) and coded values of P and B pictures, by decode index.
 
-    `skipped` counts packets of the file that gave no picture.
+    `skipped` counts packets of the file that gave no picture. `shown`: display indices by decode index.
     """
 
     info: StreamInfo
@@ -66,6 +66,7 @@ class RecordedClip:
     images: Dict[int, NDArray[np.uint8]]
     values: Dict[int, CodedValues]
     skipped: int
+    shown: Sequence[int] = ()
 
     @property
     def size(self) -> int:
@@ -80,12 +81,14 @@ def read_clip(path: Path, spec: InputSpec, wanted: Optional[Container[int]] = No
     Raises StreamError when it cannot be read and DatasetError when nothing in it can be sampled.
     """
     kinds: List[str] = []
+    shown: List[int] = []
     images: Dict[int, NDArray[np.uint8]] = {}
     values: Dict[int, CodedValues] = {}
     with open_stream(path) as stream:
         tracer = Tracer(stream.info, spec)
         for index, picture in enumerate(stream):
             kinds.append(picture.kind)
+            shown.append(picture.display_index)
             tracer.push(picture)
             if wanted is not None and index not in wanted:
                 continue
@@ -98,7 +101,7 @@ def read_clip(path: Path, spec: InputSpec, wanted: Optional[Container[int]] = No
     if not any(window.pictures for window in windows):
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in "IPB")
         raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
-    return RecordedClip(info, windows, images, values, skipped)
+    return RecordedClip(info, windows, images, values, skipped, shown)
 
 
 def _image(picture: CodedPicture) -> NDArray[np.uint8]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List
+from pathlib import Path
+from typing import List, Optional, Sequence
 
 from edgecvar.errors import DatasetError
+from edgecvar.train.flow import FlowCache
 from edgecvar.train.labels import LabelledClip, count_by_label, load_split
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
@@ -14,18 +16,21 @@ from edgecvar.train.store import ClipStore, ScanReport
 
 @dataclass(frozen=True)
 class Clips:
-    """The readable clips of a run, and where their values are kept."""
+    """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow."""
 
     labels: List[str]
     train: List[LabelledClip]
     validation: List[LabelledClip]
     store: ClipStore
     report: ScanReport
+    flow: Optional[FlowCache] = None
 
 
-def read_clips(recipe: Recipe, listener: Listener) -> Clips:
+def read_clips(recipe: Recipe, listener: Listener, with_flow: bool = False) -> Clips:
     """List and read the clips of a recipe; raises DatasetError."""
     split = load_split(recipe)
+    if split.missing:
+        listener.say(f"{split.missing} clips of the official lists are not in {recipe.data}: left out")
     store = ClipStore(recipe.input, int(recipe.cache_gib * 2**30))
     everything = [*split.train, *split.validation]
     listener.begin("reading clips", len(everything))
@@ -45,4 +50,14 @@ def read_clips(recipe: Recipe, listener: Listener) -> Clips:
         listener.say(line)
     kept = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {kept}")
-    return Clips(split.labels, train, validation, store, report)
+    flow = _flow(recipe, train, store, listener) if with_flow else None
+    return Clips(split.labels, train, validation, store, report, flow)
+
+
+def _flow(recipe: Recipe, train: Sequence[LabelledClip], store: ClipStore, listener: Listener) -> FlowCache:
+    """The optical flow of the clips that train."""
+    data = Path(recipe.data)
+    beside = (data if data.is_dir() else data.parent) / ".flow"
+    flow = FlowCache(recipe.flow, beside if recipe.flow.cache is None else Path(recipe.flow.cache))
+    flow.fill([(clip.path, store.index(clip.path).info.extraction) for clip in train], recipe.workers, listener)
+    return flow

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import List, Optional
+from typing import Dict, List, Optional
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgecvar.errors import ConfigError
 
@@ -17,6 +17,8 @@ METRICS, CURVES = "metrics.jsonl", "curves.png"
 class EpochRecord(BaseModel):
     """One epoch: mean loss and top-1 (0 to 1) by clip, the learning rate of its last step.
 
+    `train_loss` is what the epoch's last step minimised, `terms` the losses that it saw by name, before their weights.
+    In a phase that leaves the network out, `train_top1` is the teacher's.
     `seconds` is the whole epoch, `waiting` the part in which torch waited for batches. `skipped` counts clips that
     could not be read, `damaged` those with packets that gave no picture.
     """
@@ -27,6 +29,7 @@ class EpochRecord(BaseModel):
     lr: float
     train_loss: float
     train_top1: float
+    terms: Dict[str, float] = Field(default_factory=dict)
     validation_loss: Optional[float] = None
     validation_top1: Optional[float] = None
     clips: int

@@ -11,6 +11,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from edgecvar.clips.folders import class_folders, clips_in
 from edgecvar.errors import DatasetError, unknown_name
 from edgecvar.train.recipe import Recipe
+from edgecvar.train.settings import SplitSettings
+from edgecvar.train.splits import official_split
 
 SPLITS = ("train", "validation")
 
@@ -25,11 +27,15 @@ class LabelledClip:
 
 @dataclass(frozen=True)
 class Split:
-    """The labels in order, the clips that train and the clips that validate (perhaps none)."""
+    """The labels in order, the clips that train and the clips that validate (perhaps none).
+
+    `missing` counts the clips of official lists that are not there and were left out.
+    """
 
     labels: List[str]
     train: List[LabelledClip]
     validation: List[LabelledClip]
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class _Entry:
 def load_split(recipe: Recipe) -> Split:
     """The clips of a recipe's `data` and `validation`; labels are those of `data`, sorted; raises DatasetError."""
     data = Path(recipe.data)
+    if recipe.split is not None:
+        return _official(recipe.split, data)
     entries = _entries(data)
     labels = sorted({entry.label for entry in entries})
     if len(labels) < 2:
@@ -57,6 +65,19 @@ def load_split(recipe: Recipe) -> Split:
         raise DatasetError(f"{data}: every clip of class {untrained[0]!r} validates, so none is left to train on")
     index = {label: number for number, label in enumerate(labels)}
     return Split(labels, _numbered(train, index, data), _numbered(chosen, index, data))
+
+
+def _official(settings: SplitSettings, data: Path) -> Split:
+    """What the official lists say; labels in their published order."""
+    found = official_split(settings, data)
+    index = {label: number for number, label in enumerate(found.labels)}
+    train, test = (
+        _numbered([_Entry(clip.path, clip.label) for clip in clips], index, data) for clips in (found.train, found.test)
+    )
+    for label, count in count_by_label(train, found.labels):
+        if count == 0:
+            raise DatasetError(f"{data}: no clip of class {label!r} is there to train on")
+    return Split(found.labels, train, test, found.missing)
 
 
 def _validates(entry: _Entry, pattern: Optional[str]) -> bool:

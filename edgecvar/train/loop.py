@@ -1,14 +1,14 @@
-"""The one training loop: AdamW, a warmed-up cosine, cross-entropy (Huo et al. 2020, eq. 9), resumed bit for bit."""
+"""The one training loop: what a recipe's objective asks for, epoch by epoch, resumed bit for bit."""
 
 from __future__ import annotations
 
 import math
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,10 @@ from edgecvar.nets.network import Network
 from edgecvar.train.batches import Batches
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from edgecvar.train.dataset import Clips, read_clips
+from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
+from edgecvar.train.losses import check_losses, needs_flow
+from edgecvar.train.objective import Objective, Outcome
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.weights import start_from
@@ -36,9 +39,12 @@ class Tally:
     right: int = 0
     clips: int = 0
     waiting: float = 0.0
+    terms: Dict[str, float] = field(default_factory=dict)
 
-    def add(self, loss: float, scores: Tensor, labels: Tensor) -> None:
+    def add(self, loss: float, terms: Mapping[str, float], scores: Tensor, labels: Tensor) -> None:
         self.loss += loss * len(labels)
+        for name, value in terms.items():
+            self.terms[name] = self.terms.get(name, 0.0) + value * len(labels)
         self.right += int((scores.argmax(1) == labels).sum())
         self.clips += len(labels)
 
@@ -46,10 +52,8 @@ class Tally:
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
-    clips = read_clips(recipe, listener)
-    training = Training(recipe, clips, listener)
-    if recipe.weights is not None:
-        listener.say(start_from(training.network, Path(recipe.weights)))
+    clips = read_clips(recipe, listener, needs_flow(recipe))
+    training = Training(recipe, clips, listener, fresh=True)
     training.folder = _new_folder(root / recipe.model)
     (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
     training.save_last()
@@ -62,7 +66,7 @@ def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Tr
     if checkpoint.training is None:
         raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
     recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))
-    clips = read_clips(recipe, listener)
+    clips = read_clips(recipe, listener, needs_flow(recipe))
     if clips.labels != checkpoint.labels:
         raise DatasetError(f"{recipe.data}: {len(clips.labels)} classes, not those that {folder} was trained on")
     if checkpoint.training["clips"] != _clip_names(clips):
@@ -74,35 +78,62 @@ def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Tr
 
 
 def resolve(recipe: Recipe) -> Recipe:
-    """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model or option."""
+    """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model, option or loss.
+
+    Also where a network looks at clips of another length than the recipe samples.
+    """
+    check_losses(recipe)
     options = network_options(recipe.model, recipe.network)
+    _check_segments(recipe, getattr(options, "segments", None))
     return recipe.model_copy(update={"network": options.model_dump(mode="json")})
 
 
+def _check_segments(recipe: Recipe, clip: Optional[int]) -> None:
+    tested = recipe.validation_segments if recipe.test.segments is None else recipe.test.segments
+    sampling = {"segments": recipe.segments, "validation_segments": recipe.validation_segments, "test.segments": tested}
+    for key, sampled in sampling.items():
+        if clip is not None and sampled != clip:
+            raise ConfigError(
+                f"{recipe.model} looks at clips of {clip} sampled pictures (network.segments) and the recipe has "
+                f"{key}={sampled}; give segments, validation_segments and network.segments one number"
+            )
+
+
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The rate of a step counted from 0: linear up to `lr`, then half a cosine that ends at 0 after the last."""
-    total, warm = recipe.epochs * steps_per_epoch, recipe.warmup_epochs * steps_per_epoch
+    """The rate of a step counted from 0: linear up to `lr`, then as the schedule says.
+
+    Half a cosine ends at 0 after the last step; a phase that restarts begins such a course of its own.
+    """
+    before, epochs = recipe.stretch(step // steps_per_epoch + 1)
+    step -= before * steps_per_epoch
+    total, warm = epochs * steps_per_epoch, recipe.warmup_epochs * steps_per_epoch
     if step < warm:
         return recipe.lr * (step + 1) / (warm + 1)
+    if recipe.schedule.name == "steps":
+        passed = sum(1 for milestone in recipe.schedule.milestones if step >= milestone * steps_per_epoch)
+        return recipe.lr * recipe.schedule.gamma**passed
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1.0, total - warm)))
 
 
 class Training:
-    """One run: network, optimiser and epoch, and the folder that they are saved to."""
+    """One run: network, objective and epoch, and the folder that they are saved to; a fresh one takes its weights."""
 
     folder: Path
 
-    def __init__(self, recipe: Recipe, clips: Clips, listener: Listener) -> None:
+    def __init__(self, recipe: Recipe, clips: Clips, listener: Listener, fresh: bool = False) -> None:
         self.recipe, self.clips, self._listener = recipe, clips, listener
         if recipe.threads is not None:
             torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
-        self._device = _device(recipe.device)
+        self._device = choose_device(recipe.device)
         self.network: Network = build_network(recipe.model, recipe.network, recipe.input, len(clips.labels))
-        self.network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimizer = torch.optim.AdamW(_groups(self.network, recipe.weight_decay), lr=recipe.lr)
-        self._criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self._batches = Batches(recipe, clips.store)
+        _channels_last(self.network.to(self._device))
+        if fresh and recipe.weights:
+            listener.say(start_from(self.network, [Path(file) for file in recipe.weights]))
+        self._objective = Objective(recipe, self.network, self._device)
+        if fresh and recipe.teacher is not None:
+            self._objective.take_teacher(load_checkpoint(Path(recipe.teacher)).training, recipe.teacher)
+        self._batches = Batches(recipe, clips.store, clips.flow)
         self._steps = math.ceil(len(clips.train) / recipe.batch)
         self.epoch = 0
         self.best: Optional[EpochRecord] = None
@@ -127,7 +158,7 @@ class Training:
         """Write last.pt, from which the run goes on bit for bit."""
         training: Dict[str, Any] = {
             "epoch": self.epoch,
-            "optimizer": self._optimizer.state_dict(),
+            **self._objective.state(),
             "torch_rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state() if self._device.type == "cuda" else None,
             "clips": _clip_names(self.clips),
@@ -139,7 +170,7 @@ class Training:
         """Take up the state that `save_last` wrote."""
         state = checkpoint.training or {}
         self.network.load_state_dict(checkpoint.state)
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._objective.restore(state)
         torch.set_rng_state(state["torch_rng"])
         if self._device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"])
@@ -169,6 +200,7 @@ class Training:
             lr=rate,
             train_loss=train.loss / train.clips,
             train_top1=train.right / train.clips,
+            terms={name: value / train.clips for name, value in train.terms.items()},
             validation_loss=None if check is None else check.loss / check.clips,
             validation_top1=None if check is None else check.right / check.clips,
             clips=train.clips,
@@ -180,33 +212,26 @@ class Training:
 
     def _train(self, epoch: int) -> Tuple[Tally, float]:
         tally, rate = Tally(), self.recipe.lr
-        self.network.train()
+        if self.recipe.starts_anew(epoch):
+            self._objective.restart()
+        self._objective.begin(self.recipe.phase(epoch))
         with self._phase(f"epoch {epoch}/{self.recipe.epochs}", self._steps):
             batches = self._arriving(self._batches.training(self.clips.train, epoch), tally)
             for number, batch in enumerate(batches):
                 step = (epoch - 1) * self._steps + number
                 rate = learning_rate(self.recipe, step, self._steps)
-                loss, scores = self._step(batch, rate)
-                if not math.isfinite(loss):
+                outcome = self._step(batch, rate)
+                if not all(map(math.isfinite, (outcome.loss, *outcome.terms.values()))):
                     raise ConfigError(
-                        f"loss is {loss} in epoch {epoch}, step {number + 1} of {self._steps} (lr {rate:.3g}); "
-                        "lower lr, or set clip_gradient"
+                        f"loss is {_not_finite(outcome)} in epoch {epoch}, step {number + 1} of {self._steps} "
+                        f"(lr {rate:.3g}); lower lr, or set clip_gradient"
                     )
-                tally.add(loss, scores, batch.labels)
-                self._listener.step(loss)
+                tally.add(outcome.loss, outcome.terms, outcome.scores, batch.labels)
+                self._listener.step(outcome.loss)
         return tally, rate
 
-    def _step(self, batch: ClipBatch, rate: float) -> Tuple[float, Tensor]:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
-        scores = self.network(batch)
-        loss = self._criterion(scores, batch.labels)
-        loss.backward()
-        if self.recipe.clip_gradient is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_gradient)
-        self._optimizer.step()
-        return loss.item(), scores.detach()
+    def _step(self, batch: ClipBatch, rate: float) -> Outcome:
+        return self._objective.step(batch, rate)
 
     @torch.no_grad()
     def _validate(self) -> Tally:
@@ -216,7 +241,7 @@ class Training:
             for batch in self._arriving(self._batches.validation(self.clips.validation), tally):
                 scores = self.network(batch)
                 loss = nn.functional.cross_entropy(scores, batch.labels)
-                tally.add(loss.item(), scores, batch.labels)
+                tally.add(loss.item(), {}, scores, batch.labels)
                 self._listener.step()
         return tally
 
@@ -230,7 +255,7 @@ class Training:
                 tally.waiting += time.monotonic() - began
                 if batch is None:
                     return
-                yield _to(batch, self._device)
+                yield batch.to(self._device)
         finally:
             batches.close()  # type: ignore[attr-defined]
 
@@ -248,27 +273,18 @@ def _clip_names(clips: Clips) -> List[str]:
     return [f"{clips.labels[clip.label]}/{clip.path.name}" for clip in clips.train]
 
 
-def _groups(network: nn.Module, weight_decay: float) -> List[Dict[str, Any]]:
-    """Weights decay; biases and the scales of normalisation do not."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _channels_last(network: nn.Module) -> None:
+    """Lays out the weights of 2D convolutions for speed; those of 3D ones keep theirs."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
-def _device(wanted: str) -> torch.device:
-    present = torch.cuda.is_available()
-    if wanted == "cuda" and not present:
-        raise ConfigError("device=cuda, but torch sees no CUDA device; use device=cpu or install torch with CUDA")
-    return torch.device("cuda" if present and wanted != "cpu" else "cpu")
-
-
-def _to(batch: ClipBatch, device: torch.device) -> ClipBatch:
-    if device.type == "cpu":
-        return batch
-    names = ("image", "adjacent_image", "motion", "residual", "labels")
-    return ClipBatch(**{name: getattr(batch, name).to(device, non_blocking=True) for name in names})
+def _not_finite(outcome: Outcome) -> str:
+    """Plainly the loss where it is all there is, the terms by name where there are several."""
+    if len(outcome.terms) < 2:
+        return str(outcome.loss)
+    return ", ".join(f"{name} {value:.3g}" for name, value in outcome.terms.items())
 
 
 def _new_folder(parent: Path) -> Path:

@@ -4,46 +4,39 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Type
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Type, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, unknown_name
-
-
-class Augment(BaseModel):
-    """How training looks at a clip differently each time; validation never does.
-
-    `flip`: mirror half of the clips (wrong where left and right are classes). `scale`: range of the view's side,
-    as a part of the central view. `shift`: how far from the centre the view may lie, as a part of the room.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    flip: bool = False
-    scale: Tuple[float, float] = (1.0, 1.0)
-    shift: float = Field(default=0.0, ge=0, le=1)
-
-    @field_validator("scale")
-    @classmethod
-    def _ordered(cls, scale: Tuple[float, float]) -> Tuple[float, float]:
-        if not 0.1 <= scale[0] <= scale[1] <= 10:
-            raise ValueError(f"got {list(scale)}, expected [low, high] with 0.1 <= low <= high <= 10")
-        return scale
+from edgecvar.train.settings import (
+    Augment,
+    FlowSettings,
+    OptimizerSettings,
+    Phase,
+    ScheduleSettings,
+    SplitSettings,
+    TestProtocol,
+)
 
 
 class Recipe(BaseModel):
     """One training run.
 
     `data`: class folders, or a CSV with the columns path, label and perhaps split. What validates is `validation`
-    (folder or CSV), or the clips of `data` whose file name matches `validation_pattern`, or the CSV's split.
-    Paths are relative to the current folder. `segments`: sampled pictures of a clip (TSN). `lr`: the peak, after a
-    linear warm-up, before a half cosine down to zero, both counted in steps. `clip_gradient`: largest norm.
+    (folder or CSV), or the clips of `data` whose file name matches `validation_pattern`, or the CSV's split; with
+    `split`, what its official test list names. Paths are relative to the current folder.
+    `segments`: sampled pictures of a clip (TSN). `lr`: the peak, after a linear warm-up, before the schedule, counted
+    in steps. `rates`: factors on it for the parameters whose names begin so, the longest beginning that fits.
+    `optimizer` and `schedule`: how it descends. `losses`: names of edgecvar.train.objective and their weights;
+    `phases`: which of them when. `clip_gradient`: largest norm. `teacher`: a last.pt whose teacher is taken over.
+    `flow`: optical flow for losses that learn from it. `test`: how `edgecvar eval` looks at each clip.
     `cache_gib`: memory for clips kept as coded values; what does not fit is read again each epoch.
     `workers`: processes that read clips, threads that prepare them; 0 does it all in line. `threads`: torch's.
-    `weights`: a checkpoint of this toolkit to start from, or a torchvision state dict for every backbone.
+    `weights`: a checkpoint of this toolkit to start from, or one or more published state dicts: every backbone takes
+    the one that is its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -54,6 +47,7 @@ class Recipe(BaseModel):
     data: str
     validation: Optional[str] = None
     validation_pattern: Optional[str] = None
+    split: Optional[SplitSettings] = None
     segments: int = Field(8, ge=1, le=256)
     validation_segments: int = Field(8, ge=1, le=256)
     epochs: int = Field(30, ge=1)
@@ -61,16 +55,29 @@ class Recipe(BaseModel):
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup_epochs: float = Field(1.0, ge=0)
+    optimizer: OptimizerSettings = OptimizerSettings.model_validate({})
+    schedule: ScheduleSettings = ScheduleSettings.model_validate({})
+    rates: Dict[str, float] = Field(default_factory=dict)
+    losses: Dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0}, min_length=1)
+    phases: List[Phase] = Field(default_factory=list)
+    teacher: Optional[str] = None
+    flow: FlowSettings = FlowSettings.model_validate({})
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     clip_gradient: Optional[float] = Field(None, gt=0)
     seed: int = Field(0, ge=0)
     augment: Augment = Augment()
+    test: TestProtocol = TestProtocol.model_validate({})
     skip_unreadable: bool = False
     cache_gib: float = Field(4.0, ge=0)
     workers: int = Field(2, ge=0, le=64)
     threads: Optional[int] = Field(None, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    weights: Optional[str] = None
+    weights: List[str] = Field(default_factory=list)
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return [] if value is None else [value] if isinstance(value, str) else value
 
     @field_validator("validation_pattern")
     @classmethod
@@ -81,6 +88,51 @@ class Recipe(BaseModel):
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from error
         return pattern
+
+    @field_validator("phases")
+    @classmethod
+    def _last_is_open(cls, phases: List[Phase]) -> List[Phase]:
+        for number, phase in enumerate(phases, start=1):
+            if (phase.epochs is None) != (number == len(phases)):
+                wrong = "lasts to the run's end: leave its epochs out" if phase.epochs else "needs its epochs"
+                raise ValueError(f"phase {number} of {len(phases)} {wrong}")
+        return phases
+
+    @model_validator(mode="after")
+    def _one_way_to_validate(self) -> Recipe:
+        if self.split is not None and (self.validation or self.validation_pattern):
+            raise ValueError("split names the clips that validate: leave validation and validation_pattern out")
+        return self
+
+    def phase(self, epoch: int) -> Phase:
+        """What epoch `epoch`, counted from 1, does; its losses are filled in."""
+        phase = self._phases()[self._place(epoch)]
+        return phase if phase.losses else phase.model_copy(update={"losses": self.losses})
+
+    def starts_anew(self, epoch: int) -> bool:
+        """Whether epoch `epoch` is the first of a phase that restarts optimisers and schedule."""
+        place = self._place(epoch)
+        return self._phases()[place].restart and (epoch == 1 or self._place(epoch - 1) != place)
+
+    def stretch(self, epoch: int) -> Tuple[int, int]:
+        """(epochs before it, its epochs): the part of the run around `epoch` that one schedule covers."""
+        if not any(phase.restart for phase in self.phases):
+            return 0, self.epochs
+        starts = [0, *(each - 1 for each in range(2, self.epochs + 1) if self.starts_anew(each)), self.epochs]
+        start = max(each for each in starts[:-1] if each < epoch)
+        return start, min(each for each in starts if each > start) - start
+
+    def _phases(self) -> List[Phase]:
+        return self.phases or [Phase.model_validate({})]
+
+    def _place(self, epoch: int) -> int:
+        last = len(self._phases()) - 1
+        end = 0
+        for place, phase in enumerate(self._phases()):
+            end += phase.epochs or 0
+            if epoch <= end or place == last:
+                return place
+        return last
 
     def to_yaml(self) -> str:
         """The resolved copy that is saved with the run."""
@@ -161,8 +213,17 @@ def _explain(error: ValidationError, where: str) -> ConfigError:
 
 def _fields_at(model: Type[BaseModel], path: Sequence[str]) -> Mapping[str, Any]:
     for part in path:
-        inner = model.model_fields[part].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if part.isdigit():
+            continue
+        inner = _model_in(model.model_fields[part].annotation)
+        if inner is None:
             break
         model = inner
     return model.model_fields
+
+
+def _model_in(annotation: Any) -> Optional[Type[BaseModel]]:
+    """The model that an annotation such as Optional[Model] or List[Model] holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((inner for inner in map(_model_in, get_args(annotation)) if inner is not None), None)

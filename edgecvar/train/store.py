@@ -23,10 +23,11 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """What sampling needs to know of a clip, whether or not its values are kept."""
+    """What sampling needs to know of a clip, whether or not its values are kept; `shown` as of RecordedClip."""
 
     info: StreamInfo
     windows: List[Window]
+    shown: Sequence[int] = ()
 
 
 @dataclass
@@ -97,7 +98,7 @@ class ClipStore:
     def _take(self, path: Path, clip: RecordedClip, report: ScanReport) -> None:
         if clip.skipped:
             report.damaged.append(f"{path}: {clip.skipped} packets gave no picture")
-        self._index[path] = ClipIndex(clip.info, clip.windows)
+        self._index[path] = ClipIndex(clip.info, clip.windows, clip.shown)
         if clip.size <= self._room:
             self._room -= clip.size
             self._kept[path] = clip

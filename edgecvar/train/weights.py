@@ -1,33 +1,149 @@
-"""Weights to start from: a checkpoint of this toolkit, or one published backbone for every branch."""
+"""Weights to start from: a checkpoint of this toolkit, or published state dicts for the backbones.
+
+A published state dict fits a backbone whose plain form has just its names and shapes, whatever a network has added to
+its blocks: EfficientNet and ResNet as torchvision publishes them, an I3D-ResNet as itself or, inflated, as the 2D
+network. What the file does not have starts afresh: added modules, and a classifier of other classes.
+
+A first convolution of other input channels takes the mean over the published ones, repeated, times published / own
+channels: an input whose channels are equal gives what a grey picture gives the published network, so activations keep
+their size. (Temporal segment networks, Wang et al. 2016, section 3.2, start a flow network so, without the factor.
+CoViAR's released code starts that of MV at random, which only DMC-Net and CoViAR could follow: one rule is kept.)
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+import torch
 from torch import Tensor, nn
 
 from edgecvar.errors import ConfigError
 from edgecvar.nets.efficientnet import EfficientNet
 from edgecvar.nets.network import Network
+from edgecvar.nets.resnet import ResNet
+from edgecvar.nets.resnet3d import ResNet3d, inflate
 from edgecvar.train.checkpoint import load_tensors
 
+Backbone = Union[EfficientNet, ResNet, ResNet3d]
+State = Mapping[str, Tensor]
+Shapes = Dict[str, Tuple[int, ...]]
 
-def start_from(network: Network, path: Path) -> str:
+CLASSIFIERS = ("fc.", "classifier.")
+"""What torchvision's classifiers are called."""
+
+COUNTER = ".num_batches_tracked"
+"""What the older of torchvision's files do not have."""
+
+PUBLISHED_CHANNELS = 3
+
+
+def start_from(network: Network, paths: Sequence[Path]) -> str:
     """Copy weights into a new network; returns one line that says what was taken and what starts afresh.
 
-    A classifier of other classes and a first convolution of other input channels start afresh; anything else that
-    does not fit is a ConfigError.
+    `paths`: one checkpoint, or one or more published state dicts, of which every backbone takes the first that fits.
+    From a checkpoint a classifier of other classes and a first convolution of other input channels start afresh.
+    Raises ConfigError where nothing fits a backbone, or a file none of them.
     """
-    document = load_tensors(path)
-    if "schema" in document:
-        return f"{path}: {_copy(network, document['state'], path)}"
-    backbones = [module for module in network.modules() if isinstance(module, EfficientNet)]
-    told = {_copy(backbone, document, path) for backbone in backbones}
-    return f"{path}: {len(backbones)} backbones: {'; '.join(sorted(told))}"
+    documents = {path: load_tensors(path) for path in paths}
+    for path, document in documents.items():
+        if "schema" in document:
+            if len(documents) > 1:
+                raise ConfigError(f"{path}: a checkpoint is the whole network; leave the other files of weights out")
+            return f"{path}: {_copy_checkpoint(network, document['state'], path)}"
+    return _copy_published(network, documents)
 
 
-def _copy(module: nn.Module, state: Mapping[str, Any], path: Path) -> str:
+def _copy_published(network: Network, documents: Mapping[Path, Any]) -> str:
+    backbones = _backbones(network)
+    if not backbones:
+        raise ConfigError(f"{next(iter(documents))}: the network has no backbone that a published file could fill")
+    taken: Dict[Path, List[str]] = {path: [] for path in documents}
+    for name, backbone in backbones.items():
+        path, state = _own_file(name, backbone, documents)
+        taken[path].append(_fill(backbone, state))
+    unused = [str(path) for path, told in taken.items() if not told]
+    if unused:
+        raise ConfigError(f"{unused[0]}: fits no backbone of the network; leave it out")
+    return "; ".join(f"{path}: {len(told)} backbones: {'; '.join(sorted(set(told)))}" for path, told in taken.items())
+
+
+def _backbones(module: nn.Module) -> Dict[str, Backbone]:
+    return {name: part for name, part in module.named_modules() if isinstance(part, (EfficientNet, ResNet, ResNet3d))}
+
+
+def _first_convolution(backbone: Backbone) -> str:
+    return "features.0.0.weight" if isinstance(backbone, EfficientNet) else "conv1.weight"
+
+
+def _own_file(name: str, backbone: Backbone, documents: Mapping[Path, Any]) -> Tuple[Path, State]:
+    """The first file that has one of the backbone's plain forms, as a state dict of its own dimensions."""
+    complaints: List[str] = []
+    for path, document in documents.items():
+        for plain in _plain_forms(backbone):
+            complaint = _difference(plain, document)
+            if complaint is None:
+                return path, inflate(document, backbone)
+            complaints.append(f"{path}: {complaint}")
+    more = f" ({len(documents) - 1} more files do not fit either)" if len(documents) > 1 else ""
+    raise ConfigError(f"{complaints[0]}, for the backbone {name!r}{more}")
+
+
+def _plain_forms(backbone: Backbone) -> List[Shapes]:
+    """Names and shapes of what is published for a backbone, without classifier and counters."""
+    with torch.device("meta"):
+        if isinstance(backbone, ResNet):
+            forms: List[nn.Module] = [ResNet(backbone.options)]
+        elif isinstance(backbone, ResNet3d):
+            forms = [ResNet(backbone.options.flat), ResNet3d(backbone.options)]
+        else:
+            forms = [EfficientNet(backbone.options)]
+    return [_shapes(form.state_dict()) for form in forms]
+
+
+def _shapes(state: Mapping[str, Any]) -> Shapes:
+    kept = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    return {
+        name: tuple(tensor.shape)
+        for name, tensor in kept.items()
+        if not name.startswith(CLASSIFIERS) and not name.endswith(COUNTER)
+    }
+
+
+def _difference(plain: Shapes, document: Mapping[str, Any]) -> Optional[str]:
+    """The first thing in which a file is not the plain form; None where it is."""
+    given = _shapes(document)
+    for name, shape in plain.items():
+        if given.get(name) != shape:
+            return f"no weights of shape {shape} for {name} in it"
+    unknown = [name for name in given if name not in plain]
+    return f"weights of another network in it, such as {unknown[0]}" if unknown else None
+
+
+def _fill(backbone: Backbone, state: State) -> str:
+    """Copy what fits, the first convolution adapted; one line that says what was done."""
+    own, first = backbone.state_dict(), _first_convolution(backbone)
+    channels = own[first].shape[1]
+    adapted = {**state, first: adapt_channels(state[first], channels)}
+    fitting = {name: tensor for name, tensor in adapted.items() if name in own and tensor.shape == own[name].shape}
+    backbone.load_state_dict(fitting, strict=False)
+    afresh = [name for name in own if name not in fitting and not name.endswith(COUNTER)]
+    told = f"{len(fitting)} tensors taken"
+    if channels != PUBLISHED_CHANNELS:
+        told += f", {first} adapted from {PUBLISHED_CHANNELS} to {channels} channels"
+    return told + _listed(afresh)
+
+
+def adapt_channels(weight: Tensor, channels: int) -> Tensor:
+    """A first convolution (out, in, ...) for another number of input channels, as the file's docstring states."""
+    published = weight.shape[1]
+    if published == channels:
+        return weight
+    mean = weight.mean(1, keepdim=True) * (published / channels)
+    return mean.repeat_interleave(channels, 1)  # (out, channels, ...)
+
+
+def _copy_checkpoint(module: nn.Module, state: Mapping[str, Any], path: Path) -> str:
     own = module.state_dict()
     fitting = {
         name: tensor
@@ -39,14 +155,19 @@ def _copy(module: nn.Module, state: Mapping[str, Any], path: Path) -> str:
     if unfit:
         raise ConfigError(f"{path}: no weights of shape {tuple(own[unfit[0]].shape)} for {unfit[0]} in it")
     module.load_state_dict(fitting, strict=False)
-    return f"{len(fitting)} tensors taken" + (f", afresh: {', '.join(afresh)}" if afresh else "")
+    return f"{len(fitting)} tensors taken{_listed(afresh)}"
 
 
 def _may_start_afresh(module: nn.Module, name: str) -> bool:
     owner = module.get_submodule(name.rpartition(".")[0])
-    return isinstance(owner, nn.Linear) or (isinstance(owner, nn.Conv2d) and owner in _first_convolutions(module))
+    if isinstance(owner, nn.Linear):
+        return True
+    return name in [f"{place}.{_first_convolution(part)}" for place, part in _backbones(module).items()]
 
 
-def _first_convolutions(module: nn.Module) -> List[nn.Module]:
-    backbones = [part for part in module.modules() if isinstance(part, EfficientNet)]
-    return [next(part for part in backbone.modules() if isinstance(part, nn.Conv2d)) for backbone in backbones]
+def _listed(afresh: Sequence[str]) -> str:
+    shown = 4
+    if not afresh:
+        return ""
+    more = f" and {len(afresh) - shown} more" if len(afresh) > shown else ""
+    return f", afresh: {', '.join(afresh[:shown])}{more}"

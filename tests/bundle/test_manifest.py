@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgecvar.bundle.files import writing_folder
 from edgecvar.bundle.manifest import Manifest, Provenance, StageFile, open_bundle, sealed, write_manifest
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageInput, StageSpec, clip_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import BundleError
 
@@ -199,3 +199,34 @@ def test_a_new_bundle_replaces_the_old_one_whole(bundle):
         write_manifest(draft, manifest(labels=["up", "down"]))
     assert open_bundle(bundle).manifest.labels == ["up", "down"]
     assert [entry.name for entry in bundle.parent.iterdir()] == ["tiny.edgecvar"]
+
+
+@pytest.mark.parametrize("source, shape, fits", [("motion", [4, 2, 32, 32], True), ("motion", [2, 32, 32], False)])
+def test_an_input_with_segments_has_them_as_its_first_axis(source, shape, fits):
+    stage = StageSpec(
+        name="clip",
+        cadence="picture",
+        inputs=[StageInput(name="moves", source=source, segments=4, shape=shape)],
+        output_shape=[2],
+    )
+    if fits:
+        document = manifest(stages=[stage])
+        assert Manifest.model_validate_json(document.model_dump_json()).stages[0].inputs[0].segments == 4
+        assert clip_segments(document.stages) == 4
+    else:
+        with pytest.raises(ValueError, match=r"input moves is \[2, 32, 32\], not \[4, 2, 32, 32\]"):
+            manifest(stages=[stage])
+
+
+def test_a_clip_of_an_earlier_stage_has_its_output_shape():
+    clip = StageSpec(
+        name="clip",
+        cadence="picture",
+        inputs=[StageInput(name="features", source="motion", segments=3, shape=[3, 2])],
+        output_shape=[2],
+    )
+    assert len(manifest(stages=[*manifest().stages, clip]).stages) == 2
+    assert clip_segments(manifest().stages) == 1
+    wrong = clip.model_copy(update={"inputs": [clip.inputs[0].model_copy(update={"shape": [3, 5]})]})
+    with pytest.raises(ValueError, match=r"not \[3, 2\]"):
+        manifest(stages=[*manifest().stages, wrong])

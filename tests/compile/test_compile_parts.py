@@ -59,6 +59,18 @@ def test_a_clip_without_motion_is_refused(configure: Configure, still: Path, tmp
         read_inputs(configure(data=broken), find_subject(config))
 
 
+def test_clips_of_inputs_are_what_a_walk_has_seen(configure: Configure) -> None:
+    config = configure()
+    inputs = read_inputs(config, find_subject(config))
+    single, clips = inputs.batch(), inputs.batch(3)
+    assert clips.image.shape == (8, 3, 3, 48, 64) and clips.motion.shape == (8, 3, 2, 48, 64)
+    for name in ("image", "adjacent_image", "motion", "residual"):
+        for place in range(8):
+            for segment, row in enumerate((max(0, place - 2), max(0, place - 1), place)):
+                assert torch.equal(getattr(clips, name)[place, segment], getattr(single, name)[row, 0])
+    assert torch.equal(clips.labels, single.labels)
+
+
 def test_settled_norms_keep_activations_alive(configure: Configure) -> None:
     config = configure({"backbone": {"width": 0.1, "depth": 0.6}})
     subject = find_subject(config)

@@ -51,6 +51,10 @@ GRAPHS = {
     "identity": "g (float[N,4,6,5] x) => (float[N,4,6,5] y) { a = Identity (x) b = Identity (a) y = Relu (b) }",
     "resize": "g (float[N,4,6,5] x) => (float[N,4,12,10] y) <float[4] scales = {1, 1, 2, 2}> "
     '{ y = Resize <mode = "linear", antialias = 0> (x, , scales) }',
+    "parts of a shape": "g (float[N,4,6,5] x) => (float[N,4,12,10] y, int64[4] whole, int64[3] last) "
+    "<int64[2] sides = {12, 10}> { first = Shape <start = 0, end = 2> (x) whole = Shape (x) "
+    "last = Shape <start = -3> (x) "
+    'sizes = Concat <axis = 0> (first, sides) y = Resize <mode = "linear"> (x, , , sizes) }',
 }
 
 

@@ -22,8 +22,13 @@ from edgecvar.run.onnx_weights import plain_weights
 
 SMALL = {"backbone": {"width": 0.1, "depth": 0.1}, "dim": 8, "factor": 2}
 
+BOTTLENECK = {"block": "bottleneck", "repeats": [1, 1, 1, 1], "width": 0.125}
+SPACE_TIME = {"repeats": [1, 1, 1, 1], "width": 0.125}
+
 VARIANTS: Dict[str, Dict[str, Dict[str, Any]]] = {
     "attp": {fusion: {**SMALL, "fusion": fusion} for fusion in USED},
+    "meaci": {"cme": {"backbone": SPACE_TIME, "segments": 2}},
+    "cmr": {"all": {"backbone": BOTTLENECK, "segments": 2}},
 }
 """By network and name, the options under which its layers differ."""
 

@@ -80,7 +80,7 @@ def test_scores_are_the_papers_equations(build: Make, batch: Make, settle: Make,
     network, clips = build(fusion=fusion, factor=factor), batch(segments=2)
     settle(network, clips)
     network.double()
-    exact = replace(clips, **{f.name: getattr(clips, f.name).double() for f in fields(clips)})
+    exact = replace(clips, **{f.name: getattr(clips, f.name).double() for f in fields(clips) if f.name != "flow"})
     expected = scores_slowly(network, exact).reshape(2, 2, -1).mean(1)
     with torch.no_grad():
         assert np.abs(network(exact).numpy() - expected).max() < 1e-5
@@ -235,3 +235,26 @@ def test_unknown_model_and_stage_are_named(build: Make) -> None:
         build_network("atp", {}, InputSpec(), 3)
     with pytest.raises(ConfigError, match="motion"):
         build(fusion="mv").stage("moton")
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_features_show_the_motion_branch_and_the_scores_of_forward(build: Make, batch: Make, fusion: str) -> None:
+    """Eq. 8's f^(3d), and f^(fc) where the motion branch has a last layer; a branch that is not there shows none."""
+    network, clips = build(fusion=fusion), batch(clips=2, segments=3)
+    with torch.no_grad():
+        shown = network.features(clips)
+        assert torch.equal(shown.scores, network(clips))
+        if "motion" not in network.used:
+            assert shown.motion is None
+            return
+        maps = network.stage("motion").backbone(clips.motion.flatten(0, 1))
+        assert torch.equal(shown.motion.before, maps)
+        if network.options.trilinear:
+            assert shown.motion.after is None
+            assert network.companion("student")(maps).shape == (6, 3)
+        else:
+            head = network.stage("fuse").heads["motion"]
+            assert torch.equal(shown.motion.after, head(maps.mean((2, 3))))
+        taught = network.companion("teacher").eval()(clips.motion.flatten(0, 1))
+        assert torch.equal(taught.before, maps)  # it starts from its pupil's weights
+        assert taught.after.shape == (6, 3)

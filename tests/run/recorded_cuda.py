@@ -124,8 +124,14 @@ class RecordedCuda:
 
     def floats(self, address: int, shape: Tuple[int, ...]) -> np.ndarray:
         """The float32 array at a device address."""
-        count = int(np.prod(shape))
-        return self.memory[address][: count * 4].view(np.float32).reshape(shape)
+        base, size = self.base(address), int(np.prod(shape)) * 4
+        part = self.memory[base][address - base :][:size]
+        assert len(part) == size, "past the end of an allocation"
+        return part.view(np.float32).reshape(shape)
+
+    def base(self, address: int) -> int:
+        """The allocation that an address is in."""
+        return max(base for base in self.memory if base <= address)
 
     def work(self, stream: int, reads: List[int], writes: List[int], does: Callable[[], None]) -> bool:
         """Something that a stream does with device memory, or what a capture keeps for later."""
@@ -133,9 +139,9 @@ class RecordedCuda:
         def run(on: int = stream) -> bool:
             self.clocks.step(on)
             for address in reads:
-                self.clocks.touch(on, hex(address), writes=False)
+                self.clocks.touch(on, hex(self.base(address)), writes=False)
             for address in writes:
-                self.clocks.touch(on, hex(address), writes=True)
+                self.clocks.touch(on, hex(self.base(address)), writes=True)
             does()
             return True
 

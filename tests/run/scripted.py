@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
 from edgecvar.bundle.manifest import Manifest, Provenance
 from edgecvar.bundle.stages import PREPARED, StageSpec
 from edgecvar.clips.spec import InputSpec
+from edgecvar.run.runner import History
 from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
 
 SIDE = 64
@@ -79,9 +80,9 @@ class ScriptedStream:
             raise self._error
 
 
-def stage(name: str, cadence: str, *inputs: Tuple[str, str, str], output: Optional[List[int]] = None) -> StageSpec:
-    """A stage whose inputs are given as (name, source, gop); `manifest` gives them their shapes."""
-    described = [{"name": n, "source": s, "gop": g, "shape": [1]} for n, s, g in inputs]
+def stage(name: str, cadence: str, *inputs: Tuple[Any, ...], output: Optional[List[int]] = None) -> StageSpec:
+    """A stage whose inputs are given as (name, source, gop[, segments]); `manifest` gives them their shapes."""
+    described = [{**dict(zip(("name", "source", "gop", "segments"), each)), "shape": [1]} for each in inputs]
     return StageSpec.model_validate(
         {"name": name, "cadence": cadence, "inputs": described, "output_shape": output or [1]}
     )
@@ -107,7 +108,12 @@ def manifest(stages: List[StageSpec] = TEMPORAL, **spec: Any) -> Manifest:
     shapes = {source: list(SPEC.shape(source)) for source in PREPARED}
     fitting = []
     for each in stages:
-        inputs = [tensor.model_copy(update={"shape": shapes.get(tensor.source, [1])}) for tensor in each.inputs]
+        inputs = [
+            tensor.model_copy(
+                update={"shape": [tensor.segments] * (tensor.segments is not None) + shapes.get(tensor.source, [1])}
+            )
+            for tensor in each.inputs
+        ]
         fitting.append(each.model_copy(update={"inputs": inputs}))
         shapes[each.name] = each.output_shape
     return Manifest(
@@ -130,14 +136,14 @@ class Launched:
 class RecordingRunner:
     """Each stage's output is the number of the picture it saw; the last one's scores come from `scores`.
 
-    `calls` holds (stage, {input: picture number}) in order, `fetched` the stages whose output was fetched. `scores`
-    gets the sampled picture's number.
+    `calls` holds (stage, {input: picture number}) in order, of an input with segments the numbers of all of them;
+    `fetched` the stages whose output was fetched. `scores` gets the sampled picture's number.
     """
 
     name = "recording"
 
     def __init__(self, scores: Callable[[int], List[float]] = lambda picture: [0.0, 0.0, 0.0]) -> None:
-        self.calls: List[Tuple[str, Dict[str, int]]] = []
+        self.calls: List[Tuple[str, Dict[str, Any]]] = []
         self.fetched: List[str] = []
         self.threads = set()
         self._scores = scores
@@ -154,18 +160,23 @@ class RecordingRunner:
         self.calls.append((stage, seen))
         if stage in ("fuse", "classify"):
             return Launched(stage, np.array([self._scores(seen.get("motion", -1))], np.float32))
-        return Launched(stage, np.array([[max(seen.values())]], np.float32))
+        newest = (number[-1] if isinstance(number, tuple) else number for number in seen.values())
+        return Launched(stage, np.array([[max(newest)]], np.float32))
 
     def fetch(self, value: Launched) -> np.ndarray:
         self.fetched.append(value.stage)
         return value.output
 
-    def of(self, stage: str) -> List[Dict[str, int]]:
+    def of(self, stage: str) -> List[Dict[str, Any]]:
         return [seen for name, seen in self.calls if name == stage]
 
 
-def _number(name: str, value: Any) -> int:
-    """Which picture a tensor belongs to: prepared ones by their level, stage outputs say it."""
+def _number(name: str, value: Any) -> Union[int, Tuple[Any, ...]]:
+    """Which picture a tensor belongs to, or pictures: prepared ones by their level, stage outputs say it."""
+    if isinstance(value, History):
+        return tuple(_number(name, each) for each in value.values)
+    if not isinstance(value, Launched) and value.ndim == 5:
+        return tuple(_number(name, value[:, place]) for place in range(value.shape[1]))
     if isinstance(value, Launched):
         return int(value.output[0, 0])
     if name.startswith("image"):

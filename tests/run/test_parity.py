@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from moving_clip import moving_clip
-from tiny_bundle import tiny_bundle
+from tiny_bundle import tiny_bundle, tiny_clip_bundle
 
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import BundleError
@@ -25,7 +25,7 @@ from edgecvar.run.parity import (
     walk_all,
 )
 from edgecvar.run.recognizer import RunOptions, recognize
-from edgecvar.run.samples import read_samples
+from edgecvar.run.samples import histories, read_samples
 from edgecvar.stream.reader import open_stream
 
 
@@ -151,6 +151,28 @@ def test_walks_give_what_a_run_gives_on_several_clips(bundle, clips):
         appearances = [inputs["image"] for inputs in record(runner, stages, samples).inputs["appearance"]]
     assert np.array_equal(got, expected)
     assert len(appearances) == 6 and not np.array_equal(appearances[0], appearances[3])
+
+
+def test_walks_of_clips_give_what_a_run_gives_and_a_new_clip_begins_afresh(tmp_path, clips):
+    bundle = open_bundle(tiny_clip_bundle(tmp_path, 3))
+    stages = bundle.manifest.stages
+    samples = read_samples(clips, bundle.manifest.input, 1000)
+    expected = []
+    with OnnxRunner(bundle, threads=1) as runner:
+        reference = record(runner, stages, samples)
+        for clip in clips:
+            with open_stream(clip) as stream, recognize(stream, bundle.manifest, runner, RunOptions()) as decisions:
+                expected += [decision.scores for decision in decisions]
+        found = {spec.name: compare_stage(spec.name, reference, runner).comparison for spec in stages}
+        whole = compare_whole(runner, stages, samples, reference, tie=0.0)
+    assert np.array_equal(reference.scores, expected)
+    past = histories(samples, 3)
+    assert len(reference.inputs["clip"]) == len(samples)
+    for place, inputs in enumerate(reference.inputs["clip"]):
+        assert inputs["motion"].shape == (1, 3, 2)
+        assert np.array_equal(inputs["residual"][0], [samples[row][0].inputs["residual"] for row in past[place]])
+        assert np.array_equal(inputs["motion"][0], [reference.outputs["motion"][row][0] for row in past[place]])
+    assert {each.max_difference for each in found.values()} == {0.0} == {whole.comparison.max_difference}
 
 
 def test_a_wrong_stage_shows_in_itself_and_at_the_end_alone(bundle, clips):

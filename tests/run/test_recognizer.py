@@ -161,6 +161,7 @@ def test_a_picture_stage_can_take_the_image_of_both_windows():
         [stage("classify", "picture", ("motion", "motion", "adjacent"), output=[3])],
         [MOTION, stage("classify", "picture", ("motion", "motion", "adjacent"), output=[3])],
         [MOTION, stage("classify", "gop", ("motion", "motion", "current"), output=[3])],
+        [stage("classify", "gop", ("image", "image", "current", 2), output=[3])],
     ],
 )
 def test_stages_that_ask_for_what_is_not_there_are_refused(stages):
@@ -328,3 +329,76 @@ def test_a_watcher_sees_every_picture_with_its_velocity():
     notes = Notes()
     run("PIPP", options=RunOptions(watcher=notes, every=100))
     assert notes.seen == [(0, None), (1, None), (2, pytest.approx(0.5)), (3, pytest.approx(0.75))]
+
+
+def histories(runner, name):
+    return [seen[name] for seen in runner.of("classify")]
+
+
+def test_a_clip_is_the_newest_samples_and_the_oldest_stands_in_for_those_missing():
+    classify = stage("classify", "picture", ("motion", "motion", "current", 3), output=[3])
+    decisions, runner, _ = run("IPPPPIP", [classify])
+    assert histories(runner, "motion") == [(1, 1, 1), (1, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 6)]
+    assert [decision.decode_index for decision in decisions] == [1, 2, 3, 4, 6]
+
+
+def test_a_clip_of_a_stages_outputs_is_handed_over_as_launched_and_each_is_run_once():
+    classify = stage("classify", "picture", ("motion", "motion", "current", 2), output=[3])
+    _, runner, _ = run("IPPP", [MOTION, classify])
+    assert histories(runner, "motion") == [(1, 1), (1, 2), (2, 3)]
+    assert [seen["motion"] for seen in runner.of("motion")] == [1, 2, 3]
+    assert runner.fetched == ["classify"] * 3
+
+
+def test_images_of_a_clip_are_those_of_each_samples_own_window():
+    classify = stage(
+        "classify", "picture", ("image", "image", "current", 3), ("motion", "motion", "current"), output=[3]
+    )
+    _, runner, _ = run("IPPP" + "IP", [classify])
+    assert histories(runner, "image") == [(0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 4)]
+    of_stage = stage("classify", "picture", ("features", "appearance", "current", 2), output=[3])
+    _, runner, _ = run("IP" + "IPP" + "IP", [APPEARANCE, of_stage])
+    assert histories(runner, "features") == [(0, 0), (0, 2), (2, 2), (2, 5)]
+    assert len(runner.of("appearance")) == 3
+
+
+def test_a_clip_that_waits_for_its_first_neighbour_is_made_of_the_same_samples():
+    """The first window's samples have all been started before the first of them is finished."""
+    classify = stage(
+        "classify",
+        "picture",
+        ("motion", "motion", "current", 3),
+        ("residual", "residual", "current", 2),
+        ("image_adjacent", "image", "adjacent", 3),
+        output=[3],
+    )
+    _, runner, _ = run("IPPP" + "IP" + "IP", [MOTION, classify])
+    names = [name for name, _ in runner.calls]
+    assert names[:4] == ["motion"] * 3 + ["classify"]
+    assert histories(runner, "motion") == [(1, 1, 1), (1, 1, 2), (1, 2, 3), (2, 3, 5), (3, 5, 7)]
+    assert histories(runner, "residual") == [(1, 1), (1, 2), (2, 3), (3, 5), (5, 7)]
+    assert histories(runner, "image_adjacent") == [(4, 4, 4), (4, 4, 4), (4, 4, 4), (4, 4, 0), (4, 0, 4)]
+
+
+def test_stages_that_name_their_inputs_alike_have_histories_of_their_own():
+    clip = stage("clip", "picture", ("motion", "motion", "current", 2), output=[1])
+    classify = stage("classify", "picture", ("motion", "motion", "current", 3), ("clip", "clip", "current"), output=[3])
+    _, runner, _ = run("IPPPP", [clip, classify])
+    assert [seen["motion"] for seen in runner.of("clip")] == [(1, 1), (1, 2), (2, 3), (3, 4)]
+    assert histories(runner, "motion") == [(1, 1, 1), (1, 1, 2), (1, 2, 3), (2, 3, 4)]
+
+
+def test_a_clip_of_clips_reaches_back_twice():
+    clip = stage("clip", "picture", ("motion", "motion", "current", 2), output=[1])
+    classify = stage("classify", "picture", ("clip", "clip", "current", 2), output=[3])
+    _, runner, _ = run("IPPP", [clip, classify])
+    assert [seen["motion"] for seen in runner.of("clip")] == [(1, 1), (1, 2), (2, 3)]
+    assert histories(runner, "clip") == [(1, 1), (1, 2), (2, 3)]
+
+
+def test_each_stream_has_a_history_of_its_own():
+    classify = stage("classify", "picture", ("motion", "motion", "current", 2), output=[3])
+    runner = RecordingRunner()
+    for _ in range(2):
+        run("IPP", [classify], runner)
+    assert histories(runner, "motion") == [(1, 1), (1, 2)] * 2

@@ -7,7 +7,7 @@ from moving_clip import moving_clip
 from tiny_bundle import SPEC
 
 from edgecvar.errors import ConfigError, StreamError
-from edgecvar.run.samples import find_clips, read_samples, spread
+from edgecvar.run.samples import clip_starts, find_clips, histories, read_samples, spread
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +65,23 @@ def test_a_clip_that_cannot_be_read_is_told_and_made_up_for(clips):
     assert clip == clips[3] and "broken.mp4" in error
     with pytest.raises(StreamError, match=r"broken\.mp4"):
         read_samples([clips[3], clips[0]], SPEC, 6)
+
+
+def test_a_samples_history_is_what_comes_before_it_of_the_same_clip(clips):
+    samples = read_samples([clips[0], clips[2]], SPEC, 8)
+    assert clip_starts(samples) == [0] * 4 + [4] * 4
+    expected = [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [4, 4, 4], [4, 4, 5], [4, 5, 6], [5, 6, 7]]
+    assert histories(samples, 3).tolist() == expected
+    thinned = samples[1:4:2] + samples[5:]
+    assert histories(thinned, 2).tolist() == [[0, 0], [0, 1], [2, 2], [2, 3], [3, 4]]
+    assert histories(samples, 1)[:, 0].tolist() == list(range(8))
+
+
+def test_clips_are_told_apart_where_no_i_picture_of_theirs_has_the_same_number(clips):
+    samples = read_samples([clips[0], clips[2]], SPEC, 1000)
+    first = [each for each in samples if each[0].clip == 0 and each[0].window == 0 and each[1].index == 12]
+    later = [each for each in samples if each[0].clip == 1 and each[0].current.index == 24 and each[1].index == 12]
+    assert first and later
+    lone = [(sample, sample.current) for sample, _ in (first[0], later[0])]
+    assert lone[0][0].decode_index < lone[1][0].decode_index
+    assert clip_starts(lone) == [0, 1]

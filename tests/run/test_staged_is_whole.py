@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnxscript", reason="needs the train extra")
 pytestmark = pytest.mark.train
 
+from clip_network import MadeUp, MadeUpOptions  # noqa: E402
+
 from edgecvar.bundle.manifest import Manifest, Provenance  # noqa: E402
 from edgecvar.clips.prepare import Preparer  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
@@ -17,7 +19,7 @@ from edgecvar.clips.trace import Tracer  # noqa: E402
 from edgecvar.compile.bundle import compile_bundle  # noqa: E402
 from edgecvar.compile.subject import CompileConfig, settle_norms  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
-from edgecvar.nets.catalog import build_network  # noqa: E402
+from edgecvar.nets.catalog import NETWORKS, Entry, build_network  # noqa: E402
 from edgecvar.run.onnx_runner import OnnxRunner  # noqa: E402
 from edgecvar.run.recognizer import RunOptions, recognize  # noqa: E402
 from edgecvar.run.torch_runner import TorchRunner  # noqa: E402
@@ -130,3 +132,75 @@ def test_the_compiled_bundle_agrees_with_the_whole_network(tmp_path):
         wrong = network(swapped).softmax(1).numpy()
     assert staged == pytest.approx(whole, abs=TOLERANCE)
     assert np.abs(wrong - whole).max() > 100 * TOLERANCE  # a wrong input would have shown
+
+
+def every_clip(singles, segments):
+    """Of N single samples N clips, each of the newest samples, the first one standing in for those before it."""
+    rows = [[max(0, last - back) for back in reversed(range(segments))] for last in range(len(singles.labels))]
+    columns = [getattr(singles, name)[:, 0] for name in ("image", "adjacent_image", "motion", "residual")]
+    return ClipBatch(*(column[torch.tensor(rows)] for column in columns), labels=singles.labels)
+
+
+def clip_network(inputs, segments, batch):
+    torch.manual_seed(5)
+    network = MadeUp(MadeUpOptions(segments=segments), inputs, len(LABELS)).eval()
+    settle_norms(network, batch)
+    assert 0 < network.clip.norm.running_var.max() < 0.8, "new statistics have a variance of 1, and keep most of it"
+    with torch.no_grad():
+        scores = network(batch)
+        gain = 2 / scores.std(0).max()
+        network.clip.classify.weight.mul_(gain)
+        network.clip.classify.bias.sub_(scores.mean(0)).mul_(gain)
+    return network
+
+
+@pytest.mark.parametrize("segments", [1, 4])
+@pytest.mark.parametrize("name", CLIPS)
+def test_stages_in_torch_agree_with_a_whole_network_of_clips(tmp_path, name, segments):
+    pictures, options = CLIPS[name]
+    clip = moving_clip(tmp_path / "clip.mp4", pictures, restless=True, **options)
+    inputs = spec()
+    batch = every_clip(every_sample(clip, inputs, inputs.stride), segments)
+    network = clip_network(inputs, segments, batch)
+    document = Manifest(
+        labels=LABELS, input=inputs, stages=network.stages(), files=[], provenance=Provenance(model="made-up")
+    )
+    staged = run(clip, document, TorchRunner(network))
+    with torch.no_grad():
+        whole = network(batch).softmax(1).numpy()
+    assert staged == pytest.approx(whole, abs=TOLERANCE)
+    assert np.ptp(whole, axis=0).max() > 0.1
+
+
+def test_a_compiled_network_of_clips_agrees_with_the_whole_in_every_precision(tmp_path, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "made-up", Entry(MadeUpOptions, MadeUp))
+    (tmp_path / "clips").mkdir()
+    clips = [moving_clip(tmp_path / f"clips/{n}.mp4", 50, shift=n - 3, restless=True, bf="2") for n in range(4)]
+    inputs = spec()
+    batch = every_clip(every_sample(clips[0], inputs, inputs.stride), 3)
+    network = clip_network(inputs, 3, batch)
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, Checkpoint("made-up", {"segments": 3}, inputs, LABELS, network.state_dict(), recipe=""))
+    config = CompileConfig(
+        checkpoint=path, data=tmp_path / "clips", output=tmp_path / "net.edgecvar", max_drop=None, search_samples=16
+    )
+    bundle = compile_bundle(config).bundle
+    assert bundle.precisions == ["fp32", "fp16", "int8"]
+    with torch.no_grad():
+        whole = network(batch).softmax(1).numpy()
+        flipped = {name: getattr(batch, name).flip(1) for name in ("image", "adjacent_image", "motion", "residual")}
+        wrong = network(ClipBatch(**flipped, labels=batch.labels)).softmax(1).numpy()
+    for precision, tolerance in (("fp32", TOLERANCE), ("fp16", 1e-2), ("int8", 1e-1)):
+        staged = run(clips[0], bundle.manifest, OnnxRunner(bundle, precision, threads=1))
+        assert staged == pytest.approx(whole, abs=tolerance)
+    assert np.abs(wrong - whole).max() > 0.1  # a wrong order would have shown
+
+
+def test_an_untrained_network_of_clips_is_settled_on_the_clips_that_it_runs_on(tmp_path, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "made-up", Entry(MadeUpOptions, MadeUp))
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=50, restless=True)
+    config = CompileConfig(model="made-up", untrained=True, classes=4, input=spec(), data=clip, network={"segments": 2})
+    config = config.model_copy(update={"output": tmp_path / "net.edgecvar", "precision": frozenset({"fp32"})})
+    compiled = compile_bundle(config)
+    assert {check.check.stage for check in compiled.stages} == {"appearance", "motion", "clip"}
+    assert all(check.check.scale > 1e-3 for check in compiled.stages)

@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Callable, List
 
 import pytest
 import torch
 import yaml
+from compared_runs import assert_same_runs, differing, untimed
+from pydantic import BaseModel
 
 from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.nets.catalog import NETWORKS, Entry
 from edgecvar.train import loop
 from edgecvar.train.checkpoint import load_checkpoint, newest_run
 from edgecvar.train.history import read_records
@@ -18,24 +21,6 @@ from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 
 pytestmark = pytest.mark.train
-
-
-def differing(one: Any, other: Any, place: str = "") -> List[str]:
-    """Where two checkpoints differ, tensors compared bit for bit."""
-    if isinstance(one, torch.Tensor):
-        equal = one.dtype == other.dtype and one.shape == other.shape and torch.equal(one, other)
-        return [] if equal else [place]
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        return [found for key in one for found in differing(one[key], other[key], f"{place}.{key}")]
-    if isinstance(one, list):
-        assert len(one) == len(other)
-        return [found for key, pair in enumerate(zip(one, other)) for found in differing(*pair, f"{place}.{key}")]
-    return [] if one == other else [place]
-
-
-def untimed(folder: Path) -> List[Dict[str, Any]]:
-    return [record.model_dump(exclude={"seconds", "waiting"}) for record in read_records(folder)]
 
 
 def test_a_resumed_run_is_the_straight_run_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
@@ -49,15 +34,7 @@ def test_a_resumed_run_is_the_straight_run_bit_for_bit(small: Callable[..., Reci
     resumed = resume_run(halted.folder, [], Listener())
     assert resumed.epoch == 2
     resumed.fit()
-    for name in ("last.pt", "best.pt"):
-        one = torch.load(straight.folder / name, weights_only=True)
-        other = torch.load(resumed.folder / name, weights_only=True)
-        for document in (one, other):
-            for timed in ("seconds", "waiting"):
-                ((document["training"] or {}).get("best") or {}).pop(timed, None)
-        assert differing(one, other) == []
-        assert len(one["state"]) > 100
-    assert untimed(straight.folder) == untimed(resumed.folder)
+    assert_same_runs(straight.folder, resumed.folder)
     assert len(untimed(straight.folder)) == 4
 
 
@@ -192,6 +169,22 @@ def test_the_rate_rises_linearly_then_falls_as_half_a_cosine_to_zero() -> None:
     assert all(later < earlier for earlier, later in zip(rates[10:], rates[11:]))
     flat = parse_recipe("{model: attp, data: x, epochs: 1, warmup_epochs: 3, lr: 2.0}")
     assert all(math.isfinite(learning_rate(flat, step, 4)) for step in range(4))
+
+
+class Clips(BaseModel):
+    """Options of a network that looks at clips."""
+
+    segments: int = 8
+
+
+def test_a_network_of_clips_is_trained_on_clips_of_that_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NETWORKS, "clips", Entry(Clips, lambda *parts: pytest.fail("built")))
+    made = resolve(parse_recipe("{model: clips, data: x}"))
+    assert made.network == {"segments": 8} and made.segments == made.validation_segments == 8
+    with pytest.raises(ConfigError, match=r"clips of 8 .* has segments=3; give segments, validation_segments and"):
+        resolve(parse_recipe("{model: clips, data: x, segments: 3}"))
+    with pytest.raises(ConfigError, match=r"clips of 3 .* has validation_segments=8; give"):
+        resolve(parse_recipe("{model: clips, data: x, segments: 3, network: {segments: 3}}"))
 
 
 def test_unknown_models_and_options_are_named() -> None:

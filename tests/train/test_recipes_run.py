@@ -1,40 +1,165 @@
+"""Every recipe runs: its own lists, losses, phases and network, on made-up clips in its data set's format."""
+
 from __future__ import annotations
 
+import importlib.util
+import json
 from pathlib import Path
+from typing import Any, Dict, List
 
 import pytest
 import torch
 
-from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
-from edgecvar.train.loop import resolve
-from edgecvar.train.recipe import load_recipe
+from edgecvar.train import loop
+from edgecvar.train.history import read_records
+from edgecvar.train.loop import resolve, start_run
+from edgecvar.train.losses import losses_named, needs_flow
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe, load_recipe
+from edgecvar.train.settings import Phase
 
 pytestmark = pytest.mark.train
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 RECIPES = sorted(FOLDER.glob("*/*.yaml"))
+CLASSES = ("left", "right")
+SMALL_SIDE = 64
 
 
 def test_there_are_recipes() -> None:
     assert {"synth/attp.yaml", "gestures/attp.yaml"} <= {path.relative_to(FOLDER).as_posix() for path in RECIPES}
 
 
+def put(clips: List[Path], folder: Path, names: List[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for clip, name in zip(clips, names):
+        (folder / name).write_bytes(clip.read_bytes())
+
+
+def class_folders(root: Path, clips: Dict[str, List[Path]]) -> Dict[str, Any]:
+    """Names that some recipe's validation pattern tells apart, the last one validating."""
+    for label, files in clips.items():
+        put(files, root / label, [f"{label}_01.mp4", f"{label}_02.mp4", f"{label}_11.mp4"])
+    return {"data": str(root)}
+
+
+def ucf101(root: Path, clips: Dict[str, List[Path]]) -> Dict[str, Any]:
+    lists = root / "lists"
+    lists.mkdir(parents=True)
+    (lists / "classInd.txt").write_text("1 left\n2 right\n")
+    lines: Dict[str, List[str]] = {"train": [], "test": []}
+    for number, (label, files) in enumerate(clips.items(), start=1):
+        put(files, root / "videos" / label, [f"v_{label}_g0{place}_c01.mp4" for place in (1, 2, 3)])
+        lines["train"] += [f"{label}/v_{label}_g0{place}_c01.avi {number}" for place in (1, 2)]
+        lines["test"].append(f"{label}/v_{label}_g03_c01.avi")
+    for part, told in lines.items():
+        (lists / f"{part}list01.txt").write_text("\n".join(told) + "\n")
+    return {"data": str(root / "videos"), "files": str(lists)}
+
+
+def hmdb51(root: Path, clips: Dict[str, List[Path]]) -> Dict[str, Any]:
+    (root / "lists").mkdir(parents=True)
+    for label, files in clips.items():
+        put(files, root / "videos" / label, [f"some_{label}_{place}.mp4" for place in range(3)])
+        told = "".join(f"some_{label}_{place}.avi {use} \n" for place, use in enumerate((1, 1, 2)))
+        (root / "lists" / f"{label}_test_split1.txt").write_text(told)
+    return {"data": str(root / "videos"), "files": str(root / "lists")}
+
+
+def kinetics(root: Path, clips: Dict[str, List[Path]]) -> Dict[str, Any]:
+    (root / "lists").mkdir(parents=True)
+    rows: Dict[str, List[str]] = {"train": [], "val": []}
+    for label, files in clips.items():
+        names = [f"{label}id{place}_000003_000013.mp4" for place in range(3)]
+        put(files, root / "videos" / label, names)
+        for place in range(3):
+            part = "val" if place == 2 else "train"
+            rows[part].append(f"{label},{label}id{place},3,13,{part}")
+    for part, told in rows.items():
+        header = "label,youtube_id,time_start,time_end,split\n"
+        (root / "lists" / f"{part}.csv").write_text(header + "\n".join(told) + "\n")
+    return {"data": str(root / "videos"), "files": str(root / "lists")}
+
+
+def something(root: Path, clips: Dict[str, List[Path]]) -> Dict[str, Any]:
+    (root / "lists").mkdir(parents=True)
+    entries: Dict[str, List[Dict[str, str]]] = {"train": [], "validation": []}
+    for number, (label, files) in enumerate(clips.items()):
+        put(files, root / "videos", [f"{number}{place}.mp4" for place in range(3)])
+        for place in range(3):
+            entries["validation" if place == 2 else "train"].append(
+                {"id": f"{number}{place}", "template": f"[{label}]"}
+            )
+    labels = {label: str(number) for number, label in enumerate(clips)}
+    for part, told in (("labels", labels), *entries.items()):
+        (root / "lists" / f"something-something-v2-{part}.json").write_text(json.dumps(told))
+    return {"data": str(root / "videos"), "files": str(root / "lists")}
+
+
+MADE_UP = {None: class_folders, "ucf101": ucf101, "hmdb51": hmdb51, "kinetics": kinetics, "something": something}
+
+
+def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
+    """One epoch of each phase, small pictures, clips as long as the network needs, on the made-up data."""
+    fixed = resolve(recipe).network.get("segments")
+    segments = recipe.segments if fixed is not None else min(recipe.segments, 2)
+    changes: Dict[str, Any] = {
+        "data": places["data"],
+        "epochs": max(1, len(recipe.phases)),
+        "phases": [phase.model_copy(update={"epochs": phase.epochs and 1}) for phase in recipe.phases],
+        "batch": 4 if fixed is None else 2,
+        "segments": segments,
+        "validation_segments": segments,
+        "workers": 0,
+        "threads": 1,
+        "device": "cpu",
+        "weights": [],
+        "flow": recipe.flow.model_copy(update={"method": "dis", "preset": "ultrafast", "side": 32}),
+    }
+    if recipe.teacher is not None:  # of a run that this machine does not have: taught here instead
+        taught = Phase.model_validate({"epochs": 1, "losses": {"teacher": 1.0}})
+        phases = changes["phases"] or [Phase.model_validate({})]
+        changes.update(teacher=None, phases=[taught, *phases], epochs=changes["epochs"] + 1)
+    if recipe.split is not None:
+        changes["split"] = recipe.split.model_copy(update={"files": places["files"], "number": 1})
+    elif recipe.validation is not None:
+        changes["validation"] = places["data"]
+    if max(recipe.input.height, recipe.input.width) > 128:
+        side = {"height": SMALL_SIDE, "width": SMALL_SIDE}
+        changes["input"] = recipe.input.model_copy(update=side)
+    return recipe.model_copy(update=changes)
+
+
+@pytest.fixture(scope="module")
+def moving_clips(moving: Path) -> Dict[str, List[Path]]:
+    return {label: sorted((moving / label).iterdir())[:3] for label in CLASSES}
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.relative_to(FOLDER).as_posix())
-def test_every_recipe_builds_and_learns_from_a_batch(path: Path) -> None:
-    """Its own network at its own input size, on one batch of two drawn clips: every weight gets a gradient."""
-    recipe = resolve(load_recipe(path, ["network.backbone.stochastic_depth=0"]))
-    network = build_network(recipe.model, recipe.network, recipe.input, classes=3)
-    sources = {"image": "image", "adjacent_image": "image", "motion": "motion", "residual": "residual"}
-    tensors = {name: torch.randn(2, 2, *recipe.input.shape(source)) for name, source in sources.items()}
-    batch = ClipBatch(**tensors, labels=torch.tensor([0, 2]))
-    network.train()
-    scores = network(batch)
-    assert scores.shape == (2, 3)
-    torch.nn.functional.cross_entropy(scores, batch.labels).backward()
-    without = [name for name, weight in network.named_parameters() if weight.grad is None]
-    assert without == []
-    assert all(torch.isfinite(weight.grad).all() for weight in network.parameters())
+def test_every_recipe_learns_by_all_its_losses(
+    path: Path,
+    moving_clips: Dict[str, List[Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After its last phase every weight has a gradient, and every loss a finite value in the history."""
+    recipe = load_recipe(path)
+    if needs_flow(recipe) and importlib.util.find_spec("cv2") is None:
+        pytest.skip("optical flow needs OpenCV (the flow extra)")
+    format_ = None if recipe.split is None else recipe.split.format
+    recipe = shortened(recipe, MADE_UP[format_](tmp_path / "data", moving_clips))
+    for name in ("draw_curves", "save_checkpoint"):  # a gigabyte for some networks
+        monkeypatch.setattr(loop, name, lambda *ignored: None)
+    training = start_run(recipe, tmp_path / "runs", Listener())
+    training.fit()
+    records = read_records(training.folder)
+    assert {name for record in records for name in record.terms} == losses_named(recipe)
+    assert all(value == value for record in records for value in record.terms.values())
+    assert all(record.validation_top1 is not None for record in records)
+    learning = [(name, weight) for name, weight in training.network.named_parameters() if weight.requires_grad]
+    assert [name for name, weight in learning if weight.grad is None] == []
+    assert all(torch.isfinite(weight.grad).all() for _, weight in learning if weight.grad is not None)
 
 
 def test_the_demo_network_fits_in_six_megabytes() -> None:
@@ -46,4 +171,16 @@ def test_the_demo_network_fits_in_six_megabytes() -> None:
 def test_left_and_right_stay_apart() -> None:
     for path in RECIPES:
         if path.parent.name in ("synth", "gestures"):
-            assert not load_recipe(path).augment.flip
+            recipe = load_recipe(path)
+            assert not recipe.augment.flip
+            assert not recipe.test.flip
+
+
+def test_recipes_that_share_a_data_set_share_its_place() -> None:
+    """Copied lines drift apart: one folder of videos and one of lists for each data set."""
+    places: Dict[str, set] = {}
+    for path in RECIPES:
+        recipe = load_recipe(path)
+        lists = recipe.split.files if recipe.split is not None else None
+        places.setdefault(path.parent.name, set()).add((recipe.data, lists))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

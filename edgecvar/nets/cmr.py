@@ -1,0 +1,241 @@
+"""CMR: a ResNet-50 whose blocks enhance channels and positions that move, from all of a clip (Wu et al. 2021).
+
+Each block has, before its convolutions, Channel-wise Motion Enhancement and the Temporal Interaction Module of Liu et
+al. 2020 (TEINet, section 3.2),
+
+    z_t = W_1 x_t, k_t = W_2 x_t of the mean x_t of its maps over positions       (eq. 2, 3)
+    d_tj = -k_t k_j^T, d'_t = softmax_j(d_tj)                                     (eq. 4)
+    u_t = x_t * a_t, a_t = sigmoid(W_3 (z_t + sum_j d'_tj z_j))                   (eq. 1, 5, 6)
+    y_t[c] = sum_k w[c, k] u_t+k-1[c], k = 0, 1, 2                                (TIM)
+
+and the first of each layer ends in Spatial-wise Motion Enhancement:
+
+    v_t = BN(Conv((1 - s_t) * x_t)) + x_t, s_t = cos(x_t, x_t+1) by position      (eq. 7, 8), s_T = s_T-1
+
+What the paper leaves open, and what is chosen:
+
+- CME and TIM act on the branch; the shortcut takes the block's input as it is, as in TEINet.
+- Equations 2, 3 and 6 name weights and no biases, and there are none here. They read means, so r_1 and r_2 hardly
+  change the cost (0.4 G at 1, 0.05 G at 8): the 55 to 32 G of table 3 cannot be of these equations.
+- SME is "at the end of the block": after its last ReLU, where no map is negative, s_t is in [0, 1] and 1 - s_t never
+  turns a sign. Its 1 x 1 convolution "adjusts the scale", and is one weight a channel: a dense one on the blocks'
+  256 to 2048 channels adds 6.6 G, and table 1 prints 33 G for the whole, as for TIM alone. The batch norm after it
+  makes all of it but its sign redundant. It starts at 1 and the norm at 0: pretrained weights begin as they are.
+- TIM's start: an eighth of the channels from the next sample, an eighth from the one before, the others their own
+  (the shift of Lin et al. 2019). Its 0.14 G are elementwise and not counted.
+- Scores of the T samples are averaged, as in all networks that the paper compares.
+
+The paper reads decoded RGB frames. `frames: i` reads the I-pictures of the sampled windows, which the compressed
+stream gives without decoding; `frames: all` needs every picture decoded, which no prepared input does yet.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Dict, List, Literal, Sequence
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError, unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.network import Network
+from edgecvar.nets.resnet import EXPANSION, RESNETS, Bottleneck, ResNet, ResNetOptions, resnet_options, resnet_side
+
+SHIFTED_PART = 8
+"""One in so many channels begins as that of the next sample, and one as that of the one before."""
+
+NORM_FLOOR = 1e-3
+"""Shorter features have no direction, and no similarity to any other; held by fp16."""
+
+
+class CmrOptions(BaseModel):
+    """`segments`: samples of a clip. `r1`, `r2`: reductions in CME. `cme`, `tim`, `sme`: tables 4 and 6.
+
+    `frames`: the I-pictures of the sampled windows, or every decoded picture, which cannot be had yet.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: ResNetOptions = RESNETS["resnet50"]
+    segments: int = Field(default=8, ge=2, le=64)
+    r1: int = Field(default=8, ge=1, le=64)
+    r2: int = Field(default=8, ge=1, le=64)
+    tim: bool = True
+    cme: bool = True
+    sme: bool = True
+    frames: Literal["i", "all"] = "i"
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+    _named_backbone = field_validator("backbone", mode="before")(resnet_options)
+
+    @field_validator("backbone")
+    @classmethod
+    def _has_bottlenecks(cls, backbone: ResNetOptions) -> ResNetOptions:
+        if backbone.block != "bottleneck":
+            raise ValueError("CMR blocks are bottlenecks; take resnet50, resnet101 or resnet152")
+        return backbone
+
+    @field_validator("frames", mode="before")
+    @classmethod
+    def _can_be_had(cls, value: Any) -> Any:
+        if value == "all":
+            raise ConfigError(
+                "cmr option frames: 'all' reads decoded pictures, and clips are prepared with I-pictures alone; "
+                "use frames: i"
+            )
+        return value
+
+
+class ChannelMotion(nn.Module):
+    """CME (eq. 1 to 6): maps (B * T, C, h, w) with each sample's channels gated by what all of the clip shows.
+
+    `w1`, `w2`, `w3`: the 1 x 1 convolutions W_1 to W_3, on means of one position.
+    """
+
+    def __init__(self, channels: int, segments: int, r1: int, r2: int) -> None:
+        super().__init__()
+        self.segments = segments
+        self.w1 = nn.Linear(channels, max(1, channels // r1), bias=False)
+        self.w2 = nn.Linear(channels, max(1, channels // r2), bias=False)
+        self.w3 = nn.Linear(max(1, channels // r1), channels, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        means = maps.mean((2, 3)).unflatten(0, (-1, self.segments))  # (B, T, C)
+        told, compared = self.w1(means), self.w2(means)  # z (B, T, C / r1), k (B, T, C / r2)
+        weights = torch.softmax(-(compared @ compared.transpose(1, 2)), -1)  # (B, T, T), eq. 4
+        gates = torch.sigmoid(self.w3(told + weights @ told))  # (B, T, C), eq. 5, 6
+        return maps * gates.flatten(0, 1)[:, :, None, None]
+
+    def activation_products(self, maps: Tensor) -> int:
+        """Of k k^T and of its product with z."""
+        return len(maps) * self.segments * (self.w1.out_features + self.w2.out_features)
+
+
+class TemporalInteraction(nn.Module):
+    """TIM: maps (B * T, C, h, w) convolved along T, each channel with 3 weights of its own, zeros outside the clip."""
+
+    def __init__(self, channels: int, segments: int) -> None:
+        super().__init__()
+        self.segments = segments
+        self.weight = nn.Parameter(torch.zeros(3, channels, 1, 1))
+        part = channels // SHIFTED_PART
+        with torch.no_grad():
+            self.weight[2, :part] = 1
+            self.weight[0, part : 2 * part] = 1
+            self.weight[1, 2 * part :] = 1
+
+    def forward(self, maps: Tensor) -> Tensor:
+        clips = maps.unflatten(0, (-1, self.segments))  # (B, T, C, h, w)
+        nothing = torch.zeros_like(clips[:, :1])
+        before = torch.cat([nothing, clips[:, :-1]], 1)
+        after = torch.cat([clips[:, 1:], nothing], 1)
+        mixed = before * self.weight[0] + clips * self.weight[1] + after * self.weight[2]
+        return mixed.flatten(0, 1)
+
+
+class SpatialMotion(nn.Module):
+    """SME (eq. 7, 8): maps (B * T, C, h, w) plus what of them does not stay alike from sample to sample."""
+
+    def __init__(self, channels: int, segments: int) -> None:
+        super().__init__()
+        self.segments = segments
+        self.conv = nn.Conv2d(channels, channels, 1, groups=channels, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def start(self) -> None:
+        """Weights with which v_t = x_t."""
+        nn.init.ones_(self.conv.weight)
+        nn.init.zeros_(self.norm.weight)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        clips = maps.unflatten(0, (-1, self.segments))  # (B, T, C, h, w)
+        length = (clips * clips).sum(2, keepdim=True).clamp_min(NORM_FLOOR**2).sqrt()
+        unit = clips / length
+        alike = (unit[:, :-1] * unit[:, 1:]).sum(2, keepdim=True)  # (B, T - 1, 1, h, w), eq. 7
+        alike = torch.cat([alike, alike[:, -1:]], 1).flatten(0, 1)
+        out: Tensor = self.norm(self.conv(maps * (1 - alike))) + maps  # eq. 8
+        return out
+
+
+class CmrBlock(Bottleneck):
+    """CMR-BlockA, and with SME at its end, as the first of a layer, CMR-BlockB (fig. 4 c)."""
+
+    def __init__(self, inputs: int, channels: int, stride: int, options: CmrOptions) -> None:
+        super().__init__(inputs, channels, stride)
+        segments, first = options.segments, self.downsample is not None
+        self.cme = ChannelMotion(inputs, segments, options.r1, options.r2) if options.cme else nn.Identity()
+        self.tim = TemporalInteraction(inputs, segments) if options.tim else nn.Identity()
+        outputs = channels * EXPANSION["bottleneck"]
+        self.sme = SpatialMotion(outputs, segments) if options.sme and first else nn.Identity()
+
+    def branch(self, maps: Tensor) -> Tensor:
+        return super().branch(self.tim(self.cme(maps)))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        out: Tensor = self.sme(super().forward(maps))
+        return out
+
+
+class CmrClip(nn.Module):
+    """The stage "clip": stem maps (B, T, C, h, w) through all blocks to scores (B, classes), averaged over T."""
+
+    def __init__(self, layers: Sequence[nn.Module], head: nn.Module, segments: int) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential(OrderedDict((f"layer{place}", layer) for place, layer in enumerate(layers, 1)))
+        self.head, self.segments = head, segments
+
+    def forward(self, maps: Tensor) -> Tensor:
+        features = self.backbone(maps.flatten(0, 1)).mean((2, 3))  # (B * T, C)
+        scores: Tensor = self.head(features).unflatten(0, (-1, self.segments)).mean(1)
+        return scores
+
+
+class Cmr(Network):
+    """The whole network; `classes` scores of clips of `segments` images of `spec`'s size."""
+
+    def __init__(self, options: CmrOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+
+        def block(inputs: int, channels: int, stride: int) -> nn.Module:
+            return CmrBlock(inputs, channels, stride, options)
+
+        self.backbone = ResNet(options.backbone, spec.shape("image")[0], make_block=block)
+        for part in self.backbone.modules():
+            if isinstance(part, SpatialMotion):
+                part.start()
+        self.head = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(self.backbone.channels, classes))
+        opening = OrderedDict((name, getattr(self.backbone, name)) for name in ("conv1", "bn1", "relu", "maxpool"))
+        # Not registered: their layers are the backbone's own, which keep the names that torchvision publishes.
+        self._stages: Dict[str, nn.Module] = {
+            "stem": nn.Sequential(OrderedDict(backbone=nn.Sequential(opening))),
+            "clip": CmrClip(self.backbone.layers(), self.head, options.segments),
+        }
+
+    def stage(self, name: str) -> nn.Module:
+        if name not in self._stages:
+            raise unknown_name("stage", name, self._stages)
+        return self._stages[name]
+
+    def stages(self) -> List[StageSpec]:
+        height, width, segments = self.spec.height, self.spec.width, self.options.segments
+        opened = [self.backbone.layer_channels[0], resnet_side(height, 0), resnet_side(width, 0)]
+        image = StageInput(name="image", source="image", shape=list(self.spec.shape("image")))
+        stems = StageInput(name="stems", source="stem", segments=segments, shape=[segments, *opened])
+        return [
+            StageSpec(name="stem", cadence="gop", inputs=[image], output_shape=opened),
+            StageSpec(name="clip", cadence="picture", inputs=[stems], output_shape=[self.classes]),
+        ]
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        clips, samples = batch.image.shape[:2]
+        if samples != self.options.segments:
+            expected = self.options.segments
+            raise ValueError(f"got clips of {samples} segments, expected {expected} as the network's options say")
+        opened = self.stage("stem")(batch.image.flatten(0, 1))
+        scores: Tensor = self.stage("clip")(opened.unflatten(0, (clips, samples)))
+        return scores

@@ -1,0 +1,140 @@
+"""CoViAR: three networks on I, MV and R whose scores are fused late (Wu et al. 2018).
+
+    s = (w_I s_I(I) + w_MV s_MV(MV) + w_R s_R(R)) / (w_I + w_MV + w_R)
+
+s_I is a ResNet-152, s_MV and s_R are ResNet-18s (Shou et al. 2019, sections 2 and 4.2); with ResNet-50 for I it is what
+Wang et al. 2021 re-implemented for their table 1. MV and R are accumulated: traced back to the I-picture
+(`InputSpec.accumulate`). The three share nothing, and the paper trains them one by one: under the loss `streams` one
+run does the same, each stream by its own cross-entropy; `rates` gives each its own rate.
+
+What DMC-Net's and TEAM's descriptions leave open, and what is chosen, is as in the authors' released code:
+
+- The weights of the fusion: 2 for I and 1 each for MV and R, of logits averaged over samples. Dividing by their sum
+  changes no decision and keeps the fused scores as sure as one stream's.
+- A batch norm on the input of MV and of R, none on I (`data_norm`).
+- Features go into one linear layer, without dropout.
+
+The released code starts MV's first convolution at random; what it starts from here is what the file `weights` gives,
+as `train.weights` says. Huo et al. 2020, table 2, quote 83.6 M parameters and 14.9 G. The parameters are those of the
+ImageNet networks with their 1000 classes, 60.2 + 2 x 11.7; with 51 they are 80.7 M. 14.9 is 11.3 + 2 x 1.8, a decision
+on one I, MV and R, where 11.3 has the stride of a bottleneck in its first convolution (see `resnet`): here 15.1 G.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, Literal, Tuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.features import Features
+from edgecvar.nets.network import Network
+from edgecvar.nets.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
+
+SOURCES = {"appearance": "image", "motion": "motion", "residual": "residual"}
+"""The streams and the prepared input of each."""
+
+INPUT_NAMES = {"image": "image", "motion": "velocity", "residual": "difference"}
+"""What a stream's tensor is called: a stage's output has the stage's name, and no tensor may have the same."""
+
+
+class FusionWeights(BaseModel):
+    """w of each stream; 0 leaves a stream out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    appearance: float = Field(default=2.0, ge=0)
+    motion: float = Field(default=1.0, ge=0)
+    residual: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _some_stream(self) -> FusionWeights:
+        if self.appearance + self.motion + self.residual == 0:
+            raise ValueError("every stream is left out; give one of them a weight above 0")
+        return self
+
+
+class CoviarOptions(BaseModel):
+    """The backbones, how their scores are fused, and whether MV and R are normalised by a batch norm first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    appearance: ResNetOptions = RESNETS["resnet152"]
+    motion: ResNetOptions = RESNETS["resnet18"]
+    residual: ResNetOptions = RESNETS["resnet18"]
+    weights: FusionWeights = FusionWeights()
+    data_norm: bool = True
+
+    _named_backbones = field_validator(*SOURCES, mode="before")(resnet_options)
+
+    @property
+    def streams(self) -> Tuple[str, ...]:
+        """Those that count."""
+        return tuple(name for name in SOURCES if getattr(self.weights, name) > 0)
+
+
+class Stream(nn.Module):
+    """One prepared input (B, c, h, w) to scores (B, classes)."""
+
+    def __init__(self, options: ResNetOptions, channels: int, classes: int, norm: bool) -> None:
+        super().__init__()
+        self.data_bn = nn.BatchNorm2d(channels) if norm else None
+        self.backbone = ResNet(options, channels, classes)
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        scores: Tensor = self.backbone(prepared if self.data_bn is None else self.data_bn(prepared))
+        return scores
+
+
+class LateFusion(nn.Module):
+    """Scores (B, classes) of each stream to their weighted mean."""
+
+    def __init__(self, weights: List[float]) -> None:
+        super().__init__()
+        self.shares = [weight / sum(weights) for weight in weights]
+
+    def forward(self, *scores: Tensor) -> Tensor:
+        return torch.stack([share * each for share, each in zip(self.shares, scores)]).sum(0)
+
+
+class Coviar(Network):
+    """The whole network; `classes` scores from inputs of `spec`'s size."""
+
+    def __init__(self, options: CoviarOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+        for name in options.streams:
+            norm = options.data_norm and name != "appearance"
+            channels = spec.shape(SOURCES[name])[0]
+            self.add_module(name, Stream(getattr(options, name), channels, classes, norm))
+        self.fuse = LateFusion([getattr(options.weights, name) for name in options.streams])
+
+    def stage(self, name: str) -> Any:
+        if name not in (*self.options.streams, "fuse"):
+            raise unknown_name("stage", name, (*self.options.streams, "fuse"))
+        return getattr(self, name)
+
+    def stages(self) -> List[StageSpec]:
+        stages = []
+        for name in self.options.streams:
+            source = SOURCES[name]
+            taken = StageInput(name=INPUT_NAMES[source], source=source, shape=list(self.spec.shape(source)))
+            cadence: Literal["gop", "picture"] = "gop" if name == "appearance" else "picture"
+            stages.append(StageSpec(name=name, cadence=cadence, inputs=[taken], output_shape=[self.classes]))
+        fused = [StageInput(name=name, source=name, shape=[self.classes]) for name in self.options.streams]
+        return [*stages, StageSpec(name="fuse", cadence="picture", inputs=fused, output_shape=[self.classes])]
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        return self.features(batch).scores
+
+    def features(self, batch: ClipBatch) -> Features:
+        """Fused scores (N, classes), and those of each stream, which learns from its own alone."""
+        lead = batch.motion.shape[:2]
+        inputs = {name: getattr(batch, SOURCES[name]).flatten(0, 1) for name in self.options.streams}
+        scores = tuple(self.stage(name)(each).unflatten(0, lead).mean(1) for name, each in inputs.items())
+        return Features(self.fuse(*scores), streams=scores)

@@ -1,0 +1,205 @@
+"""DMC-Net: a generated motion cue, classified and fused with I, MV and R (Shou et al. 2019).
+
+A small generator (`dmc_generator`) turns MV and R into a discriminative motion cue of MV's size and units, which
+learns to resemble optical flow; a classifier takes it from there. Beside it stand CoViAR's three streams (`coviar`),
+and the scores of all four are fused (section 4.2):
+
+    s = sum_m w_m s_m(x_m) / sum_m w_m        m of I, MV, R and G_DMC(MV, R)
+
+What training minimises (eq. 1 to 4) is in `train.losses` and `train.objective`; the adversary is in
+`dmc_discriminator`. The four streams share nothing but inputs, and are trained apart in the paper: under the loss
+`streams` one run does the same.
+
+What the paper leaves open, and what is chosen:
+
+- The weights of the fusion: 2 for I and 1 for each other, as in the authors' released code. No batch norm before the
+  cue's classifier, as there; the other streams are `coviar`'s.
+- Section 3.1 has R against the I-picture (accumulated), and CoViAR's streams take accumulated MV and R; the released
+  runs feed the generator with plain vectors and residuals, since optical flow is from one picture to the next. One
+  InputSpec serves all streams here: plain, so that the cue and its flow speak of the same motion.
+- The I3D that replaces the cue's ResNet-18 in table 4 is inflated from Inception; here, where every backbone is a
+  ResNet, it is an I3D-ResNet-50 (`i3d: i3d_resnet50`). The other streams' scores are then means over the clip.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Literal, Optional, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.coviar import INPUT_NAMES, SOURCES, LateFusion, Stream
+from edgecvar.nets.dmc_discriminator import Discriminator
+from edgecvar.nets.dmc_generator import MOTION_CHANNELS, Generator
+from edgecvar.nets.features import Features
+from edgecvar.nets.network import Network
+from edgecvar.nets.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
+from edgecvar.nets.resnet3d import ResNet3d, ResNet3dOptions, resnet3d_options
+
+CLIP_SEGMENTS = 64
+"""Pictures of a clip that the released I3D is trained on."""
+
+
+class StreamWeights(BaseModel):
+    """w of each stream; 0 leaves a stream out, but for the cue's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    appearance: float = Field(default=2.0, ge=0)
+    motion: float = Field(default=1.0, ge=0)
+    residual: float = Field(default=1.0, ge=0)
+    cue: float = Field(default=1.0, gt=0)
+
+
+class DmcOptions(BaseModel):
+    """The four classifiers and how they are fused.
+
+    `classifier`: of the cue, or instead of it an `i3d` that looks at clips of `segments` sampled pictures.
+    `data_norm`: a batch norm on the input of MV's and R's streams.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    appearance: ResNetOptions = RESNETS["resnet152"]
+    motion: ResNetOptions = RESNETS["resnet18"]
+    residual: ResNetOptions = RESNETS["resnet18"]
+    classifier: ResNetOptions = RESNETS["resnet18"]
+    weights: StreamWeights = StreamWeights()
+    data_norm: bool = True
+    i3d: Optional[ResNet3dOptions] = None
+    segments: Optional[int] = Field(default=None, ge=2, le=64)
+
+    _named_backbones = field_validator(*SOURCES, "classifier", mode="before")(resnet_options)
+    _named_i3d = field_validator("i3d", mode="before")(resnet3d_options)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clips_of_i3d(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("i3d") is not None and values.get("segments") is None:
+            return {**values, "segments": CLIP_SEGMENTS}
+        return values
+
+    @model_validator(mode="after")
+    def _segments_are_a_clip(self) -> DmcOptions:
+        if self.segments is not None and self.i3d is None:
+            raise ValueError("segments are what an i3d looks at together; leave them out without it")
+        return self
+
+    @property
+    def streams(self) -> Tuple[str, ...]:
+        """CoViAR's streams that count."""
+        return tuple(name for name in SOURCES if getattr(self.weights, name) > 0)
+
+
+class Fusion(nn.Module):
+    """The stage "fuse" of single pictures: I's scores if they count, MV and R, to the fused scores (B, classes)."""
+
+    def __init__(self, network: Dmc) -> None:
+        super().__init__()
+        self.generator, self.classifier = network.generator, network.classifier
+        self.streams = tuple(name for name in network.options.streams if name != "appearance")
+        for name in self.streams:
+            self.add_module(name, network.get_submodule(name))
+        self.weighted = network.fuse
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        *scores, motion, residual = inputs
+        prepared = {"motion": motion, "residual": residual}
+        scores += [self.get_submodule(name)(prepared[name]) for name in self.streams]
+        fused: Tensor = self.weighted(*scores, self.classifier(self.generator(motion, residual)))
+        return fused
+
+
+class ClipFusion(nn.Module):
+    """The stage "fuse" of clips: scores (B, T, classes) of the streams that count, cues (B, T, 2, h, w), to scores."""
+
+    def __init__(self, network: Dmc) -> None:
+        super().__init__()
+        self.classifier = network.classifier
+        self.weighted = network.fuse
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        *scores, cues = inputs
+        fused: Tensor = self.weighted(*(each.mean(1) for each in scores), self.classifier(cues.transpose(1, 2)))
+        return fused
+
+
+class Dmc(Network):
+    """The whole network; `classes` scores from inputs of `spec`'s size."""
+
+    def __init__(self, options: DmcOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+        for name in options.streams:
+            norm = options.data_norm and name != "appearance"
+            self.add_module(name, Stream(getattr(options, name), spec.shape(SOURCES[name])[0], classes, norm))
+        self.generator = Generator()
+        self.classifier: nn.Module
+        if options.i3d is None:
+            self.classifier = ResNet(options.classifier, MOTION_CHANNELS, classes)
+        else:
+            self.classifier = ResNet3d(options.i3d, MOTION_CHANNELS, classes)
+        self.fuse = LateFusion([getattr(options.weights, name) for name in (*options.streams, "cue")])
+        # Not registered: their layers are the network's own.
+        self._stages: Dict[str, nn.Module] = {}
+        for name in options.streams:
+            if name == "appearance" or options.segments is not None:
+                self._stages[name] = self.get_submodule(name)
+        if options.segments is not None:
+            self._stages["cue"] = self.generator
+        self._stages["fuse"] = Fusion(self) if options.segments is None else ClipFusion(self)
+
+    def stage(self, name: str) -> nn.Module:
+        if name not in self._stages:
+            raise unknown_name("stage", name, self._stages)
+        return self._stages[name]
+
+    def stages(self) -> List[StageSpec]:
+        scored = [name for name in self._stages if name in SOURCES]
+        streams = [self._stage(name, [self._prepared(SOURCES[name])], [self.classes]) for name in scored]
+        velocity, difference = self._prepared("motion"), self._prepared("residual")
+        if self.options.segments is None:
+            own = [StageInput(name=name, source=name, shape=[self.classes]) for name in scored]
+            return [*streams, self._stage("fuse", [*own, velocity, difference], [self.classes])]
+        shape = list(self.spec.shape("motion"))
+        # First, as the streams' outputs will hide the prepared inputs of their names.
+        cue = self._stage("cue", [velocity, difference], shape)
+        clip = [self._clip(name, [self.classes]) for name in scored]
+        return [cue, *streams, self._stage("fuse", [*clip, self._clip("cue", shape)], [self.classes])]
+
+    def _prepared(self, source: str) -> StageInput:
+        return StageInput(name=INPUT_NAMES[source], source=source, shape=list(self.spec.shape(source)))
+
+    def _clip(self, source: str, shape: List[int]) -> StageInput:
+        segments = self.options.segments or 1
+        return StageInput(name=source, source=source, segments=segments, shape=[segments, *shape])
+
+    def _stage(self, name: str, inputs: List[StageInput], shape: List[int]) -> StageSpec:
+        cadence: Literal["gop", "picture"] = "gop" if name == "appearance" else "picture"
+        return StageSpec(name=name, cadence=cadence, inputs=inputs, output_shape=shape)
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        return self.features(batch).scores
+
+    def features(self, batch: ClipBatch) -> Features:
+        """Fused scores (N, classes), each stream's, and the cues (N, T, 2, h, w) that the losses of eq. 1 to 3 see."""
+        lead = batch.motion.shape[:2]
+        cue = self.generator(batch.motion.flatten(0, 1), batch.residual.flatten(0, 1)).unflatten(0, lead)
+        scores = []
+        for name in self.options.streams:
+            prepared = getattr(batch, SOURCES[name]).flatten(0, 1)
+            scores.append(self.get_submodule(name)(prepared).unflatten(0, lead).mean(1))
+        if self.options.segments is None:
+            scores.append(self.classifier(cue.flatten(0, 1)).unflatten(0, lead).mean(1))
+        else:
+            scores.append(self.classifier(cue.transpose(1, 2)))  # (N, 2, T, h, w)
+        return Features(self.fuse(*scores), cue=cue, streams=tuple(scores))
+
+    def companion(self, name: str) -> nn.Module:
+        if name == "discriminator":
+            return Discriminator(self.spec.height, self.spec.width)
+        return super().companion(name)

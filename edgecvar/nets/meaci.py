@@ -1,0 +1,186 @@
+"""MEACI-Net: an I3D-ResNet-50 on I-pictures and a CME network on MV and R, which meet often (Li et al. 2022).
+
+After each layer l, a Selective Motion Complement unit (section 3.3, table A) takes motion into the RGB stream,
+
+    F'_P = F_P * sigmoid(Att_SP(MP(F_P)))           (eq. 4)
+    F_I := F_I + F'_P * sigmoid(Att_C(MP(F'_P)))    (eq. 5)
+
+and after the last, a Cross-Modality Augment unit (table B) fuses both:
+
+    F_fused = softmax(Q_P K_I^T / sqrt(d_k)) V_I + softmax(Q_I K_P^T / sqrt(d_k)) V_P
+    s = (CLS(F_I) + CLS(F_P) + CLS(F_fused)) / 3
+
+What the paper leaves open or prints twice, and what is chosen:
+
+- CMA's attention. Section 3.3 prints Q_I K_I^T for both, which would never look at P; section A of the supplement
+  prints the form above, and both call it cross attention: the supplement's is taken. Positions are those of the whole
+  clip, each V's mean over them meets CLS, and scores are logits.
+- MP of eq. 4 has no size. "Spatio-temporal" attention has to tell positions apart, so it is a 3 x 3 x 3 maximum around
+  each (stride 1), and ReLU stands between the two convolutions. In eq. 5, table A gives Att_C one input channel: MP is
+  the maximum over channels. "Padding 1" can only be meant for 3 x 3 x 3 kernels: others would grow the maps.
+- Table 3 against the text. B1 (27.46 M with 101 classes) and B1+MSB with a 1 x 1 x 1 first convolution, as section
+  3.2 has it (15.30 M), are met to the digit. The other rows are not of one DM: B1+DM prints 0.9 M for a DM on all of
+  a block's C channels, and CME 7.9 M over B1+MSB for three on C / 4. Were a DM's weights to grow with the square of
+  its channels, as eq. 2 says, the second would be 3 / 16 of the first, and if linearly, 3 / 4; it is nearly 9 times
+  as much. Eq. 2 gives 11.32 M (38.78 M in all, not 28.4) and 2.12 M (17.42 M, not 23.2). No code was published.
+- Table 1's 89 G is as far from the text: 1 x 1 x 1 first convolutions make 77.1 G. What is missing there and in the
+  CME row is of the size of the I3D's kernels in time (3.68 M, 8.43 G), so `first_kernels: i3d` keeps them where the
+  bottleneck that an MSB replaces has them: 85.5 G, and the CME row 21.10 M. `1x1x1` is the text.
+
+One stage: eq. 5 takes motion into the second layer of RGB already, and the stem's kernels see time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.motion_enhancement import MOTION_BLOCKS
+from edgecvar.nets.network import Network
+from edgecvar.nets.resnet3d import RESNETS_3D, ResNet3d, ResNet3dOptions, resnet3d_options
+
+REDUCTION = 16
+"""Of channels inside the units: 256 to 16, ... 2048 to 128 (tables A and B)."""
+
+SOURCES = {"image": "image", "velocity": "motion", "difference": "residual"}
+"""The stage's inputs and the prepared inputs that they take."""
+
+
+class MeaciOptions(BaseModel):
+    """`segments`: samples of a clip. `motion`: the row of table 3 that the motion stream is. `smc`, `cma`: table 4.
+
+    `first_kernels`: lengths in time of the first convolution of a Multi-Scale Block, the I3D's there or 1 x 1 x 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: ResNet3dOptions = RESNETS_3D["i3d_resnet50"]
+    segments: int = Field(default=8, ge=2, le=64)
+    motion: Literal["b1", "b1+msb*", "b1+msb", "b1+dm", "cme"] = "cme"
+    first_kernels: Literal["i3d", "1x1x1"] = "i3d"
+    smc: bool = True
+    cma: bool = True
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+    _named_backbone = field_validator("backbone", mode="before")(resnet3d_options)
+
+    @field_validator("motion", mode="before")
+    @classmethod
+    def _known_motion(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in MOTION_BLOCKS:
+            raise unknown_name("motion", value, MOTION_BLOCKS)
+        return value
+
+
+class SelectiveMotionComplement(nn.Module):
+    """SMC (eq. 4, 5): maps F_I and F_P (B, C, T, h, w) to the new F_I; names of table A."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        reduced = max(1, channels // REDUCTION)
+        self.conv0 = nn.Conv3d(channels, reduced, 1)
+        self.conv1 = nn.Conv3d(reduced, channels, 1)
+        self.conv2 = nn.Conv3d(1, 1, 3, padding=1)
+
+    def forward(self, appearance: Tensor, motion: Tensor) -> Tensor:
+        nearby = functional.max_pool3d(motion, 3, 1, 1)
+        attended = motion * torch.sigmoid(self.conv1(torch.relu(self.conv0(nearby))))  # F'_P
+        strongest = attended.amax(1, keepdim=True)  # (B, 1, T, h, w)
+        return appearance + attended * torch.sigmoid(self.conv2(strongest))
+
+
+class CrossModalityAugment(nn.Module):
+    """CMA: maps F_I and F_P (B, C, T, h, w) to F_fused (B, T * h * w, d_k)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.width = max(1, channels // REDUCTION)  # d_k
+        parts = [f"{part}_{modality}" for modality in "ip" for part in ("query", "key", "value")]
+        self.maps = nn.ModuleDict({part: nn.Conv3d(channels, self.width, 1) for part in parts})
+
+    def forward(self, appearance: Tensor, motion: Tensor) -> Tensor:
+        taken = {"i": appearance, "p": motion}
+        part = {name: conv(taken[name[-1]]).flatten(2) for name, conv in self.maps.items()}  # (B, d_k, T * h * w)
+        of_image = self._attend(part["query_p"], part["key_i"], part["value_i"])
+        return of_image + self._attend(part["query_i"], part["key_p"], part["value_p"])
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        weights = torch.softmax(query.transpose(1, 2) @ key * self.width**-0.5, -1)
+        return weights @ value.transpose(1, 2)
+
+    def activation_products(self, appearance: Tensor, motion: Tensor) -> int:
+        """Of Q K^T and of its product with V, for both modalities."""
+        positions = appearance[0, 0].numel()
+        return 2 * 2 * positions * positions * self.width * len(appearance)
+
+
+class MeaciClip(nn.Module):
+    """The stage: image (B, T, 3, h, w), MV (B, T, 2, h, w) and R (B, T, 3, h, w) to scores (B, classes)."""
+
+    def __init__(self, options: MeaciOptions, channels: List[int], classes: int) -> None:
+        super().__init__()
+        flat = options.first_kernels == "1x1x1" and options.motion not in ("b1", "b1+dm")
+        changes = {"kernels": ((1,), (1,), (1,), (1,))} if flat else {}
+        image, *moving = channels
+        self.appearance = ResNet3d(options.backbone, image, classes)
+        self.motion = ResNet3d(
+            options.backbone.model_copy(update=changes), sum(moving), classes, MOTION_BLOCKS[options.motion]
+        )
+        self.smc = nn.ModuleList(
+            SelectiveMotionComplement(each) for each in self.appearance.layer_channels[1:] if options.smc
+        )
+        self.cma = CrossModalityAugment(self.appearance.channels) if options.cma else None
+        self.fused = None if self.cma is None else nn.Linear(self.cma.width, classes)
+        self.dropout = nn.Dropout(options.dropout)
+
+    def forward(self, image: Tensor, motion: Tensor, residual: Tensor) -> Tensor:
+        seen = self.appearance.stem(image.transpose(1, 2))  # (B, 64, T, h / 4, w / 4)
+        moved = self.motion.stem(torch.cat([motion, residual], 2).transpose(1, 2))
+        for place, (see, move) in enumerate(zip(self.appearance.layers(), self.motion.layers())):
+            seen, moved = see(seen), move(moved)
+            if len(self.smc):
+                seen = self.smc[place](seen, moved)
+        heads: List[Any] = [self.appearance.fc, self.motion.fc]
+        features = [seen.mean((2, 3, 4)), moved.mean((2, 3, 4))]
+        if self.cma is not None:
+            heads.append(self.fused)
+            features.append(self.cma(seen, moved).mean(1))
+        scores = [head(self.dropout(each)) for head, each in zip(heads, features)]  # CLS of each
+        return torch.stack(scores).mean(0)
+
+
+class Meaci(Network):
+    """The whole network; `classes` scores of clips of `segments` samples of `spec`'s size."""
+
+    def __init__(self, options: MeaciOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+        self.clip = MeaciClip(options, [spec.shape(source)[0] for source in SOURCES.values()], classes)
+
+    def stage(self, name: str) -> nn.Module:
+        if name != "clip":
+            raise unknown_name("stage", name, ("clip",))
+        return self.clip
+
+    def stages(self) -> List[StageSpec]:
+        segments = self.options.segments
+        inputs = [
+            StageInput(name=name, source=source, segments=segments, shape=[segments, *self.spec.shape(source)])
+            for name, source in SOURCES.items()
+        ]
+        return [StageSpec(name="clip", cadence="picture", inputs=inputs, output_shape=[self.classes])]
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        if batch.motion.shape[1] != self.options.segments:
+            got, expected = batch.motion.shape[1], self.options.segments
+            raise ValueError(f"got clips of {got} segments, expected {expected} as the network's options say")
+        scores: Tensor = self.clip(batch.image, batch.motion, batch.residual)
+        return scores

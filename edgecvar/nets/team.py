@@ -1,0 +1,283 @@
+"""TEAM-Net: three backbones that TEAM modules join on the way, trained end to end (Wang et al. 2021).
+
+A sampled picture is one GOP's I-picture, motion field and residual. Each has a backbone of its own; after stages 1
+to 4 of five a TEAM module (`team_module`) weights the maps of all three by what they show together. Each backbone ends
+in its own classifier; the scores of one sample are the sum of the three, those of a clip the mean over its T samples.
+
+With ResNet-50 / 18 / 18 and 224 x 224 the maps have these sizes; what appendix A's Table 2 prints differently is in
+brackets. A TEAM module changes none.
+
+    conv1, pool1    64 x 56 x 56      64 x 56 x 56
+    res2           256 x 56 x 56      64 x 56 x 56
+    res3           512 x 28 x 28     128 x 28 x 28
+    res4          1024 x 14 x 14     256 x 14 x 14    [I: 512 channels; MV and R after TEAM: 28 x 28]
+    res5          2048 x  7 x  7     512 x  7 x  7
+
+512 channels in res4 would make it another network than the ResNet-50 that the text names, and a 28 x 28 map after
+TEAM would have to grow. (Appendix B's Table 1 prints +3.0 for 70.7 to 74.3 on HMDB-51, which is +3.6.)
+
+What the paper leaves open, and what is chosen:
+
+- The text puts the first TEAM module "after Conv1", Table 2 after the pooling that follows: the table is taken.
+- How three scores become one: the table has one row, "T x CLS". They are added, as in the authors' published code,
+  which also has the dropout of 0.5 before the classifiers. That code normalises MV and R by a batch norm first; the
+  paper does not say so and prepared inputs have a unit already, so here there is none.
+- EfficientNet is not in the paper, which says that more advanced backbones would help. ResNet's stages end where the
+  resolution is about to fall. `team` cuts EfficientNet (Tan and Le 2019, Table 1) in the same way: 1 is the stem
+  (1/2, 32 channels; there is no pooling), 2 ends at 1/4 (24), 3 at 1/8 (40), 4 at 1/16 (112), 5 at 1/32 (320), and
+  the last 1 x 1 convolution belongs to the classifier. Its own stages 2, 3 and 4 would all lie in the first quarter.
+- TSM (Lin et al. 2019) in appendix B: offline, an eighth of the channels from the next and an eighth from the previous
+  sample, in the residual branch of every block, in all three backbones.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple, Union
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options
+from edgecvar.nets.network import Network
+from edgecvar.nets.resnet import RESNETS, BasicBlock, Bottleneck, ResNet, ResNetOptions, resnet_options
+from edgecvar.nets.team_module import ARRANGEMENTS, TeamModule
+
+SOURCES = {"appearance": "image", "motion": "motion", "residual": "residual"}
+"""The prepared input of each modality, in the order of the equations."""
+
+PLACES = (1, 2, 3, 4, 5)
+"""The stages of Table 4: the stem and res2 to res5."""
+
+SHIFTED_PART = 8
+"""One channel in so many is shifted each way (Lin et al. 2019, section 3.2; "1/8 each")."""
+
+TSM_SEGMENTS = 8
+"""Samples of a clip in appendix B's Table 1."""
+
+
+class FusionOptions(BaseModel):
+    """Where the TEAM modules are and what they are.
+
+    `arrangement`: Table 3. `places`: Table 4; none leaves three networks that share only the sum of their scores.
+    `reduction`: r of eq. 2. `dropout`: before the classifiers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arrangement: Literal["c", "s", "c+s", "s->c", "c->s"] = "c->s"
+    places: Tuple[int, ...] = (1, 2, 3, 4)
+    reduction: int = Field(default=4, ge=1, le=64)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+    @field_validator("arrangement", mode="before")
+    @classmethod
+    def _known_arrangement(cls, value: Any) -> Any:
+        if isinstance(value, str) and value not in ARRANGEMENTS:
+            raise unknown_name("arrangement", value, ARRANGEMENTS)
+        return value
+
+    @field_validator("places")
+    @classmethod
+    def _known_places(cls, places: Tuple[int, ...]) -> Tuple[int, ...]:
+        if sorted(set(places)) != list(places) or not set(places) <= set(PLACES):
+            raise ValueError("places are different stages from 1 to 5 in order")
+        return places
+
+
+class TeamOptions(FusionOptions):
+    """TEAM with an EfficientNet for each modality."""
+
+    appearance: BackboneOptions = BACKBONES["efficientnet_b1"]
+    motion: BackboneOptions = BACKBONES["efficientnet_b0"]
+    residual: BackboneOptions = BACKBONES["efficientnet_b0"]
+
+    _named_backbones = field_validator(*SOURCES, mode="before")(backbone_options)
+
+
+class TeamR50Options(FusionOptions):
+    """TEAM with the paper's ResNets. With `temporal` "tsm" the network looks at clips of `segments` samples."""
+
+    appearance: ResNetOptions = RESNETS["resnet50"]
+    motion: ResNetOptions = RESNETS["resnet18"]
+    residual: ResNetOptions = RESNETS["resnet18"]
+    temporal: Optional[Literal["tsm"]] = None
+    segments: Optional[int] = Field(default=None, ge=2, le=64)
+
+    _named_backbones = field_validator(*SOURCES, mode="before")(resnet_options)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _segments_of_tsm(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("temporal") == "tsm" and values.get("segments") is None:
+            return {**values, "segments": TSM_SEGMENTS}
+        return values
+
+    @model_validator(mode="after")
+    def _segments_are_shifted(self) -> TeamR50Options:
+        if self.segments is not None and self.temporal is None:
+            raise ValueError("segments are what temporal: tsm looks at together; leave them out without it")
+        return self
+
+
+@dataclass(frozen=True)
+class Pathway:
+    """A backbone cut after each of its five stages; a sixth part is what it has between those and its classifier.
+
+    `halved`: how often the maps' sides have been halved, rounded up, after each part.
+    """
+
+    parts: Tuple[nn.Module, ...]
+    halved: Tuple[int, ...]
+
+    @property
+    def channels(self) -> List[int]:
+        """Of the maps after each part."""
+        convolutions = [[layer for layer in part.modules() if isinstance(layer, nn.Conv2d)] for part in self.parts]
+        return [found[-1].out_channels for found in convolutions]
+
+    def shape(self, parts: int, spec: InputSpec) -> List[int]:
+        """[channels, h, w] of the maps after the first so many parts."""
+        scale = 2 ** self.halved[parts - 1]
+        return [self.channels[parts - 1], -(-spec.height // scale), -(-spec.width // scale)]
+
+
+def cut(backbone: Union[EfficientNet, ResNet]) -> Pathway:
+    """The backbone in parts; they share its weights."""
+    if isinstance(backbone, EfficientNet):
+        ends = [0, 1, 3, 4, 6, 8, 9]
+        return Pathway(tuple(backbone.features[a:b] for a, b in zip(ends, ends[1:])), (1, 2, 3, 4, 5, 5))
+    stem = nn.Sequential(backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool)
+    return Pathway((stem, *backbone.layers()), (2, 2, 3, 4, 5))
+
+
+def temporal_shift(maps: Tensor, segments: int) -> Tensor:
+    """(N * T, C, h, w) with C / 8 channels of the next and C / 8 of the previous sample, zeros where there is none.
+
+    Lin et al. 2019, offline: the first channels come from the next sample, the ones after from the previous one.
+    """
+    clips = maps.unflatten(0, (-1, segments))  # (N, T, C, h, w)
+    part = maps.shape[1] // SHIFTED_PART
+    following, previous, own = clips.split([part, part, maps.shape[1] - 2 * part], 2)
+    nothing = torch.zeros_like(following[:, :1])
+    following = torch.cat([following[:, 1:], nothing], 1)
+    previous = torch.cat([nothing, previous[:, :-1]], 1)
+    return torch.cat([following, previous, own], 2).flatten(0, 1)
+
+
+class ShiftedConv(nn.Conv2d):
+    """A convolution that reads its input shifted in time, under the name and with the weights of the plain one."""
+
+    def __init__(self, plain: nn.Conv2d, segments: int) -> None:
+        super().__init__(
+            plain.in_channels,
+            plain.out_channels,
+            plain.kernel_size,  # type: ignore[arg-type]
+            plain.stride,  # type: ignore[arg-type]
+            plain.padding,  # type: ignore[arg-type]
+            bias=False,
+        )
+        self.weight = plain.weight
+        self.segments = segments
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return super().forward(temporal_shift(maps, self.segments))
+
+
+class Joined(nn.Module):
+    """The stage "fuse": maps of I, inputs MV and R, (B, ...) or with `segments` (B, T, ...), to scores (B, classes)."""
+
+    def __init__(self, pathways: Sequence[Pathway], opened: int, network: Team, segments: Optional[int]) -> None:
+        super().__init__()
+        self.opened, self.segments = opened, segments
+        self.appearance = nn.ModuleList(pathways[0].parts[opened:])
+        self.motion = nn.ModuleList(pathways[1].parts)
+        self.residual = nn.ModuleList(pathways[2].parts)
+        self.team, self.heads = network.team, network.heads
+
+    def forward(self, appearance: Tensor, motion: Tensor, residual: Tensor) -> Tensor:
+        maps = [appearance, motion, residual]
+        if self.segments is not None:
+            maps = [each.flatten(0, 1) for each in maps]  # (B * T, ...)
+        rest = [*[nn.Identity()] * self.opened, *self.appearance]
+        for place, parts in enumerate(zip(rest, self.motion, self.residual), 1):
+            maps = [part(each) for part, each in zip(parts, maps)]
+            if str(place) in self.team:
+                maps = self.team[str(place)](maps)
+        scores = torch.stack([head(each.mean((2, 3))) for head, each in zip(self.heads.values(), maps)]).sum(0)
+        return scores if self.segments is None else scores.unflatten(0, (-1, self.segments)).mean(1)
+
+
+class Team(Network):
+    """The whole network; `classes` scores from inputs of `spec`'s size."""
+
+    def __init__(self, options: Union[TeamOptions, TeamR50Options], spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+        self.segments = options.segments if isinstance(options, TeamR50Options) else None
+        for name, source in SOURCES.items():
+            self.add_module(name, _backbone(getattr(options, name), spec.shape(source)[0], self.segments))
+        pathways = [cut(getattr(self, name)) for name in SOURCES]
+        channels = [pathway.channels for pathway in pathways]
+        self.team = nn.ModuleDict()
+        for place in options.places:
+            joint = [each[place - 1] for each in channels]
+            self.team[str(place)] = TeamModule(joint, options.arrangement, options.reduction)
+        self.heads = nn.ModuleDict()
+        for name, each in zip(SOURCES, channels):
+            self.heads[name] = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(each[-1], classes))
+        opened = min(options.places, default=len(pathways[0].parts)) if self.segments is None else 1
+        self._opened_shape = pathways[0].shape(opened, spec)
+        # Not registered: their layers are the backbones' own, which keep the names that torchvision publishes.
+        self._stages: Dict[str, nn.Module] = {
+            "appearance": nn.Sequential(OrderedDict(backbone=nn.Sequential(*pathways[0].parts[:opened]))),
+            "fuse": Joined(pathways, opened, self, self.segments),
+        }
+
+    def stage(self, name: str) -> Any:
+        if name not in self._stages:
+            raise unknown_name("stage", name, self._stages)
+        return self._stages[name]
+
+    def stages(self) -> List[StageSpec]:
+        image = StageInput(name="image", source="image", shape=list(self.spec.shape("image")))
+        joined = [
+            self._input("appearance", "appearance", self._opened_shape),
+            self._input("velocity", "motion", self.spec.shape("motion")),
+            self._input("difference", "residual", self.spec.shape("residual")),
+        ]
+        return [
+            StageSpec(name="appearance", cadence="gop", inputs=[image], output_shape=self._opened_shape),
+            StageSpec(name="fuse", cadence="picture", inputs=joined, output_shape=[self.classes]),
+        ]
+
+    def _input(self, name: str, source: str, shape: Sequence[int]) -> StageInput:
+        lead = [] if self.segments is None else [self.segments]
+        return StageInput(name=name, source=source, segments=self.segments, shape=[*lead, *shape])
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        clips, samples = batch.motion.shape[:2]
+        opened = self.stage("appearance")(batch.image.flatten(0, 1))
+        if self.segments is None:
+            scores: Tensor = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
+            return scores.unflatten(0, (clips, samples)).mean(1)  # (N, classes)
+        if samples != self.segments:
+            raise ValueError(f"got clips of {samples} segments, expected {self.segments} as the network's options say")
+        of_clips: Tensor = self.stage("fuse")(opened.unflatten(0, (clips, samples)), batch.motion, batch.residual)
+        return of_clips
+
+
+def _backbone(options: Union[BackboneOptions, ResNetOptions], channels: int, segments: Optional[int]) -> nn.Module:
+    if isinstance(options, BackboneOptions):
+        return EfficientNet(options, in_channels=channels)
+    backbone = ResNet(options, in_channels=channels)
+    if segments is not None:
+        for block in [block for block in backbone.modules() if isinstance(block, (BasicBlock, Bottleneck))]:
+            block.conv1 = ShiftedConv(block.conv1, segments)
+    return backbone

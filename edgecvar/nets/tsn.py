@@ -1,0 +1,70 @@
+"""TSN on I-pictures alone: the baseline that uses no motion (Wang et al. 2016).
+
+One ResNet-50 scores each sampled window's I-picture, and the scores of a clip are the mean over its samples, the
+average consensus of section 3.1. It is the first row of Wang et al. 2021 (TEAM-Net), table 1. Dropout before the
+classifier is in section 3.2 with 0.8, for BN-Inception; TEAM-Net's code, whose figures these are, has 0.5.
+"""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.network import Network
+from edgecvar.nets.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
+
+STAGE = "appearance"
+
+
+class TsnOptions(BaseModel):
+    """The backbone, and the dropout before the classifier."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: ResNetOptions = RESNETS["resnet50"]
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+    _named_backbone = field_validator("backbone", mode="before")(resnet_options)
+
+
+class Appearance(nn.Module):
+    """An I-picture (B, 3, h, w) to scores (B, classes)."""
+
+    def __init__(self, options: TsnOptions, classes: int) -> None:
+        super().__init__()
+        self.backbone = ResNet(options.backbone)
+        self.dropout = nn.Dropout(options.dropout)
+        self.classifier = nn.Linear(self.backbone.channels, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.backbone(images)  # (B, 2048, h / 32, w / 32)
+        scores: Tensor = self.classifier(self.dropout(maps.mean((2, 3))))
+        return scores
+
+
+class Tsn(Network):
+    """The whole network; `classes` scores from inputs of `spec`'s size."""
+
+    def __init__(self, options: TsnOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+        self.appearance = Appearance(options, classes)
+
+    def stage(self, name: str) -> Any:
+        if name != STAGE:
+            raise unknown_name("stage", name, [STAGE])
+        return self.appearance
+
+    def stages(self) -> List[StageSpec]:
+        image = StageInput(name="image", source="image", shape=list(self.spec.shape("image")))
+        return [StageSpec(name=STAGE, cadence="gop", inputs=[image], output_shape=[self.classes])]
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        scores: Tensor = self.appearance(batch.image.flatten(0, 1))
+        return scores.unflatten(0, batch.image.shape[:2]).mean(1)  # (N, classes)

@@ -1,0 +1,15 @@
+"""Where torch computes."""
+
+from __future__ import annotations
+
+import torch
+
+from edgecvar.errors import ConfigError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of "auto", "cpu" or "cuda"; raises ConfigError where there is no CUDA device."""
+    present = torch.cuda.is_available()
+    if wanted == "cuda" and not present:
+        raise ConfigError("device=cuda, but torch sees no CUDA device; use device=cpu or install torch with CUDA")
+    return torch.device("cuda" if present and wanted != "cpu" else "cpu")

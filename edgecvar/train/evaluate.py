@@ -1,0 +1,149 @@
+"""A checkpoint measured as papers do: many pictures, clips, crops and mirror images of each video, scores averaged."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgecvar.clips.prepare import Preparer, View, centre_view
+from edgecvar.clips.sampling import centre_segments
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.stream.types import StreamInfo
+from edgecvar.train.batches import CORNERS, collate, prepare_recorded
+from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
+from edgecvar.train.clip import RecordedClip, read_clip
+from edgecvar.train.device import choose_device
+from edgecvar.train.labels import load_split
+from edgecvar.train.recipe import Recipe, override_keys, parse_recipe
+from edgecvar.train.settings import TestProtocol
+
+SETTABLE = ("test", "data", "validation", "validation_pattern", "split", "device", "threads", "workers")
+"""Keys of a checkpoint's recipe that say how it is tested and on what; the others made it what it is."""
+
+CROPS = {1: CORNERS[:1], 3: ((0, 0), (0, -1), (0, 1)), 5: CORNERS}
+"""(down, right) of each crop: the centre, with left and right, with the four corners."""
+
+
+@dataclass(frozen=True)
+class TestClip:
+    """A video and the name of its class."""
+
+    __test__ = False
+
+    path: Path
+    label: str
+
+
+@dataclass(frozen=True)
+class TestScore:
+    """One video's scores (classes,), the mean of all its views; None where it cannot be read, and why."""
+
+    __test__ = False
+
+    clip: TestClip
+    scores: Optional[NDArray[np.float64]]
+    error: Optional[str] = None
+
+
+Outcome = Union[List[ClipBatch], EdgecvarError]
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a path is a run folder or a checkpoint's file."""
+    return path.suffix == ".pt" or (path / BEST).is_file()
+
+
+def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoint, Recipe]:
+    """The checkpoint of a run folder (its best) or file, and its recipe with overrides; raises ConfigError."""
+    file = path / BEST if path.is_dir() else path
+    checkpoint = load_checkpoint(file)
+    for override, key in zip(overrides, override_keys(overrides)):
+        if key not in SETTABLE:
+            raise ConfigError(f"{override!r}: a checkpoint keeps its recipe; only {', '.join(SETTABLE)} may be set")
+    return checkpoint, parse_recipe(checkpoint.recipe, overrides, str(file))
+
+
+def held_out(checkpoint: Checkpoint, recipe: Recipe) -> List[TestClip]:
+    """The clips that validate in the checkpoint's recipe; raises DatasetError where there are none."""
+    split = load_split(recipe)
+    if not split.validation:
+        raise DatasetError(f"{recipe.data}: no clip validates in this recipe; name a folder of clips")
+    if split.labels != checkpoint.labels:
+        raise DatasetError(f"{recipe.data}: {len(split.labels)} classes, not those that the checkpoint was trained on")
+    return [TestClip(clip.path, split.labels[clip.label]) for clip in split.validation]
+
+
+def views(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[View]:
+    """The regions that a test looks at: crops of the central view's size, each perhaps mirrored too."""
+    centre = centre_view(info, spec)
+    room = (1 - centre.height) / 2, (1 - centre.width) / 2
+    crops = [
+        replace(centre, top=room[0] * (1 + down), left=room[1] * (1 + right)) for down, right in CROPS[protocol.crops]
+    ]
+    return [replace(crop, flip=flip) for crop in crops for flip in ((False, True) if protocol.flip else (False,))]
+
+
+def score_checkpoint(checkpoint: Checkpoint, recipe: Recipe, clips: Sequence[TestClip]) -> Iterator[TestScore]:
+    """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run."""
+    protocol = recipe.test
+    segments = protocol.segments or recipe.validation_segments
+    fixed = checkpoint.network.get("segments")
+    if fixed is not None and segments != fixed:
+        raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")
+    network = checkpoint.build()
+    device = choose_device(recipe.device)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)
+    network.to(device)
+    for clip, batches in _prepared(clips, checkpoint.input, protocol, segments, max(1, recipe.workers)):
+        if isinstance(batches, EdgecvarError):
+            yield TestScore(clip, None, str(batches))
+            continue
+        with torch.inference_mode():
+            scores = [network(batch.to(device)).double().mean(0).cpu() for batch in batches]
+        yield TestScore(clip, torch.stack(scores).mean(0).numpy())
+
+
+def clip_batches(clip: RecordedClip, spec: InputSpec, protocol: TestProtocol, segments: int) -> List[ClipBatch]:
+    """One batch of `protocol.clips` clips for each view of a video."""
+    batches = []
+    places = [(number + 0.5) / protocol.clips for number in range(protocol.clips)]
+    for view in views(clip.info, spec, protocol):
+        preparer = Preparer(clip.info, spec, view)
+        sampled = [centre_segments(clip.windows, segments, within) for within in places]
+        batches.append(collate([prepare_recorded(clip, samples, preparer) for samples in sampled], [0] * len(places)))
+    return batches
+
+
+def _prepared(
+    clips: Sequence[TestClip], spec: InputSpec, protocol: TestProtocol, segments: int, workers: int
+) -> Iterator[Tuple[TestClip, Outcome]]:
+    """Each clip with its batches, or the error that reading it gave, read ahead on threads."""
+
+    def read(path: Path) -> Outcome:
+        try:
+            return clip_batches(read_clip(path, spec), spec, protocol, segments)
+        except EdgecvarError as error:
+            return error
+
+    waiting: List[Tuple[TestClip, Future[Outcome]]] = []
+    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
+        try:
+            for clip in clips:
+                waiting.append((clip, pool.submit(read, clip.path)))
+                if len(waiting) > workers:
+                    first, future = waiting.pop(0)
+                    yield first, future.result()
+            for each, future in waiting:
+                yield each, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()

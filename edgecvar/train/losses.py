@@ -1,0 +1,174 @@
+"""The losses that a recipe names: functions of what one forward pass shows.
+
+Chosen where the papers leave it open. Squared distances (Huo et al. 2020, eq. 8; Shou et al. 2019, eq. 1, which calls
+it a mean) are means over elements, so that a weight keeps its meaning at every input size. The teacher LiteNet_OF
+learns by cross-entropy, in a phase before alignment or in an earlier run, and stands still while it is aligned to.
+It starts from the weights that its pupil starts from, as both are one network of one pre-training. Where the network
+has no last layer on motion (it pools motion with the other modalities), f^(fc) comes from one that training alone has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, List, Mapping, Optional, Set, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgecvar.errors import ConfigError, unknown_name
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.features import Features, LayerPair
+from edgecvar.train.recipe import Recipe
+from edgecvar.train.settings import Phase
+
+REAL, FAKE = 1, 0
+"""Columns of a discriminator's logits."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a loss may look at; `features` is None in a phase that leaves the network out."""
+
+    batch: ClipBatch
+    features: Optional[Features]
+    companions: Mapping[str, nn.Module]
+    label_smoothing: float
+
+    @property
+    def shown(self) -> Features:
+        assert self.features is not None, "a phase of losses that see the network has its features"
+        return self.features
+
+    def flow(self) -> Tensor:
+        """Optical flow of every sampled picture, (N * T, 2, h, w)."""
+        assert self.batch.flow is not None, "batches have flow where a loss asks for it"
+        return self.batch.flow.flatten(0, 1)
+
+    def cue(self) -> Tensor:
+        """The generated motion of every sampled picture, (N * T, 2, h, w)."""
+        if self.shown.cue is None:
+            raise ConfigError("a loss of the recipe compares generated motion with flow, but the network makes none")
+        return self.shown.cue.flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss's mean over the batch; `scores` (N, classes) where it judges some."""
+
+    value: Tensor
+    scores: Optional[Tensor] = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, the step that it belongs to, and what it needs."""
+
+    term: Callable[[Seen], Term]
+    step: str = "network"
+    companions: Tuple[str, ...] = ()
+    flow: bool = True
+    network: bool = True
+
+
+def cross_entropy(seen: Seen) -> Term:
+    """Huo et al. 2020, eq. 9, of the clip's scores."""
+    scores = seen.shown.scores
+    value = functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
+    return Term(value, scores)
+
+
+def streams(seen: Seen) -> Term:
+    """The sum of each stream's cross-entropy: streams that share no weights learn as if alone (Wu et al. 2018)."""
+    if not seen.shown.streams:
+        raise ConfigError("the streams loss trains the streams of a late fusion apart, but the network has none")
+    each = [
+        functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
+        for scores in seen.shown.streams
+    ]
+    return Term(torch.stack(each).sum(), seen.shown.scores)
+
+
+def alignment(seen: Seen) -> Term:
+    """Huo et al. 2020, eq. 8: motion features before and after the last layer, against a teacher's on optical flow."""
+    motion = seen.shown.motion
+    if motion is None:
+        raise ConfigError("the alignment loss compares motion features, but the network shows none")
+    with torch.no_grad():
+        teacher: LayerPair = seen.companions["teacher"](seen.flow())
+    after = seen.companions["student"](motion.before) if motion.after is None else motion.after
+    assert teacher.after is not None, "a teacher has a last layer"
+    return Term(functional.mse_loss(motion.before, teacher.before) + functional.mse_loss(after, teacher.after))
+
+
+def teacher(seen: Seen) -> Term:
+    """Cross-entropy of LiteNet_OF: optical flow instead of motion vectors, logits averaged over the segments."""
+    after = seen.companions["teacher"](seen.flow()).after
+    scores = after.unflatten(0, seen.batch.motion.shape[:2]).mean(1)
+    value = functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
+    return Term(value, scores)
+
+
+def reconstruction(seen: Seen) -> Term:
+    """Shou et al. 2019, eq. 1: the generated motion against optical flow."""
+    return Term(functional.mse_loss(seen.cue(), seen.flow()))
+
+
+def discriminator(seen: Seen) -> Term:
+    """Shou et al. 2019, eq. 2: the generated motion is fake and optical flow is real."""
+    judge = seen.companions["discriminator"]
+    return Term(_told_apart(judge(seen.cue().detach()), FAKE) + _told_apart(judge(seen.flow()), REAL))
+
+
+def adversarial(seen: Seen) -> Term:
+    """Shou et al. 2019, eq. 3: the generated motion should be taken for real."""
+    return Term(_told_apart(seen.companions["discriminator"](seen.cue()), REAL))
+
+
+def _told_apart(logits: Tensor, answer: int) -> Tensor:
+    return functional.cross_entropy(logits, torch.full_like(logits[:, 0], answer, dtype=torch.int64))
+
+
+LOSSES = {
+    "cross_entropy": Loss(cross_entropy, flow=False),
+    "streams": Loss(streams, flow=False),
+    "alignment": Loss(alignment, companions=("teacher", "student")),
+    "reconstruction": Loss(reconstruction),
+    "adversarial": Loss(adversarial, companions=("discriminator",)),
+    "discriminator": Loss(discriminator, "discriminator", ("discriminator",)),
+    "teacher": Loss(teacher, "teacher", ("teacher",), network=False),
+}
+
+TEACHES = {"adversarial": "discriminator", "alignment": "teacher"}
+"""A loss that learns from a companion, and the one that the companion learns by."""
+
+
+def needs_flow(recipe: Recipe) -> bool:
+    """Whether a loss of any phase looks at optical flow."""
+    return any(LOSSES[name].flow for name in losses_named(recipe))
+
+
+def check_losses(recipe: Recipe) -> None:
+    """Raises ConfigError for an unknown loss, or one whose companion nothing teaches."""
+    taught: Set[str] = {"teacher"} if recipe.teacher is not None else set()
+    for phase in _listed(recipe):
+        losses = phase.losses or {}
+        for name in losses:
+            if name not in LOSSES:
+                raise unknown_name("loss", name, LOSSES)
+        taught |= losses.keys()
+        for name, other in TEACHES.items():
+            if name in losses and other not in taught:
+                hint = "; or set teacher=LAST.PT of a run that has one" if other == "teacher" else ""
+                raise ConfigError(f"loss {name!r} needs {other!r} in the same phase or one before it{hint}")
+    if recipe.teacher is not None and "alignment" not in losses_named(recipe):
+        raise ConfigError(f"teacher={recipe.teacher}: no loss of the recipe looks at it; add alignment to its losses")
+
+
+def _listed(recipe: Recipe) -> List[Phase]:
+    phases = recipe.phases or [Phase.model_validate({})]
+    return [phase if phase.losses else phase.model_copy(update={"losses": recipe.losses}) for phase in phases]
+
+
+def losses_named(recipe: Recipe) -> Set[str]:
+    return {name for phase in _listed(recipe) for name in phase.losses or {}}

@@ -1,0 +1,121 @@
+"""The parts of a recipe: how it learns, what it looks at, which official lists it reads, how it is tested."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Literal, Optional, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Settings(BaseModel):
+    """A part of a recipe; where `name` is all that is set, it may be given as that name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) and "name" in cls.model_fields else value
+
+
+class Augment(Settings):
+    """How training looks at a clip differently each time; validation never does.
+
+    `flip`: mirror half of the clips (wrong where left and right are classes). `scale`: range of the view's side,
+    as a part of the central view. `shift`: how far from the centre the view may lie, as a part of the room.
+    `corners`: the view lies in one of the four corners or in the centre of that room instead (TSN's corner crops).
+    """
+
+    flip: bool = False
+    scale: Tuple[float, float] = (1.0, 1.0)
+    shift: float = Field(default=0.0, ge=0, le=1)
+    corners: bool = False
+
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, scale: Tuple[float, float]) -> Tuple[float, float]:
+        if not 0.1 <= scale[0] <= scale[1] <= 10:
+            raise ValueError(f"got {list(scale)}, expected [low, high] with 0.1 <= low <= high <= 10")
+        return scale
+
+
+class OptimizerSettings(Settings):
+    """AdamW (Adam where `weight_decay` is 0), or SGD with `momentum`, perhaps Nesterov's."""
+
+    name: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+
+
+class ScheduleSettings(Settings):
+    """Half a cosine down to zero, or the rate times `gamma` after each of the `milestones` (epochs)."""
+
+    name: Literal["cosine", "steps"] = "cosine"
+    milestones: List[float] = Field(default_factory=list)
+    gamma: float = Field(0.1, gt=0, le=1)
+
+    @field_validator("milestones")
+    @classmethod
+    def _rising(cls, milestones: List[float]) -> List[float]:
+        if milestones != sorted(set(milestones)) or (milestones and milestones[0] <= 0):
+            raise ValueError(f"got {milestones}, expected rising epochs above 0")
+        return milestones
+
+
+class Phase(Settings):
+    """A stretch of epochs. `losses`: names and weights, the recipe's unless given.
+
+    `epochs`: its length; the last phase has none and lasts to the run's end. `train`: the parts of the network that
+    learn, by the beginnings of their parameters' names; the others stand still, batch norm's statistics included.
+    `restart`: optimisers and schedule begin anew, as in a run of its own.
+    """
+
+    epochs: Optional[int] = Field(None, ge=1)
+    losses: Optional[Dict[str, float]] = None
+    train: Optional[List[str]] = None
+    restart: bool = False
+
+
+class FlowSettings(Settings):
+    """Optical flow for losses that learn from it, computed once and kept on disk.
+
+    `method`: DIS, with its `preset`, or TV-L1, for which OpenCV's contrib package is needed. It is computed on
+    pictures whose short side is at most `side` pixels and kept as means of `cell` x `cell` of these.
+    `cache`: the folder; .flow beside the clips unless given.
+    """
+
+    method: Literal["dis", "tvl1"] = "dis"
+    preset: Literal["ultrafast", "fast", "medium"] = "medium"
+    side: int = Field(256, ge=32, le=2160)
+    cell: Literal[1, 2, 4, 8] = 2
+    cache: Optional[str] = None
+
+
+class SplitSettings(Settings):
+    """Official lists of a data set, read as published; the recipe's `data` is then the folder of its videos.
+
+    `format`: ucf101 (classInd.txt, trainlistNN.txt, testlistNN.txt), hmdb51 (<class>_test_splitN.txt), kinetics
+    (train.csv and val.csv or validate.csv) or something (labels, train and validation, CSV of V1 or JSON of V2).
+    `files`: the folder that holds them. `number`: which of the splits. `missing`: what a listed clip that is not
+    there means.
+    """
+
+    format: Literal["ucf101", "hmdb51", "kinetics", "something"]
+    files: str
+    number: int = Field(1, ge=1, le=3)
+    missing: Literal["error", "skip"] = "error"
+
+
+class TestProtocol(Settings):
+    """How often a clip is looked at in a test; all the scores are averaged.
+
+    `segments`: sampled pictures, those of validation unless given; `clips`: how often, at other pictures each time.
+    `crops`: the centre; with left and right; or with the four corners. `flip`: each also mirrored.
+    """
+
+    __test__ = False
+
+    segments: Optional[int] = Field(None, ge=1, le=256)
+    clips: int = Field(1, ge=1, le=64)
+    crops: Literal[1, 3, 5] = 1
+    flip: bool = False

@@ -1,0 +1,81 @@
+"""Every network that has learnt compiles, and its bundle decides as torch does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import numpy as np
+import pytest
+import torch
+from small_networks import SMALL, ByHeart
+
+from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.stages import clip_segments
+from edgecvar.cli.verify import torch_reference
+from edgecvar.compile.bundle import compile_bundle
+from edgecvar.compile.inputs import read_inputs
+from edgecvar.compile.subject import CompileConfig, find_subject
+from edgecvar.run.onnx_runner import OnnxRunner
+from edgecvar.run.parity import walk_all
+from edgecvar.run.verify import VerifyConfig, verify
+
+PROBABILITY = 1e-3
+"""Issue's figure for fp32; sums in another order reach some 1e-6."""
+
+ROUNDED = {"fp16": 0.01, "int8": 0.25}
+"""On mean differences of probabilities, of networks this small; int8 reaches 0.07, a wrong graph nearly 1."""
+
+
+def softmax(scores: Any) -> Any:
+    shifted = np.exp(scores - scores.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def walked(bundle: Bundle, precision: str, samples: Any) -> Any:
+    """(samples, classes): probabilities as `edgecvar run` has them."""
+    with OnnxRunner(bundle, precision=precision, threads=1) as runner:  # type: ignore[arg-type]
+        return softmax(walk_all(runner, bundle.manifest.stages, samples))
+
+
+def verifying(config: CompileConfig) -> VerifyConfig:
+    """As `edgecvar verify --runners torch,onnx` reads it."""
+    document = {
+        "runners": "torch,onnx",
+        "data": config.data,
+        "checkpoint": config.checkpoint,
+        "samples": 8,
+        "threads": 1,
+    }
+    return VerifyConfig.model_validate(document)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_it_compiles_in_every_precision_and_agrees_with_torch(
+    by_heart: Callable[[str], ByHeart], synthetic: Path, tmp_path: Path, name: str
+) -> None:
+    config = CompileConfig(
+        checkpoint=by_heart(name).checkpoint,
+        data=synthetic,
+        output=tmp_path / "net.edgecvar",
+        precision=frozenset({"fp32", "fp16", "int8"}),
+        max_drop=None,
+        search_samples=6,
+    )
+    bundle = open_bundle(compile_bundle(config).bundle.path)
+    assert bundle.precisions == ["fp32", "fp16", "int8"]
+    subject = find_subject(config)
+    inputs = read_inputs(config, subject)
+    batch = inputs.batch(clip_segments(subject.network.stages()))
+    with torch.no_grad():
+        whole = softmax(subject.network(batch).numpy())
+    assert np.ptp(whole, axis=0).max() > 0.1  # pictures are told apart, so a wrong input would show
+    np.testing.assert_allclose(walked(bundle, "fp32", inputs.samples), whole, atol=PROBABILITY)
+    misses: Dict[str, float] = {}
+    for precision in ROUNDED:
+        misses[precision] = float(np.abs(walked(bundle, precision, inputs.samples) - whole).mean(0).max())
+    assert all(misses[precision] < ROUNDED[precision] for precision in ROUNDED), misses
+    verification = verify(bundle, verifying(config), lambda file: torch_reference(bundle, file))
+    assert verification.reference.runner == "torch"
+    failures = {result.precision: result.failures(untrained=False) for result in verification.results}
+    assert failures == {"fp32": [], "fp16": [], "int8": []}

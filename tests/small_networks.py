@@ -1,0 +1,137 @@
+"""A small form of every network: small enough to learn 20 clips by heart in seconds, and what it learnt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+from torch import nn
+
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.catalog import build_network
+from edgecvar.nets.network import Network
+from edgecvar.synth.dataset import Fixed, Request, write_clips
+from edgecvar.train.batches import Batches
+from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
+from edgecvar.train.dataset import read_clips
+from edgecvar.train.loop import learning_rate, resolve
+from edgecvar.train.objective import Objective
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe
+
+CLIPS, STEPS = 20, 40
+MOMENTUM = 0.3
+"""Batch norm's statistics must keep pace with so few steps."""
+
+EFFICIENTNET = {"width": 0.1, "depth": 0.1, "dropout": 0.0, "stochastic_depth": 0.0}
+BASIC = {"block": "basic", "repeats": [1, 1, 1, 1], "width": 0.125}
+BOTTLENECK = {"block": "bottleneck", "repeats": [1, 1, 1, 1], "width": 0.125}
+SPACE_TIME = {"repeats": [1, 1, 1, 1], "width": 0.125}
+
+
+@dataclass(frozen=True)
+class Small:
+    """Options of a network, and what its recipe sets beside the common one; `segments` those of a clip network."""
+
+    network: Dict[str, Any]
+    recipe: Dict[str, Any] = field(default_factory=dict)
+    input: Dict[str, Any] = field(default_factory=dict)
+    segments: int = 2
+
+
+SMALL: Dict[str, Small] = {
+    "meaci": Small({"backbone": SPACE_TIME, "segments": 2, "dropout": 0.0}, input={"accumulate": True}),
+    "cmr": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0}),
+    "attp": Small({"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0}),
+    "coviar": Small(
+        {"appearance": BASIC, "motion": BASIC, "residual": BASIC},
+        recipe={"losses": {"streams": 1.0}},
+        input={"accumulate": True},
+    ),
+    "dmc": Small(
+        {"appearance": BASIC, "motion": BASIC, "residual": BASIC, "classifier": BASIC},
+        recipe={"losses": {"streams": 1.0}},
+    ),
+    "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),
+    "team": Small({"appearance": EFFICIENTNET, "motion": EFFICIENTNET, "residual": EFFICIENTNET, "dropout": 0.0}),
+    "team-r50": Small(
+        {
+            "appearance": BOTTLENECK,
+            "motion": BASIC,
+            "residual": BASIC,
+            "dropout": 0.0,
+            "temporal": "tsm",
+            "segments": 2,
+        }
+    ),
+}
+"""By the names of NETWORKS, every one of them."""
+
+
+def write_synthetic(folder: Path) -> Path:
+    """Twenty clips of the synthetic motions in class folders."""
+    write_clips(Request(folder, CLIPS, seed=3, fixed=Fixed(gop_length=12, b_pictures=1, size=(96, 72))))
+    return folder
+
+
+def small_recipe(name: str, clips: Path) -> Recipe:
+    """On clips of 32 x 48, nothing left to chance but the weights to start from."""
+    small = SMALL[name]
+    recipe = {
+        "model": name,
+        "network": small.network,
+        "input": {"height": 32, "width": 48, "crop": 1.0, "stride": 4, "velocity_unit": 1.0, **small.input},
+        "data": str(clips),
+        "validation": str(clips),
+        "segments": small.segments,
+        "validation_segments": small.segments,
+        "batch": CLIPS,
+        "epochs": STEPS,
+        "lr": 0.01,
+        "weight_decay": 0.0,
+        "warmup_epochs": 4,
+        "workers": 0,
+        "device": "cpu",
+        **small.recipe,
+    }
+    return resolve(Recipe.model_validate(recipe))
+
+
+@dataclass(frozen=True)
+class ByHeart:
+    """A network that has learnt: its checkpoint, and the share of clips that it knew before and after."""
+
+    checkpoint: Path
+    before: float
+    after: float
+
+
+def learn_by_heart(name: str, clips: Path, path: Path) -> ByHeart:
+    """Train on one batch, the same pictures of all clips each time, and write a checkpoint to `path`."""
+    recipe = small_recipe(name, clips)
+    read = read_clips(recipe, Listener())
+    (batch,) = Batches(recipe, read.store).validation(read.validation)
+    torch.manual_seed(0)
+    network = build_network(name, recipe.network, recipe.input, len(read.labels))
+    for norm in network.modules():
+        if isinstance(norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
+            norm.momentum = MOMENTUM
+    objective = Objective(recipe, network, torch.device("cpu"))
+    objective.begin(recipe.phase(1))
+    before = _known(network, batch)
+    for step in range(STEPS):
+        objective.step(batch, learning_rate(recipe, step, 1))
+    after = _known(network, batch)
+    state = network.state_dict()
+    save_checkpoint(path, Checkpoint(name, recipe.network, recipe.input, read.labels, state, recipe.to_yaml()))
+    return ByHeart(path, before, after)
+
+
+@torch.no_grad()
+def _known(network: Network, batch: ClipBatch) -> float:
+    network.eval()
+    right = (network(batch).argmax(1) == batch.labels).float().mean().item()
+    network.train()
+    return right

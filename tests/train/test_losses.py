@@ -1,0 +1,156 @@
+"""Each loss against a plain restatement of its equation, and the rules of who learns what."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgecvar.errors import ConfigError
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.features import Features, LayerPair
+from edgecvar.train.losses import LOSSES, Seen, check_losses, needs_flow
+from edgecvar.train.recipe import parse_recipe
+
+pytestmark = pytest.mark.train
+
+N, T, CLASSES = 2, 3, 4
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+class Judge(nn.Module):
+    """Logits of fake and real from a motion's means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2).double()
+
+    def forward(self, motion: Tensor) -> Tensor:
+        return self.linear(motion.mean((2, 3)))
+
+
+class Teacher(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maps = nn.Conv2d(2, 5, 1).double()
+        self.last = nn.Linear(5, CLASSES).double()
+
+    def forward(self, flow: Tensor) -> LayerPair:
+        maps = self.maps(flow)
+        return LayerPair(maps, self.last(maps.mean((2, 3))))
+
+
+def seen(after: bool = True, **companions: nn.Module) -> Seen:
+    motion, flow = draw(N, T, 2, 6, 8, seed=1), draw(N, T, 2, 6, 8, seed=2)
+    three = draw(N, T, 3, 6, 8)
+    batch = ClipBatch(three, three, motion, three, torch.tensor([1, 3]), flow)
+    before = draw(N * T, 5, 6, 8, seed=3).requires_grad_()
+    pair = LayerPair(before, draw(N * T, CLASSES, seed=4) if after else None)
+    cue = draw(N, T, 2, 6, 8, seed=5).requires_grad_()
+    return Seen(batch, Features(draw(N, CLASSES, seed=6), pair, cue), companions, 0.0)
+
+
+def surprise(logits: Any, answer: int) -> float:
+    """-log softmax, one row at a time, averaged."""
+    rows = np.asarray(logits)
+    return float(np.mean([-np.log(np.exp(row[answer]) / sum(np.exp(each) for each in row)) for row in rows]))
+
+
+def value(name: str, given: Seen) -> float:
+    return LOSSES[name].term(given).value.item()
+
+
+def test_cross_entropy_is_equation_9() -> None:
+    given = seen()
+    scores = given.shown.scores.numpy()
+    expected = np.mean([surprise(scores[:1], 1), surprise(scores[1:], 3)])
+    assert value("cross_entropy", given) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("own_last_layer", [True, False])
+def test_alignment_is_equation_8_over_the_number_of_elements(own_last_layer: bool) -> None:
+    teacher, student = Teacher(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, CLASSES)).double()
+    given = seen(own_last_layer, teacher=teacher, student=student)
+    motion = given.shown.motion
+    assert motion is not None
+    pupil = motion.after if motion.after is not None else student(motion.before)
+    taught = teacher(given.flow())
+    expected = 0.0
+    for mine, other in ((motion.before, taught.before), (pupil, taught.after)):
+        pairs = zip(mine.detach().flatten().tolist(), other.detach().flatten().tolist())
+        expected += sum((a - b) ** 2 for a, b in pairs) / mine.numel()
+    assert value("alignment", given) == pytest.approx(expected, abs=1e-9)
+    LOSSES["alignment"].term(given).value.backward()
+    assert all(weight.grad is None for weight in teacher.parameters())
+    assert motion.before.grad is not None and motion.before.grad.abs().sum() > 0
+    assert own_last_layer or all(weight.grad is not None for weight in student.parameters())
+
+
+def test_the_teacher_is_judged_by_its_mean_over_segments() -> None:
+    teacher = Teacher()
+    given = seen(teacher=teacher)
+    after = teacher(given.flow()).after
+    assert after is not None
+    scores = after.detach().numpy().reshape(N, T, CLASSES).mean(1)
+    expected = np.mean([surprise(scores[:1], 1), surprise(scores[1:], 3)])
+    assert value("teacher", given) == pytest.approx(expected, abs=1e-9)
+
+
+def test_dmc_losses_are_equations_1_to_3() -> None:
+    judge = Judge()
+    given = seen(discriminator=judge)
+    cue, flow = given.cue(), given.flow()
+    assert value("reconstruction", given) == pytest.approx(((cue - flow) ** 2).mean().item(), abs=1e-9)
+    fake, real = judge(cue).detach().numpy(), judge(flow).detach().numpy()
+    assert value("discriminator", given) == pytest.approx(surprise(fake, 0) + surprise(real, 1), abs=1e-9)
+    assert value("adversarial", given) == pytest.approx(surprise(fake, 1), abs=1e-9)
+
+
+def test_the_discriminators_loss_leaves_the_generator_alone() -> None:
+    judge = Judge()
+    given = seen(discriminator=judge)
+    LOSSES["discriminator"].term(given).value.backward()
+    assert given.shown.cue is not None
+    assert given.shown.cue.grad is None
+    assert all(weight.grad is not None for weight in judge.parameters())
+    LOSSES["adversarial"].term(given).value.backward()
+    assert given.shown.cue.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("reconstruction", "makes none"), ("alignment", "shows none"), ("streams", "has none")],
+)
+def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> None:
+    given = seen()
+    bare = Seen(given.batch, Features(given.shown.scores), {}, 0.0)
+    with pytest.raises(ConfigError, match=said):
+        LOSSES[name].term(bare)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("losses: {cros_entropy: 1}", "unknown loss 'cros_entropy': did you mean 'cross_entropy'"),
+        ("losses: {adversarial: 1}", "'adversarial' needs 'discriminator' in the same phase"),
+        ("losses: {alignment: 1}", "'alignment' needs 'teacher' .* or set teacher=LAST.PT"),
+        ("phases: [{epochs: 1, losses: {alignment: 1}}, {losses: {teacher: 1}}]", "needs 'teacher'"),
+        ("teacher: x/last.pt", "no loss of the recipe looks at it"),
+        ("phases: [{epochs: 1, losses: {teacher: 1}}, {losses: {alignment: 1}}]", None),
+        ("teacher: x/last.pt\nlosses: {alignment: 1}", None),
+    ],
+)
+def test_who_learns_from_whom_is_checked_before_anything_is_read(keys: str, said: Optional[str]) -> None:
+    recipe = parse_recipe(f"model: attp\ndata: x\n{keys}")
+    if said is None:
+        check_losses(recipe)
+        assert needs_flow(recipe)
+    else:
+        with pytest.raises(ConfigError, match=said):
+            check_losses(recipe)

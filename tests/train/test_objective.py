@@ -1,0 +1,258 @@
+"""Steps, phases, rates and optimisers, in the one loop."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import torch
+from compared_runs import assert_same_runs
+from torch import Tensor, nn
+
+from edgecvar.errors import ConfigError
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.catalog import build_network
+from edgecvar.train.checkpoint import load_checkpoint
+from edgecvar.train.history import read_records
+from edgecvar.train.loop import learning_rate, resolve, resume_run, start_run
+from edgecvar.train.objective import Objective
+from edgecvar.train.optimizer import make_optimizer
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe, parse_recipe
+
+pytestmark = pytest.mark.train
+
+TINY_DMC = """
+model: dmc
+network:
+  motion: &small {repeats: [1, 1, 1, 1], width: 0.125}
+  residual: *small
+  classifier: *small
+  weights: {appearance: 0}
+input: {height: 32, width: 32}
+data: x
+"""
+ATTP_ALIGNED = ["losses={cross_entropy: 1, alignment: 1}", "flow={preset: ultrafast, side: 32}"]
+DMC_LOSSES = "{discriminator: 1, cross_entropy: 1, reconstruction: 10, adversarial: 1}"
+
+
+def drawn_batch(recipe: Recipe, seed: int = 0) -> ClipBatch:
+    random = torch.Generator().manual_seed(seed)
+    shapes = {"image": "image", "adjacent_image": "image", "motion": "motion", "residual": "residual", "flow": "motion"}
+    tensors = {n: torch.randn(2, 2, *recipe.input.shape(s), generator=random) for n, s in shapes.items()}
+    return ClipBatch(**tensors, labels=torch.tensor([0, 2]))
+
+
+def objective_of(text: str, *overrides: str) -> Objective:
+    recipe = resolve(parse_recipe(text, overrides))
+    torch.manual_seed(0)
+    network = build_network(recipe.model, recipe.network, recipe.input, classes=3)
+    return Objective(recipe, network, torch.device("cpu"))
+
+
+def weights(module: nn.Module) -> Dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in module.state_dict().items()}
+
+
+def moved(module: nn.Module, before: Dict[str, Tensor]) -> List[str]:
+    return [name for name, value in module.state_dict().items() if not torch.equal(value, before[name])]
+
+
+def test_discriminator_and_generator_take_turns_on_a_batch() -> None:
+    """The discriminator moves by eq. 2 alone, the network by the rest, and only one gathers gradients at a time."""
+    objective = objective_of(TINY_DMC, f"losses={DMC_LOSSES}")
+    recipe, network, judge = objective._recipe, objective._network, objective.companions["discriminator"]
+    objective.begin(recipe.phase(1))
+    order: List[str] = []
+    held: List[bool] = []
+    for step, optimizer in objective._optimizers.items():
+        optimizer.register_step_pre_hook(lambda *_, step=step: order.append(step))
+    descend = objective._descend
+
+    def watched(step: str, loss: Tensor, rate: float) -> float:
+        before = weights(network), weights(judge)
+        found = descend(step, loss, rate)
+        own, other = (judge, network) if step == "discriminator" else (network, judge)
+        parameters = {name for name, _ in other.named_parameters()}
+        still = before[1] if other is judge else before[0]
+        held.append(not parameters & set(moved(other, still)))
+        assert moved(own, before[1] if own is judge else before[0])
+        return found
+
+    objective._descend = watched  # type: ignore[method-assign]
+    outcome = objective.step(drawn_batch(recipe), 0.01)
+    assert order == ["discriminator", "network"]
+    assert held == [True, True]
+    assert set(outcome.terms) == {"discriminator", "cross_entropy", "reconstruction", "adversarial"}
+    terms = outcome.terms
+    expected = terms["cross_entropy"] + 10 * terms["reconstruction"] + terms["adversarial"]
+    assert outcome.loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_phase_trains_the_parts_it_names_and_the_others_stand_still() -> None:
+    """Statistics of batch norm included, though the whole network is run."""
+    phases = "phases=[{epochs: 1, losses: {reconstruction: 10}, train: [generator]}, {}]"
+    objective = objective_of(TINY_DMC, phases, "losses={cross_entropy: 1, reconstruction: 10}")
+    network = objective._network
+    before = weights(network)
+    objective.begin(objective._recipe.phase(1))
+    objective.step(drawn_batch(objective._recipe), 0.01)
+    changed = moved(network, before)
+    assert changed and all(name.startswith("generator.") for name in changed)
+    before = weights(network)
+    objective.begin(objective._recipe.phase(2))
+    objective.step(drawn_batch(objective._recipe), 0.01)
+    assert {name.partition(".")[0] for name in moved(network, before)} == {
+        "generator",
+        "classifier",
+        "motion",
+        "residual",
+    }
+
+
+def test_rates_multiply_the_rate_of_the_longest_beginning() -> None:
+    parameters = {name: nn.Parameter(torch.zeros(2, 2)) for name in ("a.w", "a.fc.w", "b.w")}
+    recipe = parse_recipe("{model: attp, data: x, rates: {a: 0.01, a.fc: 1}, optimizer: sgd}")
+    optimizer, rates = make_optimizer(recipe, parameters)
+    found = {id(each): factor for group, factor in zip(optimizer.param_groups, rates) for each in group["params"]}
+    assert {name: found[id(each)] for name, each in parameters.items()} == {"a.w": 0.01, "a.fc.w": 1, "b.w": 1}
+
+
+def test_sgd_is_the_textbooks() -> None:
+    """v = m v + g + d w;  w -= lr v, with Nesterov w -= lr (g + d w + m v); biases do not decay."""
+    for nesterov in (False, True):
+        text = f"optimizer: {{name: sgd, momentum: 0.8, nesterov: {str(nesterov).lower()}}}"
+        recipe = parse_recipe(f"model: attp\ndata: x\nlr: 0.1\nweight_decay: 0.3\n{text}")
+        weight, bias = nn.Parameter(torch.ones(1, 1)), nn.Parameter(torch.ones(1))
+        optimizer, _ = make_optimizer(recipe, {"w": weight, "b": bias})
+        expected = [1.0, 1.0]
+        speed = [0.0, 0.0]
+        for gradient in (0.5, -0.2, 0.1):
+            weight.grad, bias.grad = torch.full((1, 1), gradient), torch.full((1,), gradient)
+            optimizer.step()
+            for place, decay in enumerate((0.3, 0.0)):
+                slope = gradient + decay * expected[place]
+                speed[place] = 0.8 * speed[place] + slope
+                expected[place] -= 0.1 * (slope + 0.8 * speed[place] if nesterov else speed[place])
+        assert [weight.item(), bias.item()] == pytest.approx(expected, rel=1e-5)
+
+
+def test_steps_fall_at_their_milestones_and_restart_begins_anew() -> None:
+    text = "model: attp\ndata: x\nepochs: 10\nlr: 1\nwarmup_epochs: 0\nschedule: {name: steps, milestones: [2, 4]}\n"
+    recipe = parse_recipe(text)
+    rates = [learning_rate(recipe, step, 5) for step in range(0, 50, 5)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01])
+    anew = parse_recipe(text + "phases: [{epochs: 3}, {epochs: 3}, {restart: true}]")
+    rates = [learning_rate(anew, step, 5) for step in range(0, 50, 5)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 1, 1, 0.1, 0.1])
+    assert [anew.starts_anew(epoch) for epoch in range(1, 11)] == [epoch == 7 for epoch in range(1, 11)]
+    cosine = anew.model_copy(update={"schedule": parse_recipe("{model: a, data: x}").schedule})
+    rates = [learning_rate(cosine, step, 5) for step in range(50)]
+    assert rates[30] == 1.0 and rates[29] < 0.01 and rates[49] < 0.02
+
+
+def test_parts_and_rates_of_no_parameter_are_named() -> None:
+    with pytest.raises(ConfigError, match="unknown part of the network in rates 'generater': did you mean 'generator'"):
+        objective_of(TINY_DMC, "rates={generater: 0.1}")
+    with pytest.raises(ConfigError, match=r"in phases.train 'clasifier': did you mean 'classifier'"):
+        objective_of(TINY_DMC, "phases=[{epochs: 1, train: [clasifier]}, {}]")
+
+
+def test_a_loss_of_a_companion_the_network_has_not_is_an_error() -> None:
+    attp = "{model: attp, data: x, network: {fusion: i}, input: {height: 32, width: 32}, teacher: x}"
+    with pytest.raises(ConfigError, match="Attp has no 'teacher'"):
+        objective_of(attp, "losses={cross_entropy: 1, alignment: 1}")
+    with pytest.raises(ConfigError, match="Attp has no 'discriminator'"):
+        objective_of(attp.replace(", teacher: x", ""), f"losses={DMC_LOSSES}")
+
+
+def test_the_teacher_starts_from_its_pupils_weights_and_is_no_part_of_the_network() -> None:
+    recipe = (
+        "{model: attp, data: x, network: {dim: 8, backbone: {width: 0.1, depth: 0.1}}, input: {height: 32, width: 32}}"
+    )
+    objective = objective_of(recipe, "phases=[{epochs: 1, losses: {teacher: 1}}, {}]", ATTP_ALIGNED[0])
+    network, teacher = objective._network, objective.companions["teacher"]
+    mine, own = weights(teacher.backbone), weights(network.stage("motion").backbone)  # type: ignore[arg-type]
+    assert all(torch.equal(mine[name], own[name]) for name in own)
+    plain = build_network("attp", objective._recipe.network, objective._recipe.input, 3)
+    assert network.state_dict().keys() == plain.state_dict().keys()
+    before = weights(network)
+    objective.begin(objective._recipe.phase(1))
+    outcome = objective.step(drawn_batch(objective._recipe), 0.01)
+    assert moved(network, before) == []
+    assert outcome.scores.shape == (2, 3)
+    taught = weights(teacher)
+    objective.begin(objective._recipe.phase(2))
+    outcome = objective.step(drawn_batch(objective._recipe), 0.01)
+    assert moved(teacher, taught) == []  # batch norm's statistics neither
+    assert set(outcome.terms) == {"cross_entropy", "alignment"}
+
+
+def test_alignment_brings_the_pupil_nearer_to_its_teacher() -> None:
+    recipe = "{model: attp, data: x, network: {dim: 8, fusion: mv, backbone: {width: 0.1, depth: 0.1}}, teacher: x}"
+    objective = objective_of(recipe, "input={height: 32, width: 32}", "losses={alignment: 1}")
+    objective.begin(objective._recipe.phase(1))
+    batch = drawn_batch(objective._recipe)
+    distances = [objective.step(batch, 0.01).terms["alignment"] for _ in range(20)]
+    assert distances[-1] < 0.7 * distances[0]
+
+
+@pytest.fixture
+def aligned(small: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    pytest.importorskip("cv2", reason="needs the flow extra")
+
+    def make(*overrides: str) -> Recipe:
+        phases = "phases=[{epochs: 1, losses: {teacher: 1}}, {epochs: 1, losses: {cross_entropy: 1}}, {restart: true}]"
+        return small(*ATTP_ALIGNED, phases, *overrides)
+
+    return make
+
+
+def test_a_run_of_phases_and_companions_resumes_bit_for_bit(aligned: Callable[..., Recipe], tmp_path: Path) -> None:
+    recipe = aligned(f"flow.cache={tmp_path / 'flow'}", "augment.shift=1", "optimizer=sgd", "clip_gradient=5")
+    straight = start_run(recipe, tmp_path / "straight", Listener())
+    straight.fit()
+    halted = start_run(recipe, tmp_path / "halted", Listener())
+    folder = halted.folder
+    for epoch in (1, 2, 3):  # within each phase, and at its border
+        halted.fit(until=epoch)
+        torch.manual_seed(999)
+        halted = resume_run(folder, [], Listener())
+    halted.fit()
+    assert_same_runs(straight.folder, folder)
+    records = read_records(folder)
+    names = [{"teacher"}, {"cross_entropy"}, {"cross_entropy", "alignment"}, {"cross_entropy", "alignment"}]
+    assert [set(record.terms) for record in records] == names
+    assert records[3].train_loss == pytest.approx(sum(records[3].terms.values()), rel=1e-5)
+    last, best = load_checkpoint(folder / "last.pt"), load_checkpoint(folder / "best.pt")
+    assert not any("teacher" in name or "student" in name for name in [*last.state, *best.state])
+    assert best.training is None
+    assert set((last.training or {})["companions"]) == {"teacher", "student"}
+
+
+def test_a_teacher_is_taken_from_another_run(aligned: Callable[..., Recipe], tmp_path: Path) -> None:
+    cache = f"flow.cache={tmp_path / 'flow'}"
+    first = start_run(aligned(cache, "epochs=1"), tmp_path, Listener())
+    first.fit()
+    told = f"teacher={first.folder / 'last.pt'}"
+    pupil = start_run(aligned(cache, "phases=[]", "epochs=1", told), tmp_path, Listener())
+    taught = first._objective.companions["teacher"].state_dict()
+    taken = pupil._objective.companions["teacher"].state_dict()
+    assert all(torch.equal(taught[name], taken[name]) for name in taught)
+    with pytest.raises(ConfigError, match="no teacher in it"):
+        start_run(aligned(cache, "phases=[]", f"teacher={first.folder / 'best.pt'}"), tmp_path, Listener())
+
+
+def test_a_checkpoint_of_before_there_were_steps_resumes(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    training = start_run(small("epochs=2"), tmp_path, Listener())
+    training.fit(until=1)
+    document: Dict[str, Any] = torch.load(training.folder / "last.pt", weights_only=True)
+    document["training"]["optimizer"] = document["training"].pop("optimizers")["network"]
+    del document["training"]["companions"]
+    shutil.copytree(training.folder, tmp_path / "older")
+    torch.save(document, tmp_path / "older" / "last.pt")
+    training.fit()
+    resume_run(tmp_path / "older", [], Listener()).fit()
+    assert_same_runs(training.folder, tmp_path / "older")
