@@ -19,7 +19,7 @@ test: $(VENV)/.train bindings
 	$(BIN)/python -m pytest
 
 # The half that runs on a device: Python 3.8 is its floor, and torch is not there.
-test-device: $(VENV)/.device
+test-device: $(VENV)/.device bindings
 	$(BIN)/python -m pytest
 
 # NVIDIA's Python bindings of TensorRT without its libraries: what the tests hold our calls against.
