@@ -111,6 +111,14 @@ def _reshape(node: NodeProto, graph: onnx.GraphProto) -> bool:
     return True
 
 
+def _batch_norm(node: NodeProto, graph: onnx.GraphProto) -> bool:
+    """One that no convolution precedes, such as an input's, is not folded; in training it means other things."""
+    if _attributes(node).get("training_mode") or len([name for name in node.output if name]) > 1:
+        return False
+    _remove_attributes(node, ["training_mode"])
+    return True
+
+
 def _split(node: NodeProto, graph: onnx.GraphProto) -> bool:
     """A number of parts as the lengths of the parts: equal, and only the last one shorter."""
     if len(node.input) > 1:
@@ -148,6 +156,7 @@ def _shape(node: NodeProto, graph: onnx.GraphProto) -> bool:
 
 
 RULES: Dict[str, Callable[[NodeProto, onnx.GraphProto], bool]] = {
+    "BatchNormalization": _batch_norm,
     "Pad": _pad,
     "Reshape": _reshape,
     "Resize": _resize,

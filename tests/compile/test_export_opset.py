@@ -38,6 +38,9 @@ TAKEN = StageInput(name="velocity", source="motion", shape=[4])
 GRAPHS = {
     "mean": "g (float[N,4,6,5] x) => (float[N,4] y) "
     "<int64[2] axes = {2, 3}> { y = ReduceMean <keepdims = 0> (x, axes) }",
+    "batch norm": "g (float[N,4,6,5] x) => (float[N,4,6,5] y) <float[4] s = {1, 2, 3, 4}, float[4] b = {4, 3, 2, 1}, "
+    "float[4] m = {0, 1, 0, 1}, float[4] v = {1, 2, 1, 2}> "
+    "{ y = BatchNormalization <epsilon = 0.001, training_mode = 0> (x, s, b, m, v) }",
     "mean of all": "g (float[N,4,6,5] x) => (float[1,1,1,1] y) { y = ReduceMean (x) }",
     "norm": "g (float[N,4,6,5] x) => (float[N,1,6,5] y) <int64[1] axes = {1}> { y = ReduceL2 (x, axes) }",
     "root": "g (float[N,4,6,5] x) => (float[N,4,6,5] y) { a = Abs (x) r = Sqrt (a) q = Reciprocal (r) y = Mul (q, x) }",

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 from onnx import parser
+from small_networks import SMALL
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.compile.export import export_stage
@@ -20,15 +21,11 @@ from edgecvar.nets.attp import USED
 from edgecvar.nets.catalog import NETWORKS, build_network
 from edgecvar.run.onnx_weights import plain_weights
 
-SMALL = {"backbone": {"width": 0.1, "depth": 0.1}, "dim": 8, "factor": 2}
-
-BOTTLENECK = {"block": "bottleneck", "repeats": [1, 1, 1, 1], "width": 0.125}
-SPACE_TIME = {"repeats": [1, 1, 1, 1], "width": 0.125}
+ATTP = {"backbone": {"width": 0.1, "depth": 0.1}, "dim": 8, "factor": 2}
 
 VARIANTS: Dict[str, Dict[str, Dict[str, Any]]] = {
-    "attp": {fusion: {**SMALL, "fusion": fusion} for fusion in USED},
-    "meaci": {"cme": {"backbone": SPACE_TIME, "segments": 2}},
-    "cmr": {"all": {"backbone": BOTTLENECK, "segments": 2}},
+    **{model: {"small": small.network} for model, small in SMALL.items()},
+    "attp": {fusion: {**ATTP, "fusion": fusion} for fusion in USED},
 }
 """By network and name, the options under which its layers differ."""
 
