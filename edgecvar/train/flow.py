@@ -12,6 +12,7 @@ import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
@@ -82,7 +83,7 @@ class FlowCache:
         file = self._folder / f"{digest}-{extraction}.npz"
         if not file.is_file():
             fields = clip_flow(path, extraction, self._settings)
-            draft = file.with_name(f".{file.name}.{os.getpid()}")
+            draft = file.with_name(f".{file.name}.{os.getpid()}.{get_ident()}")  # two clips may have the same bytes
             try:
                 with draft.open("wb") as out:
                     kept: Dict[str, Any] = {_member(index): _kept(field) for index, field in fields}

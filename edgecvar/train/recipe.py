@@ -30,7 +30,7 @@ class Recipe(BaseModel):
     `split`, what its official test list names. Paths are relative to the current folder.
     `segments`: sampled pictures of a clip (TSN). `lr`: the peak, after a linear warm-up, before the schedule, counted
     in steps. `rates`: factors on it for the parameters whose names begin so, the longest beginning that fits.
-    `optimizer` and `schedule`: how it descends. `losses`: names of edgecvar.train.objective and their weights;
+    `optimizer` and `schedule`: how it descends. `losses`: names of edgecvar.train.losses and their weights;
     `phases`: which of them when. `clip_gradient`: largest norm. `teacher`: a last.pt whose teacher is taken over.
     `flow`: optical flow for losses that learn from it. `test`: how `edgecvar eval` looks at each clip.
     `cache_gib`: memory for clips kept as coded values; what does not fit is read again each epoch.

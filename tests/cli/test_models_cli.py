@@ -69,7 +69,7 @@ def test_the_figures_by_name(surveyed):
 
 
 @pytest.mark.train
-def test_the_table_and_the_markdown_say_the_same(edgecvar):
+def test_the_table_and_the_markdown_say_the_same(edgecvar, names):
     code, table, _ = edgecvar("models", "attp", "dmc")
     assert code == 0
     code, markdown, _ = edgecvar("models", "attp", "dmc", "--markdown")
@@ -98,7 +98,7 @@ def test_inspect_counts_what_models_counts(edgecvar, surveyed):
 
 
 @pytest.mark.train
-def test_inspect_shows_each_part(edgecvar):
+def test_inspect_shows_each_part(edgecvar, names):
     code, table, _ = edgecvar("inspect", "dmc", "--set", "network.i3d=i3d_resnet50", "--set", "network.segments=4")
     assert code == 0 and "224 x 224" in table
     for part in ("appearance", "cue", "conv5", "classifier"):
