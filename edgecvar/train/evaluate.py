@@ -56,11 +56,6 @@ class TestScore:
 Outcome = Union[List[ClipBatch], EdgecvarError]
 
 
-def is_checkpoint(path: Path) -> bool:
-    """Whether a path is a run folder or a checkpoint's file."""
-    return path.suffix == ".pt" or (path / BEST).is_file()
-
-
 def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoint, Recipe]:
     """The checkpoint of a run folder (its best) or file, and its recipe with overrides; raises ConfigError."""
     file = path / BEST if path.is_dir() else path
