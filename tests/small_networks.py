@@ -33,17 +33,22 @@ SPACE_TIME = {"repeats": [1, 1, 1, 1], "width": 0.125}
 
 @dataclass(frozen=True)
 class Small:
-    """Options of a network, and what its recipe sets beside the common one; `segments` those of a clip network."""
+    """Options of a network, and what its recipe sets beside the common one; `segments` those of a clip network.
+
+    `model`: the network's name where the form has one of its own.
+    """
 
     network: Dict[str, Any]
     recipe: Dict[str, Any] = field(default_factory=dict)
     input: Dict[str, Any] = field(default_factory=dict)
     segments: int = 2
+    model: str = ""
 
 
 SMALL: Dict[str, Small] = {
     "meaci": Small({"backbone": SPACE_TIME, "segments": 2, "dropout": 0.0}, input={"accumulate": True}),
     "cmr": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0}),
+    "cmr-i": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0, "frames": "i"}, model="cmr"),
     "attp": Small({"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0}),
     "coviar": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC},
@@ -53,6 +58,11 @@ SMALL: Dict[str, Small] = {
     "dmc": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC, "classifier": BASIC},
         recipe={"losses": {"streams": 1.0}},
+    ),
+    "dmc-i3d": Small(
+        {"appearance": BASIC, "motion": BASIC, "residual": BASIC, "i3d": SPACE_TIME, "segments": 2},
+        recipe={"losses": {"streams": 1.0}},
+        model="dmc",
     ),
     "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),
     "team": Small({"appearance": EFFICIENTNET, "motion": EFFICIENTNET, "residual": EFFICIENTNET, "dropout": 0.0}),
@@ -67,7 +77,7 @@ SMALL: Dict[str, Small] = {
         }
     ),
 }
-"""By the names of NETWORKS, every one of them."""
+"""By the names of NETWORKS, every one of them, and other forms of some."""
 
 
 def write_synthetic(folder: Path) -> Path:
@@ -80,7 +90,7 @@ def small_recipe(name: str, clips: Path) -> Recipe:
     """On clips of 32 x 48, nothing left to chance but the weights to start from."""
     small = SMALL[name]
     recipe = {
-        "model": name,
+        "model": small.model or name,
         "network": small.network,
         "input": {"height": 32, "width": 48, "crop": 1.0, "stride": 4, "velocity_unit": 1.0, **small.input},
         "data": str(clips),
@@ -114,7 +124,7 @@ def learn_by_heart(name: str, clips: Path, path: Path) -> ByHeart:
     read = read_clips(recipe, Listener())
     (batch,) = Batches(recipe, read.store).validation(read.validation)
     torch.manual_seed(0)
-    network = build_network(name, recipe.network, recipe.input, len(read.labels))
+    network = build_network(recipe.model, recipe.network, recipe.input, len(read.labels))
     for norm in network.modules():
         if isinstance(norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
             norm.momentum = MOMENTUM
@@ -125,7 +135,7 @@ def learn_by_heart(name: str, clips: Path, path: Path) -> ByHeart:
         objective.step(batch, learning_rate(recipe, step, 1))
     after = _known(network, batch)
     state = network.state_dict()
-    save_checkpoint(path, Checkpoint(name, recipe.network, recipe.input, read.labels, state, recipe.to_yaml()))
+    save_checkpoint(path, Checkpoint(recipe.model, recipe.network, recipe.input, read.labels, state, recipe.to_yaml()))
     return ByHeart(path, before, after)
 
 

@@ -15,6 +15,7 @@ from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.session import Phase, Session, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import StreamError
 from edgecvar.run.machine import device_facts, machine_facts, package_versions
 from edgecvar.run.recognizer import RunOptions, recognize
@@ -77,7 +78,8 @@ class _Bench:
         clock = SpanClock()
         latency: List[float] = []
         start = time.perf_counter()
-        with open_stream(self._source) as stream:
+        frames = takes_frames(self._bundle.manifest.stages)
+        with open_stream(self._source, frames=frames) as stream:
             self.info = stream.info
             options = RunOptions(every=self._every, clock=clock)
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:

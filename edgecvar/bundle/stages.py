@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import List, Literal, Optional, Sequence
+from typing import FrozenSet, List, Literal, Optional, Sequence, Set
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PREPARED = ("image", "motion", "residual")
-"""Sources that come from the stream; every other source is the name of an earlier stage."""
+PREPARED = ("image", "motion", "residual", "frame")
+"""Sources that come from the stream; every other source is the name of an earlier stage.
+
+Of a window "image", its I-picture; of a sampled picture its own "motion" and "residual", and its decoded "frame".
+"""
 
 
 class StageInput(BaseModel):
@@ -16,8 +19,8 @@ class StageInput(BaseModel):
     `source` is a prepared input or the stage whose output it takes. `gop` says whose: "current" is the window of
     the sampled picture; "adjacent" the window after it for the first window of a stream and before it for the
     others (Huo et al. 2020, section 3.4). With `segments` T the tensor is what the newest T sampled pictures of the
-    stream have of that source, oldest first, each an image or window's output of its own window: shape [T, *shape of
-    the source]. Until there are T the oldest stands in for those missing. `shape` leaves out the batch.
+    stream have of that source, in display order, each an image or window's output of its own window: shape [T, *shape
+    of the source]. Until there are T the first of them stands in for those missing. `shape` leaves out the batch.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +44,21 @@ class StageSpec(BaseModel):
     cadence: Literal["gop", "picture"]
     inputs: List[StageInput] = Field(min_length=1)
     output_shape: List[int]
+
+
+def prepared_sources(stages: Sequence[StageSpec]) -> FrozenSet[str]:
+    """The prepared inputs that the stages take; an earlier stage hides one of its name."""
+    taken: Set[str] = set()
+    earlier: Set[str] = set()
+    for stage in stages:
+        taken |= {tensor.source for tensor in stage.inputs} - earlier
+        earlier.add(stage.name)
+    return frozenset(taken)
+
+
+def takes_frames(stages: Sequence[StageSpec]) -> bool:
+    """Whether a stage looks at decoded frames: a stream must then be opened with them."""
+    return "frame" in prepared_sources(stages)
 
 
 def clip_segments(stages: Sequence[StageSpec]) -> int:

@@ -7,22 +7,27 @@ from typing import Any, List, Optional
 
 import click
 
+from edgecvar.cli.networks import command as networks
 from edgecvar.cli.runner_flags import runner_flags
 
 
 class _Bench(click.Command):
-    """A command that hands over to `extract` where that is its first argument."""
+    """A command that hands over to another one where that is its first argument."""
 
     def make_context(
         self, info_name: Optional[str], args: List[str], parent: Optional[click.Context] = None, **extra: Any
     ) -> click.Context:
-        if args and args[0] == extract.name:
-            return extract.make_context(f"{info_name} {extract.name}", args[1:], parent, **extra)
+        for other in (extract, networks):
+            if args and args[0] == other.name:
+                return other.make_context(f"{info_name} {other.name}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Also"):
-            formatter.write_dl([(f"{ctx.command_path} extract PATH...", extract.get_short_help_str(80))])
+            others = ((f"{extract.name} PATH...", extract), (f"{networks.name} RUN...", networks))
+            formatter.write_dl(
+                [(f"{ctx.command_path} {usage}", other.get_short_help_str(80)) for usage, other in others]
+            )
 
 
 @click.command("bench", cls=_Bench)

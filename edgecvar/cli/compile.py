@@ -66,7 +66,7 @@ def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
     if bundle is not None:
         _build_engines(bundle, as_json, options)
         return
-    _need("torch", "onnx", "onnxscript")
+    need("torch", "onnx", "onnxscript")
     from rich.console import Console
 
     from edgecvar.cli.compile_report import as_document, print_compiled
@@ -74,7 +74,7 @@ def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
 
     config = _config(**options)
     console = Console(stderr=True, quiet=as_json)
-    with _Bar(console) as bar:
+    with StepBar(console) as bar:
         compiled = compile_bundle(config, bar.show)
     if as_json:
         click.echo(json.dumps(as_document(compiled)))
@@ -82,7 +82,7 @@ def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
         print_compiled(compiled, Console())
 
 
-class _Bar:
+class StepBar:
     """A spinner that turns into a bar where the number of steps is known."""
 
     def __init__(self, console: Console) -> None:
@@ -92,7 +92,7 @@ class _Bar:
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._progress.add_task("starting", total=None)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> StepBar:
         self._progress.start()
         return self
 
@@ -192,16 +192,17 @@ def _settings(model: Optional[str], settings: Tuple[str, ...]) -> Dict[str, Any]
     """The `network` and `input` options that --set states, read as a recipe's are."""
     if not settings:
         return {}
-    from edgecvar.train.recipe import override_keys, parse_recipe
+    from edgecvar.train.recipe import first_outside, parse_recipe
 
-    for setting, key in zip(settings, override_keys(settings)):
-        if key not in ("network", "input"):
-            raise ConfigError(f"--set {setting}: expected network.KEY=VALUE or input.KEY=VALUE")
+    wrong = first_outside(settings, ("network", "input"))
+    if wrong is not None:
+        raise ConfigError(f"--set {wrong}: expected network.KEY=VALUE or input.KEY=VALUE")
     recipe = parse_recipe(json.dumps({"model": model or "", "data": ""}), settings, "--set")
     return {"network": recipe.network, "input": recipe.input}
 
 
-def _need(*packages: str) -> None:
+def need(*packages: str) -> None:
+    """Raises ConfigError where one of the packages that compiling needs is missing."""
     import importlib.util
 
     missing = [package for package in packages if importlib.util.find_spec(package) is None]

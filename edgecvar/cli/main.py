@@ -18,6 +18,7 @@ VERBS = {
     "models": "List the networks: paper, inputs, cost, stages, what is verified.",
     "synth": "Write small labelled videos whose classes differ by motion alone.",
     "train": "Train a network on labelled videos.",
+    "ablate": "Train a recipe's ablations and print their table.",
     "compile": "Turn a checkpoint into a bundle.",
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import click
 
+from edgecvar.cli.tables import amount, print_table
+from edgecvar.cli.tables import markdown as as_markdown
+
 if TYPE_CHECKING:
     from edgecvar.nets.survey import CountedFigure, ModelSurvey
 
-SHORT = {"image": "I", "motion": "MV", "residual": "R"}
+SHORT = {"image": "I", "motion": "MV", "residual": "R", "frame": "RGB"}
 """The papers' letters for the prepared inputs."""
-
-WIDTH = 132
-"""Columns that the table wants at most."""
 
 COLUMNS = ("model", "paper", "inputs", "size", "parameters", "multiply-adds", "stages", "verified by tests")
 FIGURE_COLUMNS = ("model", "figure", "where", "paper", "counted", "difference")
 RIGHT = ("parameters", "multiply-adds", "counted")
+WRAPS = ("stages", "verified by tests", "difference", "figure")
 
 
 @click.command("models", short_help="List the networks: paper, inputs, cost, stages, what is verified.")
@@ -39,11 +40,14 @@ def command(names: Tuple[str, ...], as_json: bool, markdown: bool) -> None:
 
         click.echo(json.dumps({"models": [_document(survey) for survey in surveys]}, ensure_ascii=False))
     elif markdown:
-        click.echo(_markdown(COLUMNS, [_cells(survey) for survey in surveys]))
+        click.echo(as_markdown(COLUMNS, [_cells(survey) for survey in surveys], RIGHT))
         click.echo()
-        click.echo(_markdown(FIGURE_COLUMNS, _figure_rows(surveys)))
+        click.echo(as_markdown(FIGURE_COLUMNS, _figure_rows(surveys), RIGHT))
     else:
-        _print_tables(surveys)
+        print_table(COLUMNS, [_cells(survey) for survey in surveys], RIGHT, WRAPS)
+        click.echo()
+        print_table(FIGURE_COLUMNS, _figure_rows(surveys), RIGHT, WRAPS)
+        click.echo()
 
 
 def need_torch() -> None:
@@ -112,7 +116,7 @@ def _cells(survey: ModelSurvey) -> List[str]:
     return [
         survey.name,
         survey.entry.paper,
-        ", ".join(SHORT[source] + (traced if source != "image" else "") for source in survey.inputs),
+        ", ".join(SHORT[source] + (traced if source in ("motion", "residual") else "") for source in survey.inputs),
         f"{survey.input.height} x {survey.input.width}",
         amount(survey.cost.parameters),
         amount(survey.cost.multiply_adds),
@@ -134,37 +138,3 @@ def _figure_rows(surveys: List[ModelSurvey]) -> List[List[str]]:
                 [survey.name, what, figure.where, amount(figure.value, exact=False), amount(each.counted), difference]
             )
     return rows
-
-
-def _markdown(columns: Tuple[str, ...], rows: List[List[str]]) -> str:
-    rule = "|".join("---:" if column in RIGHT else "---" for column in columns)
-    lines = [f"| {' | '.join(columns)} |", f"|{rule}|"]
-    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _print_tables(surveys: List[ModelSurvey]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    # A narrow terminal breaks the lines; rich would leave figures out.
-    console.width = max(console.width, WIDTH)
-    for columns, rows in ((COLUMNS, [_cells(survey) for survey in surveys]), (FIGURE_COLUMNS, _figure_rows(surveys))):
-        table = Table(padding=(0, 1), collapse_padding=True, pad_edge=False, box=None)
-        for column in columns:
-            wraps = column in ("stages", "verified by tests", "difference", "figure")
-            justify: Any = "right" if column in RIGHT else "left"
-            table.add_column(column, justify=justify, no_wrap=not wraps)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table, highlight=False, markup=False)
-        console.print()
-
-
-def amount(value: float, exact: bool = True) -> str:
-    """A count in G, M or k: of three figures, or with `exact` off as short as the paper prints it."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size / 10:
-            return f"{value / size:{'#' if exact else ''}.3g}".rstrip(".") + f" {unit}"
-    return f"{value:.0f}"

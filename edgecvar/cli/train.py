@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgecvar.train.loop import Training
     from edgecvar.train.progress import Listener
 
-RESUMABLE = ("data", "validation", "cache_gib", "workers", "threads", "device")
+RESUMABLE = ("data", "validation", "split.files", "flow.cache", "cache_gib", "workers", "threads", "device")
 """What may differ when a run goes on: where the clips lie and how fast they come, not what is learnt."""
 
 
@@ -54,13 +54,13 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
 
 def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, listener: Listener) -> Training:
     from edgecvar.train.loop import resume_run, start_run
-    from edgecvar.train.recipe import load_recipe, override_keys
+    from edgecvar.train.recipe import first_outside, load_recipe
 
     if resume is not None:
-        for argument, key in zip(arguments, override_keys(arguments)):
-            if key not in RESUMABLE:
-                allowed = ", ".join(RESUMABLE)
-                raise ConfigError(f"{argument!r}: a resumed run keeps its recipe; only {allowed} may be set")
+        wrong = first_outside(arguments, RESUMABLE)
+        if wrong is not None:
+            allowed = ", ".join(RESUMABLE)
+            raise ConfigError(f"{wrong!r}: a resumed run keeps its recipe; only {allowed} may be set")
         return resume_run(resume, arguments, listener)
     if not arguments or "=" in arguments[0]:
         raise click.UsageError("give a recipe first, for example recipes/synth/attp.yaml, or --resume RUN")
@@ -75,7 +75,11 @@ def _conclude(training: Training, as_json: bool) -> None:
     if best is not None and best.validation_top1 is not None:
         click.echo(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
     click.echo(f"run: {training.folder}")
-    click.echo(f"next: edgecvar compile --model {model}")
+    if best is not None:
+        click.echo(f"next: edgecvar compile --model {model}")
+        return
+    click.echo("only a teacher was trained, not the network, so there is no best.pt")
+    click.echo(f"next: edgecvar train RECIPE teacher={training.folder / 'last.pt'}, with alignment among its losses")
 
 
 def _need_torch() -> None:

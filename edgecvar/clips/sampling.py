@@ -54,6 +54,23 @@ def centre_segments(windows: Sequence[Window], segments: int, within: float = 0.
     return samples
 
 
+def dense_segments(windows: Sequence[Window], segments: int, span: int, within: float = 0.5) -> List[Sample]:
+    """T samples at equal steps of `span` P and B pictures in a row, all of the clip where it has no more.
+
+    `within`: where they begin in the room that there is, from 0 to below 1. The neighbour is the one that running
+    takes. Raises StreamError when the clip has no P or B picture.
+    """
+    places = [(window, picture) for window in _with_motion(windows) for picture in window.pictures]
+    length = min(span, len(places))
+    first = int(within * (len(places) - length + 1))
+    samples = []
+    for segment in range(segments):
+        window, picture = places[first + segment * length // segments]
+        step = 1 if window.index == 0 else -1
+        samples.append(Sample(window.appearance, _neighbour(windows, window.index, step), picture))
+    return samples
+
+
 class EveryKth:
     """Picks every k-th picture of a stream; an I-picture has no motion, so the next P or B is taken for it."""
 

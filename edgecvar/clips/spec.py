@@ -36,8 +36,8 @@ class InputSpec(BaseModel):
     image_std: Tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def shape(self, source: str) -> Tuple[int, int, int]:
-        """(channels, height, width) of one prepared input: "image", "motion" or "residual"."""
-        channels = {"image": 3, "motion": 2, "residual": 3}
+        """(channels, height, width) of one prepared input: "image", "motion", "residual" or "frame"."""
+        channels = {"image": 3, "motion": 2, "residual": 3, "frame": 3}
         if source not in channels:
             raise ConfigError(f"unknown input {source!r}: expected one of {', '.join(channels)}")
         return channels[source], self.height, self.width

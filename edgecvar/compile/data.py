@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.compile.subject import CompileConfig, Subject
 from edgecvar.errors import CompileError, ConfigError, EdgecvarError
 from edgecvar.run.samples import Sample, find_clips, read_samples, spread
@@ -33,7 +34,7 @@ def why_no_int8(config: CompileConfig, subject: Subject) -> Optional[str]:
         if config.data.is_dir():
             return None
         return f"{config.data} is one clip, and some calibrate while others judge: name a folder with --data"
-    if subject.recipe is not None and _recipe_data_is_there(subject):
+    if subject.recipe_with_clips() is not None:
         return None
     return "no clips to calibrate it with: name a folder with --data"
 
@@ -60,7 +61,7 @@ def read_int8_data(config: CompileConfig, subject: Subject) -> Int8Data:
 
 
 def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[Sample]:
-    samples = read_samples(clips, subject.input, count)
+    samples = read_samples(clips, subject.input, count, frames=takes_frames(subject.network.stages()))
     if not samples:
         raise CompileError(f"{clips[0]} and {len(clips) - 1} more clips: no P or B picture in them")
     return samples
@@ -88,8 +89,3 @@ def halves(clips: Sequence[Path]) -> Tuple[List[Path], List[Path]]:
     """
     second = [bin(place).count("1") % 2 == 1 for place in range(len(clips))]
     return [c for c, later in zip(clips, second) if not later], [c for c, later in zip(clips, second) if later]
-
-
-def _recipe_data_is_there(subject: Subject) -> bool:
-    recipe = parse_recipe(str(subject.recipe))
-    return all(Path(place).exists() for place in (recipe.data, recipe.validation) if place is not None)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgecvar.bundle.default import default_clip
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.compile.subject import CompileConfig, Subject
 from edgecvar.errors import CompileError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.run.samples import Sample, find_clips, histories, read_samples, spread
 from edgecvar.train.labels import load_split
-from edgecvar.train.recipe import parse_recipe
 
 CLIPS = 3
 SAMPLES = 8
@@ -41,7 +41,12 @@ class RealInputs:
             motion=_clips([sample.inputs["motion"] for sample in samples], past),
             residual=_clips([sample.inputs["residual"] for sample in samples], past),
             labels=torch.zeros(len(samples), dtype=torch.int64),
+            frame=_clips([sample.inputs["frame"] for sample in samples], past) if self._framed else None,
         )
+
+    @property
+    def _framed(self) -> bool:
+        return all("frame" in sample.inputs for sample, _ in self.samples)
 
 
 def _clips(arrays: Sequence[Optional[NDArray[np.float32]]], past: NDArray[np.int64]) -> Tensor:
@@ -53,7 +58,7 @@ def read_inputs(config: CompileConfig, subject: Subject) -> RealInputs:
     """Prepared inputs from `data`, or the run's own clips, or the clip that the package ships; raises CompileError."""
     clips = spread(_find_clips(config.data, subject), CLIPS)
     try:
-        samples = read_samples(clips, subject.input, SAMPLES)
+        samples = read_samples(clips, subject.input, SAMPLES, frames=takes_frames(subject.network.stages()))
     except EdgecvarError as error:
         raise CompileError(f"the stages cannot be checked with this clip: {error}; name another with --data") from error
     if not samples:
@@ -65,7 +70,8 @@ def read_inputs(config: CompileConfig, subject: Subject) -> RealInputs:
 def _find_clips(data: Optional[Path], subject: Subject) -> List[Path]:
     if data is not None:
         return find_clips(data)
-    if subject.recipe is not None and subject.data is not None and Path(subject.data).exists():
-        split = load_split(parse_recipe(subject.recipe))
+    recipe = subject.recipe_with_clips()
+    if recipe is not None:
+        split = load_split(recipe)
         return [clip.path for clip in split.validation or split.train]
     return [default_clip()]

@@ -39,6 +39,8 @@ class SampleWalk:
                     self._appearances.append(appearance)
         self._current = np.array([rows[id(sample.current)] for sample, _ in samples], np.int64)
         self._adjacent = np.array([rows[id(neighbour)] for _, neighbour in samples], np.int64)
+        lengths = {each.tensor.segments for stage in self.stages.values() for each in stage.inputs}
+        self._past = {segments: histories(samples, segments) for segments in lengths if segments is not None}
 
     def batches(self, stage: str, outputs: Mapping[str, Array]) -> Iterator[Dict[str, Array]]:
         """The stage's inputs by name, each (at most BATCH, *shape); `outputs`: of the earlier stages, all rows."""
@@ -58,7 +60,7 @@ class SampleWalk:
     ) -> Array:
         source, segments = each.tensor.source, each.tensor.segments
         if segments is not None:
-            past = histories(self.samples, segments)[rows]
+            past = self._past[segments][rows]
             one = replace(each, tensor=each.tensor.model_copy(update={"segments": None}))
             values = self._rows(planned, one, past.ravel(), outputs)
             return values.reshape(*past.shape, *values.shape[1:])

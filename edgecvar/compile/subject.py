@@ -17,6 +17,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, load_checkpoint, newest_run
+from edgecvar.train.recipe import Recipe, parse_recipe
 
 SEED = 0
 """Of an untrained network's weights, so that two such bundles are the same."""
@@ -70,6 +71,14 @@ class Subject:
     def untrained(self) -> bool:
         return self.checkpoint is None
 
+    def recipe_with_clips(self) -> Optional[Recipe]:
+        """The run's recipe, where all that it reads its clips from is here."""
+        if not self.recipe:
+            return None
+        recipe = parse_recipe(self.recipe)
+        places = [recipe.data, recipe.validation, None if recipe.split is None else recipe.split.files]
+        return recipe if all(Path(place).exists() for place in places if place is not None) else None
+
 
 def find_subject(config: CompileConfig) -> Subject:
     """The network that `config` asks for; raises ConfigError."""
@@ -119,7 +128,10 @@ def settle_norms(network: Network, batch: ClipBatch) -> None:
         norm.momentum = 1.0
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(SEED)
-        inputs = {name: getattr(batch, name) for name in ("image", "adjacent_image", "motion", "residual")}
+        inputs = {"image": batch.image, "adjacent_image": batch.adjacent_image}
+        inputs.update(motion=batch.motion, residual=batch.residual)
+        if batch.frame is not None:
+            inputs["frame"] = batch.frame
         both = {name: torch.cat([tensor, tensor + torch.randn_like(tensor)]) for name, tensor in inputs.items()}
         network.train()
         network(ClipBatch(**both, labels=batch.labels.repeat(2)))

@@ -14,12 +14,21 @@ vectors of one length in TP and TTP alike, and, f_TP being linear in I, the sum 
 
 P is kept as `classifier.weight / sqrt(D)`: an l2-normalised vector has elements of about 1 / sqrt(D), and without
 that factor the scores of a new network would stay too close to 0 for many epochs.
+
+Fusion "bp" is the row BP of table 3 (section 4.4): compact bilinear pooling (Gao et al. 2016) of the pairs (I, MV),
+(I, R) and (MV, R), a classifier on each pair's vector, rooted and normalised as above, and the three scores summed.
+Gao et al. give two projections, Tensor Sketch and Random Maclaurin; which one was taken is not said. Here it is
+Random Maclaurin, phi(x, y) = (W_x x * W_y y) / sqrt(D) with fixed random signs W: 1 x 1 convolutions, where Tensor
+Sketch needs Fourier transforms, which the stages' operators (ONNX 13, TensorRT 8.2) have not. Either estimates the
+same inner products. Each modality has one W for both of its pairs: a pair's two are independent, which is all the
+estimate needs, and an I-picture is projected once. D is `dim`, so that the table's rows compare vectors of one length.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Dict, List, Literal, Optional, Tuple
+from functools import cached_property
+from typing import Any, List, Literal, Optional, Tuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -32,7 +41,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options, map_side
 from edgecvar.nets.features import Features, LayerPair
 from edgecvar.nets.network import Network
-from edgecvar.nets.pooling import Projection, signed_root, trilinear_pool, unit_length
+from edgecvar.nets.pooling import Projection, RandomSigns, bilinear_pool, signed_root, trilinear_pool, unit_length
 
 BRANCHES = {"appearance": "image", "motion": "motion", "residual": "residual"}
 """Each branch and the prepared input that it reads."""
@@ -45,19 +54,27 @@ USED = {
     "mv": ("motion",),
     "r": ("residual",),
     "late": tuple(BRANCHES),
+    "bp": tuple(BRANCHES),
     "tp": tuple(BRANCHES),
     "ttp": tuple(BRANCHES),
 }
 """The branches of each fusion."""
 
 
+PAIRS = (("appearance", "motion"), ("appearance", "residual"), ("motion", "residual"))
+"""What fusion "bp" pools, two branches at a time."""
+
+
 class AttpOptions(BaseModel):
-    """`fusion`: one modality, late fusion, or (temporal) trilinear pooling. `dim`: D. `factor`: d of eq. 3."""
+    """`fusion`: one modality, late fusion, compact bilinear or (temporal) trilinear pooling. `dim`: D.
+
+    `factor`: d of eq. 3, of trilinear pooling alone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: BackboneOptions = BACKBONES["efficientnet_b1"]
-    fusion: Literal["i", "mv", "r", "late", "tp", "ttp"] = "ttp"
+    fusion: Literal["i", "mv", "r", "late", "bp", "tp", "ttp"] = "ttp"
     dim: int = Field(default=1000, ge=1, le=16384)
     factor: int = Field(default=1, ge=1, le=16)
     dropout: float = Field(default=0.2, ge=0, lt=1)
@@ -72,14 +89,15 @@ class AttpOptions(BaseModel):
         return value
 
     @property
-    def trilinear(self) -> bool:
-        return self.fusion in ("tp", "ttp")
+    def projected(self) -> int:
+        """Channels of the maps that are pooled; 0 where none are."""
+        return {"bp": self.dim, "tp": self.dim * self.factor, "ttp": self.dim * self.factor}.get(self.fusion, 0)
 
 
 class Branch(nn.Module):
     """A backbone and what fusion takes of it: maps projected to d * D channels, or without `projection` the mean."""
 
-    def __init__(self, backbone: EfficientNet, projection: Optional[Projection]) -> None:
+    def __init__(self, backbone: EfficientNet, projection: Optional[nn.Conv2d]) -> None:
         super().__init__()
         self.backbone = backbone
         self.projection = projection
@@ -151,6 +169,24 @@ class TrilinearFusion(nn.Module):
         return self.classifier(self.dropout(unit * self.scale))
 
 
+class BilinearFusion(nn.Module):
+    """Maps (B, D, h', w') of I, MV and R, projected by fixed signs, to class scores: those of the three pairs added."""
+
+    def __init__(self, options: AttpOptions, classes: int) -> None:
+        super().__init__()
+        self.scale = options.dim**0.5
+        self.dropout = nn.Dropout(options.dropout)
+        self.classifiers = nn.ModuleList(nn.Linear(options.dim, classes) for _ in PAIRS)
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        named = dict(zip(BRANCHES, maps))
+        scores = []
+        for (one, other), classifier in zip(PAIRS, self.classifiers):
+            unit = unit_length(signed_root(bilinear_pool(named[one], named[other])))
+            scores.append(classifier(self.dropout(unit * self.scale)))
+        return torch.stack(scores).sum(0)
+
+
 class Attp(Network):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
@@ -162,7 +198,9 @@ class Attp(Network):
             self.add_module(name, _branch(name, options, spec))
         self.channels = self.stage(self.used[0]).backbone.channels
         self.fuse: nn.Module
-        if options.trilinear:
+        if options.fusion == "bp":
+            self.fuse = BilinearFusion(options, classes)
+        elif options.projected:
             self.fuse = TrilinearFusion(options, classes)
         else:
             self.fuse = LinearFusion(self.used, self.channels, classes, options.dropout)
@@ -189,25 +227,15 @@ class Attp(Network):
         ]
 
     def _branch_shape(self) -> List[int]:
-        if not self.options.trilinear:
+        if not self.options.projected:
             return [self.channels]
-        channels = self.options.dim * self.options.factor
-        return [channels, map_side(self.spec.height), map_side(self.spec.width)]
+        return [self.options.projected, map_side(self.spec.height), map_side(self.spec.width)]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         return self.features(batch).scores
 
     def features(self, batch: ClipBatch) -> Features:
-        """Scores, and the motion branch's features before its last layer and, where it has one, after (eq. 8)."""
-        maps: Dict[str, Tensor] = {}
-        scores = self._trilinear_scores(batch, maps) if self.options.trilinear else self._linear_scores(batch, maps)
-        clips, segments = batch.motion.shape[:2]
-        averaged = scores.unflatten(0, (clips, segments)).mean(1)  # (N, classes)
-        motion = maps.get("motion")
-        if motion is None:
-            return Features(averaged)
-        after = None if self.options.trilinear else self.stage("fuse").heads["motion"](motion.mean((2, 3)))
-        return Features(averaged, LayerPair(motion, after))
+        return AttpFeatures(self, batch)
 
     def companion(self, name: str) -> nn.Module:
         """The teacher of eq. 8, which starts from the motion branch's weights, or the last layer of its pupil."""
@@ -216,30 +244,63 @@ class Attp(Network):
         last = LastLayer(self.channels, self.classes, self.options.dropout)
         return last if name == "student" else LiteNet(copy.deepcopy(self.stage("motion").backbone), last)
 
-    def _linear_scores(self, batch: ClipBatch, maps: Dict[str, Tensor]) -> Tensor:
-        """Of all N * T samples; leaves the branches' feature maps in `maps`."""
-        for name in self.used:
-            maps[name] = self.stage(name).backbone(getattr(batch, BRANCHES[name]).flatten(0, 1))
-        scores: Tensor = self.stage("fuse")(*(self.stage(name).taken(maps[name]) for name in self.used))
+
+class AttpFeatures(Features):
+    """Scores, and the motion branch's features before its last layer and, where it has one, after (eq. 8)."""
+
+    def __init__(self, network: Attp, batch: ClipBatch) -> None:
+        self._network, self._batch = network, batch
+
+    @cached_property
+    def scores(self) -> Tensor:
+        every = self._pooled_scores() if self._network.options.projected else self._linear_scores()
+        return every.unflatten(0, self._batch.motion.shape[:2]).mean(1)  # (N, classes)
+
+    @cached_property
+    def motion(self) -> Optional[LayerPair]:
+        network = self._network
+        if "motion" not in network.used:
+            return None
+        heads = None if network.options.projected else network.stage("fuse").heads
+        return LayerPair(self._maps, None if heads is None else heads["motion"](self._maps.mean((2, 3))))
+
+    @cached_property
+    def _maps(self) -> Tensor:
+        """The motion branch's, which both scores and motion are made of."""
+        maps: Tensor = self._network.stage("motion").backbone(self._batch.motion.flatten(0, 1))
+        return maps
+
+    def _linear_scores(self) -> Tensor:
+        """Of all N * T samples."""
+        network = self._network
+        taken = []
+        for name in network.used:
+            stage = network.stage(name)
+            prepared = getattr(self._batch, BRANCHES[name]).flatten(0, 1)
+            taken.append(stage.taken(self._maps) if name == "motion" else stage(prepared))
+        scores: Tensor = network.stage("fuse")(*taken)
         return scores
 
-    def _trilinear_scores(self, batch: ClipBatch, maps: Dict[str, Tensor]) -> Tensor:
-        """Eq. 4 to 7 for all N * T samples; leaves the motion branch's feature maps in `maps`."""
-        maps["motion"] = self.stage("motion").backbone(batch.motion.flatten(0, 1))
-        motion = self.stage("motion").taken(maps["motion"])  # V^T MV_t
-        residual = self.stage("residual")(batch.residual.flatten(0, 1))  # W^T R_t
+    def _pooled_scores(self) -> Tensor:
+        """Eq. 4 to 7, or the sum over pairs, of all N * T samples."""
+        network, batch = self._network, self._batch
+        motion = network.stage("motion").taken(self._maps)  # V^T MV_t
+        residual = network.stage("residual")(batch.residual.flatten(0, 1))  # W^T R_t
         images = [batch.image.flatten(0, 1)]
-        if self.options.fusion == "ttp":
+        if network.options.fusion == "ttp":
             images.append(batch.adjacent_image.flatten(0, 1))
-        projected = self.stage("appearance")(torch.cat(images)).chunk(len(images))  # U^T I_t, U^T I_t+dt
-        pooled = [trilinear_pool(image, motion, residual, self.options.factor) for image in projected]
-        scores: Tensor = self.stage("fuse").scores(torch.stack(pooled).sum(0))
+        projected = network.stage("appearance")(torch.cat(images)).chunk(len(images))  # U^T I_t, U^T I_t+dt
+        if network.options.fusion == "bp":
+            summed: Tensor = network.stage("fuse")(*projected, motion, residual)
+            return summed
+        pooled = [trilinear_pool(image, motion, residual, network.options.factor) for image in projected]
+        scores: Tensor = network.stage("fuse").scores(torch.stack(pooled).sum(0))
         return scores
 
 
 def _branch(name: str, options: AttpOptions, spec: InputSpec) -> Branch:
     backbone = EfficientNet(options.backbone, in_channels=spec.shape(BRANCHES[name])[0])
-    if not options.trilinear:
+    if not options.projected:
         return Branch(backbone, None)
-    outputs = options.dim * options.factor
-    return Branch(backbone, Projection(backbone.channels, outputs))
+    projection = RandomSigns if options.fusion == "bp" else Projection
+    return Branch(backbone, projection(backbone.channels, options.projected))

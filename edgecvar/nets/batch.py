@@ -11,11 +11,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ClipBatch:
-    """Prepared float32 inputs of N clips x T segments.
+    """Prepared float32 inputs of N clips x T segments, each clip's in display order.
 
     `image` and `adjacent_image` (N, T, 3, h, w): I-pictures of the sampled window and of its neighbour;
     `motion` (N, T, 2, h, w): velocity; `residual` (N, T, 3, h, w). `labels` int64 (N,). `flow` (N, T, 2, h, w):
-    optical flow of the same pictures in the units of `motion`, where a loss asks for it.
+    optical flow of the same pictures in the units of `motion`, where a loss asks for it. `frame` (N, T, 3, h, w):
+    the sampled pictures themselves, decoded, where a stage takes them.
     """
 
     image: Tensor
@@ -24,6 +25,7 @@ class ClipBatch:
     residual: Tensor
     labels: Tensor
     flow: Optional[Tensor] = None
+    frame: Optional[Tensor] = None
 
     def __post_init__(self) -> None:
         lead = self.motion.shape[:2]
@@ -31,9 +33,11 @@ class ClipBatch:
             got = getattr(self, name).shape
             if got[:3] != (*lead, channels):
                 raise ValueError(f"ClipBatch.{name}: got shape {tuple(got)}, expected {(*lead, channels)} first")
-        if self.flow is not None and self.flow.shape != self.motion.shape:
-            got, expected = tuple(self.flow.shape), tuple(self.motion.shape)
-            raise ValueError(f"ClipBatch.flow: got shape {got}, expected that of motion, {expected}")
+        for name, value, like in (("flow", self.flow, "motion"), ("frame", self.frame, "image")):
+            expected = tuple(getattr(self, like).shape)
+            got = None if value is None else tuple(value.shape)
+            if got is not None and got != expected:
+                raise ValueError(f"ClipBatch.{name}: got shape {got}, expected that of {like}, {expected}")
 
     def to(self, device: torch.device) -> ClipBatch:
         """The batch on a device."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Mapping, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
 
+import torch
 from pydantic import BaseModel
 
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.attp import Attp, AttpOptions
@@ -174,6 +176,12 @@ def find_entry(model: str) -> Entry:
 def network_options(model: str, options: Mapping[str, Any]) -> BaseModel:
     """The options of `model`, defaults filled in; raises ConfigError naming the nearest known name or key."""
     return read_options(find_entry(model).options, options, model)
+
+
+def network_stages(model: str, options: Mapping[str, Any], spec: InputSpec) -> List[StageSpec]:
+    """The stages of `model`, as with one class; nothing is computed. Raises ConfigError as `build_network` does."""
+    with torch.device("meta"):
+        return build_network(model, options, spec, 1).stages()
 
 
 def build_network(model: str, options: Mapping[str, Any], spec: InputSpec, classes: int) -> Network:

@@ -23,16 +23,18 @@ What the paper leaves open, and what is chosen:
   makes all of it but its sign redundant. It starts at 1 and the norm at 0: pretrained weights begin as they are.
 - TIM's start: an eighth of the channels from the next sample, an eighth from the one before, the others their own
   (the shift of Lin et al. 2019). Its 0.14 G are elementwise and not counted.
+- Both starts are for published weights. `start: random` is for training without any: TIM's weights are drawn, for where
+  each channel begins as one of the times no unit sees a feature at two of them, and SME's norm begins at 1.
 - Scores of the T samples are averaged, as in all networks that the paper compares.
 
-The paper reads decoded RGB frames. `frames: i` reads the I-pictures of the sampled windows, which the compressed
-stream gives without decoding; `frames: all` needs every picture decoded, which no prepared input does yet.
+The paper reads decoded RGB frames, and so does `frames: all`: of a clip the sampled pictures themselves, for which
+every picture of the stream is decoded. `frames: i` is the compressed option: the I-pictures of the sampled windows.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Dict, List, Literal, Sequence
+from typing import Dict, List, Literal, Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -40,7 +42,7 @@ from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import ConfigError, unknown_name
+from edgecvar.errors import unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
 from edgecvar.nets.resnet import EXPANSION, RESNETS, Bottleneck, ResNet, ResNetOptions, resnet_options, resnet_side
@@ -55,7 +57,8 @@ NORM_FLOOR = 1e-3
 class CmrOptions(BaseModel):
     """`segments`: samples of a clip. `r1`, `r2`: reductions in CME. `cme`, `tim`, `sme`: tables 4 and 6.
 
-    `frames`: the I-pictures of the sampled windows, or every decoded picture, which cannot be had yet.
+    `frames`: the sampled pictures, decoded, or the I-pictures of their windows, for which nothing is decoded beside.
+    `start`: of TIM and SME, from published weights or from nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,7 +70,8 @@ class CmrOptions(BaseModel):
     tim: bool = True
     cme: bool = True
     sme: bool = True
-    frames: Literal["i", "all"] = "i"
+    frames: Literal["i", "all"] = "all"
+    start: Literal["published", "random"] = "published"
     dropout: float = Field(default=0.5, ge=0, lt=1)
 
     _named_backbone = field_validator("backbone", mode="before")(resnet_options)
@@ -78,16 +82,6 @@ class CmrOptions(BaseModel):
         if backbone.block != "bottleneck":
             raise ValueError("CMR blocks are bottlenecks; take resnet50, resnet101 or resnet152")
         return backbone
-
-    @field_validator("frames", mode="before")
-    @classmethod
-    def _can_be_had(cls, value: Any) -> Any:
-        if value == "all":
-            raise ConfigError(
-                "cmr option frames: 'all' reads decoded pictures, and clips are prepared with I-pictures alone; "
-                "use frames: i"
-            )
-        return value
 
 
 class ChannelMotion(nn.Module):
@@ -122,8 +116,17 @@ class TemporalInteraction(nn.Module):
         super().__init__()
         self.segments = segments
         self.weight = nn.Parameter(torch.zeros(3, channels, 1, 1))
+        self.start("published")
+
+    def start(self, kind: str) -> None:
+        """The shift, or for "random" weights that keep a feature's size."""
+        channels = self.weight.shape[1]
         part = channels // SHIFTED_PART
         with torch.no_grad():
+            if kind == "random":
+                self.weight.normal_(0, self.weight.shape[0] ** -0.5)
+                return
+            self.weight.zero_()
             self.weight[2, :part] = 1
             self.weight[0, part : 2 * part] = 1
             self.weight[1, 2 * part :] = 1
@@ -146,10 +149,10 @@ class SpatialMotion(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 1, groups=channels, bias=False)
         self.norm = nn.BatchNorm2d(channels)
 
-    def start(self) -> None:
-        """Weights with which v_t = x_t."""
+    def start(self, kind: str) -> None:
+        """Weights with which v_t = x_t, or for "random" what is added has the size of x_t."""
         nn.init.ones_(self.conv.weight)
-        nn.init.zeros_(self.norm.weight)
+        nn.init.constant_(self.norm.weight, 1.0 if kind == "random" else 0.0)
 
     def forward(self, maps: Tensor) -> Tensor:
         clips = maps.unflatten(0, (-1, self.segments))  # (B, T, C, h, w)
@@ -204,10 +207,11 @@ class Cmr(Network):
         def block(inputs: int, channels: int, stride: int) -> nn.Module:
             return CmrBlock(inputs, channels, stride, options)
 
-        self.backbone = ResNet(options.backbone, spec.shape("image")[0], make_block=block)
+        self.source = "frame" if options.frames == "all" else "image"
+        self.backbone = ResNet(options.backbone, spec.shape(self.source)[0], make_block=block)
         for part in self.backbone.modules():
-            if isinstance(part, SpatialMotion):
-                part.start()
+            if isinstance(part, (TemporalInteraction, SpatialMotion)):
+                part.start(options.start)
         self.head = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(self.backbone.channels, classes))
         opening = OrderedDict((name, getattr(self.backbone, name)) for name in ("conv1", "bn1", "relu", "maxpool"))
         # Not registered: their layers are the backbone's own, which keep the names that torchvision publishes.
@@ -224,18 +228,26 @@ class Cmr(Network):
     def stages(self) -> List[StageSpec]:
         height, width, segments = self.spec.height, self.spec.width, self.options.segments
         opened = [self.backbone.layer_channels[0], resnet_side(height, 0), resnet_side(width, 0)]
-        image = StageInput(name="image", source="image", shape=list(self.spec.shape("image")))
+        picture = StageInput(name=self.source, source=self.source, shape=list(self.spec.shape(self.source)))
         stems = StageInput(name="stems", source="stem", segments=segments, shape=[segments, *opened])
         return [
-            StageSpec(name="stem", cadence="gop", inputs=[image], output_shape=opened),
+            StageSpec(
+                name="stem",
+                cadence="picture" if self.source == "frame" else "gop",
+                inputs=[picture],
+                output_shape=opened,
+            ),
             StageSpec(name="clip", cadence="picture", inputs=[stems], output_shape=[self.classes]),
         ]
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        clips, samples = batch.image.shape[:2]
+        pictures = batch.frame if self.source == "frame" else batch.image
+        if pictures is None:
+            raise ValueError("CMR with frames: all got a batch without decoded frames")
+        clips, samples = pictures.shape[:2]
         if samples != self.options.segments:
             expected = self.options.segments
             raise ValueError(f"got clips of {samples} segments, expected {expected} as the network's options say")
-        opened = self.stage("stem")(batch.image.flatten(0, 1))
+        opened = self.stage("stem")(pictures.flatten(0, 1))
         scores: Tensor = self.stage("clip")(opened.unflatten(0, (clips, samples)))
         return scores

@@ -23,6 +23,7 @@ What the paper leaves open, and what is chosen:
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Dict, List, Literal, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -186,20 +187,40 @@ class Dmc(Network):
         return self.features(batch).scores
 
     def features(self, batch: ClipBatch) -> Features:
-        """Fused scores (N, classes), each stream's, and the cues (N, T, 2, h, w) that the losses of eq. 1 to 3 see."""
-        lead = batch.motion.shape[:2]
-        cue = self.generator(batch.motion.flatten(0, 1), batch.residual.flatten(0, 1)).unflatten(0, lead)
-        scores = []
-        for name in self.options.streams:
-            prepared = getattr(batch, SOURCES[name]).flatten(0, 1)
-            scores.append(self.get_submodule(name)(prepared).unflatten(0, lead).mean(1))
-        if self.options.segments is None:
-            scores.append(self.classifier(cue.flatten(0, 1)).unflatten(0, lead).mean(1))
-        else:
-            scores.append(self.classifier(cue.transpose(1, 2)))  # (N, 2, T, h, w)
-        return Features(self.fuse(*scores), cue=cue, streams=tuple(scores))
+        return DmcFeatures(self, batch)
 
     def companion(self, name: str) -> nn.Module:
         if name == "discriminator":
             return Discriminator(self.spec.height, self.spec.width)
         return super().companion(name)
+
+
+class DmcFeatures(Features):
+    """Fused scores (N, classes), each stream's, and the cues (N, T, 2, h, w) that the losses of eq. 1 to 3 see."""
+
+    def __init__(self, network: Dmc, batch: ClipBatch) -> None:
+        self._network, self._batch = network, batch
+        self._lead = batch.motion.shape[:2]
+
+    @cached_property
+    def cue(self) -> Tensor:
+        motion, residual = self._batch.motion.flatten(0, 1), self._batch.residual.flatten(0, 1)
+        cue: Tensor = self._network.generator(motion, residual).unflatten(0, self._lead)
+        return cue
+
+    @cached_property
+    def streams(self) -> Tuple[Tensor, ...]:
+        network, scores = self._network, []
+        for name in network.options.streams:
+            prepared = getattr(self._batch, SOURCES[name]).flatten(0, 1)
+            scores.append(network.get_submodule(name)(prepared).unflatten(0, self._lead).mean(1))
+        if network.options.segments is None:
+            scores.append(network.classifier(self.cue.flatten(0, 1)).unflatten(0, self._lead).mean(1))
+        else:
+            scores.append(network.classifier(self.cue.transpose(1, 2)))  # (N, 2, T, h, w)
+        return tuple(scores)
+
+    @cached_property
+    def scores(self) -> Tensor:
+        fused: Tensor = self._network.fuse(*self.streams)
+        return fused

@@ -1,4 +1,8 @@
-"""What a network shows of one forward pass to the losses that ask for more than its scores."""
+"""What a network shows of one forward pass to the losses that ask for more than its scores.
+
+A network that shows more than scores computes each part when it is first asked for (a subclass with cached
+properties): a phase pays for what its losses look at, and batch norm sees no pass that nothing learns from.
+"""
 
 from __future__ import annotations
 

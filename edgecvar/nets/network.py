@@ -18,10 +18,12 @@ class Network(nn.Module, ABC):
 
     For one that looks at single pictures, the whole gives the mean over T segments of what the stages give for each.
     For one that looks at a clip (inputs with `segments` T, its option `segments` the same T), the whole on a batch of
-    T segments gives what the stages give for the last of T sampled pictures in a row: segment t is the t-th of them,
-    with the I-pictures of its own window and neighbour. The first pictures of a stream make clips in which the first
-    stands in for those before it.
+    T segments gives what the stages give for the last of T sampled pictures in a row: segment t is the t-th of them in
+    display order, with the I-pictures of its own window and neighbour. The first pictures of a stream make clips in
+    which the first stands in for those before it.
     """
+
+    classes: int
 
     @abstractmethod
     def stages(self) -> List[StageSpec]:

@@ -1,7 +1,8 @@
-"""Trilinear pooling of three projected feature maps (Huo et al. 2020, eq. 4 to 6)."""
+"""Pooling of projected feature maps: trilinear (Huo et al. 2020, eq. 4 to 6) and compact bilinear (Gao et al. 2016)."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 ROOT_FLOOR = 1e-6
@@ -40,6 +41,29 @@ def trilinear_pool(image: Tensor, motion: Tensor, residual: Tensor, factor: int)
     """f_TP (B, D) of three projected maps (B, d * D, h, w): Hadamard product, summed over d and all positions."""
     product = image * motion * residual  # (B, d * D, h, w)
     return product.sum((2, 3)).unflatten(1, (-1, factor)).sum(2)  # (B, D)
+
+
+class RandomSigns(nn.Conv2d):
+    """W of Random Maclaurin at every position: (B, c, h, w) to (B, D, h, w), elements +-1 times D^(-1/4).
+
+    Drawn from torch's generator, so by the recipe's seed, and never learnt: a buffer of the state dict. D^(-1/4) in
+    either factor of a product is the method's 1 / sqrt(D); the maps then stay small enough for fp16.
+    """
+
+    def __init__(self, channels: int, outputs: int) -> None:
+        super().__init__(channels, outputs, 1, bias=False)
+        shape = self.weight.shape
+        del self.weight  # a parameter, whose place the buffer takes
+        self.register_buffer("weight", (2.0 * torch.randint(0, 2, shape) - 1.0) * outputs**-0.25)
+
+
+def bilinear_pool(one: Tensor, other: Tensor) -> Tensor:
+    """(B, D) of two maps (B, D, h, w) that RandomSigns projected: their product, summed over all positions.
+
+    Inner products of such vectors are in expectation the sum of <x_i, x'_j> <y_i, y'_j> over positions i and j, as
+    those of bilinear pooling, sum_i x_i y_i^T with its c^2 elements, are.
+    """
+    return (one * other).sum((2, 3))
 
 
 def signed_root(pooled: Tensor) -> Tensor:

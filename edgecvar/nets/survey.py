@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Set, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import torch
 
-from edgecvar.bundle.stages import PREPARED, StageSpec
+from edgecvar.bundle.stages import PREPARED, StageSpec, prepared_sources
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.catalog import Entry, build_network, find_entry
 from edgecvar.nets.complexity import NetworkCost, describe_network
@@ -40,12 +40,8 @@ class ModelSurvey:
 
     @property
     def inputs(self) -> Tuple[str, ...]:
-        """The prepared inputs that its stages take: image, motion, residual."""
-        taken: Set[str] = set()
-        earlier: Set[str] = set()  # these hide prepared inputs of the same name
-        for stage in self.stages:
-            taken |= {tensor.source for tensor in stage.inputs} - earlier
-            earlier.add(stage.name)
+        """The prepared inputs that its stages take: image, motion, residual, frame."""
+        taken = prepared_sources(self.stages)
         return tuple(source for source in PREPARED if source in taken)
 
 

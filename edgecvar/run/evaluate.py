@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.folders import class_folders, clips_in
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, unknown_name
 from edgecvar.run.onnx_runner import usable_cores
@@ -116,7 +117,8 @@ def score_clip(clip: NamedClip, bundle: Bundle, runner: Runner, every: Optional[
     total = np.zeros(len(bundle.manifest.labels), np.float64)
     sampled = 0
     try:
-        with open_stream(clip.path) as stream, recognize(
+        frames = takes_frames(bundle.manifest.stages)
+        with open_stream(clip.path, frames=frames) as stream, recognize(
             stream, bundle.manifest, runner, RunOptions(every=every, top=1)
         ) as decisions:
             for decision in decisions:

@@ -46,7 +46,7 @@ class Appearance:
 
 @dataclass(frozen=True)
 class SampledPicture:
-    """A sampled P or B picture, prepared: `inputs` by source, each (channels, h, w).
+    """A sampled P or B picture, prepared: `inputs` by source (motion, residual, frame), each (channels, h, w).
 
     `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks.
     `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
@@ -164,6 +164,12 @@ class Feed:
             if current is None:
                 self.counts.skip("I-picture that cannot be decoded")
                 return None
+            if "frame" in self._demand.sources:
+                frame = _frame(picture)
+                if frame is None:
+                    self.counts.skip("picture that cannot be decoded")
+                    return None
+                inputs["frame"] = self._preparer.image(frame)
             self.counts.sampled += 1
             if "motion" in self._demand.sources:
                 inputs["motion"] = self._preparer.motion(self._tracer.velocity(picture))
@@ -212,6 +218,18 @@ class _IPicture:
         if image is None:
             raise StreamError(f"picture {self._index} (I) has no image; the stream cannot be used from here on")
         return Appearance(self._index, preparer.image(image))
+
+
+def _frame(picture: CodedPicture) -> Optional[NDArray[np.uint8]]:
+    """The decoded picture; None where it cannot be decoded."""
+    if picture.decoded is None:
+        raise StreamError(
+            "a stage takes decoded frames, and the stream was opened without: open_stream(source, frames=True)"
+        )
+    try:
+        return picture.frame
+    except StreamError:
+        return None
 
 
 def _appearance(source: Optional[_IPicture]) -> Optional[Appearance]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import ConfigError
 from edgecvar.run.decisions import RunSummary
 from edgecvar.run.overlay import Overlay, check_overlay
@@ -64,7 +65,7 @@ def run_job(config: RunConfig) -> None:
     untrained = warn_untrained(bundle)
     with ExitStack() as stack:
         source: Any = config.source if config.source != "-" else binary_source(sys.stdin.buffer)
-        stream = stack.enter_context(_open(source))
+        stream = stack.enter_context(_open(source, takes_frames(bundle.manifest.stages)))
         runner = stack.enter_context(chosen)
         overlay = _overlay(config, stream.info, untrained)
         sinks: List[Sink] = [stack.enter_context(sink) for sink in _sinks(config, bundle, untrained)]
@@ -87,9 +88,9 @@ def run_job(config: RunConfig) -> None:
         print(f"overlay: {config.overlay}", file=sys.stderr)
 
 
-def _open(source: Any) -> Stream:
+def _open(source: Any, frames: bool) -> Stream:
     try:
-        return open_stream(source)
+        return open_stream(source, frames=frames)
     finally:
         if isinstance(source, PipeSource) and source.interrupted:
             raise KeyboardInterrupt

@@ -47,7 +47,7 @@ class Recognition:
     ) -> None:
         plan = plan_stages(manifest.stages)
         spec = manifest.input
-        demand = Demand(frozenset(plan.sources), plan.adjacent, options.every or spec.stride)
+        demand = Demand(plan.sources, plan.adjacent, options.every or spec.stride)
         self._stream = stream
         self._labels = manifest.labels
         self._options = options

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """An input with `segments`: what earlier launches gave for the newest T samples, oldest first, each (B, *shape)."""
+    """An input with `segments`: what launches gave for the newest T samples, in display order, each (B, *shape)."""
 
     values: Tuple[Any, ...]
 

@@ -9,6 +9,7 @@ from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.bundle.stages import PREPARED
 from edgecvar.clips.folders import VIDEO_SUFFIXES
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, EdgecvarError
@@ -57,12 +58,15 @@ def clip_starts(samples: Sequence[Sample]) -> List[int]:
 
 
 def histories(samples: Sequence[Sample], segments: int) -> NDArray[np.int64]:
-    """Places (samples, segments) of what each sample's `segments` newest are, as `StageWalk` has them: oldest first.
+    """Places (samples, segments) of what each sample's `segments` newest are, in display order as `StageWalk` has them.
 
     Of thinned samples those are its history that come before it in the list.
     """
-    places = np.arange(len(samples))[:, None] + np.arange(1 - segments, 1)
-    rows: NDArray[np.int64] = np.maximum(places, np.array(clip_starts(samples), np.int64)[:, None])
+    rows = np.empty((len(samples), segments), np.int64)
+    for place, start in enumerate(clip_starts(samples)):
+        newest = range(max(start, place + 1 - segments), place + 1)
+        clip = sorted(newest, key=lambda each: samples[each][0].display_index)
+        rows[place] = [*[clip[0]] * (segments - len(clip)), *clip]
     return rows
 
 
@@ -71,8 +75,10 @@ def read_samples(
     spec: InputSpec,
     count: int,
     skip: Optional[Callable[[Path, EdgecvarError], None]] = None,
+    *,
+    frames: bool = False,
 ) -> List[Sample]:
-    """At most `count` samples, as evenly from all clips as they have them.
+    """At most `count` samples, as evenly from all clips as they have them, with `frames` their decoded frames too.
 
     A clip that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
     """
@@ -81,7 +87,8 @@ def read_samples(
     for place, clip in enumerate(chosen):
         share = -(-(count - len(samples)) // (len(chosen) - place))
         try:
-            samples += [(replace(sample, clip=place), neighbour) for sample, neighbour in _read(clip, spec, share)]
+            found = _read(clip, spec, share, frames)
+            samples += [(replace(sample, clip=place), neighbour) for sample, neighbour in found]
         except EdgecvarError as error:
             if skip is None:
                 raise
@@ -89,12 +96,13 @@ def read_samples(
     return samples
 
 
-def _read(clip: Path, spec: InputSpec, count: int) -> List[Sample]:
+def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[Sample]:
     """At most `count` samples, evenly from the clip's start to REACH times as many; neighbours are as in a run."""
-    demand = Demand(frozenset({"image", "motion", "residual"}), adjacent=True, every=min(spec.stride, EVERY))
+    sources = frozenset(source for source in PREPARED if frames or source != "frame")
+    demand = Demand(sources, adjacent=True, every=min(spec.stride, EVERY))
     waiting: List[SampledPicture] = []
     ready: List[Sample] = []
-    with open_stream(clip) as stream:
+    with open_stream(clip, frames=frames) as stream:
         for message in Feed(stream, spec, demand, NoClock()).messages():
             if isinstance(message, SecondWindow):
                 ready += [(sample, message.appearance) for sample in waiting]

@@ -14,6 +14,7 @@ from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.devices import detect_device, find_device
 from edgecvar.bundle.manifest import Bundle, sha256_of
 from edgecvar.bundle.precision import Precision
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
 from edgecvar.run.onnx_runner import OnnxRunner
 from edgecvar.run.parity import TOLERANCES, Recording, StageRun, WholeRun, compare_stage, compare_whole, record
@@ -145,7 +146,11 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, step: St
     clips = spread(found, -(-config.samples // PER_CLIP))
     unreadable: List[Tuple[Path, str]] = []
     samples = read_samples(
-        clips, bundle.manifest.input, config.samples, lambda clip, error: unreadable.append((clip, str(error)))
+        clips,
+        bundle.manifest.input,
+        config.samples,
+        lambda clip, error: unreadable.append((clip, str(error))),
+        frames=takes_frames(bundle.manifest.stages),
     )
     if not samples:
         why = unreadable[0][1] if unreadable else f"{clips[0]}: no P or B picture"

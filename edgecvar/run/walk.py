@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Any, Deque, Dict, List, Sequence, Set, Tuple
+from operator import itemgetter
+from typing import Any, Deque, Dict, FrozenSet, List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageInput, StageSpec, prepared_sources
 from edgecvar.errors import BundleError
 from edgecvar.run.clock import Clock
 from edgecvar.run.feed import Appearance, SampledPicture
@@ -43,10 +44,9 @@ class StagePlan:
     stages: Tuple[PlannedStage, ...]
 
     @property
-    def sources(self) -> Set[str]:
+    def sources(self) -> FrozenSet[str]:
         """The prepared inputs that any stage takes."""
-        inputs = [each for stage in self.stages for each in stage.inputs]
-        return {each.tensor.source for each in inputs if not each.from_stage}
+        return prepared_sources([stage.spec for stage in self.stages])
 
     @property
     def adjacent(self) -> bool:
@@ -101,7 +101,7 @@ class StageWalk:
         self._runner = runner
         self._clock = clock
         self._features: Dict[int, Outputs] = {}
-        self._newest: Dict[Tuple[str, str], Deque[Any]] = {}
+        self._newest: Dict[Tuple[str, str], Deque[Tuple[int, Any]]] = {}
 
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
@@ -145,17 +145,18 @@ class StageWalk:
                 value = outputs[source] if source in outputs else self._appearance(appearance)[source]
             else:
                 value = _image(appearance) if source == "image" else sampled.inputs[source][None]
-            tensors.append(self._history(stage, each, value))
+            tensors.append(self._history(stage, each, sampled, value))
         return self._timed(stage.spec, tensors)
 
-    def _history(self, stage: PlannedStage, each: PlannedInput, value: Any) -> Any:
-        """The input as the stage takes it: `value`, or with `segments` the newest of them."""
+    def _history(self, stage: PlannedStage, each: PlannedInput, sampled: SampledPicture, value: Any) -> Any:
+        """The input as the stage takes it: `value`, or with `segments` the newest of them in display order."""
         segments = each.tensor.segments
         if segments is None:
             return value
         newest = self._newest.setdefault((stage.spec.name, each.tensor.name), deque(maxlen=segments))
-        newest.append(value)
-        history = History((*[newest[0]] * (segments - len(newest)), *newest))
+        newest.append((sampled.display_index, value))
+        clip = [one for _, one in sorted(newest, key=itemgetter(0))]
+        history = History((*[clip[0]] * (segments - len(clip)), *clip))
         return history if each.from_stage else as_array(history)
 
     def _timed(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:

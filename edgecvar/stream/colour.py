@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Tuple
 
 import numpy as np
@@ -15,26 +17,47 @@ _BT601 = (0.299, 0.114)
 _FULL_RANGE = 2
 
 
-def rgb_of(frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
-    """The displayed rectangle as uint8 RGB (height, width, 3).
+@dataclass(frozen=True)
+class ShownPlanes:
+    """The displayed rectangle before it is RGB: y (height, width), cb and cr (half, rounded up).
 
-    The matrix is the one the stream names (H.273), BT.601 where it names none; chroma samples are repeated.
+    `matrix` is H.273's number of the one that the stream names, `full` whether samples use the full range.
     """
+
+    y: NDArray[np.uint8]
+    cb: NDArray[np.uint8]
+    cr: NDArray[np.uint8]
+    matrix: int
+    full: bool
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """uint8 (height, width, 3) by that matrix, BT.601 where none is named; chroma samples are repeated."""
+        luma, red, green_b, green_r, blue = _tables(_MATRICES.get(self.matrix, _BT601), self.full)
+        height, width = self.y.shape
+        image = np.empty((height, width, 3), np.uint8)
+        grey = luma[self.y]
+        green = green_b[self.cb] + green_r[self.cr]
+        for channel, chroma in ((0, red[self.cr]), (1, green), (2, blue[self.cb])):
+            spread = chroma.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
+            image[..., channel] = np.clip((grey + spread) >> _BITS, 0, 255)
+        return image
+
+
+def planes_of(frame: Any, geometry: Geometry) -> ShownPlanes:
+    """A frame's displayed rectangle; views of its samples where they are 8-bit 4:2:0, else converted to that."""
     full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
     matrix = int(frame.colorspace)
     if frame.format.name not in FORMATS_420:
         frame = frame.reformat(format="yuv420p")
-    y, cb, cr = displayed_planes(frame, geometry)
-    luma, red, green_b, green_r, blue = _tables(_MATRICES.get(matrix, _BT601), full)
-    image = np.empty((geometry.height, geometry.width, 3), np.uint8)
-    grey = luma[y]
-    green = green_b[cb] + green_r[cr]
-    for channel, chroma in ((0, red[cr]), (1, green), (2, blue[cb])):
-        spread = chroma.repeat(2, axis=0)[: geometry.height].repeat(2, axis=1)[:, : geometry.width]
-        image[..., channel] = np.clip((grey + spread) >> _BITS, 0, 255)
-    return image
+    return ShownPlanes(*displayed_planes(frame, geometry), matrix, full)
 
 
+def rgb_of(frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
+    """The displayed rectangle as uint8 RGB (height, width, 3)."""
+    return planes_of(frame, geometry).rgb()
+
+
+@lru_cache(maxsize=8)
 def _tables(luma_weights: Tuple[float, float], full: bool) -> Tuple[NDArray[np.int32], ...]:
     """Lookup tables: luma to grey, cr to red, cb and cr to green, cb to blue, scaled by 2**14."""
     kr, kb = luma_weights

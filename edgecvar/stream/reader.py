@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from types import TracebackType
-from typing import Any, Generator, Iterator, Optional, Type
+from typing import Any, Generator, Iterable, Iterator, Optional, Type
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
 from edgecvar.stream.ffmpeg_reading import FFmpegReading
+from edgecvar.stream.frames import FrameDecoder
 from edgecvar.stream.native_choice import Probe, probe, rejoined
 from edgecvar.stream.native_reading import NativeReading
 from edgecvar.stream.packets import coded_packets
@@ -19,18 +20,18 @@ from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 EXTRACTIONS = ("auto", "native", "ffmpeg")
 
 
-def open_stream(source: Source, extraction: str = "auto") -> Stream:
+def open_stream(source: Source, extraction: str = "auto", frames: bool = False) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
     `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes
     I-pictures alone, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0
-    H.264) and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. Raises StreamError
-    where nothing can be decoded, or "native" does not cover it, and UnsupportedCodecError where the codec gives no
-    vectors.
+    H.264) and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. With `frames` every
+    picture is decoded as well, in the same pass, and comes with its `frame`. Raises StreamError where nothing can be
+    decoded, or "native" does not cover it, and UnsupportedCodecError where the codec gives no vectors.
     """
     if extraction not in EXTRACTIONS:
         raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
-    return Stream(source, extraction)
+    return Stream(source, extraction, frames)
 
 
 class Stream:
@@ -42,16 +43,17 @@ class Stream:
 
     info: StreamInfo
 
-    def __init__(self, source: Source, extraction: str = "auto") -> None:
+    def __init__(self, source: Source, extraction: str = "auto", frames: bool = False) -> None:
         self.summary = StreamSummary()
         self._name = source_name(source)
         self._container: Any = open_container(source)
         self._packets: Optional[Generator[Any, None, None]] = None
         self._reading: Optional[Reading] = None
+        self._frames: Optional[FrameDecoder] = None
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
-            self._reading = self._read(source, extraction)
-            self._pictures = self._reading.pictures()
+            self._reading = self._read(source, extraction, frames)
+            self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:
             self.close()
@@ -74,6 +76,8 @@ class Stream:
             self._pictures.close()
         if self._reading is not None:
             self._reading.close()
+        if self._frames is not None:
+            self._frames.close()
         if self._packets is not None:
             self._packets.close()
         self._container.close()
@@ -84,7 +88,7 @@ class Stream:
             raise StreamError(f"{self._name}: its pictures have been read, or the stream is closed; open it again")
         return self._pictures
 
-    def _read(self, source: Source, extraction: str) -> Reading:
+    def _read(self, source: Source, extraction: str, frames: bool) -> Reading:
         video = choose_video(self._container, self._name)
         codec = codec_name(video, self._name)
         packets = self._packets = coded_packets(self._container, video, codec, self._broke_off)
@@ -93,6 +97,10 @@ class Stream:
         else:
             asked = probe(codec, video.codec_context.extradata, packets)
         fps = frame_rate(video)
+        given: Iterable[Any] = rejoined(asked, packets)
+        if frames:
+            self._frames = FrameDecoder(video.codec_context, self._name, fps)
+            given = self._frames.packets(given)
         opened = OpenSource(
             source=source,
             name=self._name,
@@ -100,8 +108,8 @@ class Stream:
             video=video,
             codec=codec,
             fps=fps,
-            packets=rejoined(asked, packets),
-            clock=DisplayClock(fps),
+            packets=given,
+            clock=self._frames.clock if self._frames else DisplayClock(fps),
             summary=self.summary,
         )
         if not asked.refused:

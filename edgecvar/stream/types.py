@@ -10,6 +10,8 @@ from typing import Optional, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.stream.colour import ShownPlanes
+
 BLOCK = 4
 """Side of one motion block, in luma samples."""
 
@@ -102,6 +104,14 @@ class PredictionWeights:
                 raise ValueError(f"PredictionWeights.{name}: got shape {got}, expected {(2, *grid)}")
 
 
+class Decoded(Protocol):
+    """A picture out of a decoder, as a viewer shows it but for rotation; both raise StreamError where it gave none."""
+
+    def planes(self) -> ShownPlanes: ...
+
+    def rgb(self) -> NDArray[np.uint8]: ...
+
+
 class PictureContent(Protocol):
     """Computes what a picture holds, when asked."""
 
@@ -120,7 +130,8 @@ class CodedPicture:
 
     `kind` is "I", "P" or "B". `motion` and `residual` are None on I pictures, and so is `weights`, which the FFmpeg
     path never gives; `image` is uint8 (height, width, 3) RGB on I pictures, as displayed but not rotated, and None
-    elsewhere. All raise StreamError where the picture's bits do not give them.
+    elsewhere. `frame` is the same of any picture where the stream was opened with frames, else None. All raise
+    StreamError where the picture's bits do not give them.
     """
 
     decode_index: int
@@ -129,6 +140,7 @@ class CodedPicture:
     kind: str
     keyframe: bool
     content: PictureContent = field(repr=False, compare=False)
+    decoded: Optional[Decoded] = field(default=None, repr=False, compare=False)
 
     @cached_property
     def motion(self) -> Optional[MotionField]:
@@ -145,6 +157,10 @@ class CodedPicture:
     @cached_property
     def image(self) -> Optional[NDArray[np.uint8]]:
         return self.content.image()
+
+    @cached_property
+    def frame(self) -> Optional[NDArray[np.uint8]]:
+        return None if self.decoded is None else self.decoded.rgb()
 
 
 @dataclass

@@ -12,14 +12,16 @@ import torch
 from numpy.typing import NDArray
 
 from edgecvar.clips.prepare import Preparer, View, centre_view
-from edgecvar.clips.sampling import Sample, centre_segments, sample_segments
+from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sample_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.stream.gop import Window
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.clip import RecordedClip
 from edgecvar.train.flow import FlowCache
 from edgecvar.train.labels import LabelledClip
 from edgecvar.train.recipe import Augment, Recipe
+from edgecvar.train.settings import SamplingSettings
 from edgecvar.train.store import ClipStore
 
 CORNERS = ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -37,7 +39,7 @@ Job = Tuple[int, LabelledClip]
 class PreparedClip:
     """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w).
 
-    `flow` (T, 2, h, w) where it was asked for.
+    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for.
     """
 
     image: Array
@@ -45,6 +47,7 @@ class PreparedClip:
     motion: Array
     residual: Array
     flow: Optional[Array] = None
+    frame: Optional[Array] = None
 
 
 def generator(seed: int, *purpose: int) -> np.random.Generator:
@@ -65,6 +68,15 @@ def random_view(info: StreamInfo, spec: InputSpec, augment: Augment, rng: np.ran
     return View((1 - height) / 2 * (1 + down), (1 - width) / 2 * (1 + right), height, width, flip)
 
 
+def fixed_samples(
+    windows: Sequence[Window], segments: int, sampling: SamplingSettings, within: float = 0.5
+) -> List[Sample]:
+    """The samples of validation and tests, the same on every call; `within`: see clips.sampling."""
+    if sampling.name == "dense":
+        return dense_segments(windows, segments, sampling.span, within)
+    return centre_segments(windows, segments, within)
+
+
 def prepare_clip(
     store: ClipStore,
     clip: LabelledClip,
@@ -72,35 +84,45 @@ def prepare_clip(
     preparer: Preparer,
     flow: Optional[FlowCache] = None,
 ) -> PreparedClip:
-    """The inputs of a clip's samples; an I-picture that several of them show is prepared once."""
+    """The inputs of a clip's samples in display order; an I-picture that several of them show is prepared once."""
     wanted = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
     prepared = prepare_recorded(store.clip(clip.path, wanted), samples, preparer)
     if flow is None:
         return prepared
     shown = store.index(clip.path).shown
+    samples = in_display_order(samples, shown)
     fields = flow.fields(clip.path, [shown[sample.picture] for sample in samples])
     return replace(prepared, flow=np.stack([preparer.flow(field) for field in fields]))
 
 
+def in_display_order(samples: Sequence[Sample], shown: Sequence[int]) -> List[Sample]:
+    """The samples as time goes, which decoding does not with B-pictures; `shown`: as of RecordedClip."""
+    return sorted(samples, key=lambda sample: shown[sample.picture])
+
+
 def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
     """As `prepare_clip`, of a clip that has been read, without optical flow."""
+    samples = in_display_order(samples, recorded.shown)
     images: Dict[int, Array] = {}
     for sample in samples:
         for index in (sample.appearance, sample.adjacent):
             if index not in images:
                 images[index] = preparer.image(recorded.images[index])
     values = [recorded.values[sample.picture] for sample in samples]
+    frames = [preparer.image(recorded.frames[sample.picture].unpack().rgb()) for sample in samples if recorded.frames]
     return PreparedClip(
         np.stack([images[sample.appearance] for sample in samples]),
         np.stack([images[sample.adjacent] for sample in samples]),
         np.stack([preparer.motion(cast(Array, value.velocity.unpack())) for value in values]),
         np.stack([preparer.residual(value.residual()) for value in values]),
+        frame=np.stack(frames) if frames else None,
     )
 
 
 def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
     """N clips of T segments as one batch."""
     flows = [clip.flow for clip in clips if clip.flow is not None]
+    frames = [clip.frame for clip in clips if clip.frame is not None]
     return ClipBatch(
         torch.from_numpy(np.stack([clip.image for clip in clips])),
         torch.from_numpy(np.stack([clip.adjacent for clip in clips])),
@@ -108,6 +130,7 @@ def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
         torch.from_numpy(np.stack([clip.residual for clip in clips])),
         torch.tensor(list(labels), dtype=torch.int64),
         torch.from_numpy(np.stack(flows)) if flows else None,
+        torch.from_numpy(np.stack(frames)) if frames else None,
     )
 
 
@@ -167,9 +190,12 @@ class Batches:
     def _one(self, number: int, clip: LabelledClip, epoch: Optional[int]) -> PreparedClip:
         recipe, index = self._recipe, self._store.index(clip.path)
         if epoch is None:
-            samples = centre_segments(index.windows, recipe.validation_segments)
+            samples = fixed_samples(index.windows, recipe.validation_segments, recipe.sampling)
             return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input))
         rng = generator(recipe.seed, epoch, CLIP, number)
-        samples = sample_segments(index.windows, recipe.segments, rng)
+        if recipe.sampling.name == "dense":
+            samples = dense_segments(index.windows, recipe.segments, recipe.sampling.span, rng.random())
+        else:
+            samples = sample_segments(index.windows, recipe.segments, rng)
         view = random_view(index.info, recipe.input, recipe.augment, rng)
         return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input, view), self._flow)

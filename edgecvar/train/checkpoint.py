@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -99,6 +100,19 @@ def load_tensors(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: expected a mapping of names to tensors, got {type(document).__name__}")
     return document
+
+
+def new_run(model: str, root: Path) -> Path:
+    """A new folder ROOT/<model>/<YYYYmmdd-HHMMSS>; a run started in the same second gets the next free name."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+        folder = root / model / f"{stamp}{suffix}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise ConfigError(f"{root / model}: a hundred runs named {stamp}; wait a second")
 
 
 def newest_run(model: str, root: Path = Path("runs")) -> Path:

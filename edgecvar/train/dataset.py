@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import DatasetError
+from edgecvar.nets.catalog import network_stages
 from edgecvar.train.flow import FlowCache
 from edgecvar.train.labels import LabelledClip, count_by_label, load_split
 from edgecvar.train.progress import Listener
@@ -31,7 +33,8 @@ def read_clips(recipe: Recipe, listener: Listener, with_flow: bool = False) -> C
     split = load_split(recipe)
     if split.missing:
         listener.say(f"{split.missing} clips of the official lists are not in {recipe.data}: left out")
-    store = ClipStore(recipe.input, int(recipe.cache_gib * 2**30))
+    frames = takes_frames(network_stages(recipe.model, recipe.network, recipe.input))
+    store = ClipStore(recipe.input, int(recipe.cache_gib * 2**30), frames)
     everything = [*split.train, *split.validation]
     listener.begin("reading clips", len(everything))
     try:
@@ -43,21 +46,28 @@ def read_clips(recipe: Recipe, listener: Listener, with_flow: bool = False) -> C
     known = set(readable)
     train = [clip for clip in split.train if clip in known]
     validation = [clip for clip in split.validation if clip in known]
-    for label, count in count_by_label(train, split.labels):
-        if count == 0:
-            raise DatasetError(f"{recipe.data}: no readable clip of class {label!r} is left to train on")
+    _check_every_class(recipe, train, split.labels)
+    flow = None
+    if with_flow:
+        flow = _flow_cache(recipe)
+        indices = {clip.path: store.index(clip.path) for clip in train}
+        report.unreadable += flow.fill(indices, recipe.workers, recipe.skip_unreadable, listener)
+        train = [clip for clip in train if clip.path in flow]
+        _check_every_class(recipe, train, split.labels)
     for line in [*report.unreadable, *report.damaged]:
         listener.say(line)
     kept = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {kept}")
-    flow = _flow(recipe, train, store, listener) if with_flow else None
     return Clips(split.labels, train, validation, store, report, flow)
 
 
-def _flow(recipe: Recipe, train: Sequence[LabelledClip], store: ClipStore, listener: Listener) -> FlowCache:
-    """The optical flow of the clips that train."""
+def _check_every_class(recipe: Recipe, train: Sequence[LabelledClip], labels: Sequence[str]) -> None:
+    for label, count in count_by_label(train, labels):
+        if count == 0:
+            raise DatasetError(f"{recipe.data}: no readable clip of class {label!r} is left to train on")
+
+
+def _flow_cache(recipe: Recipe) -> FlowCache:
     data = Path(recipe.data)
     beside = (data if data.is_dir() else data.parent) / ".flow"
-    flow = FlowCache(recipe.flow, beside if recipe.flow.cache is None else Path(recipe.flow.cache))
-    flow.fill([(clip.path, store.index(clip.path).info.extraction) for clip in train], recipe.workers, listener)
-    return flow
+    return FlowCache(recipe.flow, beside if recipe.flow.cache is None else Path(recipe.flow.cache))

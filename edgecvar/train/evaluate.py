@@ -11,22 +11,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.prepare import Preparer, View, centre_view
-from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
-from edgecvar.train.batches import CORNERS, collate, prepare_recorded
+from edgecvar.train.batches import CORNERS, collate, fixed_samples, prepare_recorded
 from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
 from edgecvar.train.clip import RecordedClip, read_clip
 from edgecvar.train.device import choose_device
 from edgecvar.train.labels import load_split
-from edgecvar.train.recipe import Recipe, override_keys, parse_recipe
-from edgecvar.train.settings import TestProtocol
+from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
+from edgecvar.train.settings import SamplingSettings, TestProtocol
 
 SETTABLE = ("test", "data", "validation", "validation_pattern", "split", "device", "threads", "workers")
 """Keys of a checkpoint's recipe that say how it is tested and on what; the others made it what it is."""
+
+SEGMENTS = SamplingSettings.model_validate({})
+"""One of each of a clip's equal parts."""
 
 CROPS = {1: CORNERS[:1], 3: ((0, 0), (0, -1), (0, 1)), 5: CORNERS}
 """(down, right) of each crop: the centre, with left and right, with the four corners."""
@@ -60,9 +63,9 @@ def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoi
     """The checkpoint of a run folder (its best) or file, and its recipe with overrides; raises ConfigError."""
     file = path / BEST if path.is_dir() else path
     checkpoint = load_checkpoint(file)
-    for override, key in zip(overrides, override_keys(overrides)):
-        if key not in SETTABLE:
-            raise ConfigError(f"{override!r}: a checkpoint keeps its recipe; only {', '.join(SETTABLE)} may be set")
+    wrong = first_outside(overrides, SETTABLE)
+    if wrong is not None:
+        raise ConfigError(f"{wrong!r}: a checkpoint keeps its recipe; only {', '.join(SETTABLE)} may be set")
     return checkpoint, parse_recipe(checkpoint.recipe, overrides, str(file))
 
 
@@ -71,7 +74,7 @@ def held_out(checkpoint: Checkpoint, recipe: Recipe) -> List[TestClip]:
     split = load_split(recipe)
     if not split.validation:
         raise DatasetError(f"{recipe.data}: no clip validates in this recipe; name a folder of clips")
-    if split.labels != checkpoint.labels:
+    if sorted(split.labels) != sorted(checkpoint.labels):
         raise DatasetError(f"{recipe.data}: {len(split.labels)} classes, not those that the checkpoint was trained on")
     return [TestClip(clip.path, split.labels[clip.label]) for clip in split.validation]
 
@@ -98,7 +101,8 @@ def score_checkpoint(checkpoint: Checkpoint, recipe: Recipe, clips: Sequence[Tes
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)
     network.to(device)
-    for clip, batches in _prepared(clips, checkpoint.input, protocol, segments, max(1, recipe.workers)):
+    frames = takes_frames(network.stages())
+    for clip, batches in _prepared(clips, checkpoint.input, recipe, segments, frames):
         if isinstance(batches, EdgecvarError):
             yield TestScore(clip, None, str(batches))
             continue
@@ -107,29 +111,37 @@ def score_checkpoint(checkpoint: Checkpoint, recipe: Recipe, clips: Sequence[Tes
         yield TestScore(clip, torch.stack(scores).mean(0).numpy())
 
 
-def clip_batches(clip: RecordedClip, spec: InputSpec, protocol: TestProtocol, segments: int) -> List[ClipBatch]:
+def clip_batches(
+    clip: RecordedClip,
+    spec: InputSpec,
+    protocol: TestProtocol,
+    segments: int,
+    sampling: SamplingSettings = SEGMENTS,
+) -> List[ClipBatch]:
     """One batch of `protocol.clips` clips for each view of a video."""
     batches = []
     places = [(number + 0.5) / protocol.clips for number in range(protocol.clips)]
     for view in views(clip.info, spec, protocol):
         preparer = Preparer(clip.info, spec, view)
-        sampled = [centre_segments(clip.windows, segments, within) for within in places]
+        sampled = [fixed_samples(clip.windows, segments, sampling, within) for within in places]
         batches.append(collate([prepare_recorded(clip, samples, preparer) for samples in sampled], [0] * len(places)))
     return batches
 
 
 def _prepared(
-    clips: Sequence[TestClip], spec: InputSpec, protocol: TestProtocol, segments: int, workers: int
+    clips: Sequence[TestClip], spec: InputSpec, recipe: Recipe, segments: int, frames: bool
 ) -> Iterator[Tuple[TestClip, Outcome]]:
     """Each clip with its batches, or the error that reading it gave, read ahead on threads."""
 
     def read(path: Path) -> Outcome:
         try:
-            return clip_batches(read_clip(path, spec), spec, protocol, segments)
+            recorded = read_clip(path, spec, frames=frames)
+            return clip_batches(recorded, spec, recipe.test, segments, recipe.sampling)
         except EdgecvarError as error:
             return error
 
     waiting: List[Tuple[TestClip, Future[Outcome]]] = []
+    workers = max(1, recipe.workers)
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         try:
             for clip in clips:

@@ -10,24 +10,30 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.errors import ConfigError, DatasetError, StreamError
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.train.progress import Listener
 from edgecvar.train.settings import FlowSettings
+from edgecvar.train.store import ClipIndex, unreadable
 
 VERSION = 1
 """Of what is kept: raised with every change to how it is computed."""
 UNIT = 64
 """Kept vectors are int16 in 64ths of a pixel a frame: 512 pixels at most."""
 PRESETS = {"ultrafast": 0, "fast": 1, "medium": 2}
+
+UNREADABLE = (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What a file that is not whole makes numpy raise."""
 
 Field = NDArray[np.float32]
 Pair = Callable[[Any, Any], Any]
@@ -43,29 +49,40 @@ class FlowCache:
         self._folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
         self._files: Dict[Path, Path] = {}
 
-    def fill(self, clips: Sequence[Tuple[Path, str]], workers: int, listener: Listener) -> None:
-        """Compute what is not there yet of clips (path, extraction of their reading), with a bar.
+    def __contains__(self, path: Path) -> bool:
+        """Whether every picture of a clip has its flow."""
+        return path in self._files
 
-        Raises ConfigError where OpenCV, or what the method needs of it, is missing, and DatasetError.
+    def fill(
+        self, clips: Mapping[Path, ClipIndex], workers: int, skip_unreadable: bool, listener: Listener
+    ) -> List[str]:
+        """Compute what is not there yet, with a bar; returns a line for each clip that is left out.
+
+        A clip of which other pictures are decoded than were read is one that is unreadable, since nothing says which
+        flow is whose. Raises DatasetError for it, unless such clips may be skipped, and where flow cannot be kept;
+        ConfigError where OpenCV, or what the method needs of it, is missing.
         """
         pair_of_pictures(self._settings)
-        try:
+        with self._keeping():
             self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatasetError(f"{self._folder}: cannot keep optical flow there ({error}); set flow.cache") from error
         listener.begin("optical flow", len(clips))
+        left_out = []
         try:
             with ThreadPoolExecutor(max(1, workers), thread_name_prefix="flow") as pool:
-                futures = [pool.submit(self._one, path, extraction) for path, extraction in clips]
+                futures = [pool.submit(self._one, path, index) for path, index in clips.items()]
                 try:
-                    for (path, _), future in zip(clips, futures):
-                        self._files[path] = future.result()
+                    for path, future in zip(clips, futures):
+                        try:
+                            self._files[path] = future.result()
+                        except StreamError as error:
+                            left_out.append(unreadable(path, error, skip_unreadable))
                         listener.step()
                 finally:
                     for future in futures:
                         future.cancel()
         finally:
             listener.end()
+        return left_out
 
     def fields(self, path: Path, shown: Sequence[int]) -> List[Field]:
         """Velocities float32 (rows, columns, xy) of pictures by display index; raises DatasetError."""
@@ -73,25 +90,41 @@ class FlowCache:
         try:
             with np.load(file, allow_pickle=False) as kept:
                 return [kept[_member(index)].astype(np.float32) / UNIT for index in shown]
-        except KeyError as error:
-            raise DatasetError(f"{path}: a picture cannot be decoded, so it has no optical flow ({error})") from error
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise DatasetError(f"{file}: cannot read the optical flow ({error}); remove it and start again") from error
+        except UNREADABLE as error:
+            raise _spoilt(file, error) from error
 
-    def _one(self, path: Path, extraction: str) -> Path:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    def _one(self, path: Path, index: ClipIndex) -> Path:
+        extraction = index.info.extraction
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot read the clip ({error.strerror}); it could be read before") from error
         file = self._folder / f"{digest}-{extraction}.npz"
         if not file.is_file():
-            fields = clip_flow(path, extraction, self._settings)
+            fields: Dict[str, Any] = {
+                _member(number): _kept(field) for number, field in clip_flow(path, extraction, self._settings)
+            }
             draft = file.with_name(f".{file.name}.{os.getpid()}.{get_ident()}")  # two clips may have the same bytes
-            try:
-                with draft.open("wb") as out:
-                    kept: Dict[str, Any] = {_member(index): _kept(field) for index, field in fields}
-                    np.savez_compressed(out, **kept)
-                os.replace(draft, file)
-            finally:
-                draft.unlink(missing_ok=True)
+            with self._keeping():
+                try:
+                    with draft.open("wb") as out:
+                        np.savez_compressed(out, **fields)
+                    os.replace(draft, file)
+                finally:
+                    draft.unlink(missing_ok=True)
+        decoded = _pictures_in(file)
+        if decoded != {_member(number) for number in index.shown}:
+            counts = f"{len(index.shown)} pictures are read and {len(decoded)} decoded"
+            raise StreamError(f"{counts}, so nothing says whose the optical flow of each is")
         return file
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DatasetError(f"{self._folder}: cannot keep optical flow there ({reason}); set flow.cache") from error
 
 
 def clip_flow(path: Path, extraction: str, settings: FlowSettings) -> Iterator[Tuple[int, Field]]:
@@ -160,3 +193,15 @@ def _kept(field: Field) -> NDArray[np.int16]:
 
 def _member(index: int) -> str:
     return f"{index:06d}"
+
+
+def _pictures_in(file: Path) -> Set[str]:
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            return set(kept.files)
+    except UNREADABLE as error:
+        raise _spoilt(file, error) from error
+
+
+def _spoilt(file: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{file}: cannot read the optical flow ({error}); remove it and start again")

@@ -18,7 +18,8 @@ class EpochRecord(BaseModel):
     """One epoch: mean loss and top-1 (0 to 1) by clip, the learning rate of its last step.
 
     `train_loss` is what the epoch's last step minimised, `terms` the losses that it saw by name, before their weights.
-    In a phase that leaves the network out, `train_top1` is the teacher's.
+    In a phase that trains a teacher alone `train_top1` is its own and nothing validates; where no loss judges scores
+    there is none.
     `seconds` is the whole epoch, `waiting` the part in which torch waited for batches. `skipped` counts clips that
     could not be read, `damaged` those with packets that gave no picture.
     """
@@ -28,7 +29,7 @@ class EpochRecord(BaseModel):
     epoch: int
     lr: float
     train_loss: float
-    train_top1: float
+    train_top1: Optional[float] = None
     terms: Dict[str, float] = Field(default_factory=dict)
     validation_loss: Optional[float] = None
     validation_top1: Optional[float] = None
@@ -90,7 +91,8 @@ def draw_curves(folder: Path, records: List[EpochRecord]) -> None:
         axes.set_xlabel("epoch")
         axes.set_title(title)
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     draft = folder / f".{CURVES}"
     figure.savefig(draft, format="png", dpi=110)
     os.replace(draft, folder / CURVES)

@@ -6,7 +6,6 @@ import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -18,11 +17,11 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
 from edgecvar.train.batches import Batches
-from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
+from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, new_run, save_checkpoint
 from edgecvar.train.dataset import Clips, read_clips
 from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
-from edgecvar.train.losses import check_losses, needs_flow
+from edgecvar.train.losses import check_losses, needs_flow, trains_network
 from edgecvar.train.objective import Objective, Outcome
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
@@ -37,16 +36,23 @@ class Tally:
 
     loss: float = 0.0
     right: int = 0
+    judged: int = 0
     clips: int = 0
     waiting: float = 0.0
     terms: Dict[str, float] = field(default_factory=dict)
 
-    def add(self, loss: float, terms: Mapping[str, float], scores: Tensor, labels: Tensor) -> None:
+    def add(self, loss: float, terms: Mapping[str, float], scores: Optional[Tensor], labels: Tensor) -> None:
         self.loss += loss * len(labels)
         for name, value in terms.items():
             self.terms[name] = self.terms.get(name, 0.0) + value * len(labels)
-        self.right += int((scores.argmax(1) == labels).sum())
         self.clips += len(labels)
+        if scores is not None:
+            self.right += int((scores.argmax(1) == labels).sum())
+            self.judged += len(labels)
+
+    @property
+    def top1(self) -> Optional[float]:
+        return self.right / self.judged if self.judged else None
 
 
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
@@ -54,7 +60,7 @@ def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
     recipe = resolve(recipe)
     clips = read_clips(recipe, listener, needs_flow(recipe))
     training = Training(recipe, clips, listener, fresh=True)
-    training.folder = _new_folder(root / recipe.model)
+    training.folder = new_run(recipe.model, root)
     (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
     training.save_last()
     return training
@@ -80,12 +86,26 @@ def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Tr
 def resolve(recipe: Recipe) -> Recipe:
     """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model, option or loss.
 
-    Also where a network looks at clips of another length than the recipe samples.
+    Also where a network looks at clips of another length than the recipe samples, or a phase would never run.
     """
     check_losses(recipe)
+    _check_phases(recipe)
     options = network_options(recipe.model, recipe.network)
     _check_segments(recipe, getattr(options, "segments", None))
     return recipe.model_copy(update={"network": options.model_dump(mode="json")})
+
+
+def _check_phases(recipe: Recipe) -> None:
+    spent = 0
+    for number, phase in enumerate(recipe.phases[:-1], 1):
+        spent += phase.epochs or 0
+        if spent >= recipe.epochs:
+            needed = sum(each.epochs or 0 for each in recipe.phases)
+            before = "phase 1 takes" if number == 1 else f"phases 1 to {number} take"
+            raise ConfigError(
+                f"{before} all {recipe.epochs} epochs, so phase {number + 1} would never run: "
+                f"set epochs above {needed}, or shorten what comes before"
+            )
 
 
 def _check_segments(recipe: Recipe, clip: Optional[int]) -> None:
@@ -143,8 +163,9 @@ class Training:
         records = keep_records(self.folder, self.epoch)
         last = self.recipe.epochs if until is None else min(until, self.recipe.epochs)
         while self.epoch < last:
-            record = self._train_epoch()
-            best = record.better_than(self.best)
+            learns = trains_network(self.recipe.phase(self.epoch + 1))
+            record = self._train_epoch(learns)
+            best = learns and record.better_than(self.best)
             self.best = record if best else self.best
             records.append(record)
             append_record(self.folder, record)
@@ -190,19 +211,20 @@ class Training:
             training=training,
         )
 
-    def _train_epoch(self) -> EpochRecord:
+    def _train_epoch(self, learns: bool) -> EpochRecord:
+        """One epoch; nothing validates where the network does not learn in it."""
         began = time.monotonic()
         train, rate = self._train(self.epoch + 1)
-        check = self._validate() if self.clips.validation else None
+        check = self._validate() if learns and self.clips.validation else None
         self.epoch += 1
         return EpochRecord(
             epoch=self.epoch,
             lr=rate,
             train_loss=train.loss / train.clips,
-            train_top1=train.right / train.clips,
+            train_top1=train.top1,
             terms={name: value / train.clips for name, value in train.terms.items()},
             validation_loss=None if check is None else check.loss / check.clips,
-            validation_top1=None if check is None else check.right / check.clips,
+            validation_top1=None if check is None else check.top1,
             clips=train.clips,
             skipped=len(self.clips.report.unreadable),
             damaged=len(self.clips.report.damaged),
@@ -285,16 +307,3 @@ def _not_finite(outcome: Outcome) -> str:
     if len(outcome.terms) < 2:
         return str(outcome.loss)
     return ", ".join(f"{name} {value:.3g}" for name, value in outcome.terms.items())
-
-
-def _new_folder(parent: Path) -> Path:
-    """PARENT/<YYYYmmdd-HHMMSS>; a run started in the same second gets the next free name."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        folder = parent / f"{stamp}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise ConfigError(f"{parent}: a hundred runs named {stamp}; wait a second")

@@ -5,6 +5,9 @@ it a mean) are means over elements, so that a weight keeps its meaning at every 
 learns by cross-entropy, in a phase before alignment or in an earlier run, and stands still while it is aligned to.
 It starts from the weights that its pupil starts from, as both are one network of one pre-training. Where the network
 has no last layer on motion (it pools motion with the other modalities), f^(fc) comes from one that training alone has.
+
+The discriminator takes cues and flows as batches of their own, in eq. 2 as in eq. 3 (Shou et al. 2019): its batch norm
+then makes one function of a cue in both, and the generator answers to the one that was taught.
 """
 
 from __future__ import annotations
@@ -28,17 +31,12 @@ REAL, FAKE = 1, 0
 
 @dataclass(frozen=True)
 class Seen:
-    """What a loss may look at; `features` is None in a phase that leaves the network out."""
+    """What a loss may look at."""
 
     batch: ClipBatch
-    features: Optional[Features]
+    features: Features
     companions: Mapping[str, nn.Module]
     label_smoothing: float
-
-    @property
-    def shown(self) -> Features:
-        assert self.features is not None, "a phase of losses that see the network has its features"
-        return self.features
 
     def flow(self) -> Tensor:
         """Optical flow of every sampled picture, (N * T, 2, h, w)."""
@@ -47,9 +45,9 @@ class Seen:
 
     def cue(self) -> Tensor:
         """The generated motion of every sampled picture, (N * T, 2, h, w)."""
-        if self.shown.cue is None:
+        if self.features.cue is None:
             raise ConfigError("a loss of the recipe compares generated motion with flow, but the network makes none")
-        return self.shown.cue.flatten(0, 1)
+        return self.features.cue.flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -68,30 +66,29 @@ class Loss:
     step: str = "network"
     companions: Tuple[str, ...] = ()
     flow: bool = True
-    network: bool = True
 
 
 def cross_entropy(seen: Seen) -> Term:
     """Huo et al. 2020, eq. 9, of the clip's scores."""
-    scores = seen.shown.scores
+    scores = seen.features.scores
     value = functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
     return Term(value, scores)
 
 
 def streams(seen: Seen) -> Term:
     """The sum of each stream's cross-entropy: streams that share no weights learn as if alone (Wu et al. 2018)."""
-    if not seen.shown.streams:
+    if not seen.features.streams:
         raise ConfigError("the streams loss trains the streams of a late fusion apart, but the network has none")
     each = [
         functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
-        for scores in seen.shown.streams
+        for scores in seen.features.streams
     ]
-    return Term(torch.stack(each).sum(), seen.shown.scores)
+    return Term(torch.stack(each).sum(), seen.features.scores)
 
 
 def alignment(seen: Seen) -> Term:
     """Huo et al. 2020, eq. 8: motion features before and after the last layer, against a teacher's on optical flow."""
-    motion = seen.shown.motion
+    motion = seen.features.motion
     if motion is None:
         raise ConfigError("the alignment loss compares motion features, but the network shows none")
     with torch.no_grad():
@@ -136,7 +133,7 @@ LOSSES = {
     "reconstruction": Loss(reconstruction),
     "adversarial": Loss(adversarial, companions=("discriminator",)),
     "discriminator": Loss(discriminator, "discriminator", ("discriminator",)),
-    "teacher": Loss(teacher, "teacher", ("teacher",), network=False),
+    "teacher": Loss(teacher, "teacher", ("teacher",)),
 }
 
 TEACHES = {"adversarial": "discriminator", "alignment": "teacher"}
@@ -148,8 +145,13 @@ def needs_flow(recipe: Recipe) -> bool:
     return any(LOSSES[name].flow for name in losses_named(recipe))
 
 
+def trains_network(phase: Phase) -> bool:
+    """Whether a loss of the phase is minimised by the network, not by a companion."""
+    return any(LOSSES[name].step == "network" for name in phase.losses or {})
+
+
 def check_losses(recipe: Recipe) -> None:
-    """Raises ConfigError for an unknown loss, or one whose companion nothing teaches."""
+    """Raises ConfigError for an unknown loss, one whose companion nothing teaches, or where nothing of use learns."""
     taught: Set[str] = {"teacher"} if recipe.teacher is not None else set()
     for phase in _listed(recipe):
         losses = phase.losses or {}
@@ -161,6 +163,8 @@ def check_losses(recipe: Recipe) -> None:
             if name in losses and other not in taught:
                 hint = "; or set teacher=LAST.PT of a run that has one" if other == "teacher" else ""
                 raise ConfigError(f"loss {name!r} needs {other!r} in the same phase or one before it{hint}")
+    if "teacher" not in losses_named(recipe) and not any(map(trains_network, _listed(recipe))):
+        raise ConfigError("no loss of the recipe trains the network; add cross_entropy to its losses")
     if recipe.teacher is not None and "alignment" not in losses_named(recipe):
         raise ConfigError(f"teacher={recipe.teacher}: no loss of the recipe looks at it; add alignment to its losses")
 

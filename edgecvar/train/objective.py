@@ -28,11 +28,11 @@ STEPS = {"discriminator": ("discriminator",), "teacher": ("teacher",), "network"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One batch's result: the last step's loss, every term by name, and the scores that were judged (N, classes)."""
+    """One batch's result: the last step's loss, every term by name, and the scores (N, classes) that were judged."""
 
     loss: float
     terms: Dict[str, float]
-    scores: Tensor
+    scores: Optional[Tensor]
 
 
 class Objective:
@@ -77,10 +77,9 @@ class Objective:
     def step(self, batch: ClipBatch, rate: float) -> Outcome:
         """One batch: the phase's steps in turn, each at its parameters' rates."""
         losses = self._phase.losses or {}
-        features = self._network.features(batch) if any(LOSSES[name].network for name in losses) else None
-        seen = Seen(batch, features, dict(self.companions.items()), self._recipe.label_smoothing)
+        seen = Seen(batch, self._network.features(batch), dict(self.companions.items()), self._recipe.label_smoothing)
         terms: Dict[str, float] = {}
-        loss, scores = 0.0, None if features is None else features.scores
+        loss, scores = 0.0, None
         for step in self._steps:
             weights = {name: weight for name, weight in losses.items() if LOSSES[name].step == step}
             if not weights:
@@ -90,8 +89,7 @@ class Objective:
             loss = self._descend(step, _sum(made, weights), rate)
             terms.update({name: term.value.item() for name, term in made.items()})
             scores = next((term.scores for term in made.values() if term.scores is not None), scores)
-        assert scores is not None, "every loss judges scores or sees the network"
-        return Outcome(loss, terms, scores.detach())
+        return Outcome(loss, terms, None if scores is None else scores.detach())
 
     def _hold_others(self, step: str) -> None:
         """Of the companions, those of this step alone gather gradients."""

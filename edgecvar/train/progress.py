@@ -75,10 +75,8 @@ class TerminalListener(Listener):
             self._bar = None
 
     def epoch(self, record: EpochRecord, epochs: int, best: bool) -> None:
-        parts = [
-            f"epoch {record.epoch:3d}/{epochs}",
-            f"train {record.train_loss:.3f} {record.train_top1:6.1%}",
-        ]
+        top1 = "" if record.train_top1 is None else f" {record.train_top1:6.1%}"
+        parts = [f"epoch {record.epoch:3d}/{epochs}", f"train {record.train_loss:.3f}{top1}"]
         if record.validation_top1 is not None:
             parts.append(f"validation {record.validation_loss:.3f} {record.validation_top1:6.1%}")
         parts.append(f"lr {record.lr:.2e}")

@@ -16,6 +16,7 @@ from edgecvar.train.settings import (
     FlowSettings,
     OptimizerSettings,
     Phase,
+    SamplingSettings,
     ScheduleSettings,
     SplitSettings,
     TestProtocol,
@@ -28,8 +29,9 @@ class Recipe(BaseModel):
     `data`: class folders, or a CSV with the columns path, label and perhaps split. What validates is `validation`
     (folder or CSV), or the clips of `data` whose file name matches `validation_pattern`, or the CSV's split; with
     `split`, what its official test list names. Paths are relative to the current folder.
-    `segments`: sampled pictures of a clip (TSN). `lr`: the peak, after a linear warm-up, before the schedule, counted
-    in steps. `rates`: factors on it for the parameters whose names begin so, the longest beginning that fits.
+    `segments`: sampled pictures of a clip; `sampling`: which. `lr`: the peak, after a linear warm-up, before the
+    schedule, counted in steps. `rates`: factors on it for the parameters whose names begin so, the longest beginning
+    that fits.
     `optimizer` and `schedule`: how it descends. `losses`: names of edgecvar.train.losses and their weights;
     `phases`: which of them when. `clip_gradient`: largest norm. `teacher`: a last.pt whose teacher is taken over.
     `flow`: optical flow for losses that learn from it. `test`: how `edgecvar eval` looks at each clip.
@@ -50,6 +52,7 @@ class Recipe(BaseModel):
     split: Optional[SplitSettings] = None
     segments: int = Field(8, ge=1, le=256)
     validation_segments: int = Field(8, ge=1, le=256)
+    sampling: SamplingSettings = SamplingSettings.model_validate({})
     epochs: int = Field(30, ge=1)
     batch: int = Field(16, ge=1)
     lr: float = Field(1e-3, gt=0)
@@ -155,6 +158,8 @@ def parse_recipe(text: str, overrides: Sequence[str] = (), where: str = "recipe"
     if not isinstance(document, dict):
         got = type(document).__name__
         raise ConfigError(f"{where}: a recipe is a mapping of keys to values, got {got}; see recipes/")
+    if "rows" in document:
+        raise ConfigError(f"{where}: states the rows of an ablation, not a recipe: edgecvar ablate {where}")
     for override in overrides:
         _apply(document, override)
     try:
@@ -164,8 +169,15 @@ def parse_recipe(text: str, overrides: Sequence[str] = (), where: str = "recipe"
 
 
 def override_keys(overrides: Sequence[str]) -> List[str]:
-    """The first part of each override's key."""
-    return [_split(override)[0][0] for override in overrides]
+    """Each override's key, dotted."""
+    return [".".join(_split(override)[0]) for override in overrides]
+
+
+def first_outside(overrides: Sequence[str], allowed: Sequence[str]) -> Optional[str]:
+    """The first override that sets neither one of the keys `allowed` nor a part of one."""
+    keys = zip(overrides, override_keys(overrides))
+    outside = (each for each, key in keys if not any(f"{key}.".startswith(f"{place}.") for place in allowed))
+    return next(outside, None)
 
 
 def _yaml(text: str, where: str) -> Any:

@@ -39,6 +39,16 @@ class Augment(Settings):
         return scale
 
 
+class SamplingSettings(Settings):
+    """Which pictures of a clip are its segments: one of each of so many equal parts (TSN), or of `span` in a row.
+
+    Dense ones are at equal steps of that span, which begins anywhere in training and in the middle in validation.
+    """
+
+    name: Literal["segments", "dense"] = "segments"
+    span: int = Field(64, ge=2, le=4096)
+
+
 class OptimizerSettings(Settings):
     """AdamW (Adam where `weight_decay` is 0), or SGD with `momentum`, perhaps Nesterov's."""
 

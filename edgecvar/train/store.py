@@ -8,7 +8,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Container, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
@@ -41,10 +41,13 @@ class ScanReport:
 
 
 class ClipStore:
-    """Clips by path. Keeping stops when `cache_bytes` are full: an epoch visits all, so evicting would not help."""
+    """Clips by path, with `frames` their decoded pictures too.
 
-    def __init__(self, spec: InputSpec, cache_bytes: int) -> None:
-        self._spec = spec
+    Keeping stops when `cache_bytes` are full: an epoch visits all, so evicting would not help.
+    """
+
+    def __init__(self, spec: InputSpec, cache_bytes: int, frames: bool = False) -> None:
+        self._spec, self._frames = spec, frames
         self._room = cache_bytes
         self._kept: Dict[Path, RecordedClip] = {}
         self._index: Dict[Path, ClipIndex] = {}
@@ -64,13 +67,10 @@ class ClipStore:
         report = ScanReport()
         readable = []
         paths = [clip.path for clip in clips]
-        with _Readings(self._spec, paths, workers) as readings:
+        with _Readings(_Reader(self._spec, self._frames), paths, workers) as readings:
             for clip, outcome in zip(clips, readings):
                 if isinstance(outcome, EdgecvarError):
-                    message = _unreadable(clip.path, outcome)
-                    if not skip_unreadable:
-                        raise DatasetError(f"{message}; repair or remove it, or set skip_unreadable=true")
-                    report.unreadable.append(message)
+                    report.unreadable.append(unreadable(clip.path, outcome, skip_unreadable))
                 else:
                     readable.append(clip)
                     self._take(clip.path, outcome, report)
@@ -87,9 +87,9 @@ class ClipStore:
         if kept is not None:
             return kept
         try:
-            clip = read_clip(path, self._spec, wanted)
+            clip = read_clip(path, self._spec, wanted, self._frames)
         except EdgecvarError as error:
-            raise DatasetError(f"{_unreadable(path, error)}; it could be read when the run began") from error
+            raise DatasetError(f"{_named(path, error)}; it could be read when the run began") from error
         missing = wanted - clip.images.keys() - clip.values.keys()
         if missing:
             raise DatasetError(f"{path}: picture {min(missing)} is gone; the file changed since the run began")
@@ -98,6 +98,8 @@ class ClipStore:
     def _take(self, path: Path, clip: RecordedClip, report: ScanReport) -> None:
         if clip.skipped:
             report.damaged.append(f"{path}: {clip.skipped} packets gave no picture")
+        if clip.undecoded:
+            report.damaged.append(f"{path}: {clip.undecoded} pictures cannot be decoded and are left out")
         self._index[path] = ClipIndex(clip.info, clip.windows, clip.shown)
         if clip.size <= self._room:
             self._room -= clip.size
@@ -109,30 +111,45 @@ class ClipStore:
 Outcome = Union[RecordedClip, EdgecvarError]
 
 
-def _unreadable(path: Path, error: EdgecvarError) -> str:
+def unreadable(path: Path, error: EdgecvarError, skip: bool) -> str:
+    """The line that names an unreadable clip; raises DatasetError where such clips may not be skipped."""
+    line = _named(path, error)
+    if not skip:
+        raise DatasetError(f"{line}; repair or remove it, or set skip_unreadable=true") from error
+    return line
+
+
+def _named(path: Path, error: EdgecvarError) -> str:
     """The cause, led by the file's name once."""
     cause = str(error)
     return f"unreadable clip {cause}" if cause.startswith(str(path)) else f"unreadable clip {path}: {cause}"
 
 
-def _read(path: Path, spec: InputSpec, wanted: Optional[Container[int]] = None) -> Outcome:
-    try:
-        return read_clip(path, spec, wanted)
-    except EdgecvarError as error:
-        return type(error)(str(error))
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a whole clip, here or in another process."""
+
+    spec: InputSpec
+    frames: bool
+
+    def __call__(self, path: Path) -> Outcome:
+        try:
+            return read_clip(path, self.spec, frames=self.frames)
+        except EdgecvarError as error:
+            return type(error)(str(error))
 
 
 class _Readings:
     """The outcomes of reading `paths`, in their order, on `workers` processes or, with 0 or few clips, in line."""
 
-    def __init__(self, spec: InputSpec, paths: Sequence[Path], workers: int) -> None:
-        self._spec, self._paths = spec, paths
+    def __init__(self, reader: _Reader, paths: Sequence[Path], workers: int) -> None:
+        self._reader, self._paths = reader, paths
         self._workers = workers if len(paths) > 4 * workers else 0
         self._pool: Optional[ProcessPoolExecutor] = None
 
     def __enter__(self) -> Iterator[Outcome]:
         if self._workers < 2:
-            return (_read(path, self._spec) for path in self._paths)
+            return map(self._reader, self._paths)
         # Spawned, not forked: a fork of a process in which torch has started threads may hang.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(self._workers, context, initializer=_ignore_interrupt)
@@ -146,7 +163,7 @@ class _Readings:
         waiting: List[Future[Outcome]] = []
         paths = iter(self._paths)
         for path in paths:
-            waiting.append(pool.submit(_read, path, self._spec))
+            waiting.append(pool.submit(self._reader, path))
             if len(waiting) >= AHEAD * self._workers:
                 yield _result(waiting.pop(0))
         while waiting:

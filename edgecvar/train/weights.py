@@ -143,26 +143,29 @@ def adapt_channels(weight: Tensor, channels: int) -> Tensor:
     return mean.repeat_interleave(channels, 1)  # (out, channels, ...)
 
 
-def _copy_checkpoint(module: nn.Module, state: Mapping[str, Any], path: Path) -> str:
-    own = module.state_dict()
+def _copy_checkpoint(network: Network, state: Mapping[str, Any], path: Path) -> str:
+    own = network.state_dict()
     fitting = {
         name: tensor
         for name, tensor in state.items()
         if name in own and isinstance(tensor, Tensor) and tensor.shape == own[name].shape
     }
     afresh = [name for name in own if name not in fitting]
-    unfit = [name for name in afresh if not _may_start_afresh(module, name)]
-    if unfit:
-        raise ConfigError(f"{path}: no weights of shape {tuple(own[unfit[0]].shape)} for {unfit[0]} in it")
-    module.load_state_dict(fitting, strict=False)
+    for name in afresh:
+        if not _may_start_afresh(network, name, own[name], state.get(name)):
+            raise ConfigError(f"{path}: no weights of shape {tuple(own[name].shape)} for {name} in it")
+    network.load_state_dict(fitting, strict=False)
     return f"{len(fitting)} tensors taken{_listed(afresh)}"
 
 
-def _may_start_afresh(module: nn.Module, name: str) -> bool:
-    owner = module.get_submodule(name.rpartition(".")[0])
-    if isinstance(owner, nn.Linear):
-        return True
-    return name in [f"{place}.{_first_convolution(part)}" for place, part in _backbones(module).items()]
+def _may_start_afresh(network: Network, name: str, own: Tensor, given: Any) -> bool:
+    """Whether all that differs is a classifier's number of classes, or a first convolution's of input channels."""
+    if not isinstance(given, Tensor):
+        return False
+    if isinstance(network.get_submodule(name.rpartition(".")[0]), nn.Linear):
+        return own.shape[0] == network.classes and own.shape[1:] == given.shape[1:]
+    firsts = [f"{place}.{_first_convolution(part)}" for place, part in _backbones(network).items()]
+    return name in firsts and own.shape[:1] + own.shape[2:] == given.shape[:1] + given.shape[2:]
 
 
 def _listed(afresh: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from edgecvar.bundle.stages import PREPARED
+
 COUNTED = {}
 """The document of each command line, which takes seconds to make."""
 
@@ -39,7 +41,7 @@ def test_every_network_says_what_it_is(surveyed, names):
     assert list(models) == names
     for name, model in models.items():
         assert model["paper"] and model["verified"], name
-        assert model["inputs"] == [each for each in ("image", "motion", "residual") if each in model["inputs"]] != []
+        assert model["inputs"] == [each for each in PREPARED if each in model["inputs"]] != []
         assert model["parameters"] == sum(stage["parameters"] for stage in model["stages"]), name
         assert model["multiply_adds"] == sum(stage["runs"] * stage["multiply_adds"] for stage in model["stages"]), name
         assert model["stages"][-1]["output_shape"] == [model["classes"]], name

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Optional
 
 import numpy as np
 import pytest
 import torch
 
+from edgecvar.bundle.default import default_clip
+from edgecvar.compile.data import why_no_int8
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.parity import check_stage, record_stages
 from edgecvar.compile.provenance import git_commit
@@ -57,6 +62,40 @@ def test_a_clip_without_motion_is_refused(configure: Configure, still: Path, tmp
     broken.write_bytes(b"no video at all" * 100)
     with pytest.raises(CompileError, match="name another with --data"):
         read_inputs(configure(data=broken), find_subject(config))
+
+
+@pytest.mark.parametrize("gone", [None, "data", "lists", "validation"])
+def test_a_run_whose_clips_or_lists_are_gone_takes_the_clip_that_is_shipped(
+    configure: Configure, clip: Path, tmp_path: Path, gone: Optional[str]
+) -> None:
+    for label in ("left", "right"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        shutil.copy(clip, tmp_path / "data" / label / f"{label}.mp4")
+    (tmp_path / "lists").mkdir()
+    for label in ("left", "right"):
+        (tmp_path / "lists" / f"{label}_test_split1.txt").write_text(f"{label}.avi 1\n")
+    recipe: Dict[str, Any] = {"model": "attp", "data": str(tmp_path / "data")}
+    if gone == "validation":
+        recipe["validation"] = str(tmp_path / "nowhere")
+    else:
+        recipe["split"] = {"format": "hmdb51", "files": str(tmp_path / "lists")}
+        if gone is not None:
+            shutil.rmtree(tmp_path / gone)
+    config = configure(data=None)
+    subject = dataclasses.replace(find_subject(config), recipe=json.dumps(recipe), data=recipe["data"])
+    if gone is None:
+        clips = [tmp_path / "data" / label / f"{label}.mp4" for label in ("left", "right")]
+        assert why_no_int8(config, subject) is None
+    else:
+        clips = [default_clip()]
+        assert "name a folder with --data" in str(why_no_int8(config, subject))
+    assert read_inputs(config, subject).clips == clips
+
+
+def test_a_checkpoint_without_a_recipe_takes_the_clip_that_is_shipped(configure: Configure) -> None:
+    config = configure(data=None)
+    subject = dataclasses.replace(find_subject(config), recipe="")
+    assert read_inputs(config, subject).clips == [default_clip()]
 
 
 def test_clips_of_inputs_are_what_a_walk_has_seen(configure: Configure) -> None:

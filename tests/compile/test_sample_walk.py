@@ -78,7 +78,7 @@ def clip_of(number: int, samples: int, first_index: int) -> List[Sample]:
     for place in range(samples):
         window = place // 2
         inputs = {name: rng.normal(size=SHAPES[name]).astype(np.float32) for name in ("motion", "residual")}
-        sampled = SampledPicture(place, place, 0.0, window, 0.0, inputs, images[window], None, clip=number)
+        sampled = SampledPicture(place, place ^ 1, 0.0, window, 0.0, inputs, images[window], None, clip=number)
         made.append((sampled, images[window - 1 if window else 1]))
     return made
 

@@ -38,7 +38,8 @@ def batch() -> Callable[..., Any]:
             return torch.randn(clips, segments, channels, 64, 96, generator=random)
 
         labels = torch.arange(clips) % classes
-        return ClipBatch(draw(3), draw(3), draw(2), draw(3), labels)
+        inputs = draw(3), draw(3), draw(2), draw(3)
+        return ClipBatch(*inputs, labels, frame=draw(3))
 
     return make
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecvar.errors import ConfigError
 from edgecvar.nets.pooling import signed_root, unit_length
 
-FUSIONS = ("i", "mv", "r", "late", "tp", "ttp")
+FUSIONS = ("i", "mv", "r", "late", "bp", "tp", "ttp")
 Array = NDArray[np.float64]
 Make = Callable[..., Any]
 
@@ -104,6 +104,7 @@ def test_stages_compose_to_the_whole_network(build: Make, batch: Make, settle: M
         ("mv", ["motion", "fuse"], ["image", "adjacent_image", "residual"]),
         ("r", ["residual", "fuse"], ["image", "adjacent_image", "motion"]),
         ("late", ["appearance", "motion", "residual", "fuse"], ["adjacent_image"]),
+        ("bp", ["appearance", "motion", "residual", "fuse"], ["adjacent_image"]),
         ("tp", ["appearance", "motion", "residual", "fuse"], ["adjacent_image"]),
         ("ttp", ["appearance", "motion", "residual", "fuse"], []),
     ],
@@ -152,7 +153,7 @@ def test_no_tensor_of_a_stage_has_its_outputs_name(build: Make, fusion: str) -> 
 def test_scores_are_the_mean_over_segments(build: Make, batch: Make, settle: Make, fusion: str) -> None:
     network, clips = build(fusion=fusion), batch(segments=3)
     settle(network, clips)
-    names = ("image", "adjacent_image", "motion", "residual")
+    names = ("image", "adjacent_image", "motion", "residual", "frame")
     with torch.no_grad():
         each = [
             network(replace(clips, **{name: getattr(clips, name)[:, t : t + 1] for name in names})) for t in range(3)
@@ -249,7 +250,7 @@ def test_features_show_the_motion_branch_and_the_scores_of_forward(build: Make, 
             return
         maps = network.stage("motion").backbone(clips.motion.flatten(0, 1))
         assert torch.equal(shown.motion.before, maps)
-        if network.options.trilinear:
+        if network.options.projected:
             assert shown.motion.after is None
             assert network.companion("student")(maps).shape == (6, 3)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, List
 
 import numpy as np
@@ -12,6 +13,7 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 
 from torch import nn  # noqa: E402
 
+from edgecvar.bundle.stages import prepared_sources  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.errors import ConfigError  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
@@ -137,6 +139,16 @@ def test_it_starts_as_a_shift() -> None:
     assert torch.equal(got[:, 4:], given[:, 4:])
 
 
+def test_a_start_from_nothing_sees_each_feature_at_three_times_and_what_moves() -> None:
+    network = build(start="random")
+    tims = [part for part in network.modules() if isinstance(part, TemporalInteraction)]
+    smes = [part for part in network.modules() if isinstance(part, SpatialMotion)]
+    assert tims and all((part.weight != 0).all() for part in tims)
+    assert smes and all((part.norm.weight == 1).all() for part in smes)
+    published = build()
+    assert all((part.norm.weight == 0).all() for part in published.modules() if isinstance(part, SpatialMotion))
+
+
 def test_spatial_wise_motion_enhancement() -> None:
     unit = stir(SpatialMotion(6, SEGMENTS))
     given = maps(2 * SEGMENTS, 6, 4, 5).clamp_min(0)
@@ -183,14 +195,17 @@ def test_gradients_are_those_of_the_functions() -> None:
         assert torch.autograd.gradcheck(unit, (given,), fast_mode=True)
 
 
-def test_stages_compose_to_the_whole_network(batch: Any) -> None:
-    network, clips = stir(build()), batch(clips=2, segments=SEGMENTS)
-    tensors = {name: getattr(clips, name).double() for name in ("image", "adjacent_image", "motion", "residual")}
+@pytest.mark.parametrize(("frames", "source", "cadence"), [("all", "frame", "picture"), ("i", "image", "gop")])
+def test_stages_compose_to_the_whole_network(batch: Any, frames: str, source: str, cadence: str) -> None:
+    network, clips = stir(build(frames=frames)), batch(clips=2, segments=SEGMENTS)
+    names = ("image", "adjacent_image", "motion", "residual", "frame")
+    tensors = {name: getattr(clips, name).double() for name in names}
     stem, clip = network.stages()
-    assert (stem.cadence, clip.cadence, clip.inputs[0].segments) == ("gop", "picture", SEGMENTS)
+    assert prepared_sources([stem, clip]) == {source}
+    assert (stem.cadence, clip.cadence, clip.inputs[0].segments) == (cadence, "picture", SEGMENTS)
     with torch.no_grad():
         whole = network(ClipBatch(**tensors, labels=clips.labels))
-        kept = [network.stage("stem")(tensors["image"][:, place]) for place in range(SEGMENTS)]
+        kept = [network.stage("stem")(tensors[source][:, place]) for place in range(SEGMENTS)]
         assert list(kept[0].shape) == [2, *stem.output_shape]
         stacked = torch.stack(kept, 1)
         assert list(stacked.shape) == [2, *clip.inputs[0].shape]
@@ -206,9 +221,15 @@ def test_clips_of_another_length_are_refused(batch: Any) -> None:
         build()(batch(segments=2))
 
 
+def test_the_paper_reads_decoded_frames_and_a_batch_without_them_is_refused(batch: Any) -> None:
+    assert network_options("cmr", {}).model_dump()["frames"] == "all"
+    with pytest.raises(ValueError, match="without decoded frames"):
+        build()(replace(batch(segments=SEGMENTS), frame=None))
+
+
 def test_what_it_cannot_be_is_said() -> None:
-    with pytest.raises(ConfigError, match=r"frames: 'all' reads decoded pictures.*use frames: i"):
-        network_options("cmr", {"frames": "all"})
+    with pytest.raises(ConfigError, match="frames"):
+        network_options("cmr", {"frames": "p"})
     with pytest.raises(ConfigError, match="bottlenecks"):
         network_options("cmr", {"backbone": "resnet18"})
 

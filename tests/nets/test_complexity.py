@@ -54,7 +54,7 @@ def test_kept_features_cost_less(cost: NetworkCost) -> None:
 
 
 def test_counts_agree_with_the_network(build: Callable[..., Any]) -> None:
-    for fusion in ("mv", "late", "ttp"):
+    for fusion in ("mv", "late", "bp", "ttp"):
         network = build(fusion=fusion)
         counted = describe_network(network, 12).parameters
         assert counted == sum(weight.numel() for weight in network.parameters())

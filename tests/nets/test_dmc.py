@@ -48,7 +48,8 @@ def drawn(clips: int = 2, segments: int = 3, seed: int = 0) -> ClipBatch:
 
 def doubled(batch: ClipBatch) -> ClipBatch:
     tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return replace(batch, **{name: tensor.double() for name, tensor in tensors.items() if name != "labels"})
+    inputs = {name: tensor for name, tensor in tensors.items() if name != "labels" and tensor is not None}
+    return replace(batch, **{name: tensor.double() for name, tensor in inputs.items()})
 
 
 def built(options: Dict[str, Any], batch: ClipBatch) -> Any:

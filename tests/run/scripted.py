@@ -62,20 +62,31 @@ class Content:
 
 
 class ScriptedStream:
-    """Pictures of the kinds in `script`, in decode and display order; `error` is raised in place of the next one."""
+    """Pictures of the kinds in `script`, in decode order; `error` is raised in place of the next one.
 
-    def __init__(self, script: str, error: Optional[BaseException] = None, on_read: Callable = lambda i: None):
+    `shown`: their display indices, those of decoding unless given.
+    """
+
+    def __init__(
+        self,
+        script: str,
+        error: Optional[BaseException] = None,
+        on_read: Callable = lambda i: None,
+        shown: Optional[List[int]] = None,
+    ):
         self.info = INFO
         self.summary = StreamSummary()
         self._script, self._error, self._on_read = script, error, on_read
         self.given = 0
+        self._shown = list(range(len(script))) if shown is None else shown
 
     def __iter__(self):
         for index, kind in enumerate(self._script):
             self._on_read(index)
             self.given += 1
             self.summary.pictures += 1
-            yield CodedPicture(index, index, index / FPS, kind, kind == "I", Content(kind, index))
+            shown = self._shown[index]
+            yield CodedPicture(index, shown, shown / FPS, kind, kind == "I", Content(kind, index))
         if self._error is not None:
             raise self._error
 

@@ -335,11 +335,19 @@ def histories(runner, name):
     return [seen[name] for seen in runner.of("classify")]
 
 
-def test_a_clip_is_the_newest_samples_and_the_oldest_stands_in_for_those_missing():
+def test_a_clip_is_the_newest_samples_and_the_first_stands_in_for_those_missing():
     classify = stage("classify", "picture", ("motion", "motion", "current", 3), output=[3])
     decisions, runner, _ = run("IPPPPIP", [classify])
     assert histories(runner, "motion") == [(1, 1, 1), (1, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 6)]
     assert [decision.decode_index for decision in decisions] == [1, 2, 3, 4, 6]
+
+
+def test_a_clip_is_in_display_order():
+    classify = stage("classify", "picture", ("motion", "motion", "current", 3), output=[3])
+    stream = ScriptedStream("IPBBPBB", shown=[0, 3, 1, 2, 6, 4, 5])
+    decisions, runner, _ = run("", [classify], stream=stream)
+    assert histories(runner, "motion") == [(1, 1, 1), (2, 2, 1), (2, 3, 1), (2, 3, 4), (3, 5, 4), (5, 6, 4)]
+    assert [decision.decode_index for decision in decisions] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_clip_of_a_stages_outputs_is_handed_over_as_launched_and_each_is_run_once():

@@ -28,7 +28,7 @@ from edgecvar.stream.reader import open_stream  # noqa: E402
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
 
 LABELS = ["a", "b", "c", "d"]
-FUSIONS = ["ttp", "tp", "late", "i", "mv", "r"]
+FUSIONS = ["ttp", "tp", "bp", "late", "i", "mv", "r"]
 TOLERANCE = 1e-4
 """Issue's figure, on probabilities; fp32 sums in another order reach some 1e-6."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,10 @@ import pytest
 from known_clips import encode, encode_x264, translation
 
 from edgecvar.stream import ffmpeg_reading
+from edgecvar.stream.bits import BitReader
+from edgecvar.stream.h264_headers import split_units
 from edgecvar.stream.h264_model import H264Model
+from edgecvar.stream.h264_sets import sequence_set
 from edgecvar.stream.reader import open_stream
 
 CODECS = ("mpeg2video", "mpeg4", "libx264")
@@ -47,6 +51,34 @@ def test_anchors_stay_however_many_b_pictures_stand_between(tmp_path: Path, code
             assert (picture.motion.ref_offset != 0).any() or picture.kind == "P"  # an encoder may code one all intra
             assert picture.motion.exact or codec == "libx264"  # x264: unsettled direct blocks
     assert longest == between
+
+
+def without_reordering(sequence: bytes) -> bytes:
+    """A sequence parameter set that does not say how far pictures are reordered: a decoder allows for the most."""
+    reader = BitReader(sequence[1:])
+    sequence_set(reader)
+    ahead = len(sequence) * 8 - reader.left
+    bits = f"{int.from_bytes(sequence, 'big'):0{len(sequence) * 8}b}"[:ahead] + "01"  # no VUI; the stop bit
+    kept = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    assert b"\0\0" not in kept
+    return kept
+
+
+@pytest.mark.parametrize("between", [3, 8, 16])
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_frames_come_however_long_a_decoder_waits(tmp_path: Path, between: int, extraction: str) -> None:
+    extra = "keyint=250:b-adapt=0:b-pyramid=none:scenecut=0"
+    path = encode_x264(tmp_path / "clip.h264", translation(60, (64, 80), (1.5, -0.5), patch=True), 30, between, extra)
+    with av.open(str(path)) as container:
+        truth = [bytes(frame.planes[0]) for frame in container.decode(video=0)]
+    units = [without_reordering(unit) if unit[0] & 31 == 7 else unit for unit in split_units(path.read_bytes(), None)]
+    data = b"".join(b"\0\0\0\1" + unit for unit in units)
+    with open_stream(io.BytesIO(data), extraction, frames=True) as stream:
+        for picture in stream:
+            assert picture.decoded is not None
+            luma = np.frombuffer(truth[picture.display_index], np.uint8).reshape(64, -1)[:, :80]
+            assert np.array_equal(picture.decoded.planes().y, luma)
+        assert stream.summary.pictures == len(truth)
 
 
 def test_a_reference_that_is_gone_is_unknown_and_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

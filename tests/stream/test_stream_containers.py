@@ -202,11 +202,47 @@ def test_packed_b_pictures(tmp_path: Path) -> None:
     packed(plain, tmp_path / "packed.avi")
     with open_stream(plain) as stream:
         expected = list(stream)
-    with open_stream(tmp_path / "packed.avi") as stream:
+    with open_stream(tmp_path / "packed.avi", frames=True) as stream:
         found = list(stream)
+    with av.open(str(plain)) as container:
+        decoded = [next(iter(frame.planes)) for frame in container.decode(video=0)]
+    for p in found:
+        assert p.decoded is not None
+        luma = np.frombuffer(decoded[p.display_index], np.uint8).reshape(80, -1)[:, :112]
+        assert np.array_equal(p.decoded.planes().y, luma)
     assert [p.kind for p in found] == [p.kind for p in expected]
     assert "B" in {p.kind for p in found}
     for a, b in zip(found, expected):
         assert a.display_index == b.display_index
         if a.motion is not None and b.motion is not None:
             assert a.motion.exact and np.array_equal(a.motion.mv_qpel, b.motion.mv_qpel)
+
+
+def test_a_codec_tag_that_is_no_text(tmp_path: Path) -> None:
+    """A stream type of a user's own in the program map: FFmpeg finds the codec out by looking."""
+    path = encode_x264(tmp_path / "clip.ts", translation(20, (64, 80), (1, 0)), 26, b_pictures=2)
+    data = bytearray(path.read_bytes())
+    for at in range(0, len(data), 188):
+        if data[at + 1] & 0x40 and (data[at + 1] & 31, data[at + 2]) == (0x10, 0):
+            section = at + 5 + data[at + 4]
+            stream = section + 12 + ((data[section + 10] & 15) << 8 | data[section + 11])
+            assert data[stream] == 0x1B
+            data[stream] = 0x88
+            end = section + 3 + ((data[section + 1] & 15) << 8 | data[section + 2]) - 4
+            data[end : end + 4] = crc32_mpeg(data[section:end]).to_bytes(4, "big")
+    with open_stream(path, frames=True) as stream:
+        expected = list(stream)
+    with open_stream(io.BytesIO(bytes(data)), frames=True) as stream:
+        found = list(stream)
+    assert len(found) == len(expected) == 20
+    for a, b in zip(found, expected):
+        assert a.frame is not None and b.frame is not None and np.array_equal(a.frame, b.frame)
+
+
+def crc32_mpeg(data: bytes) -> int:
+    found = 0xFFFFFFFF
+    for byte in data:
+        found ^= byte << 24
+        for _ in range(8):
+            found = (found << 1 ^ (0x04C11DB7 if found >> 31 else 0)) & 0xFFFFFFFF
+    return found

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Callable, List
+from pathlib import Path
+from typing import Callable, List, Sequence
 
 import numpy as np
 import pytest
@@ -9,14 +10,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecvar.clips.prepare import centre_view
+from edgecvar.clips.prepare import Preparer, centre_view
+from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
-from edgecvar.train.batches import Batches, generator, random_view
+from edgecvar.train.batches import Batches, generator, prepare_clip, prepare_recorded, random_view
+from edgecvar.train.clip import read_clip
 from edgecvar.train.dataset import Clips, read_clips
+from edgecvar.train.flow import FlowCache
+from edgecvar.train.labels import LabelledClip
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Augment, Recipe
+from edgecvar.train.settings import FlowSettings
+from edgecvar.train.store import ClipStore
 
 pytestmark = pytest.mark.train
 
@@ -64,6 +71,40 @@ def test_every_clip_comes_once_an_epoch_and_validation_never_changes(small: Call
     one, other = list(batches.validation(clips.validation)), list(batches.validation(clips.validation))
     assert [batch.labels.tolist() for batch in one] == [[0, 1, 2]]
     assert all(same(a, b) for a, b in zip(one, other))
+
+
+def test_samples_of_a_clip_come_in_display_order(moving: Path) -> None:
+    spec = InputSpec(height=32, width=48, crop=1.0)
+    recorded = read_clip(moving / "left" / "clip_0.mp4", spec, frames=True)
+    preparer = Preparer(recorded.info, spec)
+    samples = dense_segments(recorded.windows, 8, 8, 0.0)
+    shown = [recorded.shown[sample.picture] for sample in samples]
+    places = np.argsort(shown)
+    assert places.tolist() != list(range(8))  # B-pictures come late in decode order
+    clip = prepare_recorded(recorded, samples, preparer)
+    for name in ("image", "adjacent", "motion", "residual", "frame"):
+        alone = [getattr(prepare_recorded(recorded, [samples[place]], preparer), name)[0] for place in places]
+        assert np.array_equal(getattr(clip, name), alone)
+
+
+def test_optical_flow_is_of_the_same_pictures_in_the_same_order(moving: Path) -> None:
+    class Shown(FlowCache):
+        """Fields that say of which picture they are."""
+
+        def fields(self, path: Path, shown: Sequence[int]) -> List[np.ndarray]:
+            return [np.full((16, 24, 2), index, np.float32) for index in shown]
+
+    spec = InputSpec(height=32, width=48, crop=1.0, velocity_unit=1.0)
+    clip, store = LabelledClip(moving / "left" / "clip_0.mp4", 0), ClipStore(spec, 2**30)
+    store.scan([clip], workers=0, skip_unreadable=False, on_clip=lambda: None)
+    index = store.index(clip.path)
+    samples = dense_segments(index.windows, 8, 8, 0.0)
+    flow = Shown(FlowSettings.model_validate({}), moving / ".flow")
+    prepared = prepare_clip(store, clip, samples, Preparer(index.info, spec), flow)
+    assert prepared.flow is not None
+    rising = prepared.flow[:, 0].mean((1, 2))
+    expected = sorted(index.shown[sample.picture] for sample in samples)
+    assert rising / rising[0] * expected[0] == pytest.approx(expected)
 
 
 def test_labels_stay_with_their_motion_and_mirroring_turns_it(small: Callable[..., Recipe]) -> None:

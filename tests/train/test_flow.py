@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import zipfile
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, Iterator, List
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from edgecvar.clips.prepare import Preparer, View
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.stream.pixels import ShownPicture
 from edgecvar.train.batches import Batches
 from edgecvar.train.clip import read_clip
 from edgecvar.train.dataset import read_clips
@@ -19,6 +22,7 @@ from edgecvar.train.flow import FlowCache, clip_flow, pair_of_pictures
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import FlowSettings
+from edgecvar.train.store import ClipIndex
 
 pytest.importorskip("cv2", reason="needs the flow extra")
 pytestmark = pytest.mark.train
@@ -27,6 +31,10 @@ pytestmark = pytest.mark.train
 class Counting(Listener):
     def __init__(self) -> None:
         self.heard: List[str] = []
+        self.lines: List[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
     def begin(self, what: str, total: int) -> None:
         self.heard.append(f"{what} {total}")
@@ -34,8 +42,13 @@ class Counting(Listener):
 
 def fill(folder: Path, clip: Path, **settings: object) -> FlowCache:
     cache = FlowCache(FlowSettings.model_validate(settings), folder)
-    cache.fill([(clip, "native")], 1, Listener())
+    assert cache.fill({clip: index_of(clip)}, 1, False, Listener()) == []
     return cache
+
+
+def index_of(clip: Path) -> ClipIndex:
+    read = read_clip(clip, InputSpec())
+    return ClipIndex(read.info, read.windows, read.shown)
 
 
 @pytest.mark.parametrize("settings", [{}, {"side": 48, "cell": 1}, {"cell": 4, "preset": "fast"}])
@@ -51,7 +64,6 @@ def test_it_is_the_content_velocity_of_every_picture(moving: Path, settings: dic
 
 def test_it_belongs_to_the_picture_that_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clip that stands still, jumps once and stands still again: the picture after the jump has the flow."""
-    from edgecvar.stream.pixels import ShownPicture
     from edgecvar.train import flow
 
     rng = np.random.default_rng(0)
@@ -89,9 +101,15 @@ def test_it_is_kept_whole_and_found_by_content_and_settings(moving: Path, tmp_pa
     fill(tmp_path, clip, cell=4)
     fill(tmp_path, moving / "left" / "clip_1.mp4")
     assert len(list(tmp_path.rglob("*.npz"))) == 3
-    with pytest.raises(DatasetError, match="a picture cannot be decoded"):
-        cache.fields(clip, [99])
-    file.write_bytes(file.read_bytes()[:200])
+    whole = file.read_bytes()
+    for spoilt in (whole[:200], b""):
+        file.write_bytes(spoilt)
+        for read in (lambda: cache.fields(clip, [3]), lambda: fill(tmp_path, clip)):
+            with pytest.raises(DatasetError, match=r"cannot read the optical flow .* remove it and start again"):
+                read()
+    with zipfile.ZipFile(io.BytesIO(whole)) as kept:
+        place = kept.getinfo("000003.npy").header_offset + 60
+    file.write_bytes(whole[:place] + bytes([0xFF] * 20) + whole[place + 20 :])  # its list of members is whole
     with pytest.raises(DatasetError, match=r"cannot read the optical flow .* remove it and start again"):
         cache.fields(clip, [3])
 
@@ -105,6 +123,62 @@ def test_nothing_half_written_stays(moving: Path, tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         fill(tmp_path, moving / "left" / "clip_0.mp4")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("what", ["savez_compressed", "replace"])
+def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(
+    moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def full(*ignored: object, **too: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(f"edgecvar.train.flow.{'os' if what == 'replace' else 'np'}.{what}", full)
+    with pytest.raises(DatasetError, match=r"cannot keep optical flow there \(No space left.*set flow\.cache"):
+        fill(tmp_path, moving / "left" / "clip_0.mp4")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_clip_or_a_folder_that_is_no_longer_there_is_one_error(moving: Path, tmp_path: Path) -> None:
+    cache = FlowCache(FlowSettings(), tmp_path / "flow")
+    index = index_of(moving / "left" / "clip_0.mp4")
+    with pytest.raises(DatasetError, match=r"gone\.mp4: cannot read the clip \(No such file"):
+        cache.fill({tmp_path / "gone.mp4": index}, 1, True, Listener())
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatasetError, match=r"cannot keep optical flow there .*set flow\.cache"):
+        fill(tmp_path / "file" / "flow", moving / "left" / "clip_0.mp4")
+
+
+def test_a_clip_with_pictures_that_cannot_be_decoded_stops_or_is_left_out(
+    small: Callable[..., Recipe], moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is trained: pictures decoded are numbered as they come, so one that is lost shifts the rest."""
+    from edgecvar.train import flow
+
+    whole = flow.decoded_pictures
+
+    def losing(path: Path, extraction: str) -> Iterator[ShownPicture]:
+        pictures = list(whole(path, extraction))
+        return iter(pictures[:-1] if path.match("left/clip_1.mp4") else pictures)
+
+    monkeypatch.setattr(flow, "decoded_pictures", losing)
+    recipe = small(f"flow={{cache: {tmp_path}, preset: ultrafast, side: 32}}")
+    said = (
+        r"unreadable clip .*left/clip_1\.mp4: 26 pictures are read and 25 decoded, .*; repair or remove it, or set skip"
+    )
+    for _ in range(2):  # computed now, or found beside the clips
+        with pytest.raises(DatasetError, match=said):
+            read_clips(recipe, Listener(), with_flow=True)
+    listener = Counting()
+    clips = read_clips(recipe.model_copy(update={"skip_unreadable": True}), listener, with_flow=True)
+    assert len(clips.train) == 8 and not any(clip.path.match("left/clip_1.mp4") for clip in clips.train)
+    assert len(clips.report.unreadable) == 1 and clips.report.unreadable[0] in listener.lines
+    assert "3 classes, 8 clips train, 3 validate" in listener.lines[-1]
+    batches = list(Batches(recipe, clips.store, clips.flow).training(clips.train, 1))
+    assert sum(len(batch.labels) for batch in batches) == 8
+    monkeypatch.setattr(flow, "decoded_pictures", lambda path, extraction: iter(list(whole(path, extraction))[1:]))
+    gone = recipe.model_copy(update={"skip_unreadable": True, "flow": FlowSettings(cache=str(tmp_path), side=48)})
+    with pytest.raises(DatasetError, match="no readable clip of class 'left' is left to train on"):
+        read_clips(gone, Listener(), with_flow=True)
 
 
 def test_it_is_prepared_as_motion_is(moving: Path) -> None:

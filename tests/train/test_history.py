@@ -7,6 +7,7 @@ import pytest
 
 from edgecvar.errors import ConfigError
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records, read_records
+from edgecvar.train.progress import TerminalListener
 
 pytestmark = pytest.mark.train
 
@@ -41,6 +42,20 @@ def test_another_file_in_its_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text("hello\n")
     with pytest.raises(ConfigError, match=r"metrics\.jsonl: not the metrics of a run"):
         read_records(tmp_path)
+
+
+def test_epochs_in_which_nothing_was_judged_are_told_and_drawn_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    bare = record(1, train_top1=None)
+    append_record(tmp_path, bare)
+    assert read_records(tmp_path) == [bare]
+    for records in ([bare], [bare, record(2), record(3, validation_loss=1.0, validation_top1=0.5)]):
+        draw_curves(tmp_path, records)
+    assert [str(warned.message) for warned in recwarn] == []
+    TerminalListener().epoch(bare, 3, False)
+    said = capsys.readouterr().err
+    assert "train 1.000  lr" in said and "%" not in said
 
 
 def test_curves_are_a_picture_with_and_without_validation(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, List, Optional
 
 import pytest
 import torch
@@ -192,3 +192,20 @@ def test_unknown_models_and_options_are_named() -> None:
         resolve(parse_recipe("{model: atp, data: x}"))
     with pytest.raises(ConfigError, match="'fusoin': did you mean 'fusion'"):
         resolve(parse_recipe("{model: attp, data: x, network: {fusoin: i}}"))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [
+        (2, r"phase 1 takes all 2 epochs, so phase 2 would never run: set epochs above 5"),
+        (5, r"phases 1 to 2 take all 5 epochs, so phase 3 would never run: set epochs above 5"),
+        (6, None),
+    ],
+)
+def test_a_phase_that_would_never_run_is_refused(epochs: int, said: Optional[str]) -> None:
+    recipe = parse_recipe(f"{{model: attp, data: x, epochs: {epochs}, phases: [{{epochs: 2}}, {{epochs: 3}}, {{}}]}}")
+    if said is None:
+        assert resolve(recipe).epochs == epochs
+        return
+    with pytest.raises(ConfigError, match=said):
+        resolve(recipe)

@@ -68,7 +68,7 @@ def value(name: str, given: Seen) -> float:
 
 def test_cross_entropy_is_equation_9() -> None:
     given = seen()
-    scores = given.shown.scores.numpy()
+    scores = given.features.scores.numpy()
     expected = np.mean([surprise(scores[:1], 1), surprise(scores[1:], 3)])
     assert value("cross_entropy", given) == pytest.approx(expected, abs=1e-9)
 
@@ -77,7 +77,7 @@ def test_cross_entropy_is_equation_9() -> None:
 def test_alignment_is_equation_8_over_the_number_of_elements(own_last_layer: bool) -> None:
     teacher, student = Teacher(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, CLASSES)).double()
     given = seen(own_last_layer, teacher=teacher, student=student)
-    motion = given.shown.motion
+    motion = given.features.motion
     assert motion is not None
     pupil = motion.after if motion.after is not None else student(motion.before)
     taught = teacher(given.flow())
@@ -112,15 +112,29 @@ def test_dmc_losses_are_equations_1_to_3() -> None:
     assert value("adversarial", given) == pytest.approx(surprise(fake, 1), abs=1e-9)
 
 
+def test_the_discriminator_judges_a_cue_alike_in_equations_2_and_3() -> None:
+    """Batch norm sees cues among cues and flows among flows."""
+    judge = nn.Sequential(nn.BatchNorm2d(2).double(), Judge()).train()
+    given = seen(discriminator=judge)
+
+    def alone(motion: Tensor) -> np.ndarray:
+        mean, variance = motion.mean((0, 2, 3), keepdim=True), motion.var((0, 2, 3), unbiased=False, keepdim=True)
+        return judge[1]((motion - mean) / (variance + 1e-5).sqrt()).detach().numpy()
+
+    fake, real = alone(given.cue()), alone(given.flow())
+    assert value("discriminator", given) == pytest.approx(surprise(fake, 0) + surprise(real, 1), abs=1e-9)
+    assert value("adversarial", given) == pytest.approx(surprise(fake, 1), abs=1e-9)
+
+
 def test_the_discriminators_loss_leaves_the_generator_alone() -> None:
     judge = Judge()
     given = seen(discriminator=judge)
     LOSSES["discriminator"].term(given).value.backward()
-    assert given.shown.cue is not None
-    assert given.shown.cue.grad is None
+    assert given.features.cue is not None
+    assert given.features.cue.grad is None
     assert all(weight.grad is not None for weight in judge.parameters())
     LOSSES["adversarial"].term(given).value.backward()
-    assert given.shown.cue.grad is not None
+    assert given.features.cue.grad is not None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +143,7 @@ def test_the_discriminators_loss_leaves_the_generator_alone() -> None:
 )
 def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> None:
     given = seen()
-    bare = Seen(given.batch, Features(given.shown.scores), {}, 0.0)
+    bare = Seen(given.batch, Features(given.features.scores), {}, 0.0)
     with pytest.raises(ConfigError, match=said):
         LOSSES[name].term(bare)
 
@@ -142,6 +156,8 @@ def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> No
         ("losses: {alignment: 1}", "'alignment' needs 'teacher' .* or set teacher=LAST.PT"),
         ("phases: [{epochs: 1, losses: {alignment: 1}}, {losses: {teacher: 1}}]", "needs 'teacher'"),
         ("teacher: x/last.pt", "no loss of the recipe looks at it"),
+        ("losses: {discriminator: 1}", "no loss of the recipe trains the network; add cross_entropy"),
+        ("losses: {teacher: 1}", None),
         ("phases: [{epochs: 1, losses: {teacher: 1}}, {losses: {alignment: 1}}]", None),
         ("teacher: x/last.pt\nlosses: {alignment: 1}", None),
     ],

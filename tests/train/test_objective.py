@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Set
 
 import pytest
 import torch
@@ -15,12 +15,13 @@ from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
 from edgecvar.train.checkpoint import load_checkpoint
-from edgecvar.train.history import read_records
+from edgecvar.train.history import EpochRecord, read_records
 from edgecvar.train.loop import learning_rate, resolve, resume_run, start_run
 from edgecvar.train.objective import Objective
 from edgecvar.train.optimizer import make_optimizer
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.settings import Phase
 
 pytestmark = pytest.mark.train
 
@@ -93,7 +94,7 @@ def test_discriminator_and_generator_take_turns_on_a_batch() -> None:
 
 def test_a_phase_trains_the_parts_it_names_and_the_others_stand_still() -> None:
     """Statistics of batch norm included, though the whole network is run."""
-    phases = "phases=[{epochs: 1, losses: {reconstruction: 10}, train: [generator]}, {}]"
+    phases = "phases=[{epochs: 1, train: [generator]}, {}]"
     objective = objective_of(TINY_DMC, phases, "losses={cross_entropy: 1, reconstruction: 10}")
     network = objective._network
     before = weights(network)
@@ -110,6 +111,34 @@ def test_a_phase_trains_the_parts_it_names_and_the_others_stand_still() -> None:
         "motion",
         "residual",
     }
+
+
+def test_a_phase_runs_what_its_losses_look_at_and_no_more() -> None:
+    """And batch norm's statistics of all else stand still."""
+    objective = objective_of(TINY_DMC, "losses={reconstruction: 10}")
+    network = objective._network
+    ran = watched_parts(network)
+    before = weights(network)
+    objective.begin(objective._recipe.phase(1))
+    outcome = objective.step(drawn_batch(objective._recipe), 0.01)
+    assert ran == {"generator"} and all(name.startswith("generator.") for name in moved(network, before))
+    assert outcome.scores is None and outcome.terms.keys() == {"reconstruction"}
+    aligned = "{model: attp, data: x, teacher: x, network: {dim: 8, backbone: {width: 0.1, depth: 0.1}}}"
+    for losses, expected in (("alignment", {"motion"}), ("teacher", set())):
+        objective = objective_of(aligned, "input={height: 32, width: 32}", "losses={alignment: 1, teacher: 1}")
+        ran = watched_parts(objective._network)
+        objective.begin(Phase(losses={losses: 1.0}))
+        objective.step(drawn_batch(objective._recipe), 0.01)
+        assert ran == expected
+
+
+def watched_parts(network: nn.Module) -> Set[str]:
+    """Filled, as the network runs, with the parts of it that do: those with parameters."""
+    ran: Set[str] = set()
+    for name, part in network.named_modules():
+        if any(True for _ in part.parameters(recurse=False)):
+            part.register_forward_pre_hook(lambda *_, name=name: ran.add(name.partition(".")[0]))
+    return ran
 
 
 def test_rates_multiply_the_rate_of_the_longest_beginning() -> None:
@@ -229,20 +258,48 @@ def test_a_run_of_phases_and_companions_resumes_bit_for_bit(aligned: Callable[..
     last, best = load_checkpoint(folder / "last.pt"), load_checkpoint(folder / "best.pt")
     assert not any("teacher" in name or "student" in name for name in [*last.state, *best.state])
     assert best.training is None
+    assert [record.validation_top1 is None for record in records] == [True, False, False, False]
     assert set((last.training or {})["companions"]) == {"teacher", "student"}
 
 
 def test_a_teacher_is_taken_from_another_run(aligned: Callable[..., Recipe], tmp_path: Path) -> None:
     cache = f"flow.cache={tmp_path / 'flow'}"
-    first = start_run(aligned(cache, "epochs=1"), tmp_path, Listener())
+    first = start_run(aligned(cache, "phases=[]", "losses={teacher: 1}", "epochs=1"), tmp_path, Listener())
     first.fit()
+    assert first.best is None and not (first.folder / "best.pt").exists()  # the network learnt nothing
     told = f"teacher={first.folder / 'last.pt'}"
     pupil = start_run(aligned(cache, "phases=[]", "epochs=1", told), tmp_path, Listener())
     taught = first._objective.companions["teacher"].state_dict()
     taken = pupil._objective.companions["teacher"].state_dict()
     assert all(torch.equal(taught[name], taken[name]) for name in taught)
+    pupil.fit()
     with pytest.raises(ConfigError, match="no teacher in it"):
-        start_run(aligned(cache, "phases=[]", f"teacher={first.folder / 'best.pt'}"), tmp_path, Listener())
+        start_run(aligned(cache, "phases=[]", f"teacher={pupil.folder / 'best.pt'}"), tmp_path, Listener())
+
+
+def test_an_epoch_of_the_teacher_alone_neither_validates_nor_is_best(
+    aligned: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    class Heard(Listener):
+        def __init__(self) -> None:
+            self.lines: List[str] = []
+
+        def begin(self, what: str, total: int) -> None:
+            self.lines.append(what)
+
+        def epoch(self, record: EpochRecord, epochs: int, best: bool) -> None:
+            self.lines.append(f"best {best}")
+
+    heard = Heard()
+    phases = "phases=[{losses: {cross_entropy: 1}, epochs: 1}, {losses: {teacher: 1}}]"
+    training = start_run(aligned(f"flow.cache={tmp_path / 'flow'}", phases, "epochs=2"), tmp_path, heard)
+    training.fit(until=1)
+    first = (training.folder / "best.pt").read_bytes()
+    training.fit()
+    assert heard.lines[2:] == ["epoch 1/2", "validation", "best True", "epoch 2/2", "best False"]
+    assert training.best is not None and training.best.epoch == 1
+    assert (training.folder / "best.pt").read_bytes() == first
+    assert [record.validation_loss is None for record in read_records(training.folder)] == [False, True]
 
 
 def test_a_checkpoint_of_before_there_were_steps_resumes(small: Callable[..., Recipe], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgecvar.errors import ConfigError
-from edgecvar.train.recipe import Recipe, load_recipe, override_keys, parse_recipe
+from edgecvar.train.recipe import Recipe, first_outside, load_recipe, override_keys, parse_recipe
 
 pytestmark = pytest.mark.train
 
@@ -26,6 +26,11 @@ def test_values_are_yaml_and_plain_numbers_may_name_folders() -> None:
     assert recipe.validation is None
     assert recipe.lr == 1e-3
     assert recipe.data == "2024"
+
+
+def test_an_ablation_is_sent_to_the_verb_that_takes_it() -> None:
+    with pytest.raises(ConfigError, match=r"edgecvar ablate table\.yaml"):
+        parse_recipe("recipe: attp.yaml\nrows: {I: {network.fusion: i}}\n", (), "table.yaml")
 
 
 def test_the_resolved_copy_reads_back_as_the_same_recipe() -> None:
@@ -74,5 +79,13 @@ def test_every_field_has_a_word_in_the_docstring() -> None:
     assert [name for name in Recipe.model_fields if f"`{name}`" not in told and name not in obvious] == []
 
 
-def test_override_keys_are_the_first_parts() -> None:
-    assert override_keys(["data=x", "input.height=3"]) == ["data", "input"]
+def test_override_keys_are_whole() -> None:
+    assert override_keys(["data=x", " input.height =3"]) == ["data", "input.height"]
+
+
+def test_the_first_override_outside_what_is_allowed_is_found() -> None:
+    """A key with all that is in it, or one key of a part alone."""
+    allowed = ("data", "test", "split.files")
+    assert first_outside(["data=x", "test.clips=3", "test={}", "split.files=y"], allowed) is None
+    for wrong in ("lr=1", "split.number=2", "split={files: y}", "dat=x", "database=x", "files=y"):
+        assert first_outside(["data=x", wrong, "seed=1"], allowed) == wrong

@@ -9,9 +9,11 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
+import yaml
 
 from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
+from edgecvar.train.ablation import is_ablation, load_ablation, plan
 from edgecvar.train.history import read_records
 from edgecvar.train.loop import resolve, start_run
 from edgecvar.train.losses import losses_named, needs_flow
@@ -22,13 +24,16 @@ from edgecvar.train.settings import Phase
 pytestmark = pytest.mark.train
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
-RECIPES = sorted(FOLDER.glob("*/*.yaml"))
+FILES = sorted(FOLDER.glob("*/*.yaml"))
+ABLATIONS = [path for path in FILES if is_ablation(yaml.safe_load(path.read_text(encoding="utf-8")))]
+RECIPES = [path for path in FILES if path not in ABLATIONS]
 CLASSES = ("left", "right")
 SMALL_SIDE = 64
 
 
 def test_there_are_recipes() -> None:
     assert {"synth/attp.yaml", "gestures/attp.yaml"} <= {path.relative_to(FOLDER).as_posix() for path in RECIPES}
+    assert "synth/attp-table3.yaml" in {path.relative_to(FOLDER).as_posix() for path in ABLATIONS}
 
 
 def put(clips: List[Path], folder: Path, names: List[str]) -> None:
@@ -136,15 +141,23 @@ def moving_clips(moving: Path) -> Dict[str, List[Path]]:
     return {label: sorted((moving / label).iterdir())[:3] for label in CLASSES}
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.relative_to(FOLDER).as_posix())
+def runs() -> List[Any]:
+    """Every recipe, and the recipe of every row of an ablation."""
+    found = [(path.relative_to(FOLDER).as_posix(), load_recipe(path)) for path in RECIPES]
+    for path in ABLATIONS:
+        rows = plan(load_ablation(path), path, (), FOLDER)
+        found += [(f"{path.relative_to(FOLDER).as_posix()}: {each.row}", each.recipe) for each in rows]
+    return [pytest.param(recipe, id=name) for name, recipe in found]
+
+
+@pytest.mark.parametrize("recipe", runs())
 def test_every_recipe_learns_by_all_its_losses(
-    path: Path,
+    recipe: Recipe,
     moving_clips: Dict[str, List[Path]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After its last phase every weight has a gradient, and every loss a finite value in the history."""
-    recipe = load_recipe(path)
     if needs_flow(recipe) and importlib.util.find_spec("cv2") is None:
         pytest.skip("optical flow needs OpenCV (the flow extra)")
     format_ = None if recipe.split is None else recipe.split.format
@@ -156,7 +169,7 @@ def test_every_recipe_learns_by_all_its_losses(
     records = read_records(training.folder)
     assert {name for record in records for name in record.terms} == losses_named(recipe)
     assert all(value == value for record in records for value in record.terms.values())
-    assert all(record.validation_top1 is not None for record in records)
+    assert all((record.validation_top1 is None) == (set(record.terms) == {"teacher"}) for record in records)
     learning = [(name, weight) for name, weight in training.network.named_parameters() if weight.requires_grad]
     assert [name for name, weight in learning if weight.grad is None] == []
     assert all(torch.isfinite(weight.grad).all() for _, weight in learning if weight.grad is not None)

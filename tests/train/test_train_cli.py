@@ -13,6 +13,7 @@ from edgecvar.cli.main import main
 from edgecvar.cli.train import command
 from edgecvar.errors import EdgecvarError
 from edgecvar.train import loop
+from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 
 pytestmark = pytest.mark.train
@@ -50,6 +51,24 @@ def test_json_writes_a_line_an_epoch_and_the_run_last(recipe_file: Path, tmp_pat
     assert lines[-1]["best"]["epoch"] in (1, 2)
 
 
+def test_a_run_of_a_teacher_alone_says_how_it_is_taken(recipe_file: Path, tmp_path: Path) -> None:
+    """Nothing is best, and there is nothing to compile; so again when it is resumed."""
+    pytest.importorskip("cv2", reason="needs the flow extra")
+    flow = f"flow={{cache: {tmp_path / 'flow'}, preset: ultrafast, side: 32}}"
+    result = train(recipe_file, "epochs=1", "losses={teacher: 1}", flow, "-o", tmp_path / "runs")
+    (folder,) = (tmp_path / "runs" / "attp").iterdir()
+    assert "validation" not in result.stderr.splitlines()[-1] and "best" not in result.stderr
+    for said in (result.stdout, train("--resume", folder).stdout):
+        assert said.splitlines() == [
+            f"run: {folder}",
+            "only a teacher was trained, not the network, so there is no best.pt",
+            f"next: edgecvar train RECIPE teacher={folder / 'last.pt'}, with alignment among its losses",
+        ]
+    again = train("--resume", folder, "--json")
+    assert json.loads(again.stdout) == {"run": str(folder), "best": None}
+    assert not (folder / "best.pt").exists()
+
+
 def test_ctrl_c_stops_with_130_and_the_line_that_goes_on(
     recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,8 +95,28 @@ def test_ctrl_c_stops_with_130_and_the_line_that_goes_on(
 def test_a_resumed_run_keeps_its_recipe(recipe_file: Path, tmp_path: Path) -> None:
     train(recipe_file, "epochs=1", "-o", tmp_path / "runs")
     (folder,) = (tmp_path / "runs" / "attp").iterdir()
-    with pytest.raises(EdgecvarError, match=r"'lr=1': a resumed run keeps its recipe; only data, "):
-        train("--resume", folder, "lr=1")
+    for wrong in ("lr=1", "split={format: ucf101, files: x}", "split.number=2", "flow.side=64", "flow={cache: x}"):
+        with pytest.raises(EdgecvarError) as caught:
+            train("--resume", folder, "workers=0", wrong)
+        assert f"{wrong!r}: a resumed run keeps its recipe; only data, validation, split.files, " in str(caught.value)
+
+
+def test_a_run_whose_lists_have_moved_goes_on(moving: Path, small: Callable[..., Recipe], tmp_path: Path) -> None:
+    for place in ("lists", "moved"):
+        (tmp_path / place).mkdir()
+        for label in ("left", "right"):
+            lines = [f"clip_{number}.mp4 {part}" for number, part in enumerate((1, 1, 2))]
+            (tmp_path / place / f"{label}_test_split1.txt").write_text("\n".join(lines) + "\n")
+    split = f"split={{format: hmdb51, files: {tmp_path / 'lists'}}}"
+    recipe = small("validation_pattern=", split, "epochs=2")
+    training = loop.start_run(recipe, tmp_path / "runs", Listener())
+    training.fit(until=1)
+    for file in (tmp_path / "lists").iterdir():
+        file.unlink()
+    with pytest.raises(EdgecvarError):
+        train("--resume", training.folder)
+    moved = train("--resume", training.folder, f"split.files={tmp_path / 'moved'}", f"flow.cache={tmp_path}")
+    assert moved.exit_code == 0 and "epoch   2/2" in moved.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["epochs=3"]])

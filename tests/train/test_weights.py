@@ -32,6 +32,8 @@ COVIAR = {"appearance": DEEP.model_dump(), "motion": FLAT.model_dump(), "residua
 class Holder(Network):
     """A network that is one backbone."""
 
+    classes = 3
+
     def __init__(self, backbone: torch.nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
@@ -178,6 +180,34 @@ def test_a_checkpoint_comes_alone(tmp_path: Path) -> None:
     checkpoint = saved(tmp_path / "a.pt", network())
     with pytest.raises(ConfigError, match=r"a\.pt: a checkpoint is the whole network"):
         start_from(network(), [tmp_path / "flat.pth", checkpoint])
+
+
+def test_only_what_the_classes_shape_starts_afresh(tmp_path: Path) -> None:
+    """TEAM's modules of another reduction are layers too; here one of them has as many outputs as there are classes."""
+    spec = {**dict.fromkeys(("appearance", "motion", "residual"), BACKBONE), "places": [1]}
+    source, other = (build_network("team", {**spec, "reduction": each}, SPEC, 3) for each in (4, 8))
+    line = start_from(build_network("team", {**spec, "reduction": 4}, SPEC, 5), [saved(tmp_path / "a.pt", source)])
+    assert "afresh: heads.appearance.1.weight, heads.appearance.1.bias, heads.motion.1.weight" in line
+    with pytest.raises(ConfigError, match=r"a\.pt: no weights of shape .* for team\.1\.channel\.expand\.weight in it"):
+        start_from(other, [saved(tmp_path / "a.pt", source)])
+    head = "heads.motion.1.weight"
+    without = {name: tensor for name, tensor in source.state_dict().items() if name != head}
+    for state in (without, {**without, head: torch.zeros(5, 7)}):  # none, or one of other features
+        save_checkpoint(tmp_path / "b.pt", Checkpoint("team", {}, SPEC, ["a", "b", "c"], state, ""))
+        with pytest.raises(ConfigError, match=r"b\.pt: no weights of shape .* for heads\.motion\.1\.weight in it"):
+            start_from(source, [tmp_path / "b.pt"])
+
+
+def test_a_first_convolution_of_other_channels_starts_afresh_and_no_other(tmp_path: Path) -> None:
+    def holder(channels: int, kernel: int = 7) -> Holder:
+        built = Holder(ResNet(FLAT, in_channels=channels, classes=3))
+        built.backbone.conv1 = torch.nn.Conv2d(channels, 8, kernel, 2, bias=False)
+        return built
+
+    checkpoint = saved(tmp_path / "a.pt", holder(3))
+    assert "afresh: backbone.conv1.weight" in start_from(holder(2), [checkpoint])
+    with pytest.raises(ConfigError, match=r"no weights of shape \(8, 3, 5, 5\) for backbone\.conv1\.weight"):
+        start_from(holder(3, kernel=5), [checkpoint])
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""The decoded frame of every picture, beside a reading that needs none: one pass over the packets feeds both.
+
+A reading gives pictures in decode order as soon as their place in display order is certain; a decoder gives frames in
+display order. Both are told apart by the number of their packet, so that a picture has its own frame or none.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Deque, Dict, Generator, Iterable, Optional
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.colour import ShownPlanes, planes_of
+from edgecvar.stream.packets import MAX_REORDER
+from edgecvar.stream.planes import Geometry
+from edgecvar.stream.reading import Reading
+from edgecvar.stream.types import CodedPicture, StreamInfo
+
+_NO_FRAME = "the decoder gives no frame for it"
+
+
+@dataclass(frozen=True)
+class DecodedPicture:
+    """What a decoder made of one picture; `frame` is None where it made nothing, and `why` then says so."""
+
+    where: str
+    frame: Any
+    why: str
+    geometry: Geometry
+
+    def planes(self) -> ShownPlanes:
+        """The displayed rectangle, views of the frame's samples; raises StreamError where there is no frame."""
+        geometry, frame = self.geometry, self.frame
+        if frame is None:
+            raise StreamError(f"{self.where} cannot be decoded: {self.why}")
+        sizes = (geometry.coded_width, geometry.coded_height), (geometry.width, geometry.height)
+        if (frame.width, frame.height) not in sizes:
+            raise StreamError(f"{self.where} cannot be used: it is decoded as {frame.width}x{frame.height}")
+        return planes_of(frame, geometry)
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """uint8 RGB (height, width, 3), as `CodedPicture.image`; raises StreamError where there is no frame."""
+        return self.planes().rgb()
+
+
+class FrameClock(DisplayClock):
+    """A DisplayClock that remembers which packet each picture is of."""
+
+    def __init__(self, fps: Fraction) -> None:
+        super().__init__(fps)
+        self.numbers: Dict[int, int] = {}
+
+    def show(self, number: int, display_index: int) -> float:
+        self.numbers[display_index] = number
+        return super().show(number, display_index)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A picture of the reading, and its packet; it has no frame where none has come out before packet `last`."""
+
+    picture: CodedPicture
+    number: int
+    last: int
+
+
+class FrameDecoder:
+    """Decodes what it passes on, as a viewer would: all pictures, in one thread, with the loop filter.
+
+    The reading must take its packets from `packets` and its times from `clock`. `like` is the codec context that the
+    container has made, which stays the reading's own.
+    """
+
+    def __init__(self, like: Any, name: str, fps: Fraction) -> None:
+        self.clock = FrameClock(fps)
+        self._name = name
+        self._context = _decoder(like)
+        self._frames: Dict[int, Any] = {}
+        self._failed: Dict[int, str] = {}
+        self._fed = 0
+        self._ended = False
+
+    def packets(self, packets: Iterable[Any]) -> Generator[Any, None, None]:
+        """The packets, each one decoded before it is passed on."""
+        for packet in packets:
+            self._feed(packet)
+            yield packet
+        self._drain()
+
+    def pictures(self, reading: Reading) -> Generator[CodedPicture, None, None]:
+        """The reading's pictures with `decoded` filled in; each waits until its frame is there, or never will be."""
+        waiting: Deque[_Waiting] = deque()
+        pictures = reading.pictures()
+        failure: Optional[StreamError] = None
+        try:
+            for picture in pictures:
+                # All that is shown before it has been fed: the decoder is behind by what it reorders, and no more.
+                number, last = self.clock.numbers.pop(picture.display_index), self._fed + MAX_REORDER
+                waiting.append(_Waiting(picture, number, last))
+                while waiting and self._settled(waiting[0]):
+                    yield self._with_frame(reading.info, waiting.popleft())
+        except StreamError as error:
+            failure = error  # what came before it is sound
+        finally:
+            pictures.close()
+        self._drain()
+        while waiting:
+            yield self._with_frame(reading.info, waiting.popleft())
+        if failure is not None:
+            raise failure
+
+    def close(self) -> None:
+        """Lets go of all frames."""
+        self._ended = True
+        self._frames.clear()
+
+    def _feed(self, packet: Any) -> None:
+        times = packet.pts, packet.dts
+        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
+        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
+        given.pts = given.dts = self._fed
+        self._decode(given)
+        packet.pts, packet.dts = times
+        self._fed += 1
+
+    def _drain(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._decode(None)
+
+    def _decode(self, packet: Optional[Any]) -> None:
+        try:
+            for frame in self._context.decode(packet):
+                if frame.pts is not None:
+                    self._frames.setdefault(frame.pts, frame)
+        except av.error.FFmpegError as error:
+            if packet is not None:
+                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
+
+    def _settled(self, waiting: _Waiting) -> bool:
+        return waiting.number in self._frames or self._ended or self._fed > waiting.last
+
+    def _with_frame(self, info: StreamInfo, waiting: _Waiting) -> CodedPicture:
+        picture, number = waiting.picture, waiting.number
+        frame, why = self._frames.pop(number, None), self._failed.pop(number, _NO_FRAME)
+        # Pictures come in the order of their packets: what is older belongs to none.
+        for left in (self._frames, self._failed):
+            for old in [each for each in left if each < number]:
+                del left[old]
+        geometry = Geometry(info.coded_width, info.coded_height, info.crop_left, info.crop_top, info.width, info.height)
+        where = f"{self._name}: picture {picture.decode_index} ({picture.kind})"
+        return replace(picture, decoded=DecodedPicture(where, frame, why, geometry))
+
+
+def _decoder(like: Any) -> Any:
+    """A decoder of its own for the packets that `like` is made for."""
+    context: Any = av.CodecContext.create(like.name, "r")
+    context.extradata = like.extradata
+    with suppress(UnicodeDecodeError):  # of a tag that is no text PyAV says nothing
+        context.codec_tag = like.codec_tag  # MPEG-4 decoders know an encoder's faults by it
+    if like.width and like.height:
+        context.width, context.height = like.width, like.height
+    for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+        setattr(context, name, getattr(like, name))
+    context.thread_type, context.thread_count = "SLICE", 1
+    context.options = {"apply_cropping": "0"}
+    if like.name == "h264" and like.has_b_frames:
+        # It would learn the stream's delay from pictures that it drops; by the standard it is known beforehand.
+        context.options = {**context.options, "strict": "1"}
+    return context

@@ -1,0 +1,127 @@
+"""An ablation as a file states it: one recipe, and for each row of a table what it changes in that recipe."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgecvar.errors import ConfigError, unknown_name
+from edgecvar.train.loop import resolve
+from edgecvar.train.recipe import Recipe, load_recipe
+
+
+class Ablation(BaseModel):
+    """A table of runs.
+
+    `recipe`: the recipe's file, relative to this one. `set`: what all rows change in it; `rows`: each row's name and
+    what it changes beside: mappings of a recipe's keys, nested or dotted, a mapping into a mapping. `seeds`: each row
+    is trained once with each; the recipe's own unless given. `test`: clips that tell the rows apart, a folder or CSV
+    as a recipe's `data`; the clips that validate unless given. `paper`: columns of published figures, in percent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: str
+    common: Dict[str, Any] = Field(default_factory=dict, alias="set")
+    rows: Dict[str, Optional[Dict[str, Any]]] = Field(min_length=1)
+    seeds: List[int] = Field(default_factory=list)
+    test: Optional[str] = None
+    paper: Dict[str, Dict[str, float]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Ablation:
+        for column, figures in self.paper.items():
+            for name in figures:
+                if name not in self.rows:
+                    raise ValueError(f"column {column!r} of the paper: {unknown_name('row', name, self.rows)}")
+        folders = [slug(name) for name in self.rows]
+        for name, folder in zip(self.rows, folders):
+            if not folder or folders.count(folder) > 1:
+                raise ValueError(f"row {name!r} has no folder of its own ({folder!r}); give it another name")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"a seed is given twice: {self.seeds}")
+        return self
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run to be: a row with one seed, its recipe, and where its run folder goes."""
+
+    row: str
+    recipe: Recipe
+    root: Path
+
+
+def load_ablation(path: Path) -> Ablation:
+    """Read an ablation's file; raises ConfigError."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the ablation ({error.strerror or error})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not is_ablation(document):
+        raise ConfigError(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
+    try:
+        return Ablation.model_validate(document)
+    except ValidationError as error:
+        raise _explain(error, path) from error
+
+
+def is_ablation(document: Any) -> bool:
+    """Whether a YAML document states an ablation, and not a recipe."""
+    return isinstance(document, dict) and "rows" in document
+
+
+def _explain(error: ValidationError, path: Path) -> ConfigError:
+    """One line for the first thing that is wrong."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        known = [field.alias or name for name, field in Ablation.model_fields.items()]
+        return ConfigError(f"{path}: {unknown_name('key', place[-1], known)}")
+    message = first["msg"].replace("Value error, ", "")
+    return ConfigError(f"{path}: {': '.join([*(['.'.join(place)] if place else []), message])}")
+
+
+def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path) -> List[Planned]:
+    """Every run of the file at `path`, row by row, below `output`.
+
+    `overrides` (KEY=VALUE) change all rows; a seed among them takes the place of `seeds`. Raises ConfigError.
+    """
+    seeded_here = any(override.partition("=")[0].strip() == "seed" for override in overrides)
+    seeds: List[Optional[int]] = [None] if seeded_here or not ablation.seeds else [*ablation.seeds]
+    planned = []
+    for name, changes in ablation.rows.items():
+        stated = [*as_overrides(ablation.common), *as_overrides(changes or {}), *overrides]
+        for seed in seeds:
+            seeded = stated if seed is None else [*stated, f"seed={seed}"]
+            try:
+                recipe = resolve(load_recipe(path.parent / ablation.recipe, seeded))
+            except ConfigError as error:
+                raise ConfigError(f"{path}: row {name!r}: {error}") from error
+            planned.append(Planned(name, recipe, output / slug(name) / f"seed-{recipe.seed}"))
+    return planned
+
+
+def as_overrides(changes: Mapping[str, Any], inside: str = "") -> List[str]:
+    """A mapping of changes as KEY=VALUE; what is nested is set inside what the recipe has there."""
+    stated: List[str] = []
+    for key, value in changes.items():
+        place = f"{inside}{key}"
+        if isinstance(value, dict) and value:
+            stated += as_overrides(value, f"{place}.")
+        else:
+            stated.append(f"{place}={json.dumps(value)}")
+    return stated
+
+
+def slug(name: str) -> str:
+    """A row's name as a folder's: small letters and digits, `-` for what lies between."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,183 @@
+"""The rows of an ablation: trained by the one loop, taken up where they stopped, tested alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.nets.complexity import NetworkCost, describe_network
+from edgecvar.train.ablation import Planned
+from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
+from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
+from edgecvar.train.flow import pair_of_pictures
+from edgecvar.train.labels import load_split
+from edgecvar.train.loop import resume_run, start_run
+from edgecvar.train.losses import needs_flow, trains_network
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe, parse_recipe
+
+CHANGEABLE = ("cache_gib", "workers", "threads", "device")
+"""What may differ between a run and the command that goes on with it: how fast it learns, not what."""
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One run: its best epoch, what that validated with, and of `clips` readable ones in the test those it got right.
+
+    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with.
+    """
+
+    seed: int
+    run: Path
+    epoch: int
+    validation_top1: Optional[float]
+    right: int
+    clips: int
+    unreadable: int
+    cost: NetworkCost
+
+    @property
+    def top1(self) -> float:
+        return self.right / self.clips
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A finished row: a run for each seed."""
+
+    name: str
+    seeds: Tuple[SeedResult, ...]
+
+    @property
+    def top1(self) -> float:
+        """The mean over seeds."""
+        return mean(each.top1 for each in self.seeds)
+
+    @property
+    def spread(self) -> Tuple[float, float]:
+        """The lowest and the highest top-1 of its seeds."""
+        found = [each.top1 for each in self.seeds]
+        return min(found), max(found)
+
+    @property
+    def cost(self) -> NetworkCost:
+        return self.seeds[0].cost
+
+
+def run_ablation(planned: Sequence[Planned], test: Optional[str], listener: Listener) -> Iterator[RowResult]:
+    """Train and test every run, row by row; each row is handed over when its last run is done.
+
+    What an earlier call left in the same folders is taken up: finished runs are only tested, others go on.
+    Raises ConfigError and DatasetError, all that can be told beforehand before anything is trained.
+    """
+    for each in planned:
+        _check(each, test)
+    results: Dict[str, List[SeedResult]] = {each.row: [] for each in planned}
+    for number, each in enumerate(planned, start=1):
+        listener.say(f"{each.row}, seed {each.recipe.seed}: run {number} of {len(planned)}")
+        run = _train(each, listener)
+        results[each.row].append(_score(each, run, test, listener))
+        if number == len(planned) or planned[number].row != each.row:
+            yield RowResult(each.row, tuple(results[each.row]))
+
+
+def find_run(root: Path) -> Optional[Path]:
+    """The newest run folder ROOT/<model>/<time>/ that can be gone on with; None where there is none."""
+    return max((last.parent for last in root.glob(f"*/*/{LAST}")), default=None, key=lambda run: run.name)
+
+
+def _check(planned: Planned, test: Optional[str]) -> None:
+    """What would fail hours later fails now."""
+    recipe = planned.recipe
+    if not any(trains_network(recipe.phase(epoch)) for epoch in range(1, recipe.epochs + 1)):
+        raise ConfigError(f"row {planned.row!r} trains a teacher alone, so it has no network to test")
+    split = load_split(recipe)
+    tested = split if test is None else load_split(_tested(recipe, test))
+    if not tested.validation:
+        raise DatasetError(f"{recipe.data}: no clip validates, so none can test; name clips with `test` in the file")
+    if sorted(tested.labels) != sorted(split.labels):
+        counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
+        raise DatasetError(f"{recipe.data}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
+    if needs_flow(recipe):
+        pair_of_pictures(recipe.flow)  # OpenCV is there
+    run = find_run(planned.root)
+    if run is not None:
+        _check_same(planned, load_checkpoint(run / LAST), run)
+
+
+def _check_same(planned: Planned, last: Checkpoint, run: Path) -> None:
+    found, wanted = (each.model_dump(mode="json") for each in (parse_recipe(last.recipe, (), str(run)), planned.recipe))
+    differing = [key for key in wanted if wanted[key] != found[key] and key not in CHANGEABLE]
+    if differing:
+        raise ConfigError(
+            f"{run}: row {planned.row!r} was trained here with another {', '.join(differing)}; "
+            "give another folder with -o, or remove this one"
+        )
+
+
+def _train(planned: Planned, listener: Listener) -> Path:
+    """The run's folder; it is begun, gone on with, or there."""
+    run = find_run(planned.root)
+    if run is None:
+        training = start_run(planned.recipe, planned.root, listener)
+    elif _epochs(run) >= planned.recipe.epochs:
+        listener.say(f"already trained: {run}")
+        return run
+    else:
+        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in _changeable(planned)], listener)
+    listener.say(f"run folder {training.folder}, {training.epoch} of {planned.recipe.epochs} epochs done")
+    training.fit()
+    return training.folder
+
+
+def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener) -> SeedResult:
+    """Test the run's best epoch by the recipe's protocol; raises DatasetError where no clip can be read."""
+    checkpoint, own = open_checkpoint(run)
+    recipe = _tested(own.model_copy(update=dict(_changeable(planned))), test)
+    clips = held_out(checkpoint, recipe)
+    right, readable = 0, 0
+    listener.begin("test", len(clips))
+    try:
+        for each in score_checkpoint(checkpoint, recipe, clips):
+            listener.step()
+            if each.scores is None:
+                listener.say(f"left out of the test: {each.error}")
+                continue
+            readable += 1
+            right += checkpoint.labels[int(each.scores.argmax())] == each.clip.label
+    finally:
+        listener.end()
+    if not readable:
+        raise DatasetError(f"{test or recipe.data}: none of the {len(clips)} clips that test can be read")
+    best = (load_checkpoint(run / LAST).training or {}).get("best") or {}
+    listener.say(f"{planned.row}, seed {planned.recipe.seed}: {right} of {readable} clips right")
+    return SeedResult(
+        seed=planned.recipe.seed,
+        run=run,
+        epoch=int(best.get("epoch", 0)),
+        validation_top1=best.get("validation_top1"),
+        right=right,
+        clips=readable,
+        unreadable=len(clips) - readable,
+        cost=describe_network(checkpoint.build(), checkpoint.input.gop_length),
+    )
+
+
+def _tested(recipe: Recipe, test: Optional[str]) -> Recipe:
+    """The recipe with the clips that test as those that validate."""
+    if test is None:
+        return recipe
+    return recipe.model_copy(update={"validation": test, "validation_pattern": None, "split": None})
+
+
+def _changeable(planned: Planned) -> List[Tuple[str, Any]]:
+    return [(key, getattr(planned.recipe, key)) for key in CHANGEABLE]
+
+
+def _epochs(run: Path) -> int:
+    training = load_checkpoint(run / LAST).training
+    return 0 if training is None else int(training["epoch"])

@@ -1,0 +1,232 @@
+"""An ablation's rows, what each changes, and that the same command goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner, Result
+
+from edgecvar.cli.ablate import command
+from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
+from edgecvar.train import loop
+from edgecvar.train.ablation import as_overrides, load_ablation, plan, slug
+from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
+from edgecvar.train.checkpoint import LAST, load_checkpoint
+from edgecvar.train.evaluate import open_checkpoint
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe
+
+pytestmark = pytest.mark.train
+
+TABLE = Path(__file__).resolve().parents[2] / "recipes" / "synth" / "attp-table3.yaml"
+ROWS = {"I": {"network.fusion": "i"}, "I + MV": {"network": {"fusion": "mv", "dropout": 0.3}, "lr": 0.002}}
+
+
+@pytest.fixture
+def write(small: Callable[..., Recipe], tmp_path: Path) -> Callable[..., Path]:
+    """An ablation's file beside its recipe of one epoch."""
+
+    def make(**document: Any) -> Path:
+        (tmp_path / "recipe.yaml").write_text(small("epochs=1", "threads=1").to_yaml())
+        file = tmp_path / "table.yaml"
+        file.write_text(yaml.safe_dump({"recipe": "recipe.yaml", "rows": ROWS, **document}))
+        return file
+
+    return make
+
+
+def ablate(*arguments: object) -> Result:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def planned(file: Path, *overrides: str) -> List[Any]:
+    return plan(load_ablation(file), file, overrides, file.parent / "runs")
+
+
+def test_a_row_changes_what_all_rows_have_and_the_command_changes_that(write: Callable[..., Path]) -> None:
+    file = write(set={"lr": 0.01, "network": {"dim": 16}, "augment.scale": [0.5, 1.0]})
+    one, two = (each.recipe for each in planned(file, "segments=1"))
+    assert (one.network["fusion"], two.network["fusion"]) == ("i", "mv")
+    assert (one.lr, two.lr) == (0.01, 0.002)
+    assert (one.network["dropout"], two.network["dropout"]) == (0.1, 0.3)
+    for recipe in (one, two):
+        assert recipe.network["dim"] == 16
+        assert recipe.network["backbone"]["width"] == 0.1  # of the recipe's own file
+        assert (recipe.augment.scale, recipe.segments, recipe.seed) == ((0.5, 1.0), 1, 0)
+
+
+def test_every_seed_is_a_run_unless_the_command_names_one(write: Callable[..., Path]) -> None:
+    file = write(seeds=[3, 5])
+    runs = [(each.row, each.recipe.seed, each.root.relative_to(file.parent).as_posix()) for each in planned(file)]
+    assert runs == [
+        ("I", 3, "runs/i/seed-3"),
+        ("I", 5, "runs/i/seed-5"),
+        ("I + MV", 3, "runs/i-mv/seed-3"),
+        ("I + MV", 5, "runs/i-mv/seed-5"),
+    ]
+    assert [each.recipe.seed for each in planned(file, "seed=7")] == [7, 7]
+
+
+def test_what_is_nested_is_set_inside() -> None:
+    changes = {"a": {"b": {"c": 1}, "d": None}, "e.f": [1, {"g": "x"}], "h": {}}
+    assert as_overrides(changes) == ["a.b.c=1", "a.d=null", 'e.f=[1, {"g": "x"}]', "h={}"]
+    assert slug("I+MV+R, late!") == "i-mv-r-late"
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"row": {}}, "unknown key 'row': did you mean 'rows'"),
+        ({"rows": {"A+B": {}, "a b": {}}}, "row 'A[+]B' has no folder of its own"),
+        ({"rows": {"A": {"epoch": 3}}}, "row 'A': .*did you mean 'epochs'"),
+        ({"rows": {"A": {"network.fusion": "pt"}}}, "row 'A': unknown fusion 'pt'"),
+        ({"paper": {"UCF-101": {"J": 3.0}}}, "column 'UCF-101' of the paper: unknown row 'J'"),
+        ({"seeds": [1, 1]}, "twice"),
+        ({"recipe": "other.yaml"}, "other.yaml: cannot read the recipe"),
+    ],
+)
+def test_what_is_wrong_is_named(write: Callable[..., Path], document: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        planned(write(**document))
+
+
+def test_a_recipe_is_no_ablation(write: Callable[..., Path]) -> None:
+    with pytest.raises(ConfigError, match=r"recipe\.yaml: not an ablation, which has `rows`"):
+        load_ablation(write().with_name("recipe.yaml"))
+
+
+def test_clips_that_are_not_there_are_told_before_anything_is_trained(
+    write: Callable[..., Path], moving: Path, tmp_path: Path
+) -> None:
+    for test in (tmp_path / "none", moving / "left"):
+        with pytest.raises(DatasetError, match=str(test)):
+            next(run_ablation(planned(write()), str(test), Listener()))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_row_without_a_network_is_told_before_anything_is_trained(write: Callable[..., Path], moving: Path) -> None:
+    file = write(rows={"I": {"network.fusion": "i"}, "OF": {"network.fusion": "mv", "losses": {"teacher": 1}}})
+    recipe = file.with_name("recipe.yaml")
+    recipe.write_text("".join(line for line in recipe.read_text().splitlines(True) if "cross_entropy" not in line))
+    recipe.write_text(recipe.read_text().replace("losses:\n", ""))
+    with pytest.raises(ConfigError, match="row 'OF' trains a teacher alone"):
+        next(run_ablation(planned(file), str(moving), Listener()))
+    assert not (file.parent / "runs").exists()
+
+
+def test_classes_that_official_lists_leave_out_are_told_before_anything_is_trained(
+    write: Callable[..., Path], moving: Path, tmp_path: Path
+) -> None:
+    for label in ("left", "right"):
+        (tmp_path / f"{label}_test_split1.txt").write_text("clip_0.mp4 1\nclip_1.mp4 2\n")
+    changes = {"split": {"format": "hmdb51", "files": str(tmp_path)}, "validation_pattern": None}
+    with pytest.raises(DatasetError, match="holds 3 classes, not the 2 of its official lists"):
+        next(run_ablation(planned(write(set=changes)), str(moving), Listener()))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_clips_that_cannot_be_read_are_counted_apart(write: Callable[..., Path], moving: Path, tmp_path: Path) -> None:
+    test = shutil.copytree(moving, tmp_path / "test")
+    (test / "left" / "clip_0.mp4").write_bytes(b"no video")
+    file = write(rows={"I": {"network.fusion": "i"}}, test=str(test))
+    (row,) = json.loads(ablate(file, "-o", tmp_path / "out", "--json").stdout)["rows"]
+    assert (row["seeds"][0]["clips"], row["seeds"][0]["unreadable"]) == (11, 1)
+    assert "I, seed 0: 1 clips unreadable, not counted" in ablate(file, "-o", tmp_path / "out").stdout
+
+
+def test_top1_of_the_clips_that_chose_the_epoch_is_called_so(write: Callable[..., Path]) -> None:
+    from edgecvar.cli.ablate import _columns
+
+    row = RowResult("I", (SeedResult(0, Path("run"), 1, 0.5, 1, 2, 0, None),))  # type: ignore[arg-type]
+    assert _columns(load_ablation(write()), [row])[0][1] == "validation top-1"
+    assert _columns(load_ablation(write(test="clips")), [row])[0][1] == "test top-1"
+
+
+def test_the_table_says_what_each_row_got_right(write: Callable[..., Path], moving: Path, tmp_path: Path) -> None:
+    """Rows by hand from their runs' own checkpoints; a second command trains nothing."""
+    file = write(seeds=[0, 1], test=str(moving), paper={"UCF-101": {"I": 83.8}})
+    told = ablate(file, "-o", tmp_path / "out", "--json")
+    document = json.loads(told.stdout)
+    assert [row["row"] for row in document["rows"]] == ["I", "I + MV"]
+    assert [row["paper"] for row in document["rows"]] == [{"UCF-101": 83.8}, {"UCF-101": None}]
+    for row in document["rows"]:
+        assert [seed["seed"] for seed in row["seeds"]] == [0, 1]
+        assert all(seed["clips"] == 12 for seed in row["seeds"])
+        assert row["top1"] == pytest.approx(sum(seed["right"] for seed in row["seeds"]) / 24, abs=1e-6)
+        checkpoint, recipe = open_checkpoint(Path(row["seeds"][1]["run"]))
+        assert recipe.seed == 1
+        assert row["parameters"] == sum(weight.numel() for weight in checkpoint.build().parameters())
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.pt")}
+    assert len(before) == 8
+    again = ablate(file, "-o", tmp_path / "out", "--markdown", *(f"{key}={value}" for key, value in FASTER.items()))
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.pt")}
+    lines = again.stdout.splitlines()
+    assert lines[0].startswith("| row | test top-1, mean of 2 seeds | lowest to highest | parameters | multiply-adds |")
+    assert lines[2].endswith(" 83.8 % |")
+    with pytest.raises(EdgecvarError, match="row 'I' was trained here with another epochs, lr; give another folder"):
+        ablate(file, "epochs=2", "lr=0.1", "-o", tmp_path / "out")
+
+
+FASTER = {"cache_gib": 1, "workers": 1, "threads": 1, "device": "cpu"}
+
+
+def test_only_what_makes_it_faster_may_change() -> None:
+    assert set(FASTER) == set(CHANGEABLE)
+
+
+def test_after_ctrl_c_the_same_command_goes_on(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted in the second row: the first is not trained again, the second ends as one that was not."""
+    file = write(set={"epochs": 2})
+    step, taken = loop.Training._step, []
+
+    def interrupted(self: loop.Training, *rest: object) -> object:
+        taken.append(1)
+        if len(taken) == 11:  # nine clips in batches of four: the second row's second epoch
+            raise KeyboardInterrupt
+        return step(self, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop.Training, "_step", interrupted)
+    stopped = ablate(file, "-o", tmp_path / "out")
+    assert stopped.exit_code == 130
+    assert "the same command goes on" in stopped.stderr
+    assert stopped.stdout == ""
+    done = ablate(file, "-o", tmp_path / "out")
+    assert done.exit_code == 0
+    assert "already trained" in done.stderr and "1 of 2 epochs done" in done.stderr
+    assert len(taken) == 11 + 3
+    whole = ablate(file, "-o", tmp_path / "whole")
+    assert whole.stdout == done.stdout
+    ends = [load_checkpoint(next((tmp_path / out / "i-mv").glob(f"*/*/*/{LAST}"))).state for out in ("out", "whole")]
+    assert all(torch.equal(tensor, ends[1][name]) for name, tensor in ends[0].items())
+
+
+def test_spread_is_that_of_the_seeds() -> None:
+    seeds = tuple(
+        SeedResult(seed, Path("run"), 1, None, right, 10, 0, None)  # type: ignore[arg-type]
+        for seed, right in enumerate((7, 9, 8))
+    )
+    row = RowResult("TP", seeds)
+    assert (row.top1, row.spread) == (pytest.approx(0.8), (0.7, 0.9))
+
+
+def test_table_3_has_the_papers_rows_and_each_its_own_network() -> None:
+    runs = planned(TABLE)
+    assert [each.row for each in runs] == ["I", "MV", "R", "I+MV+R", "BP", "TP", "TTP", "ATTP"]
+    fusions = [each.recipe.network["fusion"] for each in runs]
+    assert fusions == ["i", "mv", "r", "late", "bp", "tp", "ttp", "ttp"]
+    others = [each.recipe.model_dump(exclude={"network", "epochs", "phases", "flow"}) for each in runs]
+    assert all(other == others[0] for other in others)
+    teaching = runs[-1].recipe.phases[0].epochs
+    assert runs[-1].recipe.epochs - teaching == runs[0].recipe.epochs  # every row's network learns as long
+    assert set(load_ablation(TABLE).paper) == {"HMDB-51", "UCF-101"}
