@@ -24,7 +24,10 @@ from edgecvar.run.onnx_weights import plain_weights
 ATTP = {"backbone": {"width": 0.1, "depth": 0.1}, "dim": 8, "factor": 2}
 
 VARIANTS: Dict[str, Dict[str, Dict[str, Any]]] = {
-    **{model: {"small": small.network} for model, small in SMALL.items()},
+    **{
+        model: {name: small.network for name, small in SMALL.items() if (small.model or name) == model}
+        for model in NETWORKS
+    },
     "attp": {fusion: {**ATTP, "fusion": fusion} for fusion in USED},
 }
 """By network and name, the options under which its layers differ."""
@@ -60,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_network_is_here() -> None:
-    assert set(VARIANTS) == set(NETWORKS)
+    assert all(VARIANTS[model] for model in NETWORKS)
 
 
 @pytest.mark.parametrize(("model", "variant"), [(model, variant) for model in VARIANTS for variant in VARIANTS[model]])
