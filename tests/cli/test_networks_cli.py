@@ -11,6 +11,7 @@ from moving_clip import moving_clip
 
 from edgecvar.bundle.manifest import open_bundle
 
+pytest.importorskip("torch", reason="the device half has no torch")
 pytestmark = pytest.mark.train
 
 
@@ -22,7 +23,6 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, by_heart):
     """A run folder whose best.pt knows the synthetic clips."""
-    pytest.importorskip("torch", reason="the device half has no torch")
     folder = tmp_path_factory.mktemp("run") / "20260101-120000"
     folder.mkdir()
     shutil.copyfile(by_heart("attp").checkpoint, folder / "best.pt")
@@ -32,7 +32,8 @@ def run(tmp_path_factory, by_heart):
 @pytest.fixture(scope="module", autouse=True)
 def compile_once(tmp_path_factory):
     """Compiling takes seconds, and here it is always the same network."""
-    bundle = pytest.importorskip("edgecvar.compile.bundle", reason="the device half has no torch")
+    from edgecvar.compile import bundle
+
     compile_bundle, kept = bundle.compile_bundle, tmp_path_factory.mktemp("kept") / "net.edgecvar"
 
     def compiled(config):
