@@ -44,7 +44,7 @@ def read_int8_data(config: CompileConfig, subject: Subject) -> Int8Data:
 
     Raises ConfigError where no data set is named, and CompileError where a clip of it cannot be read.
     """
-    name, calibration, judges = _findhalves(config, subject)
+    name, calibration, judges = _find_halves(config, subject)
     calibration, judges = spread(calibration, CLIPS), spread(judges, max(CLIPS, config.search_samples))
     try:
         return Int8Data(
@@ -67,7 +67,7 @@ def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[Sample]:
     return samples
 
 
-def _findhalves(config: CompileConfig, subject: Subject) -> Tuple[str, List[Path], List[Path]]:
+def _find_halves(config: CompileConfig, subject: Subject) -> Tuple[str, List[Path], List[Path]]:
     reason = why_no_int8(config, subject)
     if reason is not None:
         raise ConfigError(f"int8: {reason}, or leave int8 out with --precision fp32,fp16")

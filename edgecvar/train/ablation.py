@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.train.loop import resolve
-from edgecvar.train.recipe import Recipe, load_recipe
+from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
 
 
 class Ablation(BaseModel):
@@ -72,11 +72,6 @@ def load_ablation(path: Path) -> Ablation:
         return Ablation.model_validate(document)
     except ValidationError as error:
         raise _explain(error, path) from error
-
-
-def is_ablation(document: Any) -> bool:
-    """Whether a YAML document states an ablation, and not a recipe."""
-    return isinstance(document, dict) and "rows" in document
 
 
 def _explain(error: ValidationError, path: Path) -> ConfigError:

@@ -158,7 +158,7 @@ def parse_recipe(text: str, overrides: Sequence[str] = (), where: str = "recipe"
     if not isinstance(document, dict):
         got = type(document).__name__
         raise ConfigError(f"{where}: a recipe is a mapping of keys to values, got {got}; see recipes/")
-    if "rows" in document:
+    if is_ablation(document):
         raise ConfigError(f"{where}: states the rows of an ablation, not a recipe: edgecvar ablate {where}")
     for override in overrides:
         _apply(document, override)
@@ -166,6 +166,11 @@ def parse_recipe(text: str, overrides: Sequence[str] = (), where: str = "recipe"
         return Recipe.model_validate(document)
     except ValidationError as error:
         raise _explain(error, where) from error
+
+
+def is_ablation(document: Any) -> bool:
+    """Whether a YAML document states an ablation's rows, and not a recipe."""
+    return isinstance(document, dict) and "rows" in document
 
 
 def override_keys(overrides: Sequence[str]) -> List[str]:

@@ -13,12 +13,12 @@ import yaml
 
 from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
-from edgecvar.train.ablation import is_ablation, load_ablation, plan
+from edgecvar.train.ablation import load_ablation, plan
 from edgecvar.train.history import read_records
 from edgecvar.train.loop import resolve, start_run
 from edgecvar.train.losses import losses_named, needs_flow
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Recipe, load_recipe
+from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
 from edgecvar.train.settings import Phase
 
 pytestmark = pytest.mark.train
