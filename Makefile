@@ -26,9 +26,9 @@ test-device: $(VENV)/.device bindings
 bindings: $(VENV)/bin/python
 	$(BIN)/python tests/contracts/fetch_bindings.py
 
-# The H.264 core's own checks (tests/native/Makefile): sanitizers, another processor, valgrind, fuzzing.
+# The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind, fuzzing.
 native-test aarch64 valgrind fuzz: $(VENV)/.core
-	+$(MAKE) -C tests/native $@ PYTHON=$(abspath $(BIN)/python)
+	+$(MAKE) -C tests/stream/native $@ PYTHON=$(abspath $(BIN)/python)
 
 # The core beside its sources, for a checkout that is used without installing it; PYTHON has pybind11 then.
 native:

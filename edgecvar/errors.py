@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from importlib.util import find_spec
 from typing import Iterable
 
 
@@ -38,9 +39,22 @@ class DeviceError(EdgecvarError):
     """A device, its driver or TensorRT is missing, or refuses to run what it was given."""
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that is not in a closed list, with the nearest one that is."""
+def reason(error: BaseException, limit: int = 200) -> str:
+    """What a library or the system says of a failure, on one line of at most `limit` characters."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:limit]
+
+
+def need_extra(extra: str, what: str, *packages: str) -> None:
+    """Raises ConfigError where `what` needs packages of an extra that are not installed."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise ConfigError(f"{what} needs {', '.join(missing)}, not installed: pip install 'edgecvar[{extra}]'")
+
+
+def unknown_name(what: str, name: str, known: Iterable[str], where: str = "") -> ConfigError:
+    """The error for a name that is not in a closed list, with the nearest one that is; `where` follows the name."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(choices)}"
-    return ConfigError(f"unknown {what} {name!r}: {hint}")
+    return ConfigError(f"unknown {what} {name!r}{where}: {hint}")

@@ -24,7 +24,7 @@ def media() -> Path:
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty synthetic clips in class folders; not to be written to."""
-    from small_networks import write_synthetic
+    from tests.small_networks import write_synthetic
 
     return write_synthetic(tmp_path_factory.mktemp("synthetic") / "clips")
 
@@ -32,7 +32,7 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def by_heart(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
     """A network's small form that has learnt the synthetic clips; each is trained once."""
-    from small_networks import learn_by_heart
+    from tests.small_networks import learn_by_heart
 
     runs: Dict[str, Any] = {}
 

@@ -13,9 +13,9 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 from edgecvar.synth.dataset import Fixed, Request, write_clips
-from edgecvar.train.batches import Batches
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
-from edgecvar.train.dataset import read_clips
+from edgecvar.train.data.batches import Batches
+from edgecvar.train.data.dataset import read_clips
 from edgecvar.train.loop import learning_rate, resolve
 from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener

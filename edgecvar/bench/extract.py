@@ -27,16 +27,16 @@ from edgecvar.bench.extract_session import (
     ExtractSession,
     LeftOut,
 )
-from edgecvar.clips.folders import VIDEO_SUFFIXES
-from edgecvar.errors import ConfigError, StreamError
-from edgecvar.run.machine import machine_facts
+from edgecvar.clips.labelled import find_videos
+from edgecvar.errors import StreamError
+from edgecvar.judge.machine import machine_facts
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import choose_video, codec_name, frame_rate, open_container
-from edgecvar.stream.native_choice import Probe, probe
-from edgecvar.stream.native_reading import NativeReading
+from edgecvar.stream.ffmpeg.side_data import exported_vectors
+from edgecvar.stream.native.choice import Probe, probe
+from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.packets import coded_packets, numbered_packets
 from edgecvar.stream.reading import OpenSource
-from edgecvar.stream.side_data import exported_vectors
 from edgecvar.stream.types import CodedPicture, StreamSummary
 
 MV_EXTRACTOR_MODULE = "mvextractor.videocap"
@@ -94,7 +94,7 @@ def measure_extract(
 
     Raises ConfigError where there are no files, StreamError where none of them can be measured.
     """
-    files = video_files(config.paths)
+    files = find_videos(config.paths)
     ways, absent = _ways(config)
     clips: List[ClipTimes] = []
     left_out: List[LeftOut] = []
@@ -115,26 +115,6 @@ def measure_extract(
         clips=clips,
         left_out=left_out,
     )
-
-
-def video_files(paths: Sequence[Path]) -> List[Path]:
-    """The files named, and those in the folders named, however deep, that are videos by their suffix; each once."""
-    files: Dict[Path, None] = {}
-    for path in paths:
-        if not path.exists():
-            raise ConfigError(f"{path}: no such file or folder")
-        found = [path]
-        if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if _is_video(file.relative_to(path), file))
-            if not found:
-                raise ConfigError(f"{path}: no video files in this folder")
-        files.update(dict.fromkeys(found))
-    return list(files)
-
-
-def _is_video(inside: Path, file: Path) -> bool:
-    hidden = any(part.startswith(".") for part in inside.parts)
-    return not hidden and file.suffix.lower() in VIDEO_SUFFIXES and file.is_file()
 
 
 def in_turn(ways: Sequence[str], number: int) -> List[str]:

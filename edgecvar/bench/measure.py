@@ -17,10 +17,10 @@ from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import StreamError
-from edgecvar.run.machine import device_facts, machine_facts, package_versions
+from edgecvar.judge.machine import device_facts, machine_facts, package_versions
 from edgecvar.run.recognizer import RunOptions, recognize
-from edgecvar.run.runner import Runner
-from edgecvar.run.runners import RunnerChoice, make_runner, resolve
+from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
+from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
 

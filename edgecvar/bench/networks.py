@@ -16,7 +16,7 @@ from edgecvar.bench.summary import summarise
 from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import DatasetError
-from edgecvar.run.evaluate import EvalConfig, find_clips, score_clips, tally
+from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, tally
 
 Progress = Callable[[int, int, str], None]
 """Told (done, total, what); a total of 0 is not known."""

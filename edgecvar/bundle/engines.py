@@ -13,9 +13,10 @@ from typing import Dict, Literal, Mapping, Optional, Sequence, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgecvar.bundle.files import check_file, check_hash, writing_folder
+from edgecvar.bundle.hashes import check_file, check_hash
 from edgecvar.bundle.precision import Precision
 from edgecvar.errors import BundleError
+from edgecvar.files import whole_folder
 
 ENGINES = "engines"
 INDEX = "index.json"
@@ -201,7 +202,7 @@ def _read_checked(folder: Path, index: FolderIndex, name: str) -> bytes:
 def _write_folder(target: Path, index: FolderIndex, files: Mapping[str, bytes]) -> Path:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     try:
-        with writing_folder(target) as draft:
+        with whole_folder(target) as draft:
             for name, content in files.items():
                 (draft / name).write_bytes(content)
             complete = index.model_copy(update={"sha256": hashes}).sealed()

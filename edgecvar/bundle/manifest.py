@@ -11,10 +11,10 @@ from typing import Dict, List, Literal, Optional
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edgecvar.bundle.engines import ENGINES, check_engines
-from edgecvar.bundle.files import check_file, sha256_of
+from edgecvar.bundle.hashes import check_file, sha256_of
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
-from edgecvar.bundle.stages import PREPARED, StageSpec
-from edgecvar.clips.spec import InputSpec
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import BundleError
 
 SCHEMA: Literal[2] = 2

@@ -6,12 +6,6 @@ from typing import FrozenSet, List, Literal, Optional, Sequence, Set
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PREPARED = ("image", "motion", "residual", "frame")
-"""Sources that come from the stream; every other source is the name of an earlier stage.
-
-Of a window "image", its I-picture; of a sampled picture its own "motion" and "residual", and its decoded "frame".
-"""
-
 
 class StageInput(BaseModel):
     """One input tensor of a stage.

@@ -52,7 +52,7 @@ def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: O
 
 
 def _print(ablation: Ablation, rows: List[RowResult], as_json: bool, as_markdown: bool) -> None:
-    from edgecvar.cli.tables import markdown, print_table
+    from edgecvar.cli.report.tables import markdown, print_table
 
     if as_json:
         import json
@@ -82,7 +82,7 @@ def _columns(ablation: Ablation, rows: List[RowResult]) -> Tuple[List[str], List
 
 
 def _cells(ablation: Ablation, row: RowResult) -> List[str]:
-    from edgecvar.cli.tables import amount
+    from edgecvar.cli.report.tables import amount
 
     low, high = row.spread
     top1 = [f"{100 * row.top1:.1f} %", *([f"{100 * low:.1f} to {100 * high:.1f} %"] if len(row.seeds) > 1 else [])]

@@ -7,8 +7,8 @@ from typing import Any, List, Optional
 
 import click
 
-from edgecvar.cli.networks import command as networks
-from edgecvar.cli.runner_flags import runner_flags
+from edgecvar.cli.bench_networks import command as networks
+from edgecvar.cli.flags import runner_flags
 
 
 class _Bench(click.Command):
@@ -59,20 +59,20 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
         session = load_session(saved)
     else:
         from edgecvar.bench.measure import BenchConfig, measure
-        from edgecvar.run.job import configured
+        from edgecvar.config import from_flags
 
-        session = measure(configured(BenchConfig, {"source": source, **options}))
+        session = measure(from_flags(BenchConfig, {"source": source, **options}))
         save_session(session, save)
     if as_json:
         import json
 
-        from edgecvar.bench.report import as_document
+        from edgecvar.cli.report.session import as_document
 
         click.echo(json.dumps(as_document(session)))
         return
     from rich.console import Console
 
-    from edgecvar.bench.report import print_report
+    from edgecvar.cli.report.session import print_report
 
     print_report(session, Console(soft_wrap=False))
     if saved is None:
@@ -107,11 +107,11 @@ def extract(as_json: bool, **options: Any) -> None:
     if as_json:
         import json
 
-        from edgecvar.bench.extract_report import extract_document
+        from edgecvar.cli.report.extraction import extract_document
 
         click.echo(json.dumps(extract_document(session)))
         return
-    from edgecvar.bench.extract_report import print_extract
+    from edgecvar.cli.report.extraction import print_extract
 
     # A pipe has no width; rows must not be folded at a terminal's.
     print_extract(session, Console(width=None if sys.stdout.isatty() else 200))

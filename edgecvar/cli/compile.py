@@ -69,7 +69,7 @@ def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
     need("torch", "onnx", "onnxscript")
     from rich.console import Console
 
-    from edgecvar.cli.compile_report import as_document, print_compiled
+    from edgecvar.cli.report.compiled import as_document, print_compiled
     from edgecvar.compile.bundle import compile_bundle
 
     config = _config(**options)
@@ -109,7 +109,7 @@ def _build_engines(folder: Path, as_json: bool, options: Dict[str, Any]) -> None
     from edgecvar.bundle.devices import detect_device, find_device
     from edgecvar.bundle.manifest import open_bundle
     from edgecvar.bundle.precision import PRECISIONS
-    from edgecvar.run.runners import RunnerChoice, engine_precisions, make_runner
+    from edgecvar.runners.choice import RunnerChoice, engine_precisions, make_runner
 
     foreign = ("model", "checkpoint", "untrained", "classes", "settings", "data", "output")
     if any(options[name] for name in foreign) or options["converter"] != "onnx":
@@ -176,7 +176,7 @@ def _config(
     **others: Any,
 ) -> CompileConfig:
     from edgecvar.compile.subject import CompileConfig
-    from edgecvar.run.job import configured
+    from edgecvar.config import from_flags
 
     if not untrained and (classes is not None or settings):
         raise ConfigError("--classes and --set are for --untrained; a checkpoint brings its own")
@@ -185,7 +185,7 @@ def _config(
     fields.update({name: value for name, value in others.items() if value is not None})
     if classes is not None:
         fields["classes"] = classes
-    return configured(CompileConfig, fields)
+    return from_flags(CompileConfig, fields)
 
 
 def _settings(model: Optional[str], settings: Tuple[str, ...]) -> Dict[str, Any]:

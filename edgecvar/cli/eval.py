@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
 import click
 
-from edgecvar.cli.runner_flags import runner_flags
+from edgecvar.cli.flags import runner_flags
 
 
 @click.command("eval", short_help="Measure a bundle or a checkpoint on labelled clips.")
@@ -43,10 +43,10 @@ def command(**options: Any) -> None:
         raise click.UsageError("--set is for a checkpoint; a bundle holds how it runs")
     if options["folder"] is None:
         raise click.UsageError("Missing argument 'DIR': the folder that holds a folder of clips for each class")
-    from edgecvar.run.evaluate import EvalConfig
-    from edgecvar.run.job import configured
+    from edgecvar.config import from_flags
+    from edgecvar.judge.evaluate import EvalConfig
 
-    evaluate(configured(EvalConfig, options))
+    evaluate(from_flags(EvalConfig, options))
 
 
 def _refuse_runner_flags() -> None:
@@ -62,8 +62,9 @@ def evaluate_checkpoint(
     path: Path, folder: Optional[Path], match: Optional[str], overrides: Sequence[str], as_json: bool
 ) -> None:
     """Test a checkpoint and print; raises EdgecvarError."""
+    from edgecvar.clips.labelled import Clip
     from edgecvar.errors import ConfigError
-    from edgecvar.run.evaluate import ClipScore, NamedClip, find_clips, matching, tally
+    from edgecvar.judge.evaluate import ClipScore, find_clips, matching, tally
 
     if importlib.util.find_spec("torch") is None:
         raise ConfigError("testing a checkpoint needs torch, which is not installed: pip install 'edgecvar[train]'")
@@ -71,7 +72,7 @@ def evaluate_checkpoint(
 
     checkpoint, recipe = open_checkpoint(path, overrides)
     if folder is None:
-        named = matching([NamedClip(clip.path, clip.label) for clip in held_out(checkpoint, recipe)], match)
+        named = matching([Clip(clip.path, clip.label) for clip in held_out(checkpoint, recipe)], match)
     else:
         named = find_clips(folder, checkpoint.labels, match)
     scores = score_checkpoint(checkpoint, recipe, [TestClip(clip.path, clip.label) for clip in named])
@@ -87,8 +88,8 @@ def evaluate_checkpoint(
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.run.evaluate import find_clips, score_clips, tally
-    from edgecvar.run.job import warn_untrained
+    from edgecvar.cli.report.untrained import warn_untrained
+    from edgecvar.judge.evaluate import find_clips, score_clips, tally
 
     bundle = open_bundle(config.bundle)
     labels = bundle.manifest.labels
@@ -118,7 +119,7 @@ def _print(
 
     from rich.console import Console
 
-    from edgecvar.run.evaluation_report import evaluation_document, print_evaluation
+    from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
 
     if as_json:
         click.echo(json.dumps({**told, **evaluation_document(evaluation), **last}, ensure_ascii=False))

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecvar.nets.complexity import NetworkCost
+    from edgecvar.nets.cost.complexity import NetworkCost
     from edgecvar.stream.anatomy import Anatomy
 
 STRIP_LIMIT = 2000
@@ -63,7 +63,7 @@ def _inspect_video(path: str, picture: Optional[Path], at: Optional[int], as_jso
 
         _print_video(path, found, Console())
     if picture is not None:
-        from edgecvar.run.portrait import draw_portrait
+        from edgecvar.cli.report.portrait import draw_portrait
 
         drawn = draw_portrait(path, picture, at)
         click.echo(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
@@ -149,7 +149,7 @@ def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ..
 
     need_torch()
     from edgecvar.nets.catalog import find_entry
-    from edgecvar.nets.survey import count_network
+    from edgecvar.nets.cost.survey import count_network
     from edgecvar.train.recipe import parse_recipe
 
     entry = find_entry(model)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import click
 
-from edgecvar.cli.tables import amount, print_table
-from edgecvar.cli.tables import markdown as as_markdown
+from edgecvar.cli.report.tables import amount, print_table
+from edgecvar.cli.report.tables import markdown as as_markdown
 
 if TYPE_CHECKING:
-    from edgecvar.nets.survey import CountedFigure, ModelSurvey
+    from edgecvar.nets.cost.survey import CountedFigure, ModelSurvey
 
 SHORT = {"image": "I", "motion": "MV", "residual": "R", "frame": "RGB"}
 """The papers' letters for the prepared inputs."""
@@ -61,7 +61,7 @@ def need_torch() -> None:
 def _surveys(names: Tuple[str, ...]) -> List[ModelSurvey]:
     need_torch()
     from edgecvar.nets.catalog import NETWORKS, find_entry
-    from edgecvar.nets.survey import survey_model
+    from edgecvar.nets.cost.survey import survey_model
 
     for name in names:
         find_entry(name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgecvar.cli.runner_flags import runner_flags
+from edgecvar.cli.flags import runner_flags
 
 
 @click.command("run")
@@ -19,6 +19,7 @@ from edgecvar.cli.runner_flags import runner_flags
 @runner_flags
 def command(**options: Any) -> None:
     """Recognise actions in SOURCE, a video file or `-` for standard input."""
-    from edgecvar.run.job import RunConfig, configured, run_job
+    from edgecvar.cli.run_job import RunConfig, run_job
+    from edgecvar.config import from_flags
 
-    run_job(configured(RunConfig, options))
+    run_job(from_flags(RunConfig, options))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from edgecvar.cli.runner_flags import engine_flags
+from edgecvar.cli.flags import engine_flags
 
 if TYPE_CHECKING:
     from edgecvar.bundle.manifest import Bundle
-    from edgecvar.run.runner import Runner
+    from edgecvar.runners.runner import Runner
 
 
 @click.command("verify")
@@ -37,11 +37,12 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
 
     from edgecvar.bundle.default import default_bundle
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.run.job import configured, warn_untrained
-    from edgecvar.run.verify import VerifyConfig, verify
-    from edgecvar.run.verify_report import print_verification, verification_document
+    from edgecvar.cli.report.untrained import warn_untrained
+    from edgecvar.cli.report.verification import print_verification, verification_document
+    from edgecvar.config import from_flags
+    from edgecvar.judge.verify import VerifyConfig, verify
 
-    config = configured(VerifyConfig, options)
+    config = from_flags(VerifyConfig, options)
     opened = open_bundle(bundle or default_bundle())
     warn_untrained(opened)
     progress = Console(stderr=True)
@@ -60,7 +61,7 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
 def torch_reference(bundle: Bundle, checkpoint: Path) -> Runner:
     """The checkpoint's network in torch; raises ConfigError where it has other stages than the bundle."""
     from edgecvar.errors import ConfigError
-    from edgecvar.run.torch_runner import TorchRunner
+    from edgecvar.runners.torch import TorchRunner
     from edgecvar.train.checkpoint import load_checkpoint
 
     network = load_checkpoint(checkpoint).build()

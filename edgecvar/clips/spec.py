@@ -6,7 +6,15 @@ from typing import Tuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edgecvar.errors import ConfigError
+from edgecvar.errors import unknown_name
+
+CHANNELS = {"image": 3, "motion": 2, "residual": 3, "frame": 3}
+"""The prepared inputs, and the channels of each.
+
+Of a window "image", its I-picture; of a sampled picture its own "motion" and "residual", and its decoded "frame".
+"""
+
+PREPARED = tuple(CHANNELS)
 
 
 class InputSpec(BaseModel):
@@ -37,7 +45,6 @@ class InputSpec(BaseModel):
 
     def shape(self, source: str) -> Tuple[int, int, int]:
         """(channels, height, width) of one prepared input: "image", "motion", "residual" or "frame"."""
-        channels = {"image": 3, "motion": 2, "residual": 3, "frame": 3}
-        if source not in channels:
-            raise ConfigError(f"unknown input {source!r}: expected one of {', '.join(channels)}")
-        return channels[source], self.height, self.width
+        if source not in CHANNELS:
+            raise unknown_name("input", source, CHANNELS)
+        return CHANNELS[source], self.height, self.width

@@ -12,24 +12,24 @@ import numpy as np
 import onnx
 
 from edgecvar.bundle.devices import find_device, require_precision
-from edgecvar.bundle.files import writing_folder
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX, Bundle, Manifest, StageFile, open_bundle, write_manifest
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec, clip_segments
-from edgecvar.compile.data import Int8Data, read_int8_data, why_no_int8
+from edgecvar.clips.samples import Sample, spread
 from edgecvar.compile.engines import build_engines_here, check_engines_possible
-from edgecvar.compile.export import export_stage
-from edgecvar.compile.half import to_half
 from edgecvar.compile.inputs import RealInputs, read_inputs
-from edgecvar.compile.magnitudes import largest_magnitudes
+from edgecvar.compile.int8.data import Int8Data, read_int8_data, why_no_int8
+from edgecvar.compile.int8.search import Int8Stages, Progress, make_int8
+from edgecvar.compile.onnx.export import export_stage
+from edgecvar.compile.onnx.half import to_half
+from edgecvar.compile.onnx.magnitudes import largest_magnitudes
 from edgecvar.compile.parity import StageCheck, check_stage, record_stages
 from edgecvar.compile.provenance import describe_origin
-from edgecvar.compile.search import Int8Stages, Progress, make_int8
 from edgecvar.compile.subject import CompileConfig, Subject, find_subject, settle_norms
 from edgecvar.errors import CompileError
-from edgecvar.run.onnx_runner import OnnxRunner
-from edgecvar.run.parity import Recording, record
-from edgecvar.run.samples import Sample, spread
+from edgecvar.files import whole_folder
+from edgecvar.judge.parity import Recording, record
+from edgecvar.runners.onnx import OnnxRunner
 
 MEASURED_SAMPLES = 32
 
@@ -74,7 +74,7 @@ def compile_bundle(config: CompileConfig, progress: Progress = lambda done, tota
     data = read_int8_data(config, subject) if "int8" in precisions else None
     if subject.untrained:
         settle_norms(subject.network, inputs.batch(clip_segments(subject.network.stages())))
-    with writing_folder(target) as draft:
+    with whole_folder(target) as draft:
         making = _Making(subject, inputs, draft, progress)
         for precision in precisions:
             making.make(precision, data, config.max_drop)

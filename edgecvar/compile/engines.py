@@ -6,13 +6,13 @@ from typing import List, Sequence
 
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
+from edgecvar.compile.int8.search import Progress
 from edgecvar.compile.parity import check_stage
-from edgecvar.compile.search import Progress
 from edgecvar.compile.subject import CompileConfig
 from edgecvar.errors import ConfigError
+from edgecvar.judge.parity import Recording
 from edgecvar.nets.network import Network
-from edgecvar.run.parity import Recording
-from edgecvar.run.runners import RunnerChoice, engine_precisions, make_runner, missing_for_tensorrt
+from edgecvar.runners.choice import RunnerChoice, engine_precisions, make_runner, missing_for_tensorrt
 
 
 def check_engines_possible(config: CompileConfig, precisions: Sequence[Precision]) -> List[Precision]:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import find_videos
+from edgecvar.clips.samples import Sample, histories, read_samples, spread
 from edgecvar.compile.subject import CompileConfig, Subject
 from edgecvar.errors import CompileError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.run.samples import Sample, find_clips, histories, read_samples, spread
-from edgecvar.train.labels import load_split
+from edgecvar.train.data.labels import load_split
 
 CLIPS = 3
 SAMPLES = 8
@@ -69,7 +70,7 @@ def read_inputs(config: CompileConfig, subject: Subject) -> RealInputs:
 
 def _find_clips(data: Optional[Path], subject: Subject) -> List[Path]:
     if data is not None:
-        return find_clips(data)
+        return find_videos([data])
     recipe = subject.recipe_with_clips()
     if recipe is not None:
         split = load_split(recipe)

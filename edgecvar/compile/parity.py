@@ -11,10 +11,10 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.compile.inputs import RealInputs
 from edgecvar.errors import BundleError, CompileError
+from edgecvar.judge.parity import TOLERANCES, Recording, compare, record
 from edgecvar.nets.network import Network
-from edgecvar.run.parity import TOLERANCES, Recording, compare, record
-from edgecvar.run.runner import Runner, run_stage
-from edgecvar.run.torch_runner import TorchRunner
+from edgecvar.runners.runner import Runner, run_stage
+from edgecvar.runners.torch import TorchRunner
 
 _VERSIONS = "Try the versions in constraints.txt, and tell us if it stays"
 _REMEDY: Dict[Precision, str] = {

@@ -19,8 +19,8 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError
 from edgecvar.nets.network import Network
-from edgecvar.run.cuda import gpu_title
-from edgecvar.run.tensorrt_api import generation_of, installed_version
+from edgecvar.runners.tensorrt.api import generation_of, installed_version
+from edgecvar.runners.tensorrt.cuda import gpu_title
 
 if TYPE_CHECKING:
     import tensorrt as trt

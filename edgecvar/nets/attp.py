@@ -37,11 +37,18 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options, map_side
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options, map_side
 from edgecvar.nets.features import Features, LayerPair
+from edgecvar.nets.modules.pooling import (
+    Projection,
+    RandomSigns,
+    bilinear_pool,
+    signed_root,
+    trilinear_pool,
+    unit_length,
+)
 from edgecvar.nets.network import Network
-from edgecvar.nets.pooling import Projection, RandomSigns, bilinear_pool, signed_root, trilinear_pool, unit_length
 
 BRANCHES = {"appearance": "image", "motion": "motion", "residual": "residual"}
 """Each branch and the prepared input that it reads."""

@@ -13,9 +13,9 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.attp import Attp, AttpOptions
 from edgecvar.nets.cmr import Cmr, CmrOptions
+from edgecvar.nets.cost.figures import Figure
 from edgecvar.nets.coviar import Coviar, CoviarOptions
 from edgecvar.nets.dmc import Dmc, DmcOptions
-from edgecvar.nets.figures import Figure
 from edgecvar.nets.meaci import Meaci, MeaciOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.options import read_options

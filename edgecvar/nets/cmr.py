@@ -43,9 +43,17 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.resnet import (
+    EXPANSION,
+    RESNETS,
+    Bottleneck,
+    ResNet,
+    ResNetOptions,
+    resnet_options,
+    resnet_side,
+)
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet import EXPANSION, RESNETS, Bottleneck, ResNet, ResNetOptions, resnet_options, resnet_side
 
 SHIFTED_PART = 8
 """One in so many channels begins as that of the next sample, and one as that of the one before."""

@@ -32,14 +32,14 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
+from edgecvar.nets.backbones.resnet3d import ResNet3d, ResNet3dOptions, resnet3d_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.coviar import INPUT_NAMES, SOURCES, LateFusion, Stream
-from edgecvar.nets.dmc_discriminator import Discriminator
-from edgecvar.nets.dmc_generator import MOTION_CHANNELS, Generator
 from edgecvar.nets.features import Features
+from edgecvar.nets.modules.dmc_discriminator import Discriminator
+from edgecvar.nets.modules.dmc_generator import MOTION_CHANNELS, Generator
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
-from edgecvar.nets.resnet3d import ResNet3d, ResNet3dOptions, resnet3d_options
 
 CLIP_SEGMENTS = 64
 """Pictures of a clip that the released I3D is trained on."""

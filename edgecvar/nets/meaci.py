@@ -42,10 +42,10 @@ from torch.nn import functional
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.resnet3d import RESNETS_3D, ResNet3d, ResNet3dOptions, resnet3d_options
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.motion_enhancement import MOTION_BLOCKS
+from edgecvar.nets.modules.motion_enhancement import MOTION_BLOCKS
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet3d import RESNETS_3D, ResNet3d, ResNet3dOptions, resnet3d_options
 
 REDUCTION = 16
 """Of channels inside the units: 256 to 16, ... 2048 to 128 (tables A and B)."""

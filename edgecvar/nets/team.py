@@ -43,11 +43,11 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options
+from edgecvar.nets.backbones.resnet import RESNETS, BasicBlock, Bottleneck, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options
+from edgecvar.nets.modules.team_module import ARRANGEMENTS, TeamModule
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet import RESNETS, BasicBlock, Bottleneck, ResNet, ResNetOptions, resnet_options
-from edgecvar.nets.team_module import ARRANGEMENTS, TeamModule
 
 SOURCES = {"appearance": "image", "motion": "motion", "residual": "residual"}
 """The prepared input of each modality, in the order of the equations."""

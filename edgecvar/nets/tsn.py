@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 
 STAGE = "appearance"
 

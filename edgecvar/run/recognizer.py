@@ -8,12 +8,13 @@ from threading import Thread
 from typing import Callable, Iterator, List, Optional, Tuple
 
 from edgecvar.bundle.manifest import Manifest
+from edgecvar.bundle.plan import plan_stages
+from edgecvar.clips.clock import Clock, NoClock
+from edgecvar.clips.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
 from edgecvar.run.channel import Channel
-from edgecvar.run.clock import Clock, NoClock
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ranked
-from edgecvar.run.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
-from edgecvar.run.runner import Runner
-from edgecvar.run.walk import StageWalk, Started, plan_stages
+from edgecvar.run.walk import StageWalk, Started
+from edgecvar.runners.runner import Runner
 
 AHEAD = 4
 """Sampled pictures that the reader may be ahead of inference: enough to ride out an I-picture's extra stage."""

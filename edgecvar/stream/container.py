@@ -13,7 +13,7 @@ import av
 import av.logging
 
 from edgecvar.errors import StreamError, UnsupportedCodecError
-from edgecvar.stream.side_data import display_matrix
+from edgecvar.stream.ffmpeg.side_data import display_matrix
 
 Source = Union[str, Path, BinaryIO]
 

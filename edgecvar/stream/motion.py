@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.references import Weighting
+from edgecvar.stream.ffmpeg.references import Weighting
 from edgecvar.stream.types import MotionField
 
 

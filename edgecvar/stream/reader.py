@@ -9,10 +9,10 @@ from typing import Any, Generator, Iterable, Iterator, Optional, Type
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
-from edgecvar.stream.ffmpeg_reading import FFmpegReading
+from edgecvar.stream.ffmpeg.reading import FFmpegReading
 from edgecvar.stream.frames import FrameDecoder
-from edgecvar.stream.native_choice import Probe, probe, rejoined
-from edgecvar.stream.native_reading import NativeReading
+from edgecvar.stream.native.choice import Probe, probe, rejoined
+from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.packets import coded_packets
 from edgecvar.stream.reading import OpenSource, Reading
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary

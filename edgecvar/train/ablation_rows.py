@@ -9,12 +9,12 @@ from statistics import mean
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.errors import ConfigError, DatasetError
-from edgecvar.nets.complexity import NetworkCost, describe_network
+from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.train.ablation import Planned
 from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
+from edgecvar.train.data.flow import pair_of_pictures
+from edgecvar.train.data.labels import load_split
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
-from edgecvar.train.flow import pair_of_pictures
-from edgecvar.train.labels import load_split
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.progress import Listener

@@ -17,11 +17,11 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
-from edgecvar.train.batches import CORNERS, collate, fixed_samples, prepare_recorded
 from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
-from edgecvar.train.clip import RecordedClip, read_clip
+from edgecvar.train.data.batches import CORNERS, collate, fixed_samples, prepare_recorded
+from edgecvar.train.data.labels import load_split
+from edgecvar.train.data.recorded import RecordedClip, read_clip
 from edgecvar.train.device import choose_device
-from edgecvar.train.labels import load_split
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
 from edgecvar.train.settings import SamplingSettings, TestProtocol
 

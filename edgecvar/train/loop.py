@@ -16,9 +16,9 @@ from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
-from edgecvar.train.batches import Batches
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, new_run, save_checkpoint
-from edgecvar.train.dataset import Clips, read_clips
+from edgecvar.train.data.batches import Batches
+from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import check_losses, needs_flow, trains_network

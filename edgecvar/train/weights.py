@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from edgecvar.errors import ConfigError
-from edgecvar.nets.efficientnet import EfficientNet
+from edgecvar.nets.backbones.efficientnet import EfficientNet
+from edgecvar.nets.backbones.resnet import ResNet
+from edgecvar.nets.backbones.resnet3d import ResNet3d, inflate
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet import ResNet
-from edgecvar.nets.resnet3d import ResNet3d, inflate
 from edgecvar.train.checkpoint import load_tensors
 
 Backbone = Union[EfficientNet, ResNet, ResNet3d]

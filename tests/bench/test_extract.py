@@ -10,15 +10,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from moving_clip import moving_clip
 from rich.console import Console
 
 from edgecvar.bench import extract
-from edgecvar.bench.extract import ExtractConfig, in_turn, measure_extract, video_files
-from edgecvar.bench.extract_report import extract_document, print_extract
+from edgecvar.bench.extract import ExtractConfig, in_turn, measure_extract
 from edgecvar.bench.extract_session import ClipTimes, ExtractSession, LeftOut, summarise_extract
 from edgecvar.cli.main import main
+from edgecvar.cli.report.extraction import extract_document, print_extract
 from edgecvar.errors import ConfigError, StreamError
+from tests.moving_clip import moving_clip
 
 FOUR = ["native", "native_residuals", "exported", "decode"]
 
@@ -89,19 +89,6 @@ def test_the_summary_is_over_all_files_and_over_the_large_ones():
 
 def test_every_round_begins_with_another_way():
     assert [in_turn("abc", number) for number in range(4)] == [list("abc"), list("bca"), list("cab"), list("abc")]
-
-
-def test_folders_are_searched_however_deep(folder):
-    found = video_files([folder, folder / "b.mp4", folder / "notes.txt"])
-    names = ["b.mp4", "deeper/below/a.mkv", "deeper/broken.avi", "notes.txt"]
-    assert [str(file.relative_to(folder)) for file in found] == names
-
-
-def test_a_path_that_is_not_there_and_a_folder_without_videos_are_errors(tmp_path):
-    with pytest.raises(ConfigError, match="no such file or folder"):
-        video_files([tmp_path / "nothing.mp4"])
-    with pytest.raises(ConfigError, match="no video files"):
-        video_files([tmp_path])
 
 
 def test_every_way_reads_every_picture_in_every_round(folder):

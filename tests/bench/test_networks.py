@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from moving_clip import moving_clip
-from tiny_bundle import tiny_bundle
 
 from edgecvar.bench import networks
 from edgecvar.bench.measure import BenchConfig, measure
@@ -14,6 +12,8 @@ from edgecvar.bench.networks import Candidate, NetworksConfig, measure_networks
 from edgecvar.bench.session import Phase
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import DatasetError
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import tiny_bundle
 
 
 @pytest.fixture(scope="module")

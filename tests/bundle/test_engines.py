@@ -6,7 +6,6 @@ import json
 import os
 
 import pytest
-from tiny_bundle import tiny_bundle
 
 from edgecvar.bundle.engines import (
     BuiltStage,
@@ -17,9 +16,10 @@ from edgecvar.bundle.engines import (
     write_engines,
     write_timings,
 )
-from edgecvar.bundle.files import writing_folder
 from edgecvar.bundle.manifest import MANIFEST, Manifest, open_bundle, write_manifest
 from edgecvar.errors import BundleError
+from edgecvar.files import whole_folder
+from tests.tiny_bundle import tiny_bundle
 
 KEY = EngineKey(sm="sm87", gpu="Orin, 8 multiprocessors", tensorrt="10.3.0", precision="fp16")
 ONNX = {"motion": "a" * 64, "fuse": "b" * 64}
@@ -87,8 +87,8 @@ def test_files_are_on_the_disk_before_their_folder_has_its_name(tmp_path, monkey
         flushed.append(os.fstat(number).st_ino)
         real(number)
 
-    monkeypatch.setattr("edgecvar.bundle.files.os.fsync", fsync)
-    with writing_folder(tmp_path / "target") as draft:
+    monkeypatch.setattr("edgecvar.files.os.fsync", fsync)
+    with whole_folder(tmp_path / "target") as draft:
         (draft / "inside").mkdir()
         for name in ("one", "inside/two"):
             (draft / name).write_bytes(b"content")

@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from tiny_bundle import tiny_bundle
+
+from tests.tiny_bundle import tiny_bundle
 
 pytestmark = pytest.mark.real_media
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, save
 
 from edgecvar.bundle.stages import StageInput, StageSpec
-from edgecvar.run.feed import Appearance, SampledPicture
-from edgecvar.run.samples import Sample
+from edgecvar.clips.feed import Appearance, SampledPicture
+from edgecvar.clips.samples import Sample
 
 Reference = Callable[[SampledPicture, Appearance], Tuple[NDArray, NDArray]]
 

@@ -78,7 +78,7 @@ def configure(clip: Path) -> Callable[..., Any]:
 def export_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Exporting takes seconds, so a stage with the same weights is exported once in these tests."""
     from edgecvar.compile import bundle
-    from edgecvar.compile.export import export_stage
+    from edgecvar.compile.onnx.export import export_stage
 
     cache = tmp_path_factory.mktemp("exported")
 

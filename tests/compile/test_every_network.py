@@ -8,7 +8,6 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 import torch
-from small_networks import SMALL, ByHeart
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import clip_segments
@@ -16,9 +15,10 @@ from edgecvar.cli.verify import torch_reference
 from edgecvar.compile.bundle import compile_bundle
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.subject import CompileConfig, find_subject
-from edgecvar.run.onnx_runner import OnnxRunner
-from edgecvar.run.parity import walk_all
-from edgecvar.run.verify import VerifyConfig, verify
+from edgecvar.judge.parity import walk_all
+from edgecvar.judge.verify import VerifyConfig, verify
+from edgecvar.runners.onnx import OnnxRunner
+from tests.small_networks import SMALL, ByHeart
 
 PROBABILITY = 1e-3
 """Issue's figure for fp32; sums in another order reach some 1e-6."""

@@ -10,13 +10,13 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
-from chains import chain  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from edgecvar.compile import quantize as quantizing  # noqa: E402
-from edgecvar.compile.quantize import quantize  # noqa: E402
-from edgecvar.compile.sample_walk import open_session  # noqa: E402
-from edgecvar.run.onnx_weights import plain_weights  # noqa: E402
+from edgecvar.compile.int8 import quantize as quantizing  # noqa: E402
+from edgecvar.compile.int8.quantize import quantize  # noqa: E402
+from edgecvar.compile.int8.sample_walk import open_session  # noqa: E402
+from edgecvar.runners.tensorrt.onnx_weights import plain_weights  # noqa: E402
+from tests.compile.chains import chain  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import List, Optional
 
-from contracts.fetch_bindings import FOLDER, PACKAGES
+from tests.contracts.fetch_bindings import FOLDER, PACKAGES
 
 VERSIONS = list(PACKAGES)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
-from contracts.bindings import real_tensorrt
-from contracts.surface import Signature, Surface, recorded, reflect
+from tests.contracts.bindings import real_tensorrt
+from tests.contracts.surface import Signature, Surface, recorded, reflect
 
 RECORDED = "8.2"
 PLAIN: Dict[str, Callable[[], Any]] = {

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Set, Tuple
 
-from contracts.surface import Signature, Surface
+from tests.contracts.surface import Signature, Surface
 
 
 @dataclass(frozen=True)

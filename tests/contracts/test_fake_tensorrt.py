@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import pytest
-from contracts.bindings import VERSIONS, real_tensorrt, why_not
-from contracts.fake_tensorrt import RECORDED, FakeTensorRt
+
+from tests.contracts.bindings import VERSIONS, real_tensorrt, why_not
+from tests.contracts.fake_tensorrt import RECORDED, FakeTensorRt
 
 
 @pytest.fixture(params=[RECORDED, *VERSIONS])

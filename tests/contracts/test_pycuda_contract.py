@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Dict, List
 
 import pytest
-from contracts.surface import Surface, recorded
-from contracts.test_tensorrt_contract import misspelt, sources
-from contracts.usage import scan
+
+from tests.contracts.surface import Surface, recorded
+from tests.contracts.test_tensorrt_contract import misspelt, sources
+from tests.contracts.usage import scan
 
 HERE = Path(__file__).resolve().parent
 MODULE = "pycuda.driver"

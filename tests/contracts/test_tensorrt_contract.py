@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 import pytest
-from contracts.bindings import VERSIONS, why_not
-from contracts.fake_tensorrt import RECORDED, surface_of
-from contracts.surface import Signature, Surface
-from contracts.usage import Use, scan
+
+from tests.contracts.bindings import VERSIONS, why_not
+from tests.contracts.fake_tensorrt import RECORDED, surface_of
+from tests.contracts.surface import Signature, Surface
+from tests.contracts.usage import Use, scan
 
 PACKAGE = Path(__file__).resolve().parents[2] / "edgecvar"
 GENERATIONS = {RECORDED: "8.2", "8.6.1": "8.5", "10.3.0": "10", "10.16.1": "10", "11.4.0": "11"}
@@ -19,7 +20,7 @@ GENERATIONS = {RECORDED: "8.2", "8.6.1": "8.5", "10.3.0": "10", "10.16.1": "10",
 def sources(module: str = "tensorrt") -> Dict[str, str]:
     """Every file of the package that imports `module` or a file of ours that does, by its path in the package."""
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
-    imports = re.compile(rf"^\s*(import|from) ({module}|edgecvar\.run\.(tensorrt_\w+|cuda))\b", re.MULTILINE)
+    imports = re.compile(rf"^\s*(import|from) ({module}|edgecvar\.runners\.tensorrt\.(\w+))\b", re.MULTILINE)
     return {file: text for file, text in texts.items() if imports.search(text)}
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from contracts.surface import Surface, parse_signatures, recorded
-from contracts.test_tensorrt_contract import PACKAGE, misspelt
-from contracts.usage import scan
+
+from tests.contracts.surface import Surface, parse_signatures, recorded
+from tests.contracts.test_tensorrt_contract import PACKAGE, misspelt
+from tests.contracts.usage import scan
 
 RECORD = Path(__file__).with_name("torch2trt.json")
 SOURCE = "compile/torch2trt.py"

@@ -11,8 +11,8 @@ import functools
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Sequence, Set, Union
 
-from contracts.source_types import Known, Names, Returns, Type, item, many
-from contracts.surface import Signature, Surface
+from tests.contracts.source_types import Known, Names, Returns, Type, item, many
+from tests.contracts.surface import Signature, Surface
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgecvar.errors import ConfigError
-from edgecvar.nets.pooling import signed_root, unit_length
+from edgecvar.nets.modules.pooling import signed_root, unit_length
 
 FUSIONS = ("i", "mv", "r", "late", "bp", "tp", "ttp")
 Array = NDArray[np.float64]

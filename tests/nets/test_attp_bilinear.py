@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.catalog import build_network
-from edgecvar.nets.complexity import describe_network
-from edgecvar.nets.pooling import RandomSigns, bilinear_pool
+from edgecvar.nets.cost.complexity import describe_network
+from edgecvar.nets.modules.pooling import RandomSigns, bilinear_pool
 
 Array = NDArray[np.float64]
 Make = Callable[..., Any]

@@ -16,11 +16,11 @@ from torch import nn  # noqa: E402
 from edgecvar.bundle.stages import prepared_sources  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.errors import ConfigError  # noqa: E402
+from edgecvar.nets.backbones.resnet import ResNet  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
 from edgecvar.nets.catalog import build_network, network_options  # noqa: E402
 from edgecvar.nets.cmr import ChannelMotion, CmrBlock, SpatialMotion, TemporalInteraction  # noqa: E402
-from edgecvar.nets.complexity import describe_network  # noqa: E402
-from edgecvar.nets.resnet import ResNet  # noqa: E402
+from edgecvar.nets.cost.complexity import describe_network  # noqa: E402
 
 pytestmark = pytest.mark.train
 

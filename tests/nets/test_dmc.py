@@ -16,8 +16,8 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
-from edgecvar.nets.dmc_discriminator import Discriminator
-from edgecvar.nets.dmc_generator import Generator
+from edgecvar.nets.modules.dmc_discriminator import Discriminator
+from edgecvar.nets.modules.dmc_generator import Generator
 from edgecvar.train import losses
 from edgecvar.train.objective import Objective
 from edgecvar.train.recipe import load_recipe

@@ -14,18 +14,18 @@ from torch import nn  # noqa: E402
 
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.errors import ConfigError  # noqa: E402
+from edgecvar.nets.backbones.resnet import RESNETS, ResNet  # noqa: E402
+from edgecvar.nets.backbones.resnet3d import ResNet3d, inflate  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
 from edgecvar.nets.catalog import build_network  # noqa: E402
-from edgecvar.nets.complexity import describe_network  # noqa: E402
+from edgecvar.nets.cost.complexity import describe_network  # noqa: E402
 from edgecvar.nets.meaci import CrossModalityAugment, SelectiveMotionComplement  # noqa: E402
-from edgecvar.nets.motion_enhancement import (  # noqa: E402
+from edgecvar.nets.modules.motion_enhancement import (  # noqa: E402
     MOTION_BLOCKS,
     DenoisedBottleneck,
     DenoisingModule,
     MultiScaleBlock,
 )
-from edgecvar.nets.resnet import RESNETS, ResNet  # noqa: E402
-from edgecvar.nets.resnet3d import ResNet3d, inflate  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -14,11 +14,11 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from edgecvar.bundle.manifest import Manifest, Provenance  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.errors import ConfigError  # noqa: E402
+from edgecvar.nets.backbones.resnet import ResNet  # noqa: E402
 from edgecvar.nets.catalog import build_network  # noqa: E402
-from edgecvar.nets.complexity import describe_network  # noqa: E402
-from edgecvar.nets.resnet import ResNet  # noqa: E402
+from edgecvar.nets.cost.complexity import describe_network  # noqa: E402
+from edgecvar.nets.modules.team_module import ARRANGEMENTS, ChannelFusion, SpatialFusion, TeamModule  # noqa: E402
 from edgecvar.nets.team import ShiftedConv, temporal_shift  # noqa: E402
-from edgecvar.nets.team_module import ARRANGEMENTS, ChannelFusion, SpatialFusion, TeamModule  # noqa: E402
 
 pytestmark = pytest.mark.train
 

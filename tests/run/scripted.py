@@ -10,9 +10,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 import numpy as np
 
 from edgecvar.bundle.manifest import Manifest, Provenance
-from edgecvar.bundle.stages import PREPARED, StageSpec
-from edgecvar.clips.spec import InputSpec
-from edgecvar.run.runner import History
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.spec import PREPARED, InputSpec
+from edgecvar.runners.runner import History
 from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
 
 SIDE = 64

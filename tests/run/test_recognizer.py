@@ -7,13 +7,13 @@ import time
 
 import numpy as np
 import pytest
-from scripted import APPEARANCE, LABELS, MOTION, SPEC, RecordingRunner, ScriptedStream, manifest, stage
 
+from edgecvar.clips.clock import NoClock
+from edgecvar.clips.feed import Demand, Feed
 from edgecvar.errors import BundleError, StreamError
-from edgecvar.run.clock import NoClock
 from edgecvar.run.decisions import softmax
-from edgecvar.run.feed import Demand, Feed
 from edgecvar.run.recognizer import AHEAD, RunOptions, recognize
+from tests.run.scripted import APPEARANCE, LABELS, MOTION, SPEC, RecordingRunner, ScriptedStream, manifest, stage
 
 DEFAULT = RunOptions()
 LONG = "IPPP" + "PPPP" + "PPPP" + "IPPP"

@@ -10,11 +10,11 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import av
 import numpy as np
-from h264_prediction import TruePicture, predict
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, MotionField
+from tests.stream.h264_prediction import TruePicture, predict
 
 PLANES = ("y", "cb", "cr")
 _MEMORY = 400_000_000  # bytes of pictures kept, and of what is made from them

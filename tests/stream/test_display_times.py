@@ -8,11 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from known_clips import encode, translation
 
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
+from tests.stream.known_clips import encode, translation
 
 
 def coded(dts: int) -> SimpleNamespace:

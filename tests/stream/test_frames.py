@@ -12,14 +12,14 @@ from typing import Any, Dict, Iterator, List, Tuple
 import av
 import numpy as np
 import pytest
-from known_clips import encode, encode_x264, translation
 
 import edgecvar.stream.reader as reader
 from edgecvar.errors import EdgecvarError, StreamError
-from edgecvar.stream.h264_headers import split_units
+from edgecvar.stream.ffmpeg.headers.h264 import split_units
 from edgecvar.stream.planes import FORMATS_420
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
+from tests.stream.known_clips import encode, encode_x264, translation
 
 Planes = Tuple[np.ndarray, ...]
 

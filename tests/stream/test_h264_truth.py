@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from h264_prediction import TruePicture, predict
-from h264_truth import check_identity
-from known_clips import encode_x264, translation
-from slow_h264 import SlowReference
 
 from edgecvar.stream.types import MotionField
+from tests.stream.h264_prediction import TruePicture, predict
+from tests.stream.h264_truth import check_identity
+from tests.stream.known_clips import encode_x264, translation
+from tests.stream.slow_h264 import SlowReference
 
 ROWS, COLUMNS = 8, 12  # 4x4 blocks
 

@@ -7,11 +7,11 @@ from typing import Dict, Mapping, Tuple
 
 import numpy as np
 import pytest
-from known_clips import ONE_REFERENCE, encode, translation
 
-import edgecvar.stream.content as content
+import edgecvar.stream.ffmpeg.content as content
+from edgecvar.stream.ffmpeg.prediction.residual import make_sampler
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.residual import make_sampler
+from tests.stream.known_clips import ONE_REFERENCE, encode, translation
 
 X264 = {"x264-params": f"{ONE_REFERENCE}:qp=40"}
 CODINGS = {

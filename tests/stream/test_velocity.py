@@ -7,11 +7,11 @@ from typing import Tuple
 
 import numpy as np
 import pytest
-from known_clips import encode, encode_x264, translation
 
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import MotionField
+from tests.stream.known_clips import encode, encode_x264, translation
 
 
 @pytest.mark.parametrize("codec", ["h264", "mpeg4", "mpeg4_qpel", "mpeg2"])

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 import numpy as np
-from known_clips import encode, texture
+
+from tests.stream.known_clips import encode, texture
 
 PICTURES = 14
 

@@ -19,15 +19,15 @@ from edgecvar.nets.catalog import NETWORKS, network_stages
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.frames import DecodedPicture
 from edgecvar.stream.reader import open_stream
-from edgecvar.train.batches import Batches
-from edgecvar.train.clip import PackedFrame, read_clip
-from edgecvar.train.dataset import read_clips
+from edgecvar.train.data.batches import Batches
+from edgecvar.train.data.dataset import read_clips
+from edgecvar.train.data.labels import LabelledClip
+from edgecvar.train.data.recorded import PackedFrame, read_clip
+from edgecvar.train.data.store import ClipStore
 from edgecvar.train.evaluate import open_checkpoint, score_checkpoint
-from edgecvar.train.labels import LabelledClip
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
-from edgecvar.train.store import ClipStore
 
 pytestmark = pytest.mark.train
 
@@ -102,7 +102,7 @@ def test_a_picture_that_cannot_be_decoded_is_never_sampled(moving: Path, monkeyp
     _, report = store.scan(clips, workers=0, skip_unreadable=False, on_clip=lambda: None)
     assert report.damaged == [f"{path}: 2 pictures cannot be decoded and are left out"]
     recorded_too = replace(recorded, skipped=1)
-    monkeypatch.setattr("edgecvar.train.store.read_clip", lambda *arguments, **options: recorded_too)
+    monkeypatch.setattr("edgecvar.train.data.store.read_clip", lambda *arguments, **options: recorded_too)
     _, report = store.scan(clips, workers=0, skip_unreadable=False, on_clip=lambda: None)
     assert len(report.damaged) == 2 and "1 packets gave no picture" in report.damaged[0]
     assert read_clip(path, SPEC).windows == whole.windows  # it has its vectors, and no network would look at it
@@ -141,7 +141,7 @@ def test_nothing_is_decoded_for_networks_that_take_none(
         asked.append(frames)
         return right(path, frames=frames)
 
-    monkeypatch.setattr("edgecvar.train.clip.open_stream", seen)
+    monkeypatch.setattr("edgecvar.train.data.recorded.open_stream", seen)
     for recipe, frames in ((small("workers=0"), False), (small(*CMR, "workers=0"), True)):
         asked.clear()
         clips = read_clips(recipe, Listener())
@@ -157,7 +157,7 @@ def test_dense_samples_are_pictures_in_a_row(small: Callable[..., Recipe], monke
         seen.append((segments, span, within))
         return dense_segments(windows, segments, span, within)
 
-    monkeypatch.setattr("edgecvar.train.batches.dense_segments", sampling)
+    monkeypatch.setattr("edgecvar.train.data.batches.dense_segments", sampling)
     batches = Batches(recipe, clips.store)
     list(batches.training(clips.train, 1)), list(batches.validation(clips.validation))
     assert {(segments, span) for segments, span, _ in seen} == {(3, 6)}

@@ -8,7 +8,6 @@ from typing import Callable, List, Optional
 import pytest
 import torch
 import yaml
-from compared_runs import assert_same_runs, differing, untimed
 from pydantic import BaseModel
 
 from edgecvar.errors import ConfigError, DatasetError
@@ -19,6 +18,7 @@ from edgecvar.train.history import read_records
 from edgecvar.train.loop import learning_rate, resolve, resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from tests.train.compared_runs import assert_same_runs, differing, untimed
 
 pytestmark = pytest.mark.train
 

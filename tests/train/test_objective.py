@@ -8,7 +8,6 @@ from typing import Any, Callable, Dict, List, Set
 
 import pytest
 import torch
-from compared_runs import assert_same_runs
 from torch import Tensor, nn
 
 from edgecvar.errors import ConfigError
@@ -22,6 +21,7 @@ from edgecvar.train.optimizer import make_optimizer
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.settings import Phase
+from tests.train.compared_runs import assert_same_runs
 
 pytestmark = pytest.mark.train
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Callable
 
 import pytest
-from small_networks import SMALL, ByHeart
 
 from edgecvar.nets.catalog import NETWORKS
+from tests.small_networks import SMALL, ByHeart
 
 pytestmark = pytest.mark.train
 

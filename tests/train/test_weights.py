@@ -10,12 +10,12 @@ import torch
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
+from edgecvar.nets.backbones.efficientnet import BackboneOptions, EfficientNet
+from edgecvar.nets.backbones.resnet import BasicBlock, ResNet, ResNetOptions
+from edgecvar.nets.backbones.resnet3d import ResNet3d, ResNet3dOptions
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
-from edgecvar.nets.efficientnet import BackboneOptions, EfficientNet
 from edgecvar.nets.network import Network
-from edgecvar.nets.resnet import BasicBlock, ResNet, ResNetOptions
-from edgecvar.nets.resnet3d import ResNet3d, ResNet3dOptions
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
 from edgecvar.train.weights import adapt_channels, start_from
 

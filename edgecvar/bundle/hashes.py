@@ -1,0 +1,34 @@
+"""The hashes of a bundle's files, and what it means when one has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from edgecvar.errors import BundleError
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check_file(root: Path, name: str, expected: str) -> None:
+    """The file `name` is inside `root` and hashes to `expected`; raises BundleError."""
+    file = root / name
+    inside = root.resolve() in file.resolve().parents
+    if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
+        raise BundleError(f"{root}: file name {name!r} leaves the bundle")
+    if not file.is_file():
+        raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
+    check_hash(file, sha256_of(file), expected)
+
+
+def check_hash(file: Path, got: str, expected: str) -> None:
+    """Raises BundleError where a file's hash is not the one it was written with."""
+    if got != expected:
+        raise BundleError(f"{file}: changed since it was compiled (sha256 {got[:12]}, expected {expected[:12]})")

@@ -1,0 +1,51 @@
+"""The flags that choose a runner, the same for every verb that runs a bundle."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, TypeVar
+
+import click
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+_CHOICE = (
+    click.option(
+        "--runner",
+        type=click.Choice(["auto", "onnx", "trt"]),
+        default="auto",
+        show_default=True,
+        help="ONNX Runtime on the CPU, or TensorRT; auto is TensorRT where it is installed.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "fp16", "int8"]),
+        help="Of the stages [default: fp32 on ONNX Runtime; fp16 on TensorRT, if the bundle has it].",
+    ),
+)
+_ENGINE = (
+    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of ONNX Runtime."),
+    click.option("--device", metavar="NAME", help="With TensorRT: which Jetson this is, where it is not recognised."),
+    click.option("--dla", type=click.IntRange(min=0), metavar="N", help="With TensorRT: run on this DLA core."),
+    click.option(
+        "--converter",
+        type=click.Choice(["onnx", "torch2trt"]),
+        default="onnx",
+        show_default=True,
+        help="With TensorRT: what made the engines.",
+    ),
+)
+
+
+def runner_flags(command: C) -> C:
+    """Add the flags; their names are the fields of `edgecvar.runners.choice.RunnerChoice`."""
+    command = engine_flags(command)
+    for flag in reversed(_CHOICE):
+        command = flag(command)
+    return command
+
+
+def engine_flags(command: C) -> C:
+    """Add those that say how an engine runs, not which."""
+    for flag in reversed(_ENGINE):
+        command = flag(command)
+    return command

@@ -1,0 +1,1 @@
+"""Every table and picture that a verb prints."""

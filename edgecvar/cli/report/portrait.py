@@ -1,0 +1,105 @@
+"""One picture taken apart: its I-picture, its motion field and its residual, side by side in a PNG."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import List, Optional
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.clips.prepare import Preparer, displayed_size
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError, StreamError
+from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_text, thin_field
+from edgecvar.stream.motion import velocity
+from edgecvar.stream.reader import open_stream
+from edgecvar.stream.types import CodedPicture, StreamInfo
+
+LARGEST_PANEL = 640
+"""Pixels of a panel's longer side at most."""
+RESIDUAL_GAIN = 4.0
+"""Residuals are small: drawn four times as strong, around grey."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    info: StreamInfo
+    image: NDArray[np.uint8]
+    picture: CodedPicture
+
+
+def draw_portrait(source: str, target: Path, at: Optional[int] = None) -> CodedPicture:
+    """Draw the P or B picture at decode index `at`, or the next one after it, by default near the middle.
+
+    Raises StreamError where there is none, ConfigError where the PNG cannot be written.
+    """
+    parts = _find(source, _middle(source) if at is None else at)
+    panels = _panels(parts)
+    gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
+    _write_png(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1), target)
+    return parts.picture
+
+
+def _middle(source: str) -> int:
+    with open_stream(source) as stream:
+        return sum(1 for _ in stream) // 2
+
+
+def _find(source: str, at: int) -> _Parts:
+    image = None
+    with open_stream(source) as stream:
+        for picture in stream:
+            if picture.kind == "I":
+                image = picture.image
+            elif image is not None and picture.decode_index >= at and picture.motion is not None:
+                picture.residual  # noqa: B018 - computed while its references are at hand
+                return _Parts(stream.info, image, picture)
+    raise StreamError(f"{source}: no P or B picture at decode index {at} or after it; try a smaller --at")
+
+
+def _panels(parts: _Parts) -> List[NDArray[np.uint8]]:
+    info, picture = parts.info, parts.picture
+    rows, columns = displayed_size(info)
+    scale = min(1.0, LARGEST_PANEL / max(rows, columns))
+    spec = InputSpec(
+        height=max(32, round(rows * scale)),
+        width=max(32, round(columns * scale)),
+        crop=1.0,
+        squash=True,
+        image_mean=(0.0, 0.0, 0.0),
+        image_std=(1.0, 1.0, 1.0),
+        residual_unit=255.0 / RESIDUAL_GAIN,
+    )
+    preparer = Preparer(info, spec)
+    moving = (parts.image // 3 + 40).astype(np.uint8)
+    assert picture.motion is not None and picture.residual is not None
+    draw_field(moving, thin_field(velocity(picture.motion), cell_blocks(info)), info)
+    panels = [_bytes(preparer.image(parts.image)), _bytes(preparer.image(moving))]
+    panels.append(_bytes(preparer.residual(picture.residual) + np.float32(0.5)))
+    for panel, text in zip(panels, ("I", f"motion {picture.kind} {picture.pts_seconds:.2f}s", "residual")):
+        draw_text(panel, text, (2, 2), max(1, panel.shape[0] // 180))
+    return panels
+
+
+def _bytes(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(3, h, w) of 0..1 to uint8 (h, w, 3)."""
+    return np.ascontiguousarray(np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def _write_png(image: NDArray[np.uint8], target: Path) -> None:
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = image.shape[1], image.shape[0], "rgb24"
+    encoder.time_base = Fraction(1, 1)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+    data = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        draft.write_bytes(data)
+        os.replace(draft, target)
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written ({error.strerror}); choose another --picture") from error

@@ -1,0 +1,238 @@
+"""The reader's half of a run: coded pictures to prepared inputs of the sampled ones, in decode order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Dict, FrozenSet, Iterator, Optional, Protocol, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.clips.clock import Clock, NoClock
+from edgecvar.clips.prepare import Preparer
+from edgecvar.clips.sampling import EveryKth
+from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.trace import Tracer
+from edgecvar.errors import StreamError
+from edgecvar.stream.gop import WindowCutter
+from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
+
+
+class PictureStream(Protocol):
+    """What a run needs of an open stream."""
+
+    info: StreamInfo
+    summary: StreamSummary
+
+    def __iter__(self) -> Iterator[CodedPicture]: ...
+
+
+class Watcher(Protocol):
+    """Sees every picture, in decode order and from the reader thread."""
+
+    def picture(self, picture: CodedPicture, velocity: Optional[NDArray[np.float32]]) -> None:
+        """`velocity` (H/4, W/4, xy) is None on I-pictures and before the first of them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """An I-picture by its decode index, and its prepared image (3, h, w) if a stage takes one."""
+
+    index: int
+    image: Optional[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class SampledPicture:
+    """A sampled P or B picture, prepared: `inputs` by source (motion, residual, frame), each (channels, h, w).
+
+    `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks.
+    `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
+    where samples of several are in one list.
+    """
+
+    decode_index: int
+    display_index: int
+    pts_seconds: float
+    window: int
+    read_at: float
+    inputs: Dict[str, NDArray[np.float32]]
+    current: Appearance
+    adjacent: Optional[Appearance]
+    clip: int = 0
+
+
+@dataclass(frozen=True)
+class SecondWindow:
+    """The second window of the stream begins: the neighbour that the first has been waiting for."""
+
+    appearance: Appearance
+
+
+Message = Union[SampledPicture, SecondWindow]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What to prepare: the sources that stages take, whether of neighbours too, and every how many pictures."""
+
+    sources: FrozenSet[str]
+    adjacent: bool
+    every: int
+
+
+@dataclass
+class FeedCounts:
+    """What has been read so far."""
+
+    pictures: int = 0
+    sampled: int = 0
+    unusable: Dict[str, int] = field(default_factory=dict)
+    first_pts: float = float("inf")
+    last_pts: float = float("-inf")
+
+    def seen(self, pts_seconds: float) -> None:
+        self.pictures += 1
+        self.first_pts = min(self.first_pts, pts_seconds)
+        self.last_pts = max(self.last_pts, pts_seconds)
+
+    def skip(self, reason: str) -> None:
+        self.unusable[reason] = self.unusable.get(reason, 0) + 1
+
+
+class Feed:
+    """Walks a stream once; the counts can be read at any time."""
+
+    def __init__(self, stream: PictureStream, spec: InputSpec, demand: Demand, clock: Clock) -> None:
+        self.counts = FeedCounts()
+        self._stream = stream
+        self._demand = demand
+        self._clock = clock
+        self._trace_clock = clock if spec.accumulate else NoClock()
+        self._tracer = Tracer(stream.info, spec, residual="residual" in demand.sources)
+        self._preparer = Preparer(stream.info, spec)
+        self._cutter = WindowCutter(spec.gop_length)
+        self._picker = EveryKth(demand.every)
+        self._current: Optional[_IPicture] = None
+        self._before: Optional[_IPicture] = None
+
+    def messages(self, watcher: Optional[Watcher] = None) -> Iterator[Optional[Message]]:
+        """At least one item a picture: None where there is nothing to run, so that the caller can stop anywhere."""
+        pictures = iter(self._stream)
+        while True:
+            with self._clock.span("read"):
+                picture = next(pictures, None)
+            if picture is None:
+                return
+            read_at = time.perf_counter()
+            self.counts.seen(picture.pts_seconds)
+            position = self._cutter.push(picture.kind)
+            usable = position.window >= 0
+            with self._trace_clock.span("trace"):
+                self._tracer.push(picture)
+            if watcher is not None:
+                moving = usable and picture.motion is not None
+                watcher.picture(picture, self._tracer.velocity(picture) if moving else None)
+            if position.starts:
+                self._turn(picture)
+                if position.window == 1 and self._demand.adjacent and self.counts.sampled:
+                    yield self._second_window()
+            if not usable:
+                self.counts.skip("before the first I-picture")
+            yield self._sample(picture, position.window, read_at) if usable else None
+
+    def _turn(self, picture: CodedPicture) -> None:
+        """A window begins: with a new I-picture, or with the one that the window before has."""
+        self._before = self._current
+        if picture.kind == "I":
+            self._current = _IPicture(picture, self._preparer if "image" in self._demand.sources else None)
+
+    def _second_window(self) -> SecondWindow:
+        with self._clock.span("prepare"):
+            appearance = _appearance(self._current) or _appearance(self._before)
+        assert appearance is not None  # the first window has been sampled
+        return SecondWindow(appearance)
+
+    def _sample(self, picture: CodedPicture, window: int, read_at: float) -> Optional[SampledPicture]:
+        if not self._picker.push(picture.kind):
+            return None
+        inputs = {}
+        with self._clock.span("prepare"):
+            current = _appearance(self._current)
+            if current is None:
+                self.counts.skip("I-picture that cannot be decoded")
+                return None
+            if "frame" in self._demand.sources:
+                frame = _frame(picture)
+                if frame is None:
+                    self.counts.skip("picture that cannot be decoded")
+                    return None
+                inputs["frame"] = self._preparer.image(frame)
+            self.counts.sampled += 1
+            if "motion" in self._demand.sources:
+                inputs["motion"] = self._preparer.motion(self._tracer.velocity(picture))
+            if "residual" in self._demand.sources:
+                inputs["residual"] = self._preparer.residual(self._tracer.residual(picture))
+            waits = self._before is None or not self._demand.adjacent
+            adjacent = None if waits else _appearance(self._before) or current
+        return SampledPicture(
+            decode_index=picture.decode_index,
+            display_index=picture.display_index,
+            pts_seconds=picture.pts_seconds,
+            window=window,
+            read_at=read_at,
+            inputs=inputs,
+            current=current,
+            adjacent=adjacent,
+        )
+
+
+class _IPicture:
+    """An I-picture that is prepared when a sampled picture first needs it, and its pixels then let go.
+
+    `appearance` is None where its packet cannot be decoded.
+    """
+
+    def __init__(self, picture: CodedPicture, preparer: Optional[Preparer]) -> None:
+        self._index = picture.decode_index
+        self._picture: Optional[CodedPicture] = picture
+        self._preparer = preparer
+        self._appearance: Optional[Appearance] = None
+
+    def appearance(self) -> Optional[Appearance]:
+        if self._picture is not None:
+            picture, self._picture = self._picture, None
+            if self._preparer is None:
+                self._appearance = Appearance(self._index, None)
+            else:
+                self._appearance = self._prepare(picture, self._preparer)
+        return self._appearance
+
+    def _prepare(self, picture: CodedPicture, preparer: Preparer) -> Optional[Appearance]:
+        try:
+            image = picture.image
+        except StreamError:
+            return None
+        if image is None:
+            raise StreamError(f"picture {self._index} (I) has no image; the stream cannot be used from here on")
+        return Appearance(self._index, preparer.image(image))
+
+
+def _frame(picture: CodedPicture) -> Optional[NDArray[np.uint8]]:
+    """The decoded picture; None where it cannot be decoded."""
+    if picture.decoded is None:
+        raise StreamError(
+            "a stage takes decoded frames, and the stream was opened without: open_stream(source, frames=True)"
+        )
+    try:
+        return picture.frame
+    except StreamError:
+        return None
+
+
+def _appearance(source: Optional[_IPicture]) -> Optional[Appearance]:
+    if source is None:
+        raise AssertionError("every window has an I-picture")
+    return source.appearance()

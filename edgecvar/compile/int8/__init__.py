@@ -1,0 +1,1 @@
+"""Stages in int8: calibrated, quantised, searched."""

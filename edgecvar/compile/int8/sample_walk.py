@@ -1,0 +1,106 @@
+"""The stages over all samples at once: what each stage is fed, and its outputs, batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.bundle.plan import PlannedInput, PlannedStage, plan_stages
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.feed import Appearance
+from edgecvar.clips.samples import Sample, histories
+from edgecvar.errors import CompileError
+from edgecvar.runners.onnx import usable_cores
+
+Array = NDArray[np.float32]
+Samples = Sequence[Sample]
+
+BATCH = 8
+"""Samples in one run of a stage: what a paper-size backbone keeps alive of them stays in the hundreds of MB."""
+
+
+class SampleWalk:
+    """Samples by row: a stage that runs once a window has a row for each I-picture, the others one for each sample."""
+
+    def __init__(self, stages: Sequence[StageSpec], samples: Samples) -> None:
+        self.stages = {stage.spec.name: stage for stage in plan_stages(stages).stages}
+        self.samples = samples
+        self._appearances: List[Appearance] = []
+        rows: Dict[int, int] = {}
+        for sample, neighbour in samples:
+            for appearance in (sample.current, neighbour):
+                # The index counts within one clip, so the object itself tells I-pictures of several clips apart.
+                if id(appearance) not in rows:
+                    rows[id(appearance)] = len(self._appearances)
+                    self._appearances.append(appearance)
+        self._current = np.array([rows[id(sample.current)] for sample, _ in samples], np.int64)
+        self._adjacent = np.array([rows[id(neighbour)] for _, neighbour in samples], np.int64)
+        lengths = {each.tensor.segments for stage in self.stages.values() for each in stage.inputs}
+        self._past = {segments: histories(samples, segments) for segments in lengths if segments is not None}
+
+    def batches(self, stage: str, outputs: Mapping[str, Array]) -> Iterator[Dict[str, Array]]:
+        """The stage's inputs by name, each (at most BATCH, *shape); `outputs`: of the earlier stages, all rows."""
+        planned = self.stages[stage]
+        count = len(self._appearances) if planned.spec.cadence == "gop" else len(self.samples)
+        for start in range(0, count, BATCH):
+            rows = np.arange(start, min(start + BATCH, count))
+            yield {each.tensor.name: self._rows(planned, each, rows, outputs) for each in planned.inputs}
+
+    def scores(self, outputs: Mapping[str, Array]) -> Array:
+        """The last stage's output for each sample, (samples, classes)."""
+        last = list(self.stages.values())[-1].spec
+        return outputs[last.name][self._current] if last.cadence == "gop" else outputs[last.name]
+
+    def _rows(
+        self, planned: PlannedStage, each: PlannedInput, rows: NDArray[np.int64], outputs: Mapping[str, Array]
+    ) -> Array:
+        source, segments = each.tensor.source, each.tensor.segments
+        if segments is not None:
+            past = self._past[segments][rows]
+            one = replace(each, tensor=each.tensor.model_copy(update={"segments": None}))
+            values = self._rows(planned, one, past.ravel(), outputs)
+            return values.reshape(*past.shape, *values.shape[1:])
+        of_window = planned.spec.cadence == "gop"
+        pictures = rows if of_window else (self._adjacent if each.tensor.gop == "adjacent" else self._current)[rows]
+        if each.from_stage:
+            return outputs[source][pictures if self.stages[source].spec.cadence == "gop" else rows]
+        if source == "image":
+            return np.stack([_image(self._appearances[row]) for row in pictures])
+        return np.stack([self.samples[row][0].inputs[source] for row in rows])
+
+
+def _image(appearance: Appearance) -> Array:
+    if appearance.image is None:
+        raise AssertionError("an image that a stage takes was not prepared")
+    return appearance.image
+
+
+def open_session(model: Union[bytes, Path], stage: str, threads: Optional[int] = None) -> Any:
+    """An ONNX Runtime session that computes what the graph says, Q/DQ included; raises CompileError."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or usable_cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Its own int8 kernels saturate sums to 16 bits on some CPUs, which no device does.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no public parent for its errors
+        first = " ".join(str(error).split())[:200]
+        raise CompileError(
+            f"stage {stage}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first}; use the versions in "
+            "constraints.txt"
+        ) from error
+
+
+def run_batches(session: Any, batches: Iterator[Dict[str, Array]]) -> Array:
+    """The session's only output for all rows."""
+    return np.concatenate([session.run(None, batch)[0] for batch in batches])

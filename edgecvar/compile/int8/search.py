@@ -1,0 +1,281 @@
+"""Mixed precision by measurement: the method of calibration, and the smallest set of layers that stays fp16."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgecvar.bundle.precision import KeptLayer, Method
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.samples import spread
+from edgecvar.compile.int8.calibrate import Ranges, calibrate, ranges_by
+from edgecvar.compile.int8.quantize import Quantizer
+from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session, run_batches
+from edgecvar.errors import CompileError
+
+METHODS: Tuple[Method, ...] = ("entropy", "percentile", "minmax")
+
+Progress = Callable[[int, int, str], None]
+"""Told how many steps are done, of how many as far as is known yet, and what comes next."""
+
+LayerOf = Tuple[str, str]
+"""A stage and the name of a layer in it."""
+
+SENSITIVITY_SAMPLES = 64
+"""Samples that order the layers; whether a set of them is enough is measured on all."""
+
+REMEMBERED = 3
+"""Outputs kept of each stage: those with every layer in fp16, and those of the latest choices."""
+
+TIE = 0.01
+"""Where fp32 gives its own label and int8's closer probabilities, it hardly decided: any rounding may turn it over."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A choice of layers against fp32: mean Kullback-Leibler divergence in nats, and decisions changed in percent.
+
+    The share is the larger of what changed, near-ties of fp32 aside, and of what would with errors dealt otherwise.
+    """
+
+    loss: float
+    drop: float
+
+
+@dataclass(frozen=True)
+class Int8Stages:
+    """The int8 stages by name, and how they came about; see `bundle.precision.Int8Record`."""
+
+    models: Dict[str, onnx.ModelProto]
+    method: Method
+    losses: List[Tuple[Method, float]]
+    loss: float
+    drop: float
+    searched: int
+    kept: List[KeptLayer]
+
+
+def make_int8(
+    stages: Sequence[StageSpec],
+    files: Mapping[str, Path],
+    calibration: Samples,
+    search: Samples,
+    max_drop: Optional[float],
+    progress: Progress = lambda done, total, what: None,
+    threads: Optional[int] = None,
+) -> Int8Stages:
+    """int8 stages of the fp32 `files`, with the fewest layers in fp16 that keep the drop at `max_drop` percent.
+
+    All layers are int8 where `max_drop` is None. Raises CompileError for samples that cannot calibrate, and where
+    not even fp16 keeps the drop.
+    """
+    if not search:
+        raise CompileError("no samples to compare int8 with fp32 on; name a data set with more clips")
+    steps = _Steps(progress, 2 + len(METHODS))
+    steps.next("calibrate")
+    found = calibrate(stages, files, calibration, threads)
+    steps.next("run fp32")
+    trial = Trial(stages, files, search, threads)
+    by_method: Dict[Method, Tuple[Outcome, Ranges]] = {}
+    for method in METHODS:
+        steps.next(f"try {method} ranges")
+        ranges = ranges_by(method, found)
+        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    # The first of equals, so that the same data always gives the same stages.
+    method = min(METHODS, key=lambda each: by_method[each][0].loss)
+    outcome, ranges = by_method[method]
+    kept: List[KeptLayer] = []
+    if max_drop is not None and outcome.drop > max_drop:
+        half = trial.measure(ranges, trial.layers)
+        if half.drop > max_drop:
+            raise CompileError(
+                f"with every layer in fp16 {half.drop:.2f} % of {len(search)} decisions differ from fp32's, and "
+                f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
+            )
+        losses = _sensitivities(Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), threads), ranges, steps)
+        chosen = _smallest(trial, ranges, losses, max_drop, steps)
+        outcome = trial.measure(ranges, chosen)
+        kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in chosen]
+    chosen_layers = frozenset((layer.stage, layer.layer) for layer in kept)
+    steps.finish()
+    return Int8Stages(
+        models=trial.models(ranges, chosen_layers),
+        method=method,
+        losses=[(each, by_method[each][0].loss) for each in METHODS],
+        loss=outcome.loss,
+        drop=outcome.drop,
+        searched=len(search),
+        kept=kept,
+    )
+
+
+class Trial:
+    """Measures choices of layers on the search samples; a stage is run again only when it or a source changed."""
+
+    def __init__(
+        self, stages: Sequence[StageSpec], files: Mapping[str, Path], samples: Samples, threads: Optional[int]
+    ) -> None:
+        self._walk = SampleWalk(stages, samples)
+        self._threads = threads
+        self._quantizers = {spec.name: Quantizer(onnx.load(str(files[spec.name]))) for spec in stages}
+        self.layers: FrozenSet[LayerOf] = frozenset(
+            (stage, layer.name) for stage, quantizer in self._quantizers.items() for layer in quantizer.layers
+        )
+        self._remembered: Dict[str, OrderedDict[object, NDArray[np.float32]]] = {
+            spec.name: OrderedDict() for spec in stages
+        }
+        outputs: Dict[str, NDArray[np.float32]] = {}
+        for spec in stages:
+            session = open_session(files[spec.name], spec.name, threads)
+            outputs[spec.name] = run_batches(session, self._walk.batches(spec.name, outputs))
+        self._scores = self._walk.scores(outputs)
+
+    def measure(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Outcome:
+        """The stages with `keep` in fp16 and all other layers in int8, against fp32."""
+        outputs: Dict[str, NDArray[np.float32]] = {}
+        keys: Dict[str, object] = {}
+        for stage, planned in self._walk.stages.items():
+            sources = tuple(keys[each.tensor.source] for each in planned.inputs if each.from_stage)
+            names = frozenset(layer for of, layer in keep if of == stage)
+            keys[stage] = (names, tuple(sorted(ranges[stage].items())), sources)
+            outputs[stage] = self._output(stage, keys[stage], ranges, names, outputs)
+        return compare_decisions(self._scores, self._walk.scores(outputs))
+
+    def models(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Dict[str, onnx.ModelProto]:
+        """Every stage written with that choice."""
+        return {
+            stage: quantizer.write(ranges[stage], frozenset(layer for of, layer in keep if of == stage))
+            for stage, quantizer in self._quantizers.items()
+        }
+
+    def describe(self, layer: LayerOf, loss: float) -> KeptLayer:
+        """A kept layer, with the bytes that int8 would save: none where its weights are stored as int8 anyway."""
+        gain = next(each.half_bytes for each in self._quantizers[layer[0]].layers if each.name == layer[1])
+        return KeptLayer(stage=layer[0], layer=layer[1], loss=loss, gain=gain)
+
+    def _output(
+        self,
+        stage: str,
+        key: object,
+        ranges: Ranges,
+        keep: FrozenSet[str],
+        outputs: Mapping[str, NDArray[np.float32]],
+    ) -> NDArray[np.float32]:
+        remembered = self._remembered[stage]
+        if key not in remembered:
+            model = self._quantizers[stage].write(ranges[stage], keep)
+            session = open_session(model.SerializeToString(), stage, self._threads)
+            remembered[key] = run_batches(session, self._walk.batches(stage, outputs))
+            if len(remembered) > REMEMBERED:
+                remembered.popitem(last=False)
+        remembered.move_to_end(key)
+        return remembered[key]
+
+
+def compare_decisions(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Outcome:
+    """Scores (samples, classes) against fp32's; a sample whose scores are not finite is a changed decision."""
+    finite = np.asarray(np.isfinite(got).all(axis=1))
+    reference = _log_softmax(expected)
+    other = _log_softmax(np.where(finite[:, None], got, 0.0))
+    # Scores that say nothing are a flat distribution: a finite loss, but larger than any that helps.
+    divergence = (np.exp(reference) * (reference - other)).sum(axis=1)
+    decided = reference.argmax(axis=1)
+    before = _margins(reference, decided)
+    after = np.where(finite, _margins(other, decided), -np.inf)
+    rows, chosen = np.arange(len(decided)), other.argmax(axis=1)
+    tied = finite & (np.exp(reference[rows, decided]) - np.exp(reference[rows, chosen]) < TIE)
+    changed = ((after < 0) & ~tied).mean()
+    return Outcome(loss=float(max(divergence.mean(), 0.0)), drop=float(100 * max(changed, _any_to_any(before, after))))
+
+
+def _margins(scores: NDArray[np.float64], decided: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far each sample's decided label is ahead of the best other one, (samples,)."""
+    rows = np.arange(len(scores))
+    others = scores.copy()
+    others[rows, decided] = -np.inf
+    margins: NDArray[np.float64] = scores[rows, decided] - others.max(axis=1)
+    return margins
+
+
+def _any_to_any(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """The share of decisions that change when each sample's margin may meet every sample's error.
+
+    A search that only counts changed decisions learns by heart which errors meet which margins in its few hundred
+    samples; on other samples three times as many may change.
+    """
+    errors = np.sort(after - before)
+    return float(np.searchsorted(errors, -before).mean() / len(errors))
+
+
+def _log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return normalised
+
+
+def _sensitivities(trial: Trial, ranges: Ranges, steps: _Steps) -> Dict[LayerOf, float]:
+    """What each layer costs when it alone is int8."""
+    steps.expect(len(trial.layers))
+    losses: Dict[LayerOf, float] = {}
+    for layer in sorted(trial.layers):
+        steps.next(f"sensitivity of {layer[0]}: {layer[1]}")
+        losses[layer] = trial.measure(ranges, trial.layers - {layer}).loss
+    return losses
+
+
+def _most_sensitive(losses: Mapping[LayerOf, float]) -> List[LayerOf]:
+    """The most sensitive first, ties by name."""
+    return sorted(losses, key=lambda layer: (-losses[layer], layer))
+
+
+def _smallest(
+    trial: Trial, ranges: Ranges, losses: Mapping[LayerOf, float], max_drop: float, steps: _Steps
+) -> FrozenSet[LayerOf]:
+    """Bisection for the shortest prefix of the most sensitive layers, then out goes each that can be missed."""
+    order = _most_sensitive(losses)
+    few, enough = 0, len(order)
+    steps.expect(int(np.ceil(np.log2(enough))))
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        steps.next(f"{middle} layers in fp16")
+        if trial.measure(ranges, frozenset(order[:middle])).drop <= max_drop:
+            enough = middle
+        else:
+            few = middle
+    kept = order[:enough]
+    while True:
+        before = len(kept)
+        steps.expect(before)
+        for layer in reversed(list(kept)):
+            steps.next(f"without {layer[0]}: {layer[1]}")
+            rest = [each for each in kept if each != layer]
+            if trial.measure(ranges, frozenset(rest)).drop <= max_drop:
+                kept = rest
+        if len(kept) == before:
+            return frozenset(kept)
+
+
+class _Steps:
+    """Counts steps for a progress bar whose end moves as the search learns how far it has to go."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._done = -1
+        self._total = total
+
+    def expect(self, more: int) -> None:
+        self._total = max(self._total, self._done + 1 + more)
+
+    def next(self, what: str) -> None:
+        self._done += 1
+        self._total = max(self._total, self._done + 1)
+        self._progress(self._done, self._total, what)
+
+    def finish(self) -> None:
+        self._progress(self._total, self._total, "done")

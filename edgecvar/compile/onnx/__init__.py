@@ -1,0 +1,1 @@
+"""Stages as ONNX graphs: exported, lowered, in half precision."""

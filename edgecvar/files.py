@@ -1,0 +1,128 @@
+"""Files and folders that appear whole or not at all; what a kill left of an earlier one is cleaned up.
+
+What is written goes to a draft beside its target, under a hidden name, and is renamed when it is complete and on the
+disk. A draft is locked for as long as its process lives: one that nobody holds is a leftover.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """An empty file beside `target`, of its suffix, that becomes `target` on success; on any failure it is gone.
+
+    Raises OSError where it cannot be made, written to the disk or renamed.
+    """
+    for leftover in _leftovers(target, f"draft{target.suffix}"):
+        leftover.unlink()
+    draft, descriptor = _locked_file(target)
+    try:
+        yield draft
+        os.fsync(descriptor)
+        os.replace(draft, target)
+    finally:
+        os.close(descriptor)
+        if draft.exists():
+            draft.unlink()
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A fresh folder beside `target` that becomes `target` on success; on any failure what was there is there again.
+
+    That holds for the folder that a killed process was about to replace, too. Raises OSError as `whole_file` does.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _restore(target)
+    for leftover in (*_leftovers(target, "draft"), *_leftovers(target, "old")):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = _hidden(target, "draft")
+    draft.mkdir()
+    old: Optional[Path] = None
+    locks = [_lock(draft)]
+    try:
+        yield draft
+        _flush(draft)
+        if target.exists():
+            locks.append(_lock(target))
+            old = _hidden(target, "old")
+            target.rename(old)
+        draft.rename(target)
+    except BaseException:
+        if old is not None and old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    finally:
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+        for descriptor in locks:
+            os.close(descriptor)
+
+
+def _hidden(target: Path, kind: str) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.{kind}")
+
+
+def _locked_file(target: Path) -> Tuple[Path, int]:
+    while True:
+        draft = _hidden(target, f"draft{target.suffix}")
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if draft.exists():  # nobody took it for a leftover before it was locked
+            return draft, descriptor
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _leftovers(target: Path, kind: str) -> List[Path]:
+    """Drafts of `target`, or what it was to replace, whose process has ended."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.{re.escape(kind)}")
+    if not target.parent.is_dir():
+        return []
+    with os.scandir(target.parent) as entries:
+        candidates = [Path(entry.path) for entry in entries if name.fullmatch(entry.name)]
+    return [each for each in candidates if _is_free(each)]
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _restore(target: Path) -> None:
+    """Bring back what a process killed between two renames had moved away."""
+    if not target.exists():
+        for old in _leftovers(target, "old")[:1]:
+            old.rename(target)
+
+
+def _flush(folder: Path) -> None:
+    """Put files on the disk: after a power cut, a folder that has its name would have empty files otherwise."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())

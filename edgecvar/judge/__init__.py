@@ -1,0 +1,1 @@
+"""Whether a bundle computes what it should, and how often it is right."""

@@ -1,0 +1,192 @@
+"""A bundle measured on class folders, through the recognizer that runs it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip, class_folders, videos_in
+from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, unknown_name
+from edgecvar.run.recognizer import RunOptions, recognize
+from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
+from edgecvar.runners.onnx import usable_cores
+from edgecvar.runners.runner import Runner
+from edgecvar.stream.reader import open_stream
+
+
+class EvalConfig(RunnerChoice):
+    """`match`: a regular expression that the file name must contain.
+
+    `jobs`: processes; unless given, one a core with ONNX Runtime and one with TensorRT, whose device they would share.
+    """
+
+    bundle: Path
+    folder: Path
+    match: Optional[str] = None
+    every: Optional[int] = Field(None, ge=1, le=300)
+    jobs: Optional[int] = Field(None, ge=1, le=64)
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class ClipScore:
+    """One clip's outcome: `scores` (classes,), the mean of its sampled pictures', or None where there were none.
+
+    `error` says why a clip could not be read; it then has no scores.
+    """
+
+    clip: Clip
+    scores: Optional[NDArray[np.float64]]
+    error: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Outcomes of all clips, in the order of their names. Row i, column j of `confusion`: clips of i taken for j."""
+
+    labels: Sequence[str]
+    confusion: NDArray[np.int64]
+    undecided: Tuple[Clip, ...]
+    unreadable: Tuple[ClipScore, ...]
+
+    @property
+    def clips(self) -> int:
+        """Clips that could be read; one without a decision counts as wrong."""
+        return int(self.confusion.sum()) + len(self.undecided)
+
+    @property
+    def top1(self) -> Optional[float]:
+        """The part of readable clips that got their label; None without any."""
+        return float(np.trace(self.confusion)) / self.clips if self.clips else None
+
+    def of_label(self, label: str) -> Tuple[int, int]:
+        """(clips, correct) of one class."""
+        index = list(self.labels).index(label)
+        missed = sum(1 for clip in self.undecided if clip.label == label)
+        return int(self.confusion[index].sum()) + missed, int(self.confusion[index, index])
+
+
+def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None) -> List[Clip]:
+    """FOLDER/<label>/<clip>, by label and name; raises DatasetError for a folder that is no label or holds nothing."""
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: not a folder; give one that holds a folder of clips for each class")
+    clips = []
+    for entry in class_folders(folder):
+        if entry.name not in labels:
+            raise DatasetError(f"{entry}: {unknown_name('label', entry.name, labels)}")
+        clips += [Clip(file, entry.name) for file in videos_in(entry)]
+    clips = matching(clips, match)
+    if not clips:
+        why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
+        raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")
+    return clips
+
+
+def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:
+    """Those whose file name contains the regular expression; raises ConfigError where it is none."""
+    try:
+        pattern = re.compile(match or "")
+    except re.error as error:
+        raise ConfigError(f"--match {match!r} is not a regular expression: {error}") from error
+    return [clip for clip in clips if pattern.search(clip.path.name)]
+
+
+def score_clip(clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int]) -> ClipScore:
+    """Run one clip to its end; what cannot be read becomes a result, never a guess."""
+    total = np.zeros(len(bundle.manifest.labels), np.float64)
+    sampled = 0
+    try:
+        frames = takes_frames(bundle.manifest.stages)
+        with open_stream(clip.path, frames=frames) as stream, recognize(
+            stream, bundle.manifest, runner, RunOptions(every=every, top=1)
+        ) as decisions:
+            for decision in decisions:
+                total += decision.scores
+                sampled += 1
+    except EdgecvarError as error:
+        return ClipScore(clip, None, str(error))
+    return ClipScore(clip, total / sampled if sampled else None)
+
+
+def tally(labels: Sequence[str], results: Sequence[ClipScore]) -> Evaluation:
+    """Count outcomes; of equal scores the label listed first is taken."""
+    index = {label: number for number, label in enumerate(labels)}
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    for result in results:
+        if result.scores is not None:
+            confusion[index[result.clip.label], int(np.argmax(result.scores))] += 1
+    return Evaluation(
+        labels=labels,
+        confusion=confusion,
+        undecided=tuple(each.clip for each in results if each.scores is None and each.error is None),
+        unreadable=tuple(each for each in results if each.error is not None),
+    )
+
+
+def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> Iterator[ClipScore]:
+    """Outcomes in the order of `clips`; raises ConfigError or BundleError where the runner cannot be had.
+
+    Unless more are asked for, one thread computes each clip, so that `jobs` does not change a bit of them.
+    """
+    engine, _ = resolve(bundle, config)
+    if engine == "trt" and (config.jobs or 1) > 1:
+        raise ConfigError(f"--jobs {config.jobs}: TensorRT's device takes one process; leave it out")
+    choice = config.model_copy(update={"threads": config.threads or 1 if engine == "onnx" else None})
+    jobs = min(config.jobs or usable_cores(), len(clips)) if engine == "onnx" else 1
+    if jobs == 1:
+        with make_runner(bundle, choice) as runner:
+            for clip in clips:
+                yield score_clip(clip, bundle, runner, config.every)
+        return
+    with _workers(bundle, choice, jobs) as pool:
+        futures = [pool.submit(_score_here, clip, config.every) for clip in clips]
+        try:
+            for future in futures:
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise DatasetError(
+                "a worker process died while it ran a clip (killed for memory, or a crash in the decoder); "
+                "run again with --jobs 1 to see which clip"
+            ) from error
+        finally:
+            _cancel(futures)
+
+
+def _cancel(futures: Sequence[Future[ClipScore]]) -> None:
+    for future in futures:
+        future.cancel()
+
+
+@contextmanager
+def _workers(bundle: Bundle, choice: RunnerChoice, jobs: int) -> Iterator[ProcessPoolExecutor]:
+    # Started afresh, not forked: this process may hold threads and locks of other libraries.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _enter_worker, (bundle.path, choice)) as pool:
+        yield pool
+
+
+_WORKER: Dict[str, Any] = {}
+"""What one worker process keeps from clip to clip: its bundle and its entered runner."""
+
+
+def _enter_worker(path: Path, choice: RunnerChoice) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    bundle = open_bundle(path)
+    stack = ExitStack()
+    _WORKER.update(bundle=bundle, runner=stack.enter_context(make_runner(bundle, choice)), stack=stack)
+
+
+def _score_here(clip: Clip, every: Optional[int]) -> ClipScore:
+    return score_clip(clip, _WORKER["bundle"], _WORKER["runner"], every)

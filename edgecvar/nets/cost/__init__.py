@@ -1,0 +1,1 @@
+"""What a network costs, counted and as its paper prints it."""

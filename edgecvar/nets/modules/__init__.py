@@ -1,0 +1,1 @@
+"""Parts of one network that have a file of their own."""

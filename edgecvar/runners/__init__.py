@@ -1,0 +1,1 @@
+"""What runs the stages of a bundle: ONNX Runtime, TensorRT, torch."""

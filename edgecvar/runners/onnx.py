@@ -1,0 +1,111 @@
+"""A bundle's stages on ONNX Runtime's CPU engine: what runs wherever wheels can be installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.bundle.manifest import Bundle
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.errors import BundleError
+from edgecvar.runners.runner import as_array
+
+
+class OnnxRunner:
+    """One session a stage; `threads` compute within a stage, by default as many as this process may use."""
+
+    def __init__(self, bundle: Bundle, precision: str = "fp32", threads: Optional[int] = None) -> None:
+        self.name = f"onnxruntime-cpu-{precision}"
+        self.threads = threads or usable_cores()
+        self._bundle = bundle
+        self._precision = precision
+        self._sessions: Dict[str, Any] = {}
+
+    def __enter__(self) -> OnnxRunner:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Stages take turns: a pool that spins after its turn takes the core from the reader and the next stage.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self._precision == "int8" and saturates():
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        for stage in self._bundle.manifest.stages:
+            file = self._bundle.stage_file(stage.name, self._precision)
+            try:
+                session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            except Exception as error:  # onnxruntime has no public parent for its errors
+                first = " ".join(str(error).split())[:200]
+                raise BundleError(f"{file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first}") from error
+            _check(str(file), stage, session)
+            self._sessions[stage.name] = session
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._sessions.clear()
+
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:
+        session = self._sessions[stage]
+        try:
+            arrays = {name: as_array(value) for name, value in inputs.items()}
+            output: NDArray[np.float32] = session.run(None, arrays)[0]
+        except Exception as error:  # as above
+            first = " ".join(str(error).split())[:200]
+            raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {first}") from error
+        return output
+
+    def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        return value
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def saturates(machine: Optional[str] = None, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether ONNX Runtime's int8 kernels may saturate here: on x86 without VNNI they add pairs of products in 16 bits.
+
+    There the stages are computed as the graph says, in fp32 between Q and DQ: slower, and right.
+    """
+    if (machine or platform.machine()).lower() not in ("x86_64", "amd64", "i686", "i386"):
+        return False
+    try:
+        return "vnni" not in cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+
+
+def _check(file: str, stage: StageSpec, session: Any) -> None:
+    """Names and shapes of the model are those of the manifest; raises BundleError."""
+    expected = {tensor.name: tensor.shape for tensor in stage.inputs}
+    got = {tensor.name: tensor.shape for tensor in session.get_inputs()}
+    if set(got) != set(expected):
+        raise BundleError(
+            f"{file}: inputs {', '.join(sorted(got))}, but the manifest says {', '.join(sorted(expected))}; "
+            "compile the bundle again"
+        )
+    outputs = session.get_outputs()
+    if len(outputs) != 1:
+        raise BundleError(f"{file}: {len(outputs)} outputs, expected one; compile the bundle again")
+    for name, shape in expected.items():
+        _check_shape(f"{file}: input {name}", got[name], shape)
+    _check_shape(f"{file}: output", outputs[0].shape, stage.output_shape)
+
+
+def _check_shape(where: str, got: Sequence[Any], expected: List[int]) -> None:
+    # A dimension that the model leaves open is a name or None.
+    fits = len(got) == len(expected) + 1 and all(
+        not isinstance(have, int) or have == want for have, want in zip(got[1:], expected)
+    )
+    if not fits or (isinstance(got[0], int) and got[0] != 1):
+        raise BundleError(f"{where}: shape {list(got)}, expected batch + {expected}; compile the bundle again")

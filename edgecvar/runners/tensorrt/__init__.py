@@ -1,0 +1,1 @@
+"""Stages as TensorRT engines, 8.2 to 11."""

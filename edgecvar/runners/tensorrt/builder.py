@@ -1,0 +1,338 @@
+"""ONNX stages to TensorRT engines: parsed, built and kept in the bundle, with what the builder had to say."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Set, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgecvar.bundle.engines import (
+    BuiltStage,
+    Converter,
+    EngineKey,
+    read_timings,
+    require_writable,
+    write_engines,
+    write_timings,
+)
+from edgecvar.bundle.manifest import Bundle
+from edgecvar.bundle.precision import Precision
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.errors import CompileError, ConfigError
+from edgecvar.runners.tensorrt.api import (
+    Generation,
+    WeakTyping,
+    float32_layers,
+    generation_of,
+    limit_workspace,
+    typing_of,
+)
+from edgecvar.runners.tensorrt.onnx_nodes import read_nodes
+from edgecvar.runners.tensorrt.onnx_weights import plain_weights
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+MIB = 1 << 20
+
+
+class TensorRtOptions(BaseModel):
+    """How TensorRT builds and runs a bundle.
+
+    `overlap`: stages that do not wait for each other run at once; without it each launch is waited for, so that the
+    stages can be timed. `dla`: the DLA core to build for. `workspace_mib`: scratch memory of the builder's tactics.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Precision = "fp16"
+    overlap: bool = True
+    dla: Optional[int] = Field(None, ge=0)
+    max_batch: int = Field(1, ge=1)
+    converter: Converter = "onnx"
+    cuda_graphs: bool = True
+    device: int = Field(0, ge=0)
+    workspace_mib: int = Field(512, ge=16)
+
+
+class BuildLog:
+    """What TensorRT says, all of it kept; `errors` are the lines at error level."""
+
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+        self.errors: List[str] = []
+
+    def add(self, severity: str, message: str) -> None:
+        self.lines.append(f"[{severity}] {message}")
+        if "ERROR" in severity:
+            self.errors.append(" ".join(message.split()))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+    def last_error(self) -> str:
+        """The last error, or that there was none."""
+        return self.errors[-1][:300] if self.errors else "TensorRT gave no reason"
+
+
+def logger_into(log: BuildLog) -> trt.ILogger:
+    """TensorRT's logger that writes into `log` instead of the terminal."""
+    import tensorrt as trt
+
+    class Recorder(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, msg: str) -> None:
+            # Verbose is a line for each tactic that was timed: more memory than a Nano has to spare.
+            if severity.name != "VERBOSE":
+                log.add(severity.name, msg)
+
+    return Recorder()
+
+
+@dataclass(frozen=True)
+class Build:
+    """What is built for: the bundle, the key of its engines and the options."""
+
+    bundle: Bundle
+    key: EngineKey
+    options: TensorRtOptions
+
+    @property
+    def generation(self) -> Generation:
+        return generation_of(self.key.tensorrt)
+
+
+def check_options(generation: Generation, options: TensorRtOptions) -> None:
+    """Refuse, before anything is built, what no device can do; raises ConfigError."""
+    if options.dla is None:
+        return
+    if options.precision == "fp32":
+        raise ConfigError("a DLA core computes in fp16 or int8 only: ask for --precision fp16, or leave --dla out")
+    if options.precision == "int8" and generation != "11":
+        raise ConfigError(
+            "TensorRT before 11 cannot run explicitly quantised (Q/DQ) stages on a DLA core: "
+            "ask for --precision fp16, or leave --dla out"
+        )
+    if options.max_batch != 1:
+        raise ConfigError(f"a DLA core wants one fixed batch size: {options.max_batch} asked for, 1 is possible")
+
+
+def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> Path:
+    """Build every stage's engine and put them into the bundle whole; the folder. Raises CompileError, BundleError."""
+    import tensorrt as trt
+
+    check_options(build.generation, build.options)
+    require_writable(build.bundle.path)
+    progress = progress or sys.stderr
+    root, key, stages = build.bundle.path, build.key, build.bundle.manifest.stages
+    print(f"{why}: building {len(stages)} for {key.folder}; minutes each on a small device", file=progress)
+    log = BuildLog()
+    logger = logger_into(log)
+    try:
+        builder: trt.Builder = trt.Builder(logger)
+    except (TypeError, RuntimeError) as error:
+        raise CompileError(f"TensorRT {key.tensorrt} cannot start its builder: {log.last_error()} ({error})") from error
+    _check_dla(builder, build.options.dla)
+    timings = read_timings(root, key.sm, key.tensorrt)
+    built = {}
+    for number, stage in enumerate(stages, 1):
+        print(f"  {number}/{len(stages)} {stage.name}", file=progress, flush=True)
+        one = _StageBuild(build, stage, builder, log, progress)
+        with _late_interrupt(progress):
+            built[stage.name] = one.run(logger, timings)
+        timings = one.timings
+    folder = write_engines(root, key, built, log.text, build.options.max_batch)
+    if timings:
+        write_timings(root, key.sm, key.tensorrt, timings)
+    print(f"  kept in {folder}", file=progress)
+    return folder
+
+
+@contextmanager
+def _late_interrupt(progress: TextIO) -> Iterator[None]:
+    """Ctrl-C waits for the end of the block, and a second one for nothing.
+
+    TensorRT calls the logger, where Python would raise KeyboardInterrupt, and swallows what a logger raises.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: List[int] = []
+
+    def note(number: int, frame: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        print("      stopping when this engine is built; Ctrl-C again: at once", file=progress, flush=True)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def _check_dla(builder: trt.Builder, core: Optional[int]) -> None:
+    if core is not None and core >= builder.num_DLA_cores:
+        raise ConfigError(
+            f"no DLA core {core}: this device has {builder.num_DLA_cores} that this TensorRT can use; leave --dla out"
+        )
+
+
+class _StageBuild:
+    """One stage on its way to an engine; `timings` is the timing cache afterwards."""
+
+    def __init__(self, build: Build, stage: StageSpec, builder: trt.Builder, log: BuildLog, progress: TextIO) -> None:
+        self.timings = b""
+        self._build = build
+        self._stage = stage
+        self._builder: trt.Builder = builder
+        self._log = log
+        self._progress = progress
+        self._file = build.bundle.stage_file(stage.name, build.key.precision)
+
+    def run(self, logger: trt.ILogger, timings: bytes) -> BuiltStage:
+        """The engine; raises CompileError."""
+        model = self._file.read_bytes()
+        typing = typing_of(self._build.generation, self._build.key.dla)
+        self._log.add("EDGECVAR", f"{self._file.name}: {typing.__name__}")
+        wide = self._wide(logger) if issubclass(typing, WeakTyping) else None
+        network: trt.INetworkDefinition = self._parsed(self._file, model, logger)
+        config: trt.IBuilderConfig = self._builder.create_builder_config()
+        self._configure(network, config)
+        kept = typing.set_precision(network, config, self._build.key.precision, wide)
+        if kept:
+            self._say(f"{kept} of {network.num_layers} layers stay fp32")
+        if self._build.key.dla is not None:
+            # What a DLA can run depends on the precision.
+            self._use_dla(network, config, self._build.key.dla)
+        self._attach(config, timings)
+        plan = self._serialised(network, config)
+        self.timings = bytes(config.get_timing_cache().serialize())
+        return BuiltStage(engine=plan, onnx_sha256=hashlib.sha256(model).hexdigest())
+
+    def _wide(self, logger: trt.ILogger) -> Optional[Set[str]]:
+        """For int8, what the fp16 file of the stage keeps in fp32, by name; None where the stage's own file tells."""
+        bundle = self._build.bundle
+        if self._build.key.precision != "int8":
+            return None
+        if "fp16" not in bundle.precisions:
+            self._say("the bundle has no fp16 stages to tell which sums need fp32: all layers but int8 stay fp32")
+            return None
+        file = bundle.stage_file(self._stage.name, "fp16")
+        network: trt.INetworkDefinition = self._parsed(file, file.read_bytes(), logger)
+        layers: List[trt.ILayer] = float32_layers(network)
+        return {layer.name for layer in layers}
+
+    def _say(self, line: str) -> None:
+        self._log.add("EDGECVAR", line)
+        print(f"      {line}", file=self._progress, flush=True)
+
+    def _parsed(self, file: Path, model: bytes, logger: trt.ILogger) -> trt.INetworkDefinition:
+        """The network of an ONNX file; raises CompileError."""
+        import tensorrt as trt
+
+        flags = typing_of(self._build.generation, self._build.key.dla).network_flags()
+        network: trt.INetworkDefinition = self._builder.create_network(flags)
+        parser: trt.OnnxParser = trt.OnnxParser(network, logger)
+        try:
+            model = plain_weights(model)
+        except ValueError as broken:
+            raise CompileError(f"{file}: not an ONNX file as edgecvar writes them: {broken}") from broken
+        if parser.parse(model, path=str(file)):
+            return network
+        errors: List[trt.ParserError] = [parser.get_error(index) for index in range(parser.num_errors)]
+        for error in errors:
+            self._log.add("PARSER", error.desc())
+        told = "; ".join(_describe(error, model) for error in errors[:3]) or self._log.last_error()
+        raise CompileError(f"{file}: TensorRT {self._build.key.tensorrt} cannot read it: {told}")
+
+    def _configure(self, network: trt.INetworkDefinition, config: trt.IBuilderConfig) -> None:
+        import tensorrt as trt
+
+        options = self._build.options
+        limit_workspace(self._build.generation, config, options.workspace_mib * MIB)
+        # fp32 is what the other precisions are compared with: TF32 would round it to 10 bits.
+        config.clear_flag(trt.BuilderFlag.TF32)
+        profile: trt.IOptimizationProfile = self._builder.create_optimization_profile()
+        for tensor in self._stage.inputs:
+            least, most = (1, *tensor.shape), (options.max_batch, *tensor.shape)
+            profile.set_shape(tensor.name, least, most, most)
+        if config.add_optimization_profile(profile) < 0:
+            raise CompileError(
+                f"{self._file}: batches of 1 to {options.max_batch} are not possible: {self._log.last_error()}; "
+                "compile the bundle again with a batch that is open"
+            )
+
+    def _use_dla(self, network: trt.INetworkDefinition, config: trt.IBuilderConfig, core: int) -> None:
+        import tensorrt as trt
+
+        for index in range(network.num_inputs):
+            # A DLA takes no open dimensions, not even one whose profile leaves no choice, as `can_run_on_DLA` sees it.
+            given: trt.ITensor = network.get_input(index)
+            given.shape = (1, *tuple(given.shape)[1:])
+        config.default_device_type = trt.DeviceType.DLA
+        config.DLA_core = core
+        config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
+        layers: List[trt.ILayer] = [network.get_layer(index) for index in range(network.num_layers)]
+        on_gpu = [layer for layer in layers if not config.can_run_on_DLA(layer)]
+        self._say(f"DLA core {core}: {len(layers) - len(on_gpu)} of {len(layers)} layers; on the GPU:")
+        for layer in on_gpu:
+            self._say(f"  {layer.name} ({layer.type.name})")
+
+    def _attach(self, config: trt.IBuilderConfig, timings: bytes) -> None:
+        """Give the builder what it has measured before; what another driver measured is left behind."""
+        cache: trt.ITimingCache = config.create_timing_cache(timings)
+        if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+            self._say("the timing cache does not fit this device any more: measuring anew")
+            config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+
+    def _serialised(self, network: trt.INetworkDefinition, config: trt.IBuilderConfig) -> bytes:
+        plan: Optional[trt.IHostMemory] = None
+        reason = ""
+        try:
+            plan = self._builder.build_serialized_network(network, config)
+        except (RuntimeError, MemoryError) as error:
+            reason = f" ({error})"
+        if plan is None:
+            told = " ".join(self._log.errors[-3:])
+            hint = (
+                "out of memory: close other programs (the desktop too) or add swap, and run again"
+                if "memory" in told.lower() or "alloc" in told.lower() or reason == " ()"
+                else "try --precision fp32 to see whether the precision is to blame, and report it with this line"
+            )
+            raise CompileError(
+                f"{self._file}: TensorRT {self._build.key.tensorrt} cannot build it: "
+                f"{self._log.last_error()}{reason}; {hint}"
+            )
+        return bytes(plan)
+
+
+def _describe(error: trt.ParserError, model: bytes) -> str:
+    """A parser's error with its node's name and operator, and a hint where one is known."""
+    text = " ".join(error.desc().split())[:200]
+    try:
+        nodes = read_nodes(model)
+    except ValueError:
+        return f"{text} (not a whole ONNX file: compile the bundle again)"
+    number = error.node()
+    where = f"node {number}"
+    if 0 <= number < len(nodes):
+        where = f"node {nodes[number].name!r} ({nodes[number].operator})"
+    lowered = text.lower()
+    if "no importer" in lowered or "unsupported" in lowered or "plugin" in lowered:
+        return f"{where}: {text} (this TensorRT has no such operator: --runner onnx runs it on the CPU)"
+    if "opset" in lowered:
+        return f"{where}: {text} (compile the bundle again with this version of edgecvar: it keeps to opset 17)"
+    return f"{where}: {text}"

@@ -1,0 +1,163 @@
+"""int8 weights of an ONNX file as TensorRT reads them: a device has no onnx package, so in the file's own bytes.
+
+The bundle stores weights as int8 for their size; TensorRT 8 refuses int8 constants, and a cast between a constant and
+the layer that it belongs to. The values stay what they are: a multiple of the scale quantises to itself.
+ModelProto, GraphProto, NodeProto and TensorProto of ONNX's onnx.proto.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Set, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.runners.tensorrt.protobuf import Bytes, bytes_field, number_field, read_fields, read_varint
+
+GRAPH = 7
+NODE, INITIALIZER = 1, 5
+INPUT, OUTPUT, NODE_NAME, OPERATOR, ATTRIBUTE = 1, 2, 3, 4, 5
+DIMS, DATA_TYPE, TENSOR_NAME, RAW_DATA = 1, 2, 8, 9
+ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TYPE, ATTRIBUTE_IS_INT = 1, 3, 20, 2
+FLOAT, INT8, FLOAT16 = 1, 3, 10
+TYPES: Dict[int, np.dtype] = {FLOAT: np.dtype("<f4"), INT8: np.dtype("i1"), FLOAT16: np.dtype("<f2")}
+
+
+def plain_weights(model: bytes) -> bytes:
+    """Weights in fp16 layers become fp16 constants, those in int8 layers fp32 constants before QuantizeLinear.
+
+    Raises ValueError where `model` is not an ONNX file. A file without int8 weights comes back as it is.
+    """
+    return b"".join(
+        bytes_field(GRAPH, _plain_graph(field.content)) if field.number == GRAPH else field.whole
+        for field in read_fields(model)
+    )
+
+
+@dataclass(frozen=True)
+class _Node:
+    """What is asked of a node here; `axis` and `to` are 1 and 0, as in ONNX, where they are left out."""
+
+    inputs: List[str]
+    outputs: List[str]
+    operator: str
+    axis: int
+    to: int
+
+
+class _Rewrite:
+    """What becomes of a graph's constants and nodes."""
+
+    def __init__(self, nodes: List[_Node], tensors: Dict[str, Bytes]) -> None:
+        self.constants: Dict[str, bytes] = {}
+        """By the int8 constant that it replaces, fields of the graph."""
+        self.before: Dict[str, bytes] = {}
+        """By output, the node that comes before the one that makes it."""
+        self.gone: Set[str] = set()
+        """Outputs of nodes that are not needed any more."""
+        readers: Dict[str, List[_Node]] = {}
+        for node in nodes:
+            for name in node.inputs:
+                readers.setdefault(name, []).append(node)
+        for node in nodes:
+            if node.operator == "DequantizeLinear" and node.inputs[0] in tensors:
+                values, axis = _dequantised(node, tensors)
+                self._replace(node, values, axis, readers.get(node.outputs[0], []))
+
+    def _replace(self, node: _Node, values: NDArray, axis: Optional[int], readers: List[_Node]) -> None:
+        stored, output = node.inputs[0], node.outputs[0]
+        if stored in self.constants:
+            raise ValueError(f"constant {stored!r} is dequantised twice")
+        if readers and all(each.operator == "Cast" and each.to == FLOAT16 for each in readers):
+            half = values.astype(np.float16)
+            self.constants[stored] = b"".join(_tensor(each.outputs[0], half) for each in readers)
+            self.gone |= {output, *(each.outputs[0] for each in readers)}
+        else:
+            wide = f"{stored}.float"
+            self.constants[stored] = _tensor(wide, values)
+            self.before[output] = _quantize([wide, *node.inputs[1:]], stored, axis)
+
+
+def _plain_graph(graph: Bytes) -> bytes:
+    fields = list(read_fields(graph))
+    nodes = {place: _node(field.content) for place, field in enumerate(fields) if field.number == NODE}
+    names = {
+        place: _text(field.content, TENSOR_NAME) for place, field in enumerate(fields) if field.number == INITIALIZER
+    }
+    rewrite = _Rewrite(list(nodes.values()), {name: fields[place].content for place, name in names.items()})
+    made: List[Bytes] = []
+    for place, field in enumerate(fields):
+        output = nodes[place].outputs[0] if place in nodes else ""
+        if output not in rewrite.gone:
+            made += [rewrite.before.get(output, b""), rewrite.constants.get(names.get(place, "")) or field.whole]
+    return b"".join(made)
+
+
+def _dequantised(node: _Node, tensors: Dict[str, Bytes]) -> Tuple[NDArray, Optional[int]]:
+    """The fp32 values of a constant, and the axis of its scales, None where there is one for all."""
+    levels, scale = (_values(tensors[name]) for name in node.inputs[:2])
+    if scale.ndim == 0:
+        return levels.astype(np.float32) * scale, None
+    shape = [-1 if at == node.axis else 1 for at in range(levels.ndim)]
+    return levels.astype(np.float32) * scale.reshape(shape), node.axis
+
+
+def _quantize(inputs: List[str], output: str, axis: Optional[int]) -> bytes:
+    """A QuantizeLinear node as a field of the graph."""
+    parts = [bytes_field(INPUT, name.encode()) for name in inputs]
+    parts += [bytes_field(OUTPUT, output.encode()), bytes_field(NODE_NAME, f"{output}.QuantizeLinear".encode())]
+    parts.append(bytes_field(OPERATOR, b"QuantizeLinear"))
+    if axis is not None:
+        value = number_field(ATTRIBUTE_INT, axis) + number_field(ATTRIBUTE_TYPE, ATTRIBUTE_IS_INT)
+        parts.append(bytes_field(ATTRIBUTE, bytes_field(ATTRIBUTE_NAME, b"axis") + value))
+    return bytes_field(NODE, b"".join(parts))
+
+
+def _tensor(name: str, values: NDArray) -> bytes:
+    """An initializer as a field of the graph."""
+    kind = FLOAT16 if values.dtype == np.float16 else FLOAT
+    dims = b"".join(number_field(DIMS, size) for size in values.shape)
+    typed = number_field(DATA_TYPE, kind)
+    raw = np.ascontiguousarray(values, TYPES[kind]).tobytes()
+    return bytes_field(INITIALIZER, dims + typed + bytes_field(TENSOR_NAME, name.encode()) + bytes_field(RAW_DATA, raw))
+
+
+def _values(tensor: Bytes) -> NDArray:
+    shape: List[int] = []
+    kind = 0
+    raw: Bytes = b""
+    for field in read_fields(tensor):
+        if field.number == DIMS:
+            # One number, or several that are packed.
+            at, content = 0, field.content
+            while at < len(content):
+                size, at = read_varint(content, at)
+                shape.append(size)
+        elif field.number == DATA_TYPE:
+            kind, _ = read_varint(field.content, 0)
+        elif field.number == RAW_DATA:
+            raw = field.content
+    if kind not in TYPES:
+        raise ValueError(f"constant {_text(tensor, TENSOR_NAME)!r} has type {kind}")
+    return np.frombuffer(raw, TYPES[kind]).reshape(shape)
+
+
+def _node(content: Bytes) -> _Node:
+    inputs: List[str] = []
+    outputs: List[str] = []
+    operator, numbers = "", {"axis": 1, "to": 0}
+    for field in read_fields(content):
+        if field.number in (INPUT, OUTPUT):
+            (inputs if field.number == INPUT else outputs).append(field.text)
+        elif field.number == OPERATOR:
+            operator = field.text
+        elif field.number == ATTRIBUTE:
+            number = [each.content for each in read_fields(field.content) if each.number == ATTRIBUTE_INT]
+            if number:
+                numbers[_text(field.content, ATTRIBUTE_NAME)] = read_varint(number[0], 0)[0]
+    return _Node(inputs, outputs, operator, numbers["axis"], numbers["to"])
+
+
+def _text(message: Bytes, number: int) -> str:
+    return next((field.text for field in read_fields(message) if field.number == number), "")

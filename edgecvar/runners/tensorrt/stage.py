@@ -1,0 +1,271 @@
+"""One engine at work: its memory, its stream, and the values it gives."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.errors import BundleError, DeviceError
+from edgecvar.runners.runner import History
+from edgecvar.runners.tensorrt.api import EngineTensor, Execution
+from edgecvar.runners.tensorrt.builder import BuildLog
+from edgecvar.runners.tensorrt.cuda import (
+    CapturedGraph,
+    DeviceBuffer,
+    GraphDriver,
+    copy,
+    copy_slot,
+    new_event,
+    new_stream,
+    page_locked,
+    upload,
+)
+
+if TYPE_CHECKING:
+    import pycuda.driver as driver
+
+REBUILD = "remove {folder} and run again: the engines are built anew"
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceValue:
+    """A stage's output on the device (B, *output_shape), perhaps still computing; its memory lives as long as it."""
+
+    stage: str
+    batch: int
+    buffer: DeviceBuffer
+
+
+class StageMemory:
+    """What an engine reads and writes: always the same addresses, which a CUDA graph has fixed in it.
+
+    Outputs are copied to buffers of a pool, and go back there with the last reference to their value: whoever walks
+    the stages keeps a window's outputs for as long as it likes.
+    """
+
+    def __init__(self, stage: StageSpec, output: str, max_batch: int) -> None:
+        self.max_batch = max_batch
+        self.output = output
+        self.hosts: Dict[str, NDArray[np.float32]] = {}
+        self.inputs: Dict[str, DeviceBuffer] = {}
+        self._stage = stage
+        self._shape = (max_batch, *stage.output_shape)
+        self._pool: List[DeviceBuffer] = []
+        self._made: List[DeviceBuffer] = []
+
+    def allocate(self) -> None:
+        """Take the memory; `free` gives back what was taken, also after half of it."""
+        for tensor in self._stage.inputs:
+            shape = (self.max_batch, *tensor.shape)
+            self.hosts[tensor.name] = page_locked(shape)
+            self.inputs[tensor.name] = self._make(shape)
+        self.result = self._make(self._shape)
+
+    @property
+    def addresses(self) -> Dict[str, int]:
+        """Device address by tensor name."""
+        return {**{name: buffer.address for name, buffer in self.inputs.items()}, self.output: self.result.address}
+
+    def take(self) -> DeviceBuffer:
+        """A buffer for an output that nobody holds."""
+        return self._pool.pop() if self._pool else self._make(self._shape)
+
+    def lend(self, stage: str, batch: int, buffer: DeviceBuffer) -> DeviceValue:
+        """A value over `buffer`, which comes back when nobody holds the value."""
+        value = DeviceValue(stage, batch, buffer)
+        weakref.finalize(value, self._pool.append, buffer).atexit = False
+        return value
+
+    def free(self) -> None:
+        while self._made:
+            self._made.pop().memory.free()
+        self._pool.clear()
+        self.hosts.clear()
+
+    def _make(self, shape: Tuple[int, ...]) -> DeviceBuffer:
+        buffer = DeviceBuffer(shape)
+        self._made.append(buffer)
+        return buffer
+
+
+class DeviceStage:
+    """Launches one engine on a stream of its own."""
+
+    def __init__(
+        self, file: Path, memory: StageMemory, execution: Execution, graphs: Optional[GraphDriver], log: BuildLog
+    ) -> None:
+        self.memory = memory
+        self._file = file
+        self._name = file.stem
+        self._execution = execution
+        self._graphs = graphs
+        self._graph: Optional[CapturedGraph] = None
+        self._log = log
+        self._batch = 0
+        self._runs = 0
+        self._stream: Optional[driver.Stream] = None
+        self._taken: Optional[driver.Event] = None
+
+    def open(self) -> None:
+        """Take memory and a stream; raises DeviceError. `close` and `memory.free` undo it, also after half of it."""
+        if not self._execution.open_context():
+            raise self._failure("cannot be run (out of memory?)")
+        self.memory.allocate()
+        self._stream = new_stream()
+        # Recorded behind the copies to the engine's inputs: from there on what they came from may be written anew.
+        self._taken = new_event()
+        if not self._execution.set_addresses(self.memory.addresses):
+            raise self._failure("does not take the addresses of its tensors")
+
+    def launch(self, inputs: Mapping[str, Any]) -> DeviceValue:
+        """Start the stage on arrays or device values, each (B, *shape), or histories of device values."""
+        batch = self._check(inputs)
+        if batch != self._batch:
+            self._set_batch(batch)
+        stream, _ = self._opened()
+        self._take_inputs(inputs, batch)
+        self._enqueue(stream.handle)
+        buffer = self.memory.take()
+        for event in buffer.readers.values():
+            stream.wait_for_event(event)
+        buffer.readers.clear()
+        copy(buffer, self.memory.result, batch, stream)
+        buffer.written.record(stream)
+        return self.memory.lend(self._name, batch, buffer)
+
+    def close(self) -> None:
+        """Wait for what runs, then let go of graph, context, engine and stream."""
+        try:
+            if self._stream is not None:
+                self._stream.synchronize()
+        finally:
+            self._drop_graph()
+            self._execution.close()
+            self._taken = None
+            self._stream = None
+
+    def _drop_graph(self) -> None:
+        if self._graph is not None:
+            self._graph.free()
+            self._graph = None
+
+    def _opened(self) -> Tuple[driver.Stream, driver.Event]:
+        if self._stream is None or self._taken is None:
+            raise DeviceError(f"stage {self._name}: the runner was left")
+        return self._stream, self._taken
+
+    def _check(self, inputs: Mapping[str, Any]) -> int:
+        """The batch size; raises BundleError where names, shapes or types are not the stage's."""
+        if set(inputs) != set(self.memory.inputs):
+            got, expected = ", ".join(sorted(inputs)), ", ".join(sorted(self.memory.inputs))
+            raise BundleError(f"stage {self._name}: inputs {got}, expected {expected}")
+        batches = set()
+        for name, value in inputs.items():
+            expected_shape = self.memory.hosts[name].shape
+            if isinstance(value, DeviceValue):
+                batches.add(value.batch)
+                fits = value.buffer.item_bytes == self.memory.inputs[name].item_bytes
+            elif isinstance(value, History):
+                batches.update(each.batch for each in value.values)
+                fits = self._fits(name, value)
+            else:
+                batches.add(len(value))
+                fits = value.shape[1:] == expected_shape[1:] and value.dtype == np.float32
+            if not fits:
+                raise BundleError(
+                    f"stage {self._name}: input {name} is {_describe(value)}, expected float32 B x {expected_shape[1:]}"
+                )
+        batch = batches.pop()
+        if batches or not 1 <= batch <= self.memory.max_batch:
+            sizes = ", ".join(str(size) for size in sorted({batch, *batches}))
+            raise BundleError(
+                f"stage {self._name}: {sizes} at once, expected one batch of 1 to {self.memory.max_batch}"
+            )
+        return batch
+
+    def _fits(self, name: str, history: History) -> bool:
+        size = self.memory.inputs[name].item_bytes
+        return all(each.buffer.item_bytes * len(history.values) == size for each in history.values)
+
+    def _set_batch(self, batch: int) -> None:
+        self._opened()[0].synchronize()
+        self._drop_graph()
+        self._batch = self._runs = 0
+        for name, host in self.memory.hosts.items():
+            if not self._execution.set_shape(name, (batch, *host.shape[1:])):
+                raise self._failure(f"does not take input {name} of shape {(batch, *host.shape[1:])}")
+        self._batch = batch
+
+    def _take_inputs(self, inputs: Mapping[str, Any], batch: int) -> None:
+        stream, taken = self._opened()
+        if any(not isinstance(value, (DeviceValue, History)) for value in inputs.values()):
+            taken.synchronize()
+        for name, value in inputs.items():
+            target = self.memory.inputs[name]
+            if isinstance(value, DeviceValue):
+                stream.wait_for_event(value.buffer.written)
+                copy(target, value.buffer, batch, stream)
+                value.buffer.readers[stream.handle] = taken
+            elif isinstance(value, History):
+                for slot, each in enumerate(value.values):
+                    stream.wait_for_event(each.buffer.written)
+                    copy_slot(target, slot, each.buffer, batch, stream)
+                    each.buffer.readers[stream.handle] = taken
+            else:
+                host = self.memory.hosts[name][:batch]
+                np.copyto(host, value)
+                upload(target, host, stream)
+        taken.record(stream)
+
+    def _enqueue(self, stream: int) -> None:
+        """Run the engine: the first time as it is, which settles what a new shape changes, then as a graph."""
+        execution = self._execution
+        if self._graphs is not None and self._graph is None and self._runs > 0:
+            self._graph = self._graphs.capture(stream, execution.enqueue)
+            if self._graph is None:
+                print(f"stage {self._name}: no CUDA graph of it can be made: launched as it is", file=sys.stderr)
+                self._graphs = None
+        done = execution.enqueue(stream) if self._graph is None else self._graph.launch(stream)
+        if not done:
+            raise self._failure("was not run")
+        self._runs += 1
+
+    def _failure(self, what: str) -> DeviceError:
+        again = REBUILD.format(folder=self._file.parent)
+        return DeviceError(f"stage {self._name}: {self._file} {what}: {self._log.last_error()}; {again}")
+
+
+def check_tensors(file: Path, stage: StageSpec, tensors: Sequence[EngineTensor]) -> str:
+    """The engine's inputs and output are the manifest's; the output's name. Raises BundleError."""
+    again = REBUILD.format(folder=file.parent)
+    expected = {tensor.name: tensor.shape for tensor in stage.inputs}
+    inputs = {tensor.name: tensor for tensor in tensors if tensor.is_input}
+    outputs = [tensor for tensor in tensors if not tensor.is_input]
+    if set(inputs) != set(expected):
+        got = ", ".join(sorted(inputs))
+        raise BundleError(f"{file}: inputs {got}, but the manifest says {', '.join(sorted(expected))}; {again}")
+    if len(outputs) != 1:
+        raise BundleError(f"{file}: {len(outputs)} outputs, expected one; {again}")
+    for tensor, shape in [*((inputs[name], expected[name]) for name in expected), (outputs[0], stage.output_shape)]:
+        if list(tensor.shape[1:]) != shape or not tensor.float32:
+            kind = "float32" if tensor.float32 else "another type"
+            raise BundleError(
+                f"{file}: {tensor.name} is {list(tensor.shape)} of {kind}, expected batch + {shape} of float32; {again}"
+            )
+    return outputs[0].name
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, DeviceValue):
+        return f"the output of {value.stage}"
+    if isinstance(value, History):
+        return f"{len(value.values)} of {_describe(value.values[0])}"
+    array: NDArray[Any] = value
+    return f"{array.dtype} {array.shape}"

@@ -1,0 +1,40 @@
+"""A network's stages in torch: the reference that every other runner is compared with."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgecvar.nets.network import Network
+from edgecvar.runners.runner import as_array
+
+
+class TorchRunner:
+    """Runs the modules of `network` in evaluation mode; entering switches the mode, leaving restores it."""
+
+    def __init__(self, network: Network) -> None:
+        self.name = "torch"
+        self._network = network
+        self._names: Dict[str, List[str]] = {}
+        self._was_training = False
+
+    def __enter__(self) -> TorchRunner:
+        self._was_training = self._network.training
+        self._network.eval()
+        self._names = {stage.name: [tensor.name for tensor in stage.inputs] for stage in self._network.stages()}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._network.train(self._was_training)
+
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:
+        tensors = [torch.from_numpy(np.ascontiguousarray(as_array(inputs[name]))) for name in self._names[stage]]
+        with torch.no_grad():
+            output: NDArray[np.float32] = self._network.stage(stage)(*tensors).numpy()
+        return output
+
+    def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        return value

@@ -1,0 +1,1 @@
+"""Where decisions go: tables, JSON lines, CSV, an overlay."""

@@ -1,0 +1,181 @@
+"""A video of the source with the current label, its probability and the motion field drawn on every picture."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right, insort
+from fractions import Fraction
+from pathlib import Path
+from threading import Lock
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.errors import ConfigError, EdgecvarError
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_label, thin_field
+from edgecvar.stream.pixels import ShownPicture, decoded_pictures
+from edgecvar.stream.types import CodedPicture, StreamInfo
+
+REORDER = 16
+"""Pictures that a decoder may hold back: a later decision can lie that far before an earlier one."""
+TICKS = 90_000
+"""Of the written video's clock, a second."""
+SUFFIXES = (".mp4", ".mkv", ".mov")
+
+
+class Overlay:
+    """A sink that draws, and the watcher that brings it the motion fields.
+
+    The source is decoded a second time for its pixels. A picture is drawn once no decision to come can change its
+    label, so what is held is what the recognizer has under way. Ctrl-C ends the file whole; an error leaves none.
+    """
+
+    def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "") -> None:
+        self._source = source
+        self._target = target
+        self._info = info
+        self._note = note
+        self._blocks = cell_blocks(info)
+        self._fields: Dict[int, NDArray[np.float16]] = {}
+        self._lock = Lock()
+        self._decisions: List[Tuple[int, str, float]] = []
+        self._pictures: Iterator[ShownPicture] = iter(())
+        self._drawn = 0
+        self._newest_read = -1
+        self._video: Optional[_VideoFile] = None
+
+    def __enter__(self) -> Overlay:
+        self._video = _VideoFile(self._target, self._info)
+        self._pictures = decoded_pictures(self._source, self._info.extraction)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._video is not None:
+            self._video.close(keep=exc[0] in (None, KeyboardInterrupt))
+
+    def picture(self, picture: CodedPicture, velocity: Optional[NDArray[np.float32]]) -> None:
+        """Called in the reader thread."""
+        field = None if velocity is None else thin_field(velocity, self._blocks)
+        with self._lock:
+            self._newest_read = max(self._newest_read, picture.display_index)
+            if field is not None:
+                self._fields[picture.display_index] = field
+
+    def decision(self, decision: Decision) -> None:
+        insort(self._decisions, (decision.display_index, decision.label, decision.probability))
+        self._draw_until(decision.display_index - REORDER)
+        # Of the decisions that lie before what is left to draw, only the last still counts.
+        passed = bisect_right(self._decisions, (self._drawn, "", 0.0)) - 1
+        if passed > 0:
+            del self._decisions[:passed]
+
+    def finish(self, summary: RunSummary) -> None:
+        """Draw what is left: of an interrupted run, as far as it was read."""
+        self._draw_until(None if summary.complete else self._newest_read + 1)
+
+    def _draw_until(self, end: Optional[int]) -> None:
+        """Draw pictures below display index `end`, all of them if None."""
+        while end is None or self._drawn < end:
+            shown = next(self._pictures, None)
+            if shown is None:
+                return
+            self._drawn = shown.display_index + 1
+            self._draw(shown)
+
+    def _draw(self, shown: ShownPicture) -> None:
+        with self._lock:
+            field = self._fields.pop(shown.display_index, None)
+        image = np.ascontiguousarray(shown.image)
+        if field is not None:
+            draw_field(image, field, self._info)
+        image = np.ascontiguousarray(np.rot90(image, self._info.rotation // 90))
+        place = bisect_right(self._decisions, (shown.display_index + 1, "", 0.0)) - 1
+        _, label, probability = self._decisions[max(place, 0)] if place >= 0 else (0, "...", 0.0)
+        draw_label(image, label, probability, self._note)
+        assert self._video is not None
+        self._video.write(image, shown.pts_seconds)
+
+
+def check_overlay(source: str, target: Path) -> None:
+    """Refuse what cannot be written before anything is read; raises ConfigError."""
+    if source == "-":
+        raise ConfigError("--overlay reads its source twice, standard input cannot be; save the stream to a file first")
+    if target.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"--overlay {target}: got suffix {target.suffix!r}, expected one of {', '.join(SUFFIXES)}")
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise ConfigError(f"--overlay {target}: not a file in an existing folder; make the folder first")
+    if target.exists() and Path(source).exists() and os.path.samefile(source, target):
+        raise ConfigError(f"--overlay {target}: this is the source itself; choose another name")
+
+
+class _VideoFile:
+    """An H.264 file written under a draft name, which gets its own name when it is closed with pictures in it."""
+
+    def __init__(self, target: Path, info: StreamInfo) -> None:
+        self._target = target
+        self._draft = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+        turned = info.rotation in (90, 270)
+        width, height = (info.height, info.width) if turned else (info.width, info.height)
+        # 4:2:0 wants even sides.
+        self._height, self._width = max(2, height // 2 * 2), max(2, width // 2 * 2)
+        self._first_pts: Optional[float] = None
+        self._last_tick = -1
+        try:
+            self._container = av.open(str(self._draft), mode="w")
+            self._stream = self._open_stream(info.fps)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self._draft.unlink() if self._draft.exists() else None
+            raise self._refusal(error) from error
+
+    def _open_stream(self, fps: Fraction) -> Any:
+        rate = Fraction(fps).limit_denominator(1000) if fps > 0 else Fraction(25)
+        stream: Any = self._container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = self._width, self._height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.options = {"preset": "veryfast", "crf": "21"}
+        return stream
+
+    def write(self, image: NDArray[np.uint8], pts_seconds: float) -> None:
+        """Add one picture, uint8 RGB, to be shown at `pts_seconds`, later than the one before."""
+        if self._first_pts is None:
+            self._first_pts = pts_seconds
+        tick = max(self._last_tick + 1, round((pts_seconds - self._first_pts) * TICKS))
+        self._last_tick = tick
+        frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
+        frame.pts, frame.time_base = tick, Fraction(1, TICKS)
+        self._encode(frame)
+
+    def _encode(self, frame: Optional[av.VideoFrame]) -> None:
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: Exception) -> EdgecvarError:
+        return EdgecvarError(f"{self._target}: cannot be written ({error}); choose another file for --overlay")
+
+    def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cut to the even size, repeating the last row or column where the picture is a pixel wide or high."""
+        short = max(0, self._height - image.shape[0]), max(0, self._width - image.shape[1])
+        padded = np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode="edge")
+        return np.ascontiguousarray(padded[: self._height, : self._width])
+
+    def close(self, keep: bool) -> None:
+        """Give the file its name, with what the encoder holds back, if it is to be kept and has pictures."""
+        keep = keep and self._first_pts is not None
+        try:
+            if keep:
+                self._encode(None)
+            self._container.close()
+            if keep:
+                os.replace(self._draft, self._target)
+        except (av.error.FFmpegError, OSError) as error:
+            if keep:
+                raise self._refusal(error) from error
+        finally:
+            if self._draft.exists():
+                self._draft.unlink()

@@ -1,0 +1,1 @@
+"""What the parsers do not cover: FFmpeg's exported vectors, references worked out from headers."""

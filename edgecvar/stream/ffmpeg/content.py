@@ -1,0 +1,129 @@
+"""What one decoded picture holds, computed when asked: vectors, residual, image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.colour import rgb_of
+from edgecvar.stream.ffmpeg.mpeg4_vectors import BackwardVectors
+from edgecvar.stream.ffmpeg.prediction.residual import Sampler, SamplerStore, make_sampler, residual_of
+from edgecvar.stream.ffmpeg.references import PredictionPlan
+from edgecvar.stream.ffmpeg.side_data import exported_vectors
+from edgecvar.stream.ffmpeg.undecided import drop_placeholders, settle_by_samples
+from edgecvar.stream.motion import motion_field, vectors_to_grid
+from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
+from edgecvar.stream.types import MotionField, PredictionWeights, Residual
+
+
+@dataclass(frozen=True)
+class DecodedFrame:
+    """One decoded frame: its number in decode order, its display index and the decoder's own frame."""
+
+    number: int
+    display_index: int
+    frame: Any
+
+
+class DecodedContent:
+    """The lazy content of a picture that FFmpeg decoded; it holds its reference frames, never their contents.
+
+    Intra blocks have residual 0: the decoder does not tell the intra prediction. H.264 partitions smaller than
+    8 x 8 are exported as one vector per 8 x 8 block, the first one.
+    """
+
+    def __init__(
+        self,
+        current: DecodedFrame,
+        references: Tuple[Optional[DecodedFrame], Optional[DecodedFrame]],
+        kind: str,
+        plan: PredictionPlan,
+        geometry: Geometry,
+        samplers: SamplerStore,
+    ) -> None:
+        self._current = current
+        self._references = references
+        self._kind = kind
+        self._plan = plan
+        self._geometry = geometry
+        self._samplers = samplers
+        self._motion: Optional[MotionField] = None
+
+    def motion(self) -> Optional[MotionField]:
+        """The motion field, None on I pictures."""
+        if self._kind == "I":
+            return None
+        if self._motion is None:
+            self._motion = self._read_motion()
+        return self._motion
+
+    def weights(self) -> Optional[PredictionWeights]:
+        """None: the decoder does not tell the reference that a weight would belong to."""
+        return None
+
+    def residual(self) -> Optional[Residual]:
+        """Picture minus prediction, None on I pictures; raises StreamError unless the samples are 8-bit 4:2:0."""
+        motion = self.motion()
+        if motion is None:
+            return None
+        own = self._planes(self._current)
+        samplers = (self._sampler(self._references[0]), self._sampler(self._references[1]))
+        return residual_of(own, samplers, motion, self._plan.weighting)
+
+    def image(self) -> Optional[NDArray[np.uint8]]:
+        """Displayed RGB of an I picture, None elsewhere."""
+        return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None
+
+    def _read_motion(self) -> MotionField:
+        rows, columns = self._geometry.coded_height // 8, self._geometry.coded_width // 8
+        mv, used, split = vectors_to_grid(exported_vectors(self._current.frame), rows, columns)
+        exact = self._plan.exact
+        if self._kind == "B" and self._plan.interpolation == "h264":
+            exact = self._settle(mv, used, split) and exact
+        if self._plan.vectors is not None:
+            mv, coded = self._fill(self._plan.vectors, mv, used)
+            exact = exact and coded
+        mv[~used] = 0
+        first, second = (
+            None if reference is None else reference.display_index - self._current.display_index
+            for reference in self._references
+        )
+        return motion_field(mv, used, (first, second), self._plan.weighting, exact)
+
+    def _settle(self, mv: NDArray[np.int16], used: NDArray[np.bool_], split: NDArray[np.bool_]) -> bool:
+        zero, one = self._references
+        if zero is None or one is None or self._current.frame.format.name not in FORMATS_420:
+            return drop_placeholders(mv, used, split)
+        own = self._planes(self._current)[0]
+        lumas = (self._planes(zero)[0], self._planes(one)[0])
+        return settle_by_samples(mv, used, split, own, lumas, self._plan.weighting.both)
+
+    def _fill(
+        self, vectors: BackwardVectors, mv: NDArray[np.int16], used: NDArray[np.bool_]
+    ) -> Tuple[NDArray[np.int16], bool]:
+        past, future = self._references
+        if past is None or future is None:
+            return mv, False
+        now = self._current.display_index
+        future_mv, _, _ = vectors_to_grid(exported_vectors(future.frame), *used.shape[1:])
+        return vectors.fill(used, future_mv[0], (past.display_index - now, future.display_index - now))
+
+    def _planes(self, decoded: DecodedFrame) -> Planes:
+        name = decoded.frame.format.name
+        if name not in FORMATS_420:
+            raise StreamError(
+                f"picture {decoded.number}: residuals need 8-bit 4:2:0 samples, this stream has {name}; "
+                "use the vectors alone, or re-encode with -pix_fmt yuv420p"
+            )
+        return coded_planes(decoded.frame, self._geometry)
+
+    def _sampler(self, reference: Optional[DecodedFrame]) -> Optional[Sampler]:
+        if reference is None:
+            return None
+        plan = self._plan
+        key = (reference.number, plan.interpolation, plan.rounding)
+        return self._samplers.get(key, lambda: make_sampler(self._planes(reference), plan))

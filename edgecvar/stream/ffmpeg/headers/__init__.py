@@ -1,0 +1,1 @@
+"""Coded headers to what references and prediction need of them."""

@@ -1,0 +1,261 @@
+"""H.264 packets to slice headers, as far as references and weights need them (sections 7.3.1 and 7.3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from edgecvar.stream.ffmpeg.headers.bits import BitReader, HeaderEnded
+from edgecvar.stream.ffmpeg.headers.h264_sets import PictureSet, SequenceSet, picture_set, sequence_set
+
+HEADER_BYTES = 640
+"""Bytes of a slice looked at: its header with 32 modifications and 32 weights fits."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Explicit weights of one reference: (weight, offset) for y, cb, cr and the log2 denominators of luma, chroma."""
+
+    y: Tuple[int, int]
+    cb: Tuple[int, int]
+    cr: Tuple[int, int]
+    luma_log2: int
+    chroma_log2: int
+
+    @property
+    def plain(self) -> bool:
+        luma, chroma = (1 << self.luma_log2, 0), (1 << self.chroma_log2, 0)
+        return self.y == luma and self.cb == chroma and self.cr == chroma
+
+
+@dataclass(frozen=True)
+class SliceHeader:
+    """One slice header; `kind` is "I", "P" or "B" (SI and SP count as I and P)."""
+
+    kind: str
+    picture_set: PictureSet
+    sequence: SequenceSet
+    idr: bool
+    ref_idc: int
+    first_mb: int
+    redundant: bool
+    frame_num: int
+    field: bool
+    poc_lsb: int
+    delta_bottom: int
+    delta_poc: Tuple[int, int]
+    direct_spatial: bool
+    active: Tuple[int, int]
+    modifications: Tuple[Tuple[Tuple[int, int], ...], Tuple[Tuple[int, int], ...]]
+    weights: Tuple[Tuple[Weight, ...], Tuple[Weight, ...]]
+    marking: Tuple[Tuple[int, int, int], ...]
+    adaptive_marking: bool
+    long_term_reference: bool
+
+
+def split_units(data: bytes, length_size: Optional[int]) -> Iterator[bytes]:
+    """The NAL units of a packet: Annex B where `length_size` is None, else length-prefixed."""
+    if length_size is None:
+        start = data.find(b"\x00\x00\x01")
+        while start >= 0:
+            following = data.find(b"\x00\x00\x01", start + 3)
+            yield data[start + 3 : following if following >= 0 else len(data)]
+            start = following
+        return
+    position = 0
+    while position + length_size <= len(data):
+        size = int.from_bytes(data[position : position + length_size], "big")
+        position += length_size
+        yield data[position : position + size]
+        position += size
+
+
+def _payload(unit: bytes, limit: int = HEADER_BYTES) -> BitReader:
+    return BitReader(unit[1:limit].replace(b"\x00\x00\x03", b"\x00\x00"))
+
+
+class HeaderParser:
+    """Keeps the parameter sets of one stream and parses the slice headers of its packets."""
+
+    def __init__(self, extradata: Optional[bytes]) -> None:
+        self.sequences: Dict[int, SequenceSet] = {}
+        self.pictures: Dict[int, PictureSet] = {}
+        self._length_size: Optional[int] = None
+        if extradata and extradata[0] == 1 and len(extradata) > 6:
+            self._length_size = (extradata[4] & 3) + 1
+            self._configuration(extradata)
+        elif extradata:
+            self.slices(extradata)
+
+    @property
+    def sequence(self) -> Optional[SequenceSet]:
+        """The first sequence parameter set seen, if any."""
+        return next(iter(self.sequences.values()), None)
+
+    def slices(self, packet: bytes) -> List[SliceHeader]:
+        """Takes in the packet's parameter sets and returns its slice headers; raises HeaderEnded on nonsense."""
+        headers = []
+        for unit in split_units(packet, self._length_size):
+            if not unit:
+                continue
+            kind = unit[0] & 31
+            if kind in (7, 8):
+                self._parameter_set(kind, unit)
+            elif kind in (1, 2, 5):
+                header = self._slice(unit, kind == 5)
+                if not header.redundant:
+                    headers.append(header)
+        return headers
+
+    def _configuration(self, data: bytes) -> None:
+        position = 5
+        for kind, mask in ((7, 31), (8, 255)):
+            if position >= len(data):
+                return
+            count = data[position] & mask
+            position += 1
+            for _ in range(count):
+                size = int.from_bytes(data[position : position + 2], "big")
+                unit = data[position + 2 : position + 2 + size]
+                position += 2 + size
+                if unit:
+                    self._parameter_set(kind, unit)
+
+    def _parameter_set(self, kind: int, unit: bytes) -> None:
+        try:
+            if kind == 7:
+                number, sequence = sequence_set(_payload(unit, len(unit)))
+                self.sequences[number] = sequence
+            else:
+                number, picture = picture_set(_payload(unit, len(unit)))
+                self.pictures[number] = picture
+        except HeaderEnded:
+            return  # a damaged set is as good as absent: the slices that need it say so
+
+    def _slice(self, unit: bytes, idr: bool) -> SliceHeader:
+        reader = _payload(unit)
+        first_mb = reader.unsigned()
+        kind = "PBIPI"[reader.unsigned() % 5]
+        picture = self.pictures.get(reader.unsigned())
+        sequence = self.sequences.get(picture.sequence) if picture else None
+        if picture is None or sequence is None:
+            raise HeaderEnded("a slice names a parameter set that did not come")
+        return _slice_header(reader, unit[0] >> 5 & 3, idr, first_mb, kind, picture, sequence)
+
+
+def _slice_header(
+    reader: BitReader,
+    ref_idc: int,
+    idr: bool,
+    first_mb: int,
+    kind: str,
+    picture: PictureSet,
+    sequence: SequenceSet,
+) -> SliceHeader:
+    if sequence.separate_planes:
+        reader.skip(2)
+    frame_num = reader.bits(sequence.frame_num_bits)
+    field = not sequence.frame_mbs_only and reader.flag()
+    if field:
+        reader.skip(1)
+    if idr:
+        reader.unsigned()
+    lsb, bottom, delta = _picture_order(reader, picture, sequence, field)
+    redundant = picture.redundant_pictures and reader.unsigned() > 0
+    spatial = kind == "B" and reader.flag()
+    active = picture.default_active
+    if kind != "I" and reader.flag():
+        active = (reader.unsigned() + 1, reader.unsigned() + 1 if kind == "B" else active[1])
+    active = {"I": (0, 0), "P": (active[0], 0), "B": active}[kind]
+    if max(active) > 32:
+        raise HeaderEnded(f"{max(active)} active references")
+    modifications = tuple(_modification(reader) if used else () for used in active)
+    weights: Tuple[Tuple[Weight, ...], Tuple[Weight, ...]] = ((), ())
+    if (kind == "P" and picture.weighted_pred) or (kind == "B" and picture.weighted_bipred == 1):
+        weights = _weight_tables(reader, active, sequence.chroma_format)
+    adaptive, long_term, marking = _marking(reader, idr) if ref_idc else (False, False, ())
+    return SliceHeader(
+        kind=kind,
+        picture_set=picture,
+        sequence=sequence,
+        idr=idr,
+        ref_idc=ref_idc,
+        first_mb=first_mb,
+        redundant=redundant,
+        frame_num=frame_num,
+        field=field,
+        poc_lsb=lsb,
+        delta_bottom=bottom,
+        delta_poc=delta,
+        direct_spatial=spatial,
+        active=active,
+        modifications=(modifications[0], modifications[1]),
+        weights=weights,
+        marking=marking,
+        adaptive_marking=adaptive,
+        long_term_reference=long_term,
+    )
+
+
+def _picture_order(
+    reader: BitReader, picture: PictureSet, sequence: SequenceSet, field: bool
+) -> Tuple[int, int, Tuple[int, int]]:
+    lsb = bottom = first = second = 0
+    both = picture.bottom_field_order and not field
+    if sequence.poc_type == 0:
+        lsb = reader.bits(sequence.poc_lsb_bits)
+        bottom = reader.signed() if both else 0
+    elif sequence.poc_type == 1 and not sequence.delta_pic_order_always_zero:
+        first = reader.signed()
+        second = reader.signed() if both else 0
+    return lsb, bottom, (first, second)
+
+
+def _modification(reader: BitReader) -> Tuple[Tuple[int, int], ...]:
+    found: List[Tuple[int, int]] = []
+    if reader.flag():
+        while True:
+            command = reader.unsigned()
+            if command == 3:
+                break
+            if command > 3 or len(found) > 66:
+                raise HeaderEnded("a reference list modification that H.264 does not have")
+            found.append((command, reader.unsigned()))
+    return tuple(found)
+
+
+def _weight_tables(
+    reader: BitReader, active: Tuple[int, int], chroma_format: int
+) -> Tuple[Tuple[Weight, ...], Tuple[Weight, ...]]:
+    luma_log2 = reader.unsigned()
+    chroma_log2 = reader.unsigned() if chroma_format else 0
+    tables: List[Tuple[Weight, ...]] = []
+    for count in active:
+        table = []
+        for _ in range(count):
+            y = cb = cr = (0, 0)
+            y = (reader.signed(), reader.signed()) if reader.flag() else (1 << luma_log2, 0)
+            cb = cr = (1 << chroma_log2, 0)
+            if chroma_format and reader.flag():
+                cb, cr = (reader.signed(), reader.signed()), (reader.signed(), reader.signed())
+            table.append(Weight(y, cb, cr, luma_log2, chroma_log2))
+        tables.append(tuple(table))
+    return tables[0], tables[1]
+
+
+def _marking(reader: BitReader, idr: bool) -> Tuple[bool, bool, Tuple[Tuple[int, int, int], ...]]:
+    if idr:
+        reader.skip(1)
+        return False, reader.flag(), ()
+    if not reader.flag():
+        return False, False, ()
+    commands: List[Tuple[int, int, int]] = []
+    while True:
+        operation = reader.unsigned()
+        if operation == 0:
+            return True, False, tuple(commands)
+        if operation > 6 or len(commands) > 66:
+            raise HeaderEnded("a marking operation that H.264 does not have")
+        first = reader.unsigned() if operation in (1, 2, 3, 4, 6) else 0
+        second = reader.unsigned() if operation == 3 else 0
+        commands.append((operation, first, second))

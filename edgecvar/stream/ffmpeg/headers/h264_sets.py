@@ -1,0 +1,141 @@
+"""H.264 sequence and picture parameter sets, as far as references and weights need them (section 7.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple
+
+from edgecvar.stream.ffmpeg.headers.bits import BitReader
+
+_HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+
+
+@dataclass(frozen=True)
+class SequenceSet:
+    """What a sequence parameter set says; sizes in luma samples, `crop` as (left, top, right, bottom)."""
+
+    baseline: bool
+    chroma_format: int
+    bit_depth: int
+    separate_planes: bool
+    frame_num_bits: int
+    poc_type: int
+    poc_lsb_bits: int
+    delta_pic_order_always_zero: bool
+    offset_for_non_ref: int
+    offsets_for_ref_frame: Tuple[int, ...]
+    max_ref_frames: int
+    gaps_allowed: bool
+    width: int
+    height: int
+    frame_mbs_only: bool
+    mbaff: bool
+    direct_8x8_inference: bool
+    crop: Tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """What a picture parameter set says."""
+
+    sequence: int
+    bottom_field_order: bool
+    default_active: Tuple[int, int]
+    weighted_pred: bool
+    weighted_bipred: int
+    redundant_pictures: bool
+
+
+def _scaling_list(reader: BitReader, size: int) -> None:
+    last = following = 8
+    for _ in range(size):
+        if following:
+            following = (last + reader.signed()) % 256
+        last = following or last
+
+
+def sequence_set(reader: BitReader) -> Tuple[int, SequenceSet]:
+    """Number and content of a sequence parameter set; raises HeaderEnded."""
+    profile = reader.bits(8)
+    reader.skip(16)
+    number = reader.unsigned()
+    chroma, depth, separate = 1, 8, False
+    if profile in _HIGH_PROFILES:
+        chroma = reader.unsigned()
+        separate = chroma == 3 and reader.flag()
+        depth = 8 + max(reader.unsigned(), reader.unsigned())
+        reader.skip(1)
+        if reader.flag():
+            for index in range(8 if chroma != 3 else 12):
+                if reader.flag():
+                    _scaling_list(reader, 16 if index < 6 else 64)
+    frame_num_bits = reader.unsigned() + 4
+    poc_type, lsb_bits, always_zero, non_ref = reader.unsigned(), 0, False, 0
+    offsets: Tuple[int, ...] = ()
+    if poc_type == 0:
+        lsb_bits = reader.unsigned() + 4
+    elif poc_type == 1:
+        always_zero = reader.flag()
+        non_ref = reader.signed()
+        reader.signed()
+        offsets = tuple(reader.signed() for _ in range(min(reader.unsigned(), 255)))
+    max_refs, gaps = reader.unsigned(), reader.flag()
+    width, rows = 16 * (reader.unsigned() + 1), 16 * (reader.unsigned() + 1)
+    frames_only = reader.flag()
+    mbaff = not frames_only and reader.flag()
+    inference = reader.flag()
+    crop = tuple(reader.unsigned() for _ in range(4)) if reader.flag() else (0, 0, 0, 0)
+    across = 2 if chroma in (1, 2) else 1
+    down = (2 if chroma == 1 else 1) * (1 if frames_only else 2)
+    return number, SequenceSet(
+        baseline=profile == 66,
+        chroma_format=chroma,
+        bit_depth=depth,
+        separate_planes=separate,
+        frame_num_bits=frame_num_bits,
+        poc_type=poc_type,
+        poc_lsb_bits=lsb_bits,
+        delta_pic_order_always_zero=always_zero,
+        offset_for_non_ref=non_ref,
+        offsets_for_ref_frame=offsets,
+        max_ref_frames=max_refs,
+        gaps_allowed=gaps,
+        width=width,
+        height=rows if frames_only else 2 * rows,
+        frame_mbs_only=frames_only,
+        mbaff=mbaff,
+        direct_8x8_inference=inference,
+        crop=(crop[0] * across, crop[2] * down, crop[1] * across, crop[3] * down),
+    )
+
+
+def picture_set(reader: BitReader) -> Tuple[int, PictureSet]:
+    """Number and content of a picture parameter set; raises HeaderEnded."""
+    number, sequence = reader.unsigned(), reader.unsigned()
+    reader.skip(1)
+    bottom_order = reader.flag()
+    groups = reader.unsigned() + 1
+    if groups > 1:
+        _slice_groups(reader, groups)
+    active = (reader.unsigned() + 1, reader.unsigned() + 1)
+    weighted, bipred = reader.flag(), reader.bits(2)
+    for _ in range(3):
+        reader.signed()
+    reader.skip(2)
+    return number, PictureSet(sequence, bottom_order, active, weighted, bipred, reader.flag())
+
+
+def _slice_groups(reader: BitReader, groups: int) -> None:
+    kind = reader.unsigned()
+    if kind == 0:
+        for _ in range(groups):
+            reader.unsigned()
+    elif kind == 2:
+        for _ in range(2 * (groups - 1)):
+            reader.unsigned()
+    elif kind in (3, 4, 5):
+        reader.skip(1)
+        reader.unsigned()
+    elif kind == 6:
+        for _ in range(reader.unsigned() + 1):
+            reader.skip((groups - 1).bit_length())

@@ -1,0 +1,1 @@
+"""A picture's motion-compensated prediction, and the residual that is left."""

@@ -1,0 +1,126 @@
+"""H.264 samples between pixels: six-tap luma and eighth-pel bilinear chroma (section 8.4.2.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.stream.ffmpeg.prediction.padded import Blocks, PaddedPlane
+from edgecvar.stream.planes import Plane, Planes
+
+_PAD = 16
+_TAPS = 3
+
+_INTEGER, _ACROSS, _DOWN, _MIDDLE = 0, 1, 2, 3
+# By (y phase, x phase): the two planes whose average is the sample, each with the step (x, y) to its position.
+# Table 8-12 names them a to s; a plane averaged with itself is itself.
+_RECIPES = {
+    (0, 0): ((_INTEGER, 0, 0), (_INTEGER, 0, 0)),
+    (0, 1): ((_INTEGER, 0, 0), (_ACROSS, 0, 0)),
+    (0, 2): ((_ACROSS, 0, 0), (_ACROSS, 0, 0)),
+    (0, 3): ((_INTEGER, 1, 0), (_ACROSS, 0, 0)),
+    (1, 0): ((_INTEGER, 0, 0), (_DOWN, 0, 0)),
+    (1, 1): ((_ACROSS, 0, 0), (_DOWN, 0, 0)),
+    (1, 2): ((_ACROSS, 0, 0), (_MIDDLE, 0, 0)),
+    (1, 3): ((_ACROSS, 0, 0), (_DOWN, 1, 0)),
+    (2, 0): ((_DOWN, 0, 0), (_DOWN, 0, 0)),
+    (2, 1): ((_DOWN, 0, 0), (_MIDDLE, 0, 0)),
+    (2, 2): ((_MIDDLE, 0, 0), (_MIDDLE, 0, 0)),
+    (2, 3): ((_DOWN, 1, 0), (_MIDDLE, 0, 0)),
+    (3, 0): ((_INTEGER, 0, 1), (_DOWN, 0, 0)),
+    (3, 1): ((_ACROSS, 0, 1), (_DOWN, 0, 0)),
+    (3, 2): ((_ACROSS, 0, 1), (_MIDDLE, 0, 0)),
+    (3, 3): ((_ACROSS, 0, 1), (_DOWN, 1, 0)),
+}
+_TABLE = np.array([[_RECIPES[row, column] for column in range(4)] for row in range(4)], np.int32)
+
+
+class H264Sampler:
+    """Predicts 8 x 8 cells from one reference; half-sample planes are made once and shared by all its pictures."""
+
+    def __init__(self, planes: Planes) -> None:
+        luma, *chroma = planes
+        wide = np.pad(luma, _PAD + _TAPS, mode="edge").astype(np.int16)
+        self._luma = PaddedPlane(_half_samples(wide), luma.shape, _PAD)
+        self._chroma = [PaddedPlane.of(plane, _PAD) for plane in chroma]
+
+    def predict(self, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> Blocks:
+        """y (n, 8, 8), cb and cr (n, 4, 4) of the cells of `where`; `mv` (rows, columns, 2) in quarter pixels."""
+        row, column = np.nonzero(where)
+        vector = mv[row, column].astype(np.int32)
+        whole, phase = vector >> 2, vector & 3
+        luma = self._luma_blocks(8 * column + whole[:, 0], 8 * row + whole[:, 1], phase)
+        x, y = 4 * column + (vector[:, 0] >> 3), 4 * row + (vector[:, 1] >> 3)
+        weights = _bilinear(vector[:, 0] & 7, vector[:, 1] & 7)
+        cb, cr = (_mix(plane.blocks(0, x, y, 5), weights) for plane in self._chroma)
+        return luma, cb, cr
+
+    def _luma_blocks(self, x: NDArray, y: NDArray, phase: NDArray) -> NDArray[np.uint8]:
+        recipe = _TABLE[phase[:, 1], phase[:, 0]]
+        first, second = (
+            self._luma.blocks(recipe[:, half, 0], x, y, 8, recipe[:, half, 1], recipe[:, half, 2]) for half in (0, 1)
+        )
+        return (first | second) - ((first ^ second) >> 1)  # the rounded-up average, in 8 bits
+
+
+def luma_of_cells(luma: Plane, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What H264Sampler predicts for luma, (n, 8, 8), without making whole planes: for few cells."""
+    row, column = np.nonzero(where)
+    vector = mv[row, column].astype(np.int32)
+    x = 8 * column[:, None] + (vector[:, :1] >> 2) + np.arange(-_TAPS, 9 + _TAPS)
+    y = 8 * row[:, None] + (vector[:, 1:] >> 2) + np.arange(-_TAPS, 9 + _TAPS)
+    x, y = np.clip(x, 0, luma.shape[1] - 1), np.clip(y, 0, luma.shape[0] - 1)
+    planes = _half_samples(luma[y[:, :, None], x[:, None, :]].astype(np.int16))  # (4, n, 9, 9)
+    recipe = _TABLE[vector[:, 1] & 3, vector[:, 0] & 3][..., None, None]
+    block, side = np.arange(len(row))[:, None, None], np.arange(8)
+    first, second = (
+        planes[part[:, 0], block, part[:, 2] + side[:, None], part[:, 1] + side]
+        for part in (recipe[:, 0], recipe[:, 1])
+    )
+    return (first | second) - ((first ^ second) >> 1)
+
+
+def _half_samples(wide: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Integer samples and the half samples b, h, j of equations 8-241 to 8-247: (4, ..., H - 6, W - 6)."""
+    inner = slice(_TAPS, -_TAPS)
+    across = _six_taps(wide[..., inner, :], -1)
+    down = _six_taps(wide[..., inner], -2)
+    tall = _six_taps(wide, -1).astype(np.int32)
+    middle = (_six_taps(tall, -2) + 512) >> 10
+    made = (wide[..., inner, inner], (across + 16) >> 5, (down + 16) >> 5, middle)
+    return np.stack([np.clip(plane, 0, 255).astype(np.uint8) for plane in made])
+
+
+def _six_taps(samples: NDArray, axis: int) -> NDArray:
+    """(1, -5, 20, 20, -5, 1) between each sample and the next; the axis loses three entries at either end."""
+    count = samples.shape[axis] - 6
+
+    def tap(offset: int) -> NDArray:
+        start = 3 + offset
+        part = slice(start, start + count)
+        return samples[..., part] if axis == -1 else samples[..., part, :]
+
+    total = tap(0) + tap(1)
+    total *= 4
+    total -= tap(-1)
+    total -= tap(2)
+    total *= 5
+    total += tap(-2)
+    total += tap(3)
+    return total
+
+
+def _bilinear(x: NDArray, y: NDArray) -> NDArray[np.uint16]:
+    """The four weights (4, n, 1, 1) of equation 8-270."""
+    weights = np.stack([(8 - x) * (8 - y), x * (8 - y), (8 - x) * y, x * y])
+    return weights.astype(np.uint16)[:, :, None, None]
+
+
+def _mix(patch: NDArray[np.uint8], weights: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    total = patch[:, :-1, :-1] * weights[0]
+    total += patch[:, :-1, 1:] * weights[1]
+    total += patch[:, 1:, :-1] * weights[2]
+    total += patch[:, 1:, 1:] * weights[3]
+    total += 32
+    total >>= 6
+    return total.astype(np.uint8)

@@ -1,0 +1,186 @@
+"""Reading by FFmpeg's decoder: every picture is decoded, its vectors exported, its references found out here."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Generator, Iterator, List, Optional
+
+import av
+
+from edgecvar.stream.ffmpeg.content import DecodedContent, DecodedFrame
+from edgecvar.stream.ffmpeg.h264_model import H264Model
+from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
+from edgecvar.stream.ffmpeg.headers.mpeg import header_reader
+from edgecvar.stream.ffmpeg.prediction.residual import SamplerStore
+from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
+from edgecvar.stream.ffmpeg.side_data import exported_vectors
+from edgecvar.stream.packets import MAX_REORDER, numbered_packets
+from edgecvar.stream.planes import Geometry
+from edgecvar.stream.reading import DECODER, OpenSource
+from edgecvar.stream.types import CodedPicture, StreamInfo
+
+_KEPT_FRAMES = 18
+_NOTE = "vectors as FFmpeg exports them: no reference indices, one vector per 8x8 block"
+_KINDS = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    frame: Any
+    display_index: int
+    pts_seconds: float
+
+
+class FFmpegReading:
+    """The Reading of any codec. `why` says why it is this one and not the native one; empty where it was asked for.
+
+    A picture is given out when all before it in decode order are known to have come out of the decoder, or to be
+    lost: at most 18 packets later.
+    """
+
+    def __init__(self, opened: OpenSource, why: str = "") -> None:
+        self._opened = opened
+        self._summary = opened.summary
+        self._clock = opened.clock
+        context = opened.video.codec_context
+        context.options = {"flags2": "+export_mvs", **DECODER}
+        context.thread_type = "SLICE"
+        context.thread_count = 1
+        self._context = context
+        extradata = context.extradata
+        self._parser = HeaderParser(extradata) if opened.codec == "h264" else None
+        self._model: ReferenceModel = (
+            H264Model(self._parser) if self._parser else AnchorModel(header_reader(opened.codec, extradata))
+        )
+        self._fed = self._next = self._shown = 0
+        self._arrived: Dict[int, _Arrival] = {}
+        self._failed: Dict[int, str] = {}
+        self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
+        self._samplers = SamplerStore()
+        self._intra_seen = False
+        self._steps = self._decode()
+        self.info = self._describe(f"{why}; {_NOTE}" if why else _NOTE)
+
+    def pictures(self) -> Generator[CodedPicture, None, None]:
+        for _ in self._steps:
+            yield from self._due(self._fed - MAX_REORDER)
+        yield from self._due(self._fed)
+        if not self._intra_seen:
+            raise self._opened.no_intra(self._next)
+
+    def close(self) -> None:
+        self._steps.close()
+        self._frames.clear()
+        self._arrived.clear()
+        self._samplers = SamplerStore()
+
+    def _describe(self, note: str) -> StreamInfo:
+        """Reads on to the first decoded frame: only then are size and rotation certain."""
+        while not self._arrived and next(self._steps, None) is not None:
+            pass
+        if not self._arrived:
+            raise self._opened.nothing_decoded()
+        first = next(iter(self._arrived.values())).frame
+        self._size = (first.width, first.height)
+        self._geometry = self._measure(first)
+        sequence = self._parser.sequence if self._parser else None
+        reorders = int(getattr(self._context, "has_b_frames", 0) or 0) > 0
+        has_b = reorders and not (sequence and sequence.baseline)
+        return self._opened.info("ffmpeg", note, self._geometry, has_b, first)
+
+    def _measure(self, frame: Any) -> Geometry:
+        sequence = self._parser.sequence if self._parser else None
+        if sequence and (sequence.width, sequence.height) == (frame.width, frame.height):
+            left, top, right, bottom = sequence.crop
+            width, height = frame.width - left - right, frame.height - top - bottom
+            if width > 0 and height > 0:
+                return Geometry(frame.width, frame.height, left, top, width, height)
+        coded = (-(-frame.width // 16) * 16, -(-frame.height // 16) * 16)
+        return Geometry(coded[0], coded[1], 0, 0, frame.width, frame.height)
+
+    def _decode(self) -> Generator[bool, None, None]:
+        """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
+        for number, packet in numbered_packets(self._opened.packets, self._clock):
+            self._fed = number + 1
+            self._model.feed(number, bytes(packet))
+            self._take(packet)
+            yield True
+        self._take(None)
+        yield True
+
+    def _take(self, packet: Optional[Any]) -> None:
+        try:
+            frames: List[Any] = self._context.decode(packet)
+        except av.error.FFmpegError as error:
+            if packet is not None:
+                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
+            return
+        for frame in frames:
+            number = frame.pts
+            if number is None or not self._clock.awaits(number):
+                self._summary.skip("picture that belongs to no packet")
+                continue
+            pts = self._clock.show(number, self._shown)
+            self._arrived[number] = _Arrival(frame, self._shown, pts)
+            self._shown += 1
+
+    def _due(self, lost_before: int) -> Iterator[CodedPicture]:
+        """Every picture whose turn it is; a packet below `lost_before` without a picture counts as skipped."""
+        while self._next < self._fed:
+            arrival = self._arrived.pop(self._next, None)
+            if arrival is None and self._next >= lost_before:
+                return
+            number = self._next
+            self._next += 1
+            if arrival is None:
+                self._model.lost(number)
+                why = self._failed.pop(number, "")
+                self._summary.skip(f"packet the decoder refused: {why}" if why else "packet that gave no picture")
+            else:
+                yield self._picture(number, arrival)
+
+    def _picture(self, number: int, arrival: _Arrival) -> CodedPicture:
+        frame = arrival.frame
+        if (frame.width, frame.height) != self._size:
+            raise self._opened.size_changed((frame.width, frame.height), self._size)
+        kind = self._kind(frame)
+        self._intra_seen = self._intra_seen or kind == "I"
+        shown = {known: decoded.display_index for known, decoded in self._frames.items()}
+        shown[number] = arrival.display_index
+        plan = self._model.plan(number, kind, shown)
+        if getattr(frame, "is_corrupt", False):
+            plan = replace(plan, exact=False)
+            self._summary.conceal("damage that the decoder concealed")
+        current = DecodedFrame(number, arrival.display_index, frame)
+        first, second = (self._reference(wanted) for wanted in plan.references)
+        if (None if first is None else first.number, None if second is None else second.number) != plan.references:
+            plan = replace(plan, exact=False)
+        self._frames[number] = current
+        if len(self._frames) > _KEPT_FRAMES:
+            self._frames.popitem(last=False)
+        index = self._summary.pictures
+        self._summary.pictures += 1
+        return CodedPicture(
+            decode_index=index,
+            display_index=arrival.display_index,
+            pts_seconds=arrival.pts_seconds,
+            kind=kind,
+            keyframe=bool(frame.key_frame),
+            content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers),
+        )
+
+    def _reference(self, number: Optional[int]) -> Optional[DecodedFrame]:
+        """The frame of an earlier picture, None where it is gone; a frame in use is kept longest."""
+        if number is None or number not in self._frames:
+            return None
+        self._frames.move_to_end(number)
+        return self._frames[number]
+
+    @staticmethod
+    def _kind(frame: Any) -> str:
+        """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture."""
+        kind = _KINDS.get(int(frame.pict_type), "P")
+        if kind == "I" and (exported := exported_vectors(frame)) is not None:
+            return "B" if (exported["source"] > 0).any() else "P"
+        return kind

@@ -1,0 +1,50 @@
+"""What one natively parsed picture holds, computed when asked: vectors, weights, residual, image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.stream.native.key_images import KeyPicture
+from edgecvar.stream.planes import Geometry
+from edgecvar.stream.types import MotionField, PredictionWeights, Residual
+
+if TYPE_CHECKING:
+    from edgecvar.stream.native._h264 import Picture
+
+
+class NativeContent:
+    """The lazy content of a parsed picture; `key` is what its image is made of, None unless it is an I-picture.
+
+    `intact` is False where the stream was cut before what the picture refers to, so that its lists are others.
+
+    The residual is the coded one in all blocks: in intra blocks the difference to the intra prediction. 4:0:0 gives
+    zero chroma, samples of more than 8 bits a residual in their own units.
+    """
+
+    def __init__(self, picture: Picture, geometry: Geometry, key: Optional[KeyPicture], intact: bool) -> None:
+        self._picture = picture
+        self._intact = intact
+        self._geometry = geometry
+        self._key = key
+
+    def motion(self) -> Optional[MotionField]:
+        """The motion field, None on I pictures."""
+        if self._picture.kind == "I":
+            return None
+        mv, offset, intra, weighted = self._picture.motion()
+        return MotionField(mv, offset, intra, weighted, self._intact and bool(self._picture.exact))
+
+    def weights(self) -> Optional[PredictionWeights]:
+        """The prediction weights, None on I pictures."""
+        return None if self._picture.kind == "I" else PredictionWeights(*self._picture.weights())
+
+    def residual(self) -> Optional[Residual]:
+        """The coded residual, None on I pictures."""
+        return None if self._picture.kind == "I" else Residual(*self._picture.residual())
+
+    def image(self) -> Optional[NDArray[np.uint8]]:
+        """Displayed RGB of an I picture, None elsewhere; raises StreamError where FFmpeg cannot decode it."""
+        return None if self._key is None else self._key.image(self._geometry)

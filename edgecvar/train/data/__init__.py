@@ -1,0 +1,1 @@
+"""The clips of a run: listed, read, kept, batched."""

@@ -1,0 +1,201 @@
+"""Clips to batches: sampled, looked at, prepared, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Deque, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edgecvar.clips.prepare import Preparer, View, centre_view
+from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sample_segments
+from edgecvar.clips.spec import InputSpec
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.stream.gop import Window
+from edgecvar.stream.types import StreamInfo
+from edgecvar.train.data.flow import FlowCache
+from edgecvar.train.data.labels import LabelledClip
+from edgecvar.train.data.recorded import RecordedClip
+from edgecvar.train.data.store import ClipStore
+from edgecvar.train.recipe import Augment, Recipe
+from edgecvar.train.settings import SamplingSettings
+
+CORNERS = ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+"""(down, right) of the centre and the four corners."""
+
+ORDER, CLIP = 0, 1
+"""What a random generator is for: the order of an epoch, or one clip in it."""
+
+Array = NDArray[np.float32]
+Job = Tuple[int, LabelledClip]
+"""A clip and its number among the run's clips, which its random generator is made from."""
+
+
+@dataclass(frozen=True)
+class PreparedClip:
+    """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w).
+
+    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for.
+    """
+
+    image: Array
+    adjacent: Array
+    motion: Array
+    residual: Array
+    flow: Optional[Array] = None
+    frame: Optional[Array] = None
+
+
+def generator(seed: int, *purpose: int) -> np.random.Generator:
+    """A generator that depends on its arguments alone, so that a resumed run draws what a straight one draws."""
+    return np.random.default_rng([seed, *purpose])
+
+
+def random_view(info: StreamInfo, spec: InputSpec, augment: Augment, rng: np.random.Generator) -> View:
+    """The central view scaled, moved and mirrored at random, never past the picture."""
+    centre = centre_view(info, spec)
+    largest = min(1 / centre.height, 1 / centre.width)
+    scale = min(float(rng.uniform(*augment.scale)), largest)
+    height, width = min(1.0, centre.height * scale), min(1.0, centre.width * scale)
+    down, right = rng.uniform(-1, 1, size=2) * augment.shift
+    flip = bool(rng.random() < 0.5) and augment.flip
+    if augment.corners:
+        down, right = CORNERS[int(rng.integers(len(CORNERS)))]
+    return View((1 - height) / 2 * (1 + down), (1 - width) / 2 * (1 + right), height, width, flip)
+
+
+def fixed_samples(
+    windows: Sequence[Window], segments: int, sampling: SamplingSettings, within: float = 0.5
+) -> List[Sample]:
+    """The samples of validation and tests, the same on every call; `within`: see clips.sampling."""
+    if sampling.name == "dense":
+        return dense_segments(windows, segments, sampling.span, within)
+    return centre_segments(windows, segments, within)
+
+
+def prepare_clip(
+    store: ClipStore,
+    clip: LabelledClip,
+    samples: Sequence[Sample],
+    preparer: Preparer,
+    flow: Optional[FlowCache] = None,
+) -> PreparedClip:
+    """The inputs of a clip's samples in display order; an I-picture that several of them show is prepared once."""
+    wanted = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
+    prepared = prepare_recorded(store.clip(clip.path, wanted), samples, preparer)
+    if flow is None:
+        return prepared
+    shown = store.index(clip.path).shown
+    samples = in_display_order(samples, shown)
+    fields = flow.fields(clip.path, [shown[sample.picture] for sample in samples])
+    return replace(prepared, flow=np.stack([preparer.flow(field) for field in fields]))
+
+
+def in_display_order(samples: Sequence[Sample], shown: Sequence[int]) -> List[Sample]:
+    """The samples as time goes, which decoding does not with B-pictures; `shown`: as of RecordedClip."""
+    return sorted(samples, key=lambda sample: shown[sample.picture])
+
+
+def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
+    """As `prepare_clip`, of a clip that has been read, without optical flow."""
+    samples = in_display_order(samples, recorded.shown)
+    images: Dict[int, Array] = {}
+    for sample in samples:
+        for index in (sample.appearance, sample.adjacent):
+            if index not in images:
+                images[index] = preparer.image(recorded.images[index])
+    values = [recorded.values[sample.picture] for sample in samples]
+    frames = [preparer.image(recorded.frames[sample.picture].unpack().rgb()) for sample in samples if recorded.frames]
+    return PreparedClip(
+        np.stack([images[sample.appearance] for sample in samples]),
+        np.stack([images[sample.adjacent] for sample in samples]),
+        np.stack([preparer.motion(cast(Array, value.velocity.unpack())) for value in values]),
+        np.stack([preparer.residual(value.residual()) for value in values]),
+        frame=np.stack(frames) if frames else None,
+    )
+
+
+def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
+    """N clips of T segments as one batch."""
+    flows = [clip.flow for clip in clips if clip.flow is not None]
+    frames = [clip.frame for clip in clips if clip.frame is not None]
+    return ClipBatch(
+        torch.from_numpy(np.stack([clip.image for clip in clips])),
+        torch.from_numpy(np.stack([clip.adjacent for clip in clips])),
+        torch.from_numpy(np.stack([clip.motion for clip in clips])),
+        torch.from_numpy(np.stack([clip.residual for clip in clips])),
+        torch.tensor(list(labels), dtype=torch.int64),
+        torch.from_numpy(np.stack(flows)) if flows else None,
+        torch.from_numpy(np.stack(frames)) if frames else None,
+    )
+
+
+def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
+    """As few groups of at most `batch` as will do, their sizes differing by one at most.
+
+    A last batch of one clip that stands still has no variance, and batch norm's gradient then explodes.
+    """
+    count = -(-len(jobs) // batch)
+    edges = [number * len(jobs) // count for number in range(count + 1)]
+    return [jobs[start:end] for start, end in zip(edges, edges[1:])]
+
+
+class Batches:
+    """Training and validation batches of a recipe, the next ones prepared on threads while torch works.
+
+    `flow`, where there is some, goes to training batches.
+    """
+
+    def __init__(self, recipe: Recipe, store: ClipStore, flow: Optional[FlowCache] = None) -> None:
+        self._recipe = recipe
+        self._store = store
+        self._flow = flow
+
+    def training(self, clips: Sequence[LabelledClip], epoch: int) -> Iterator[ClipBatch]:
+        """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
+        order = generator(self._recipe.seed, epoch, ORDER).permutation(len(clips))
+        jobs = [(int(number), clips[int(number)]) for number in order]
+        return self._prefetched(jobs, epoch)
+
+    def validation(self, clips: Sequence[LabelledClip]) -> Iterator[ClipBatch]:
+        """The validation batches, the same each time."""
+        return self._prefetched(list(enumerate(clips)), None)
+
+    def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Iterator[ClipBatch]:
+        groups = _even_groups(jobs, self._recipe.batch)
+        if self._recipe.workers == 0:
+            for group in groups:
+                yield self._batch(group, epoch)
+            return
+        pool = ThreadPoolExecutor(self._recipe.workers, thread_name_prefix="prepare")
+        waiting: Deque[Future[ClipBatch]] = deque()
+        try:
+            for group in groups:
+                waiting.append(pool.submit(self._batch, group, epoch))
+                if len(waiting) > self._recipe.workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _batch(self, jobs: Sequence[Job], epoch: Optional[int]) -> ClipBatch:
+        prepared: List[PreparedClip] = [self._one(number, clip, epoch) for number, clip in jobs]
+        return collate(prepared, [clip.label for _, clip in jobs])
+
+    def _one(self, number: int, clip: LabelledClip, epoch: Optional[int]) -> PreparedClip:
+        recipe, index = self._recipe, self._store.index(clip.path)
+        if epoch is None:
+            samples = fixed_samples(index.windows, recipe.validation_segments, recipe.sampling)
+            return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input))
+        rng = generator(recipe.seed, epoch, CLIP, number)
+        if recipe.sampling.name == "dense":
+            samples = dense_segments(index.windows, recipe.segments, recipe.sampling.span, rng.random())
+        else:
+            samples = sample_segments(index.windows, recipe.segments, rng)
+        view = random_view(index.info, recipe.input, recipe.augment, rng)
+        return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input, view), self._flow)

@@ -1,0 +1,207 @@
+"""Optical flow of the sampled pictures, for losses that learn from it: computed once, kept beside the clips.
+
+A picture's flow is where its content came from: the velocity in pixels a frame since the picture displayed before it
+(or, for the first one, up to the picture after it), on the picture's own grid, as its motion vectors are. So it is the
+flow from the picture back to the one before it, with its sign turned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.errors import ConfigError, DatasetError, StreamError
+from edgecvar.stream.pixels import decoded_pictures
+from edgecvar.train.data.store import ClipIndex, unreadable
+from edgecvar.train.progress import Listener
+from edgecvar.train.settings import FlowSettings
+
+VERSION = 1
+"""Of what is kept: raised with every change to how it is computed."""
+UNIT = 64
+"""Kept vectors are int16 in 64ths of a pixel a frame: 512 pixels at most."""
+PRESETS = {"ultrafast": 0, "fast": 1, "medium": 2}
+
+UNREADABLE = (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error)
+"""What a file that is not whole makes numpy raise."""
+
+Field = NDArray[np.float32]
+Pair = Callable[[Any, Any], Any]
+"""(grey uint8 from, to) to vectors float32 (H, W, xy) in pixels."""
+
+
+class FlowCache:
+    """Flow of the clips of one data set, a file for each clip and settings; `folder` is made when it is needed."""
+
+    def __init__(self, settings: FlowSettings, folder: Path) -> None:
+        self._settings = settings
+        told = f"{VERSION} {settings.model_dump_json(exclude={'cache'})}"
+        self._folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
+        self._files: Dict[Path, Path] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        """Whether every picture of a clip has its flow."""
+        return path in self._files
+
+    def fill(
+        self, clips: Mapping[Path, ClipIndex], workers: int, skip_unreadable: bool, listener: Listener
+    ) -> List[str]:
+        """Compute what is not there yet, with a bar; returns a line for each clip that is left out.
+
+        A clip of which other pictures are decoded than were read is one that is unreadable, since nothing says which
+        flow is whose. Raises DatasetError for it, unless such clips may be skipped, and where flow cannot be kept;
+        ConfigError where OpenCV, or what the method needs of it, is missing.
+        """
+        pair_of_pictures(self._settings)
+        with self._keeping():
+            self._folder.mkdir(parents=True, exist_ok=True)
+        listener.begin("optical flow", len(clips))
+        left_out = []
+        try:
+            with ThreadPoolExecutor(max(1, workers), thread_name_prefix="flow") as pool:
+                futures = [pool.submit(self._one, path, index) for path, index in clips.items()]
+                try:
+                    for path, future in zip(clips, futures):
+                        try:
+                            self._files[path] = future.result()
+                        except StreamError as error:
+                            left_out.append(unreadable(path, error, skip_unreadable))
+                        listener.step()
+                finally:
+                    for future in futures:
+                        future.cancel()
+        finally:
+            listener.end()
+        return left_out
+
+    def fields(self, path: Path, shown: Sequence[int]) -> List[Field]:
+        """Velocities float32 (rows, columns, xy) of pictures by display index; raises DatasetError."""
+        file = self._files[path]
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                return [kept[_member(index)].astype(np.float32) / UNIT for index in shown]
+        except UNREADABLE as error:
+            raise _spoilt(file, error) from error
+
+    def _one(self, path: Path, index: ClipIndex) -> Path:
+        extraction = index.info.extraction
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot read the clip ({error.strerror}); it could be read before") from error
+        file = self._folder / f"{digest}-{extraction}.npz"
+        if not file.is_file():
+            fields: Dict[str, Any] = {
+                _member(number): _kept(field) for number, field in clip_flow(path, extraction, self._settings)
+            }
+            draft = file.with_name(f".{file.name}.{os.getpid()}.{get_ident()}")  # two clips may have the same bytes
+            with self._keeping():
+                try:
+                    with draft.open("wb") as out:
+                        np.savez_compressed(out, **fields)
+                    os.replace(draft, file)
+                finally:
+                    draft.unlink(missing_ok=True)
+        decoded = _pictures_in(file)
+        if decoded != {_member(number) for number in index.shown}:
+            counts = f"{len(index.shown)} pictures are read and {len(decoded)} decoded"
+            raise StreamError(f"{counts}, so nothing says whose the optical flow of each is")
+        return file
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DatasetError(f"{self._folder}: cannot keep optical flow there ({reason}); set flow.cache") from error
+
+
+def clip_flow(path: Path, extraction: str, settings: FlowSettings) -> Iterator[Tuple[int, Field]]:
+    """(display index, velocity (rows, columns, xy) in pixels a frame) of every picture; raises StreamError."""
+    pair = pair_of_pictures(settings)
+    earlier = first = None
+    for picture in decoded_pictures(path, extraction):
+        grey, scale = _small_grey(picture.image, settings.side)
+        if earlier is None:
+            first = (picture.display_index, grey)
+        else:
+            back = _cells(-pair(grey, earlier) / scale, settings.cell)
+            if first is not None:
+                yield first[0], _cells(pair(first[1], grey) / scale, settings.cell)
+                first = None
+            yield picture.display_index, back
+        earlier = grey
+
+
+def pair_of_pictures(settings: FlowSettings) -> Pair:
+    """The method's flow between two pictures; raises ConfigError where its package is missing."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise ConfigError("optical flow needs OpenCV, which is not installed: pip install 'edgecvar[flow]'") from error
+    library: Any = cv2
+    if settings.method == "tvl1":
+        contributed = getattr(library, "optflow", None)
+        if contributed is None:
+            raise ConfigError(
+                "flow.method=tvl1 is in OpenCV's contrib package alone: pip install opencv-contrib-python-headless "
+                "in place of opencv-python-headless, or set flow.method=dis"
+            )
+        method = contributed.DualTVL1OpticalFlow_create()
+    else:
+        method = library.DISOpticalFlow_create(PRESETS[settings.preset])
+    return lambda source, target: method.calc(source, target, None)
+
+
+def _small_grey(image: NDArray[np.uint8], side: int) -> Tuple[Any, NDArray[np.float32]]:
+    """Grey uint8 with a short side of at most `side`, and its (x, y) scale to the picture's pixels."""
+    import cv2
+
+    grey: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    height, width = grey.shape
+    factor = min(1.0, side / min(height, width))
+    rows, columns = round(height * factor), round(width * factor)
+    if factor < 1:
+        grey = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA)
+    return grey, np.array([columns / width, rows / height], np.float32)
+
+
+def _cells(field: Any, cell: int) -> Field:
+    """Means over cells of about `cell` x `cell` pixels; they cover the picture whole."""
+    import cv2
+
+    if cell == 1:
+        return np.asarray(field, np.float32)
+    size = (-(-field.shape[1] // cell), -(-field.shape[0] // cell))
+    return np.asarray(cv2.resize(np.ascontiguousarray(field, np.float32), size, interpolation=cv2.INTER_AREA))
+
+
+def _kept(field: Field) -> NDArray[np.int16]:
+    return np.clip(np.rint(field * UNIT), -32767, 32767).astype(np.int16)
+
+
+def _member(index: int) -> str:
+    return f"{index:06d}"
+
+
+def _pictures_in(file: Path) -> Set[str]:
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            return set(kept.files)
+    except UNREADABLE as error:
+        raise _spoilt(file, error) from error
+
+
+def _spoilt(file: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{file}: cannot read the optical flow ({error}); remove it and start again")

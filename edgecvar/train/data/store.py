@@ -1,0 +1,184 @@
+"""The clips of a run: read once on several processes, kept while memory allows, read again when not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import DatasetError, EdgecvarError
+from edgecvar.stream.gop import Window
+from edgecvar.stream.types import StreamInfo
+from edgecvar.train.data.labels import LabelledClip
+from edgecvar.train.data.recorded import RecordedClip, read_clip
+
+AHEAD = 2
+"""Clips in flight a reading process: enough to keep it busy, few enough to bound memory."""
+
+
+@dataclass(frozen=True)
+class ClipIndex:
+    """What sampling needs to know of a clip, whether or not its values are kept; `shown` as of RecordedClip."""
+
+    info: StreamInfo
+    windows: List[Window]
+    shown: Sequence[int] = ()
+
+
+@dataclass
+class ScanReport:
+    """What the first reading found: clips left out with the reason, and packets that gave no picture."""
+
+    unreadable: List[str] = field(default_factory=list)
+    damaged: List[str] = field(default_factory=list)
+    kept: int = 0
+    kept_bytes: int = 0
+
+
+class ClipStore:
+    """Clips by path, with `frames` their decoded pictures too.
+
+    Keeping stops when `cache_bytes` are full: an epoch visits all, so evicting would not help.
+    """
+
+    def __init__(self, spec: InputSpec, cache_bytes: int, frames: bool = False) -> None:
+        self._spec, self._frames = spec, frames
+        self._room = cache_bytes
+        self._kept: Dict[Path, RecordedClip] = {}
+        self._index: Dict[Path, ClipIndex] = {}
+
+    def scan(
+        self,
+        clips: Sequence[LabelledClip],
+        *,
+        workers: int,
+        skip_unreadable: bool,
+        on_clip: Callable[[], None],
+    ) -> Tuple[List[LabelledClip], ScanReport]:
+        """Read every clip once; returns the readable ones in order, and what was found.
+
+        Raises DatasetError that names the first unreadable clip, unless they may be skipped.
+        """
+        report = ScanReport()
+        readable = []
+        paths = [clip.path for clip in clips]
+        with _Readings(_Reader(self._spec, self._frames), paths, workers) as readings:
+            for clip, outcome in zip(clips, readings):
+                if isinstance(outcome, EdgecvarError):
+                    report.unreadable.append(unreadable(clip.path, outcome, skip_unreadable))
+                else:
+                    readable.append(clip)
+                    self._take(clip.path, outcome, report)
+                on_clip()
+        return readable, report
+
+    def index(self, path: Path) -> ClipIndex:
+        """What a scanned clip is made of."""
+        return self._index[path]
+
+    def clip(self, path: Path, wanted: Set[int]) -> RecordedClip:
+        """A clip with at least the wanted pictures; raises DatasetError when it can no longer be read."""
+        kept = self._kept.get(path)
+        if kept is not None:
+            return kept
+        try:
+            clip = read_clip(path, self._spec, wanted, self._frames)
+        except EdgecvarError as error:
+            raise DatasetError(f"{_named(path, error)}; it could be read when the run began") from error
+        missing = wanted - clip.images.keys() - clip.values.keys()
+        if missing:
+            raise DatasetError(f"{path}: picture {min(missing)} is gone; the file changed since the run began")
+        return clip
+
+    def _take(self, path: Path, clip: RecordedClip, report: ScanReport) -> None:
+        if clip.skipped:
+            report.damaged.append(f"{path}: {clip.skipped} packets gave no picture")
+        if clip.undecoded:
+            report.damaged.append(f"{path}: {clip.undecoded} pictures cannot be decoded and are left out")
+        self._index[path] = ClipIndex(clip.info, clip.windows, clip.shown)
+        if clip.size <= self._room:
+            self._room -= clip.size
+            self._kept[path] = clip
+            report.kept += 1
+            report.kept_bytes += clip.size
+
+
+Outcome = Union[RecordedClip, EdgecvarError]
+
+
+def unreadable(path: Path, error: EdgecvarError, skip: bool) -> str:
+    """The line that names an unreadable clip; raises DatasetError where such clips may not be skipped."""
+    line = _named(path, error)
+    if not skip:
+        raise DatasetError(f"{line}; repair or remove it, or set skip_unreadable=true") from error
+    return line
+
+
+def _named(path: Path, error: EdgecvarError) -> str:
+    """The cause, led by the file's name once."""
+    cause = str(error)
+    return f"unreadable clip {cause}" if cause.startswith(str(path)) else f"unreadable clip {path}: {cause}"
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a whole clip, here or in another process."""
+
+    spec: InputSpec
+    frames: bool
+
+    def __call__(self, path: Path) -> Outcome:
+        try:
+            return read_clip(path, self.spec, frames=self.frames)
+        except EdgecvarError as error:
+            return type(error)(str(error))
+
+
+class _Readings:
+    """The outcomes of reading `paths`, in their order, on `workers` processes or, with 0 or few clips, in line."""
+
+    def __init__(self, reader: _Reader, paths: Sequence[Path], workers: int) -> None:
+        self._reader, self._paths = reader, paths
+        self._workers = workers if len(paths) > 4 * workers else 0
+        self._pool: Optional[ProcessPoolExecutor] = None
+
+    def __enter__(self) -> Iterator[Outcome]:
+        if self._workers < 2:
+            return map(self._reader, self._paths)
+        # Spawned, not forked: a fork of a process in which torch has started threads may hang.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(self._workers, context, initializer=_ignore_interrupt)
+        return self._pooled(self._pool)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _pooled(self, pool: ProcessPoolExecutor) -> Iterator[Outcome]:
+        waiting: List[Future[Outcome]] = []
+        paths = iter(self._paths)
+        for path in paths:
+            waiting.append(pool.submit(self._reader, path))
+            if len(waiting) >= AHEAD * self._workers:
+                yield _result(waiting.pop(0))
+        while waiting:
+            yield _result(waiting.pop(0))
+
+
+def _result(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            "a process that reads clips died (out of memory?); try workers=0, which reads them one by one"
+        ) from error
+
+
+def _ignore_interrupt() -> None:
+    # Ctrl-C reaches every process of the terminal; the one that trains decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,68 @@
+"""`edgecvar bench` measures the path that runs, saves it, and shows it again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory.mktemp("bundle"), untrained=True)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=40)
+
+
+def test_every_part_of_the_path_is_timed(edgecvar, tmp_path, bundle, clip):
+    saved = tmp_path / "session.json"
+    options = ("--bundle", bundle, "--seconds", "0.2", "--every", "4", "--save", saved, "--json")
+    code, out, _ = edgecvar("bench", clip, *options)
+    assert code == 0
+    document = json.loads(out)
+    counts = document["counts"]
+    passes = counts["pictures"] // 40
+    assert counts["pictures"] == 40 * passes and counts["decisions"] == counts["sampled"] == 10 * passes
+    rows = {row["name"]: row["count"] for row in document["summary"]["rows"]}
+    assert rows["read"] == 41 * passes  # the end of the stream is read too
+    assert rows["prepare"] == 11 * passes  # each sample, and the neighbour that the first window waits for
+    assert rows["decide"] == rows["stage:motion"] == rows["stage:fuse"] == 10 * passes
+    assert rows["stage:appearance"] == 4 * passes  # 40 pictures in GOPs of 12: once an I-picture
+    session = json.loads(saved.read_text())
+    alone = session["stages_alone"]["spans_ms"]
+    assert set(alone) == {name for name in rows if name.startswith("stage:")}
+    assert len(alone["stage:motion"]) == session["stages_alone"]["sampled"]
+    assert session["warm_up"]["decisions"] == 8
+
+
+def test_a_saved_session_is_shown_again(edgecvar, tmp_path, bundle, clip):
+    saved = tmp_path / "session.json"
+    edgecvar("bench", clip, "--bundle", bundle, "--seconds", "0.1", "--save", saved)
+    code, first, _ = edgecvar("bench", "--from", saved)
+    assert code == 0 and "UNTRAINED" in first and "end to end" in first
+    _, again, _ = edgecvar("bench", "--from", saved)
+    assert again == first
+
+
+def test_a_source_and_a_session_exclude_each_other(edgecvar, tmp_path, clip):
+    code, _, err = edgecvar("bench", clip, "--from", tmp_path / "s.json")
+    assert code == 2 and "not both" in err
+
+
+@pytest.mark.parametrize("name", ["nothing.mp4", "."])
+def test_a_source_that_is_no_video_is_one_line(edgecvar, tmp_path, bundle, name):
+    code, out, err = edgecvar("bench", tmp_path / name, "--bundle", bundle, "--save", tmp_path / "s.json")
+    assert code == 1 and out == "" and err.startswith("error:") and err.count("\n") == 1
+    assert not (tmp_path / "s.json").exists()
+
+
+def test_a_clip_of_i_pictures_has_nothing_to_measure(edgecvar, tmp_path, bundle):
+    still = moving_clip(tmp_path / "intra.mp4", pictures=5, g="1")
+    code, _, err = edgecvar("bench", still, "--bundle", bundle, "--save", tmp_path / "s.json")
+    assert code == 1 and "nothing to measure" in err

@@ -1,0 +1,71 @@
+"""`edgecvar inspect` says of a clip what its encoder was told."""
+
+from __future__ import annotations
+
+import json
+
+import av
+import pytest
+
+from tests.moving_clip import moving_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clip") / "b.mp4"
+    return moving_clip(path, pictures=30, g="12", bf="2", refs="1", **{"x264-params": "weightp=0:b-adapt=0"})
+
+
+def test_gops_kinds_and_motion_are_those_of_the_encoder(edgecvar, clip):
+    code, out, _ = edgecvar("inspect", clip, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["info"]["codec"] == "h264" and document["info"]["fps"] == 25
+    assert document["counts"] == {kind: document["kinds"].count(kind) for kind in "IPB"}
+    assert sum(document["gop_lengths"]) == len(document["kinds"]) == 30
+    assert document["kinds"].startswith("IBBP") and document["counts"]["I"] == 3
+    assert document["motion"]["mean_speed"] == pytest.approx(2, abs=0.3)
+    assert document["motion"]["backward"] > 0.2
+    assert document["summary"]["skipped"] == 0
+
+
+def test_the_strip_shows_every_picture(edgecvar, clip):
+    code, out, _ = edgecvar("inspect", clip)
+    assert code == 0 and "IBBPBBP" in out and "h264, 96 x 64" in out
+
+
+def test_the_picture_has_three_panels(edgecvar, tmp_path, clip):
+    target = tmp_path / "parts.png"
+    code, _, err = edgecvar("inspect", clip, "--picture", target, "--at", "7")
+    assert code == 0 and "picture 7" in err
+    with av.open(str(target)) as container:
+        image = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert image.shape == (64, 3 * 96 + 2 * 4, 3)
+    assert image[40:, :96].std() > 10  # the texture
+
+
+def test_a_picture_beyond_the_end_is_one_line(edgecvar, tmp_path, clip):
+    code, _, err = edgecvar("inspect", clip, "--picture", tmp_path / "p.png", "--at", "999")
+    assert code == 1 and "smaller --at" in err and not (tmp_path / "p.png").exists()
+
+
+def test_a_missing_file_is_one_line(edgecvar, tmp_path):
+    code, out, err = edgecvar("inspect", tmp_path / "none.mp4")
+    assert code == 1 and out == "" and err.count("\n") == 1 and "no such file" in err
+
+
+def test_a_network_at_the_papers_size(edgecvar):
+    pytest.importorskip("torch", reason="the device half has no torch")
+    code, out, _ = edgecvar("inspect", "attp", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["parameters"] == pytest.approx(23.4e6, rel=0.01)
+    assert document["multiply_adds"] == pytest.approx(3.0e9, rel=0.03)
+    kept = document["kept_multiply_adds"]
+    assert kept["all_sampled"] < kept["one_sampled"] < document["multiply_adds"]
+
+
+def test_an_unknown_network_names_the_nearest(edgecvar):
+    pytest.importorskip("torch", reason="the device half has no torch")
+    code, _, err = edgecvar("inspect", "atttp")
+    assert code == 1 and "attp" in err

@@ -1,0 +1,161 @@
+"""`edgecvar run` as a user meets it: output, one line of error, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import pytest
+
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=40)
+
+
+def spawn(*arguments, **options):
+    command = [sys.executable, "-m", "edgecvar.cli.main", *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options)
+
+
+def test_a_moving_clip_is_recognised(edgecvar, bundle, clip):
+    code, out, err = edgecvar("run", clip, "--bundle", bundle)
+    assert (code, err) == (0, "")
+    assert "right" in out.splitlines()[1] and "40 pictures" in out.splitlines()[-1]
+
+
+def test_json_ends_with_the_summary(edgecvar, bundle, clip):
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--json", "--top", "2", "--every", "4")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert len(lines) == 11 and lines[-1]["summary"]["decisions"] == 10
+    assert lines[5]["label"] == "right" and len(lines[5]["top"]) == 2
+    assert [line["display_index"] for line in lines[:4]] == [1, 4, 8, 13]
+    assert lines[0]["pts_seconds"] == pytest.approx(0.04)
+
+
+def test_an_untrained_bundle_says_so_everywhere(edgecvar, tmp_path, clip):
+    untrained = tiny_bundle(tmp_path, untrained=True)
+    code, out, err = edgecvar("run", clip, "--bundle", untrained, "--json")
+    assert code == 0 and err.startswith("warning:") and "untrained" in err
+    assert all(json.loads(line)["untrained"] for line in out.splitlines())
+
+
+def test_the_overlay_has_every_picture(edgecvar, tmp_path, bundle, clip):
+    target = tmp_path / "out.mp4"
+    code, _, err = edgecvar("run", clip, "--bundle", bundle, "--overlay", target)
+    assert str(target) in err
+    with av.open(str(target)) as container:
+        assert (code, sum(1 for _ in container.decode(video=0))) == (0, 40)
+
+
+def broken_sources(folder):
+    (folder / "text.mp4").write_text("this is no video\n" * 100)
+    (folder / "empty.mp4").write_bytes(b"")
+    return [folder, folder / "missing.mp4", folder / "text.mp4", folder / "empty.mp4"]
+
+
+def test_what_is_no_video_is_one_line_and_exit_1(edgecvar, tmp_path, bundle):
+    for source in broken_sources(tmp_path):
+        code, out, err = edgecvar("run", source, "--bundle", bundle, "--json")
+        assert (code, out) == (1, "")
+        assert err.startswith("error: ") and err.count("\n") == 1 and str(source) in err
+
+
+@pytest.mark.parametrize("options", [["--every", "0"], ["--every", "301"], ["--top", "0"]])
+def test_options_out_of_range_name_themselves(edgecvar, bundle, clip, options):
+    code, _, err = edgecvar("run", clip, "--bundle", bundle, *options)
+    assert code != 0 and options[0] in err
+
+
+def test_a_bundle_that_is_missing_or_changed_is_one_line_and_exit_1(edgecvar, tmp_path, clip):
+    code, _, err = edgecvar("run", clip, "--bundle", tmp_path / "none.edgecvar")
+    assert code == 1 and "none.edgecvar" in err and err.count("\n") == 1
+    changed = tiny_bundle(tmp_path)
+    with (changed / "onnx" / "fuse.fp32.onnx").open("ab") as file:
+        file.write(b"\0")
+    code, _, err = edgecvar("run", clip, "--bundle", changed)
+    assert code == 1 and "fuse.fp32.onnx" in err and err.count("\n") == 1
+
+
+def test_the_overlay_is_refused_before_the_source_is_opened(edgecvar, bundle):
+    code, _, err = edgecvar("run", "-", "--bundle", bundle, "--overlay", "out.mp4")
+    assert code == 1 and "standard input" in err
+
+
+@pytest.mark.parametrize("pictures", [1, 24])
+def test_only_i_pictures_end_well_without_a_decision(edgecvar, tmp_path, bundle, pictures):
+    clip = moving_clip(tmp_path / "intra.mp4", pictures=pictures, g="1")
+    code, out, _ = edgecvar("run", clip, "--bundle", bundle, "--json")
+    (line,) = out.splitlines()
+    summary = json.loads(line)["summary"]
+    assert code == 0 and summary["decisions"] == 0 and summary["pictures"] == pictures
+    assert summary["note"].startswith("no decision")
+    code, out, _ = edgecvar("run", clip, "--bundle", bundle)
+    assert code == 0 and "no decision" in out
+
+
+def test_standard_input_gives_what_the_file_gives(tmp_path, bundle):
+    clip = moving_clip(tmp_path / "stream.ts", pictures=40)
+    outputs = []
+    for source, stdin in ((clip, None), ("-", subprocess.PIPE), ("-", clip.open("rb"))):
+        process = spawn("run", source, "--bundle", bundle, "--json", stdin=stdin)
+        out, err = process.communicate(clip.read_bytes() if stdin is subprocess.PIPE else None, timeout=60)
+        assert process.returncode == 0, err
+        lines = [json.loads(line) for line in out.splitlines()]
+        outputs.append([(line["display_index"], line["label"], line["probability"]) for line in lines[:-1]])
+    assert outputs[0] and outputs[0] == outputs[1] == outputs[2]
+
+
+def test_a_reader_that_has_enough_ends_the_run_silently(tmp_path, bundle):
+    clip = moving_clip(tmp_path / "long.mp4", pictures=1500)
+    process = spawn("run", clip, "--bundle", bundle, "--json", "--every", "1")
+    assert process.stdout.readline().startswith(b"{")
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+
+
+def test_interrupting_a_run_that_waits_for_its_pipe_ends_it_with_a_summary(tmp_path, bundle):
+    clip = moving_clip(tmp_path / "stream.ts", pictures=100)
+    process = spawn("run", "-", "--bundle", bundle, "--json", stdin=subprocess.PIPE)
+    process.stdin.write(clip.read_bytes())
+    process.stdin.flush()
+    assert process.stdout.readline().startswith(b"{")
+    time.sleep(0.2)  # so that it most likely waits for more; it must end either way
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130  # with its pipe still open
+    out, err = process.communicate()
+    assert err.strip() == b"interrupted"
+    assert json.loads(out.splitlines()[-1])["summary"]["interrupted"] is True
+
+
+def test_interrupting_a_run_that_still_looks_for_a_video_in_its_pipe_ends_it(bundle):
+    process = spawn("run", "-", "--bundle", bundle, "--json", stdin=subprocess.PIPE)
+    stuffing = b"\x47\x1f\xff\x10" + b"\xff" * 184  # a transport stream packet without content
+    process.stdin.write(stuffing * 1000)  # more than a pipe holds: it is read from when this returns
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert process.stdout.read() == b"" and process.stderr.read().strip() == b"interrupted"
+
+
+def test_a_full_disk_is_one_line(bundle, clip):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "edgecvar.cli.main", "run", str(clip), "--bundle", str(bundle), "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error:") and "No space left" in done.stderr and done.stderr.count("\n") == 1

@@ -1,0 +1,36 @@
+"""Which files are videos, and where they are looked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgecvar.clips.labelled import class_folders, find_videos, videos_below, videos_in
+from edgecvar.errors import DatasetError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / ".clips"  # hidden itself, which is the user's to choose
+    for name in ("b/two.mp4", "a/one.MKV", "a/deeper/three.ts", "a/notes.txt", ".cache/four.mp4", "a/.five.mp4"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_videos_are_found_however_deep_and_hidden_ones_are_not(folder):
+    assert [file.name for file in videos_below(folder)] == ["three.ts", "one.MKV", "two.mp4"]
+    assert [file.name for file in videos_in(folder / "a")] == ["one.MKV"]
+    assert [entry.name for entry in class_folders(folder)] == ["a", "b"]
+
+
+def test_a_named_file_is_taken_at_its_word_and_each_once(folder):
+    found = find_videos([folder / "a" / "notes.txt", folder, folder / "b" / "two.mp4"])
+    assert [file.name for file in found] == ["notes.txt", "three.ts", "one.MKV", "two.mp4"]
+
+
+def test_what_is_not_there_or_empty_is_an_error(folder):
+    with pytest.raises(DatasetError, match="nothing: no such file or folder"):
+        find_videos([folder / "nothing"])
+    (folder / "empty").mkdir()
+    with pytest.raises(DatasetError, match="empty: no video in this folder"):
+        find_videos([folder / "empty"])

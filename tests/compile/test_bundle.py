@@ -1,0 +1,244 @@
+"""A bundle from a network: its files, what its manifest says, and that a failure leaves nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict, Tuple
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edgecvar.bundle.manifest import Manifest, open_bundle, sha256_of
+from edgecvar.bundle.plan import plan_stages
+from edgecvar.clips.clock import NoClock
+from edgecvar.clips.spec import InputSpec
+from edgecvar.compile import bundle as bundle_module
+from edgecvar.compile.bundle import Compiled, compile_bundle
+from edgecvar.compile.inputs import read_inputs
+from edgecvar.compile.onnx.export import export_stage
+from edgecvar.compile.subject import find_subject, settle_norms
+from edgecvar.errors import BundleError, CompileError, ConfigError
+from edgecvar.nets.catalog import build_network
+from edgecvar.run.walk import StageWalk
+from edgecvar.runners.onnx import OnnxRunner
+from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
+
+Configure = Callable[..., Any]
+INPUT = InputSpec(height=48, width=64, stride=4, crop=1.0)
+NETWORK: Dict[str, Any] = {"backbone": {"width": 0.1, "depth": 0.1}, "dim": 8}
+
+
+def staged_and_whole(config: Any, bundle: Any) -> Tuple[Any, Any]:
+    """Scores of the bundle's ONNX stages, walked like a run, and of the network's `forward` in torch."""
+    subject = find_subject(config)
+    inputs = read_inputs(config, subject)
+    if subject.untrained:
+        settle_norms(subject.network, inputs.batch())
+    with OnnxRunner(bundle, threads=1) as runner:
+        walk = StageWalk(plan_stages(bundle.manifest.stages), runner, NoClock())
+        staged = [walk.finish(walk.start(sample), neighbour) for sample, neighbour in inputs.samples]
+    with torch.no_grad():
+        whole = subject.network(inputs.batch()).numpy()
+    return np.stack(staged), whole
+
+
+def test_the_manifest_says_what_the_bundle_is(compiled: Compiled, clip: Path) -> None:
+    manifest = open_bundle(compiled.bundle.path).manifest
+    assert manifest == compiled.bundle.manifest
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+    assert [stage.name for stage in manifest.stages] == ["appearance", "motion", "residual", "fuse"]
+    assert [file.path for file in manifest.files] == [
+        f"onnx/{stage.name}.{precision}.onnx" for precision in ("fp32", "fp16") for stage in manifest.stages
+    ]
+    assert compiled.bundle.precisions == ["fp32", "fp16"]
+    assert set(manifest.sha256) == {file.path for file in manifest.files}
+    assert manifest.labels == ["untrained 0", "untrained 1", "untrained 2"]
+    assert manifest.input == INPUT
+    origin = manifest.provenance
+    assert (origin.model, origin.untrained, origin.checkpoint_sha256) == ("attp", True, None)
+    assert origin.tools["torch"] == torch.__version__
+    assert compiled.clips == [clip]
+
+
+def test_differences_are_measured_and_kept(compiled: Compiled) -> None:
+    for file, stage in zip(compiled.bundle.manifest.files, compiled.stages):
+        assert file.max_difference == stage.check.max_difference
+        assert 0 < stage.check.max_difference < (1e-4 if stage.precision == "fp32" else 5e-2) * stage.check.scale
+        assert stage.check.scale > 0.01
+        assert stage.size_bytes == (compiled.bundle.path / file.path).stat().st_size
+    samples = {stage.check.stage: stage.check.samples for stage in compiled.stages}
+    assert samples == {"appearance": 3, "motion": 8, "residual": 8, "fuse": 8}
+    assert [stage.precision for stage in compiled.stages] == ["fp32"] * 4 + ["fp16"] * 4
+    assert compiled.size_bytes("fp16") < compiled.size_bytes("fp32")
+
+
+def test_files_are_what_old_runtimes_read(compiled: Compiled) -> None:
+    for spec in compiled.bundle.manifest.stages:
+        path = compiled.bundle.stage_file(spec.name)
+        model = onnx.load(str(path))
+        assert model.ir_version <= 8
+        assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 13)]  # TensorRT 8.2
+        for value, shape in zip(model.graph.input, [tensor.shape for tensor in spec.inputs]):
+            dimensions = value.type.tensor_type.shape.dim
+            assert dimensions[0].dim_param == "batch"
+            assert [dimension.dim_value for dimension in dimensions[1:]] == shape
+        assert [value.name for value in model.graph.input] == [tensor.name for tensor in spec.inputs]
+        assert [value.name for value in model.graph.output] == [spec.name]
+        assert not any(node.op_type == "BatchNormalization" for node in model.graph.node)
+        assert not any(tensor.external_data for tensor in model.graph.initializer)
+        content = path.read_bytes()
+        assert str(Path(bundle_module.__file__).parents[2]).encode() not in content  # no path of this machine
+    assert sum(1 for file in compiled.bundle.path.rglob("*") if file.is_file()) == 9
+
+
+def test_staged_onnx_agrees_with_the_whole_network(configure: Configure, compiled: Compiled) -> None:
+    staged, whole = staged_and_whole(configure(), compiled.bundle)
+    assert np.abs(staged - whole).max() < 1e-4
+    assert np.ptp(whole, axis=0).max() > 0.01  # the samples differ, so agreement is no accident
+
+
+@pytest.mark.parametrize("network", [{"fusion": "mv"}, {"fusion": "late"}, {"fusion": "bp"}])
+def test_ablations_compile(configure: Configure, tmp_path: Path, network: Dict[str, Any]) -> None:
+    config = configure(network, output=tmp_path / "ablation.edgecvar")
+    staged, whole = staged_and_whole(config, compile_bundle(config).bundle)
+    assert np.abs(staged - whole).max() < 1e-4
+
+
+def tampered_export(stage: str) -> Callable[..., None]:
+    """An export that gets one tensor of one stage wrong by a hundredth."""
+    export_rightly = bundle_module.export_stage
+
+    def export(module: Any, spec: Any, path: Path) -> None:
+        export_rightly(module, spec, path)
+        if spec.name == stage:
+            model = onnx.load(str(path))
+            weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+            values = onnx.numpy_helper.to_array(weight).copy()
+            values *= 1.01
+            weight.raw_data = values.tobytes()
+            onnx.save(model, str(path))
+
+    return export
+
+
+@pytest.mark.parametrize("stage", ["residual", "fuse"])
+def test_a_stage_that_differs_leaves_nothing(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(bundle_module, "export_stage", tampered_export(stage))
+    with pytest.raises(CompileError, match=f"stage {stage}: .* differs from torch by"):
+        compile_bundle(configure(output=tmp_path / "new.edgecvar"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_keeps_the_bundle_that_was_there(
+    configure: Configure, compiled: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "old.edgecvar"
+    shutil.copytree(compiled.bundle.path, target)
+    before = open_bundle(target).manifest
+    monkeypatch.setattr(bundle_module, "export_stage", tampered_export("motion"))
+    with pytest.raises(CompileError):
+        compile_bundle(configure(output=target))
+    assert open_bundle(target).manifest == before
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_bundle_is_replaced_whole(configure: Configure, tmp_path: Path, compiled: Compiled) -> None:
+    target = tmp_path / "old.edgecvar"
+    shutil.copytree(compiled.bundle.path, target)
+    (target / "left over").write_text("from before")
+    again = compile_bundle(configure({"fusion": "mv"}, output=target))
+    assert [stage.name for stage in again.bundle.manifest.stages] == ["motion", "fuse"]
+    assert sorted(file.name for file in target.rglob("*") if file.is_file()) == [
+        "fuse.fp16.onnx",
+        "fuse.fp32.onnx",
+        "manifest.json",
+        "motion.fp16.onnx",
+        "motion.fp32.onnx",
+    ]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_is_no_bundle_is_left_alone(configure: Configure, tmp_path: Path) -> None:
+    folder = tmp_path / "mine.edgecvar"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("keep")
+    with pytest.raises(CompileError, match="no bundle, so it is left alone"):
+        compile_bundle(configure(output=folder))
+    assert (folder / "notes.txt").read_text() == "keep"
+    with pytest.raises(CompileError, match=r"ends in \.edgecvar"):
+        compile_bundle(configure(output=tmp_path / "mine"))
+
+
+def test_a_changed_file_is_refused(compiled: Compiled, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.edgecvar"
+    shutil.copytree(compiled.bundle.path, copy)
+    file = copy / "onnx" / "motion.fp32.onnx"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(BundleError, match="changed since it was compiled"):
+        open_bundle(copy)
+
+
+def test_the_same_network_gives_the_same_file(configure: Configure, compiled: Compiled, tmp_path: Path) -> None:
+    config = configure()
+    subject = find_subject(config)
+    settle_norms(subject.network, read_inputs(config, subject).batch())
+    spec = subject.network.stages()[-1]
+    export_stage(subject.network.stage(spec.name), spec, tmp_path / "again.onnx")
+    assert sha256_of(tmp_path / "again.onnx") == sha256_of(compiled.bundle.stage_file(spec.name))
+
+
+def saved_checkpoint(path: Path, data: Path) -> Path:
+    """A checkpoint of a tiny MV network, trained on `data` if one believes it."""
+    network = build_network("attp", {**NETWORK, "fusion": "mv"}, INPUT, 2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = Checkpoint(
+        model="attp",
+        network={**NETWORK, "fusion": "mv"},
+        input=INPUT,
+        labels=["left", "right"],
+        state=network.state_dict(),
+        recipe=f"model: attp\ndata: {data}\n",
+        data=str(data),
+    )
+    save_checkpoint(path, checkpoint)
+    return path
+
+
+def test_a_run_compiles_with_its_own_clips(clip: Path, configure: Configure, tmp_path: Path) -> None:
+    for label in ("left", "right"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        shutil.copy(clip, tmp_path / "data" / label / "clip.mp4")
+    old = saved_checkpoint(tmp_path / "runs" / "attp" / "20250101-000000" / "best.pt", tmp_path / "nowhere")
+    newest = saved_checkpoint(tmp_path / "runs" / "attp" / "20250102-000000" / "best.pt", tmp_path / "data")
+    trained = {"untrained": False, "data": None, "runs": tmp_path / "runs", "output": tmp_path / "run.edgecvar"}
+    config = configure(**trained)
+    done = compile_bundle(config)
+    assert done.bundle.manifest.labels == ["left", "right"]
+    assert done.clips == [tmp_path / "data" / label / "clip.mp4" for label in ("left", "right")]
+    origin = done.bundle.manifest.provenance
+    assert not origin.untrained
+    assert origin.checkpoint_sha256 == sha256_of(newest) != sha256_of(old)
+    assert origin.recipe == f"model: attp\ndata: {tmp_path / 'data'}\n"
+    staged, whole = staged_and_whole(config, done.bundle)
+    assert np.abs(staged - whole).max() < 1e-4
+
+
+def test_what_to_compile_must_be_clear(configure: Configure, clip: Path, tmp_path: Path) -> None:
+    checkpoint = saved_checkpoint(tmp_path / "best.pt", tmp_path)
+    for changes, message in (
+        ({"checkpoint": checkpoint}, "one or the other"),
+        ({"model": None}, "of which model"),
+        ({"model": None, "untrained": False}, "name a model"),
+        ({"untrained": False, "runs": tmp_path / "none"}, "train one with"),
+        ({"model": "team", "checkpoint": checkpoint, "untrained": False}, "of 'attp', not of 'team'"),
+        ({"network": {"fuson": "mv"}}, "did you mean 'fusion'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            find_subject(configure(**changes))

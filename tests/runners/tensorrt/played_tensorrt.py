@@ -1,0 +1,210 @@
+"""TensorRT with its real classes and signatures, played over the recorded device: builds name, engines compute.
+
+An engine is the name of its stage; running one asks ONNX Runtime, so that what comes back through streams, buffers
+and graphs can be compared with the stage itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import pytest
+
+from edgecvar.bundle.manifest import MANIFEST, Bundle, Manifest, open_bundle, write_manifest
+from edgecvar.runners.onnx import OnnxRunner
+from tests.contracts.bindings import VERSIONS, why_not
+from tests.contracts.fake_tensorrt import RECORDED, FakeTensorRt
+from tests.runners.tensorrt.recorded_cuda import RecordedCuda
+
+OUTPUT = "output of {}"
+EACH_VERSION = [RECORDED, *VERSIONS]
+
+
+def with_precision(root: Path, precision: str) -> Bundle:
+    """The bundle with its fp32 stages at another precision too, by name at least."""
+    manifest = Manifest.model_validate(json.loads((root / MANIFEST).read_text()))
+    more = []
+    for entry in manifest.files:
+        path = entry.path.replace(".fp32.", f".{precision}.")
+        (root / path).write_bytes((root / entry.path).read_bytes())
+        more.append(entry.model_copy(update={"precision": precision, "path": path}))
+    write_manifest(root, manifest.model_copy(update={"files": [*manifest.files, *more]}))
+    return open_bundle(root)
+
+
+@dataclass
+class Layer:
+    """A layer of the network that the parser makes; tensors are (name, type)."""
+
+    name: str
+    kind: str
+    inputs: List[Tuple[str, str]] = field(default_factory=list)
+    outputs: List[Tuple[str, str]] = field(default_factory=list)
+
+
+LAYERS = [
+    Layer("cast in", "IDENTITY", [("image", "FLOAT")], [("half", "HALF")]),
+    Layer("convolution", "CONVOLUTION", [("half", "HALF")], [("feature", "HALF")]),
+    Layer("cast up", "IDENTITY", [("feature", "HALF")], [("wide", "FLOAT")]),
+    Layer("mean square", "REDUCE", [("wide", "FLOAT")], [("norm", "FLOAT")]),
+    Layer("quantize", "QUANTIZE", [("wide", "FLOAT")], [("small", "INT8")]),
+    Layer("dequantize", "DEQUANTIZE", [("small", "INT8")], [("back", "FLOAT")]),
+    Layer("int8 convolution", "CONVOLUTION", [("back", "FLOAT")], [("out", "FLOAT")]),
+    Layer("swish", "ACTIVATION", [("out", "FLOAT")], [("gate", "{rest}")]),
+]
+"""What the parser makes of any file; in an int8 file {rest}, which is neither int8 nor a wide sum, is fp32."""
+
+
+class PlayedTensorRt:
+    """`fake.calls` is what was done with TensorRT; `runs` the (stage, stream) of each time an engine ran."""
+
+    def __init__(self, version: str, bundle: Bundle, monkeypatch: Any) -> None:
+        reason = None if version == RECORDED else why_not(version)
+        if reason is not None:
+            pytest.skip(reason)
+        self.cuda = RecordedCuda()
+        self.cuda.install(monkeypatch)
+        self.fake = FakeTensorRt(version)
+        monkeypatch.setitem(__import__("sys").modules, "tensorrt", self.fake.module)
+        self.version = str(self.fake.module.__version__)
+        self.key = f"sm87-{self.version}"
+        self.bundle = bundle
+        self.stages = {stage.name: stage for stage in bundle.manifest.stages}
+        self.reference = OnnxRunner(bundle, "fp32", threads=1).__enter__()
+        self.runs: List[Tuple[str, int]] = []
+        self.flags: List[str] = []
+        self._answer_builder()
+        self._answer_engine()
+        self._answer_context()
+
+    def tag(self, thing: Any, **values: Any) -> Any:
+        """Something of the fake with what the play knows of it."""
+        for name, value in values.items():
+            object.__setattr__(thing, f"played_{name}", value)
+        return thing
+
+    def _answer_builder(self) -> None:
+        fake, enum = self.fake, self.fake.module
+        answers = fake.answers
+
+        def parse(parser: Any, model: bytes, path: str) -> bool:
+            self.parsed, precision = Path(path).name.split(".")[:2]
+            network = fake.of("OnnxParser")[-1].arguments[0]
+            self.tag(network, rest="FLOAT" if precision == "int8" else "HALF")
+            return True
+
+        def layer(network: Any, index: int) -> Any:
+            return self.tag(fake.make("ILayer"), spec=LAYERS[index], rest=network.played_rest)
+
+        def tensor(layer: Any, pair: Tuple[str, str]) -> Any:
+            return self.tag(fake.make("ITensor"), spec=(pair[0], pair[1].format(rest=layer.played_rest)))
+
+        answers.update(
+            {
+                "OnnxParser.parse": parse,
+                "INetworkDefinition.num_layers": len(LAYERS),
+                "INetworkDefinition.get_layer": layer,
+                "ILayer.name": lambda this: this.played_spec.name,
+                "ILayer.type": lambda this: getattr(enum.LayerType, this.played_spec.kind),
+                "ILayer.num_inputs": lambda this: len(this.played_spec.inputs),
+                "ILayer.num_outputs": lambda this: len(this.played_spec.outputs),
+                "ILayer.get_input": lambda this, index: tensor(this, this.played_spec.inputs[index]),
+                "ILayer.get_output": lambda this, index: tensor(this, this.played_spec.outputs[index]),
+                "ITensor.name": lambda this: this.played_spec[0],
+                "ITensor.dtype": lambda this: getattr(enum.DataType, this.played_spec[1]),
+                "IBuilderConfig.set_flag": lambda this, flag: self.flags.append(flag.name),
+                "IBuilderConfig.can_run_on_DLA": lambda this, layer: layer.played_spec.kind == "CONVOLUTION",
+                "Builder.build_serialized_network": lambda this, network, config: self.parsed.encode(),
+                "ITimingCache.serialize": b"timings",
+            }
+        )
+
+    def _answer_engine(self) -> None:
+        fake, enum = self.fake, self.fake.module
+        modes = getattr(enum, "TensorIOMode", None)
+
+        def engine(runtime: Any, plan: bytes) -> Any:
+            stage = self.stages[bytes(plan).decode()]
+            tensors = [(tensor.name, tensor.shape, True) for tensor in stage.inputs]
+            output = (OUTPUT.format(stage.name), stage.output_shape, False)
+            return self.tag(fake.make("ICudaEngine"), stage=stage.name, tensors=[output, *tensors])
+
+        def one(this: Any, which: Any) -> Any:
+            names = [tensor[0] for tensor in this.played_tensors]
+            return this.played_tensors[names.index(which) if isinstance(which, str) else which]
+
+        def name(this: Any, index: int) -> str:
+            return str(this.played_tensors[index][0])
+
+        def shape(this: Any, which: Any) -> Any:
+            shape = (-1, *one(this, which)[1])
+            return shape if self.fake.surface.version == RECORDED else enum.Dims(shape)
+
+        def context(this: Any, *arguments: Any) -> Any:
+            return self.tag(fake.make("IExecutionContext"), engine=this, addresses={}, shapes={})
+
+        index = {"ICudaEngine.get_binding_index": lambda this, which: this.played_tensors.index(one(this, which))}
+        for count, named, shaped, typed in (
+            ("num_bindings", "get_binding_name", "get_binding_shape", "get_binding_dtype"),
+            ("num_io_tensors", "get_tensor_name", "get_tensor_shape", "get_tensor_dtype"),
+        ):
+            fake.answers.update(
+                {
+                    f"ICudaEngine.{count}": lambda this: len(this.played_tensors),
+                    f"ICudaEngine.{named}": name,
+                    f"ICudaEngine.{shaped}": shape,
+                    f"ICudaEngine.{typed}": enum.DataType.FLOAT,
+                    **index,
+                }
+            )
+        fake.answers["ICudaEngine.binding_is_input"] = lambda this, which: one(this, which)[2]
+        if modes is not None:
+            fake.answers["ICudaEngine.get_tensor_mode"] = lambda this, which: (
+                modes.INPUT if one(this, which)[2] else modes.OUTPUT
+            )
+        fake.answers["ICudaEngine.create_execution_context"] = context
+        fake.answers["Runtime.deserialize_cuda_engine"] = engine
+
+    def _answer_context(self) -> None:
+        answers = self.fake.answers
+
+        def address(this: Any, name: str, memory: int) -> bool:
+            this.played_addresses[name] = memory
+            return True
+
+        def set_shape(this: Any, which: Any, shape: Any) -> bool:
+            name = which if isinstance(which, str) else this.played_engine.played_tensors[which][0]
+            this.played_shapes[name] = tuple(shape)
+            return True
+
+        def execute(this: Any, stream_handle: int) -> bool:
+            return self._run(this, this.played_addresses, stream_handle)
+
+        def execute_bindings(this: Any, bindings: List[int], stream_handle: int) -> bool:
+            names = [tensor[0] for tensor in this.played_engine.played_tensors]
+            return self._run(this, dict(zip(names, bindings)), stream_handle)
+
+        answers["IExecutionContext.set_tensor_address"] = address
+        answers["IExecutionContext.set_input_shape"] = set_shape
+        answers["IExecutionContext.set_binding_shape"] = set_shape
+        answers["IExecutionContext.execute_async_v3"] = execute
+        answers["IExecutionContext.execute_async_v2"] = execute_bindings
+
+    def _run(self, context: Any, addresses: Dict[str, int], stream: int) -> bool:
+        stage = context.played_engine.played_stage
+        (output, output_shape, _), *inputs = context.played_engine.played_tensors
+        shapes = {name: context.played_shapes[name] for name, _, _ in inputs}
+        batch = shapes[inputs[0][0]][0]
+
+        def compute() -> None:
+            self.runs.append((stage, stream))
+            values = {name: self.cuda.floats(addresses[name], shape).copy() for name, shape in shapes.items()}
+            result = self.reference.fetch(self.reference.launch(stage, values))
+            np.copyto(self.cuda.floats(addresses[output], (batch, *output_shape)), result)
+
+        reads = [addresses[name] for name in shapes]
+        return self.cuda.work(stream, reads, [addresses[output]], compute)

@@ -1,0 +1,138 @@
+"""What is written for decisions, and that nothing grows with the stream."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.sinks.table import LIVE_ROWS, JsonLines, LiveTable, PlainTable
+
+SUMMARY = RunSummary(
+    pictures=100,
+    sampled=9,
+    decisions=9,
+    skipped=3,
+    reasons={"before the first I-picture": 2, "packet that gave no picture": 1},
+    wall_seconds=0.5,
+    stream_seconds=4.0,
+)
+
+
+def decision(index: int, label: str, probability: float = 0.5) -> Decision:
+    top = ((label, probability), ("other", 1 - probability))
+    return Decision(index / 10, index, index, label, probability, top, 3.25, np.zeros(2, np.float32))
+
+
+def lines(sink_of, decisions, summary=SUMMARY):
+    out = io.StringIO()
+    with sink_of(out) as sink:
+        for each in decisions:
+            sink.decision(each)
+        sink.finish(summary)
+    return out.getvalue().splitlines()
+
+
+def test_json_lines_hold_what_the_issue_names():
+    written = [json.loads(line) for line in lines(lambda out: JsonLines(out, False), [decision(3, "naïve", 0.75)])]
+    assert written[0] == {
+        "pts_seconds": 0.3,
+        "display_index": 3,
+        "label": "naïve",
+        "probability": 0.75,
+        "top": [{"label": "naïve", "probability": 0.75}, {"label": "other", "probability": 0.25}],
+        "latency_ms": 3.25,
+    }
+    assert written[1] == {
+        "summary": {
+            "pictures": 100,
+            "sampled": 9,
+            "skipped": 3,
+            "reasons": {"before the first I-picture": 2, "packet that gave no picture": 1},
+            "decisions": 9,
+            "stream_fps": 200.0,
+            "stream_seconds": 4.0,
+            "wall_seconds": 0.5,
+        }
+    }
+
+
+def test_every_json_line_of_an_untrained_bundle_says_so():
+    written = [json.loads(line) for line in lines(lambda out: JsonLines(out, True), [decision(1, "a")])]
+    assert [line["untrained"] for line in written] == [True, True]
+
+
+def test_an_interrupted_run_and_one_without_decisions_say_so():
+    summary = RunSummary(5, 0, 0, 0, {}, 0.1, 0.2, complete=False)
+    (line,) = lines(lambda out: JsonLines(out, False), [], summary)
+    document = json.loads(line)["summary"]
+    assert document["interrupted"] is True and document["note"].startswith("no decision")
+    text = "\n".join(lines(lambda out: PlainTable(out, ["a"], False), [], summary))
+    assert "interrupted" in text and "no decision" in text
+
+
+def test_damage_that_was_concealed_is_told_beside_what_was_skipped():
+    summary = replace(SUMMARY, damaged=4, damage={"mb_type out of range": 3, "pictures missing before it": 1})
+    (line,) = lines(lambda out: JsonLines(out, False), [], summary)
+    document = json.loads(line)["summary"]
+    assert document["damaged"] == 4 and document["damage"]["mb_type out of range"] == 3
+    text = lines(lambda out: PlainTable(out, ["a"], False), [], summary)[-1]
+    assert "3 skipped (" in text and "4 damaged (mb_type out of range: 3, pictures missing before it: 1)" in text
+
+
+def test_the_plain_table_merges_equal_labels_and_aligns():
+    decisions = [decision(1, "left", 0.5), decision(3, "left", 0.7), decision(5, "clockwise"), decision(7, "left", 0.9)]
+    header, *rows, summary = lines(lambda out: PlainTable(out, ["left", "clockwise"], False), decisions)
+    assert [row.split() for row in rows] == [
+        ["0.10s", "0.30s", "left", "60.0%", "2"],
+        ["0.50s", "0.50s", "clockwise", "50.0%", "1"],
+        ["0.70s", "0.70s", "left", "90.0%", "1"],
+    ]
+    assert len({len(row) for row in (header, *rows)}) == 1
+    assert "100 pictures" in summary and "3 skipped (before the first I-picture: 2" in summary
+
+
+def test_a_plain_row_is_written_as_soon_as_its_stretch_ends():
+    out = io.StringIO()
+    sink = PlainTable(out, ["a", "b"], False)
+    sink.decision(decision(1, "a"))
+    assert "0.10s" not in out.getvalue()
+    sink.decision(decision(2, "b"))
+    assert "0.10s" in out.getvalue()
+
+
+def test_the_plain_table_of_an_untrained_bundle_says_so():
+    assert lines(lambda out: PlainTable(out, ["a"], True), [decision(1, "a")])[-1].startswith("untrained")
+
+
+def test_the_live_table_keeps_a_bounded_number_of_rows(monkeypatch):
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100)
+    monkeypatch.setattr("rich.live.get_console", lambda: console)
+    sink = LiveTable("[bold]source.mp4")
+    with sink:
+        for index in range(200):
+            sink.decision(decision(index, f"label{index}"))
+        sink.finish(SUMMARY)
+    shown = out.getvalue()
+    assert "label199" in shown and "label0 " not in shown
+    assert shown.count("label") <= 2 * LIVE_ROWS * 3
+    assert "9 decisions" in shown
+
+
+@pytest.mark.parametrize("label", ["[red]", "a[/]b"])
+def test_labels_are_never_markup(monkeypatch, label):
+    from rich.console import Console
+
+    out = io.StringIO()
+    monkeypatch.setattr("rich.live.get_console", lambda: Console(file=out, force_terminal=True, width=100))
+    with LiveTable("source") as sink:
+        sink.decision(decision(1, label))
+        sink.finish(SUMMARY)
+    assert label in out.getvalue()

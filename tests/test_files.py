@@ -1,0 +1,105 @@
+"""Files and folders are whole or not there, whoever is killed in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgecvar.files import whole_file, whole_folder
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edgecvar.files import {kind}
+target = Path(sys.argv[1])
+with {kind}(target) as draft:
+    {body}
+"""
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def killed(kind: str, body: str, target: Path) -> None:
+    program = KILLED.format(kind=kind, body=body)
+    done = subprocess.run([sys.executable, "-c", program, str(target)], timeout=60)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_file_appears_when_it_is_whole_with_the_usual_rights(tmp_path):
+    target = tmp_path / "best.pt"
+    with whole_file(target) as draft:
+        draft.write_text("whole")
+        assert not target.exists() and draft.suffix == ".pt" and draft.name.startswith(".")
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert target.read_text() == "whole" and list(tmp_path.iterdir()) in ([target, plain], [plain, target])
+    assert target.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    target = tmp_path / "a.json"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_file(target) as draft:
+        draft.write_text("half")
+        raise KeyboardInterrupt
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"] and target.read_text() == "old"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    order = []
+    replace, fsync = os.replace, os.fsync
+    monkeypatch.setattr("edgecvar.files.os.fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor)))
+    monkeypatch.setattr("edgecvar.files.os.replace", lambda one, other: (order.append("name"), replace(one, other)))
+    with whole_file(tmp_path / "a") as draft:
+        draft.write_bytes(b"1")
+    assert order == ["fsync", "name"]
+
+
+def test_what_a_kill_left_goes_with_the_next_writing(tmp_path):
+    target = tmp_path / "curves.png"
+    killed("whole_file", f"draft.write_text('half'); {KILL}", target)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".curves.png.") and not target.exists()
+    with whole_file(tmp_path / "other.png") as draft:
+        draft.write_text("whole")
+    assert left.exists()  # another file's
+    with whole_file(target) as draft:
+        draft.write_text("whole")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.png", "other.png"]
+
+
+def test_a_draft_under_way_is_nobodys_leftover(tmp_path):
+    target = tmp_path / "last.pt"
+    with whole_file(target) as one:
+        one.write_text("one")
+        with whole_file(target) as other:
+            other.write_text("other")
+        assert target.read_text() == "other" and one.exists()
+    assert target.read_text() == "one"
+
+
+def test_a_folder_killed_on_its_way_leaves_the_old_one_and_goes_with_the_next(tmp_path):
+    target = tmp_path / "x.edgecvar"
+    with whole_folder(target) as draft:
+        (draft / "a").write_text("old")
+    killed("whole_folder", f"(draft / 'a').write_text('half'); {KILL}", target)
+    assert (target / "a").read_text() == "old" and len(list(tmp_path.iterdir())) == 2
+    with whole_folder(target) as draft:
+        (draft / "a").write_text("new")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.edgecvar"] and (target / "a").read_text() == "new"
+
+
+def test_a_folder_moved_away_by_a_killed_process_comes_back(tmp_path):
+    target = tmp_path / "x.edgecvar"
+    with whole_folder(target) as draft:
+        (draft / "a").write_text("old")
+    between_renames = f"Path.rename = lambda self, other, rename=Path.rename: (rename(self, other), {KILL})"
+    killed("whole_folder", between_renames, target)
+    assert not target.exists()
+    with pytest.raises(RuntimeError), whole_folder(target):
+        raise RuntimeError
+    assert (target / "a").read_text() == "old"

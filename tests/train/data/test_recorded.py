@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from edgecvar.clips.prepare import Preparer
+from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.trace import Tracer
+from edgecvar.errors import DatasetError, EdgecvarError
+from edgecvar.stream.gop import cut_windows
+from edgecvar.stream.reader import open_stream
+from edgecvar.train.data.recorded import Packed, RecordedClip, read_clip
+
+pytestmark = pytest.mark.train
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        arrays.arrays(np.float32, (3, 4, 2), elements=st.floats(width=32, allow_nan=False)),
+        arrays.arrays(np.float32, (3, 4, 2), elements=st.integers(-4000, 4000).map(lambda quarter: quarter / 4)),
+        arrays.arrays(np.int16, (4, 6), elements=st.integers(-32768, 32767)),
+        arrays.arrays(np.int16, (4, 6), elements=st.integers(-128, 127)),
+    )
+)
+def test_packing_gives_every_bit_back(array: np.ndarray) -> None:
+    again = Packed.pack(array).unpack()
+    assert again.dtype == array.dtype
+    assert again.shape == array.shape
+    assert again.tobytes() == array.tobytes()
+
+
+def test_small_values_are_kept_small() -> None:
+    rng = np.random.default_rng(1)
+    assert Packed.pack(rng.integers(-128, 128, (8, 8)).astype(np.int16)).kept_as == "|i1"
+    assert Packed.pack((rng.integers(-99, 99, (8, 8)) / 4).astype(np.float32)).kept_as == "<f2"
+    assert Packed.pack(np.full((8, 8), 1 / 3, np.float32)).kept_as == "<f4"
+    assert Packed.pack(np.full((8, 8), 128, np.int16)).kept_as == "<i2"
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_a_recorded_clip_is_a_fresh_reading_bit_for_bit(moving: Path, accumulate: bool) -> None:
+    """Values, and the inputs that training and running prepare from them, are the same numbers."""
+    path = moving / "left" / "clip_0.mp4"
+    spec = InputSpec(height=32, width=48, accumulate=accumulate)
+    recorded = read_clip(path, spec)
+    compared = 0
+    with open_stream(path) as stream:
+        tracer, preparer = Tracer(stream.info, spec), Preparer(stream.info, spec)
+        assert recorded.info == stream.info
+        kinds = []
+        for index, picture in enumerate(stream):
+            kinds.append(picture.kind)
+            tracer.push(picture)
+            if picture.kind == "I":
+                assert picture.image is not None
+                assert recorded.images[index].tobytes() == picture.image.tobytes()
+                continue
+            kept = recorded.values[index]
+            velocity, residual = tracer.velocity(picture), tracer.residual(picture)
+            assert kept.velocity.unpack().tobytes() == velocity.tobytes()
+            again = kept.residual()
+            for name in ("y", "cb", "cr"):
+                assert getattr(again, name).tobytes() == getattr(residual, name).tobytes()
+            assert preparer.motion(kept.velocity.unpack()).tobytes() == preparer.motion(velocity).tobytes()
+            assert preparer.residual(again).tobytes() == preparer.residual(residual).tobytes()
+            compared += 1
+    assert recorded.windows == cut_windows(kinds, spec.gop_length)
+    assert len(recorded.images) == kinds.count("I") == 3
+    assert compared == len(recorded.values) == len(kinds) - 3
+
+
+def test_only_the_wanted_pictures_are_kept_and_they_are_the_same(moving: Path) -> None:
+    path, spec = moving / "right" / "clip_1.mp4", InputSpec(height=32, width=32)
+    whole, part = read_clip(path, spec), read_clip(path, spec, wanted={0, 5, 7})
+    assert part.windows == whole.windows
+    assert (sorted(part.images), sorted(part.values)) == ([0], [5, 7])
+    assert all(part.values[index] == whole.values[index] for index in (5, 7))
+    assert 0 < part.size < whole.size
+
+
+def test_motion_is_in_the_recording(moving: Path) -> None:
+    """The clip moves left by 3 pixels a picture: without this the equality above could compare zeros."""
+    recorded: RecordedClip = read_clip(moving / "left" / "clip_2.mp4", InputSpec(height=32, width=32))
+    speeds = [np.median(value.velocity.unpack()[2:-2, 2:-2, 0]) for value in recorded.values.values()]
+    assert np.median(speeds) == -3
+    assert any(value.residual().y.any() for value in recorded.values.values())
+
+
+def test_text_and_half_a_file_cannot_be_read(moving: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("this is no video\n" * 50)
+    whole = (moving / "left" / "clip_0.mp4").read_bytes()
+    (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    for name in ("text.mp4", "half.mp4"):
+        with pytest.raises(EdgecvarError):
+            read_clip(tmp_path / name, InputSpec(height=32, width=32))
+
+
+def test_a_clip_of_one_picture_has_nothing_to_sample(tmp_path: Path, write_moving: Callable[..., None]) -> None:
+    write_moving(tmp_path / "one.mp4", (1, 0), seed=1, pictures=1)
+    with pytest.raises(DatasetError, match="no P or B picture"):
+        read_clip(tmp_path / "one.mp4", InputSpec(height=32, width=32))

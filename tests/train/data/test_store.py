@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, List
+
+import pytest
+
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import DatasetError
+from edgecvar.train.data import store as store_module
+from edgecvar.train.data.labels import LabelledClip
+from edgecvar.train.data.recorded import read_clip
+from edgecvar.train.data.store import ClipStore
+
+pytestmark = pytest.mark.train
+
+SPEC = InputSpec(height=32, width=32)
+
+
+def clips_of(folder: Path) -> List[LabelledClip]:
+    return [LabelledClip(path, 0) for path in sorted(folder.rglob("*.mp4"))]
+
+
+def scan(store: ClipStore, clips: List[LabelledClip], workers: int = 0, skip: bool = False) -> tuple:
+    return store.scan(clips, workers=workers, skip_unreadable=skip, on_clip=lambda: None)
+
+
+@pytest.fixture
+def with_text(moving: Path, tmp_path: Path) -> Path:
+    """Two good clips and, between them in name, a text file and half a clip."""
+    for name, clip in (("a.mp4", "clip_0.mp4"), ("d.mp4", "clip_1.mp4")):
+        (tmp_path / name).write_bytes((moving / "left" / clip).read_bytes())
+    (tmp_path / "b.mp4").write_text("no video\n" * 100)
+    (tmp_path / "c.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:1500])
+    return tmp_path
+
+
+def test_an_unreadable_clip_stops_with_its_name_and_cause(with_text: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        scan(ClipStore(SPEC, 2**30), clips_of(with_text))
+    message = str(caught.value)
+    assert str(with_text / "b.mp4") in message
+    assert "skip_unreadable=true" in message
+    assert "\n" not in message
+
+
+def test_unreadable_clips_are_counted_by_name_when_they_may_be_skipped(with_text: Path) -> None:
+    readable, report = scan(ClipStore(SPEC, 2**30), clips_of(with_text), skip=True)
+    assert [clip.path.name for clip in readable] == ["a.mp4", "d.mp4"]
+    assert [Path(with_text / name).as_posix() in line for name, line in zip(["b.mp4", "c.mp4"], report.unreadable)] == [
+        True,
+        True,
+    ]
+    assert len(report.unreadable) == 2
+    assert report.kept == 2
+
+
+def test_processes_give_what_reading_in_line_gives(moving: Path) -> None:
+    clips = clips_of(moving)
+    plain, pooled = ClipStore(SPEC, 2**30), ClipStore(SPEC, 2**30)
+    ticks: List[int] = []
+    _, first = scan(plain, clips)
+    _, second = pooled.scan(clips, workers=2, skip_unreadable=False, on_clip=lambda: ticks.append(1))
+    assert len(ticks) == len(clips) == 12
+    assert first == second
+    for clip in (clips[0], clips[-1]):
+        one, other = plain.clip(clip.path, set()), pooled.clip(clip.path, set())
+        assert one.values == other.values
+        assert one.windows == other.windows
+
+
+def test_what_does_not_fit_is_read_again_with_the_same_values(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = clips_of(moving / "left")
+    whole = read_clip(clips[0].path, SPEC)
+    store = ClipStore(SPEC, whole.size + 1)
+    _, report = scan(store, clips)
+    assert report.kept == 1
+    assert report.kept_bytes == whole.size
+    read: List[Path] = []
+
+    def counted(path: Path, *rest: object) -> object:
+        read.append(path)
+        return read_clip(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store_module, "read_clip", counted)
+    wanted = {0, 3, 4}
+    assert store.clip(clips[0].path, wanted).values == whole.values
+    assert read == []
+    again = store.clip(clips[1].path, wanted)
+    assert read == [clips[1].path]
+    fresh = read_clip(clips[1].path, SPEC)
+    assert again.values == {index: fresh.values[index] for index in (3, 4)}
+    assert store.index(clips[1].path).windows == fresh.windows
+
+
+def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path, write_moving: Callable[..., None]) -> None:
+    clip = LabelledClip(tmp_path / "a.mp4", 0)
+    write_moving(clip.path, (2, 0), seed=1)
+    store = ClipStore(SPEC, 0)
+    scan(store, [clip])
+    write_moving(clip.path, (2, 0), seed=1, pictures=6)
+    with pytest.raises(DatasetError, match=r"a\.mp4: picture 20 is gone"):
+        store.clip(clip.path, {0, 3, 20})
+    clip.path.unlink()
+    with pytest.raises(DatasetError, match=r"a\.mp4.*could be read when the run began"):
+        store.clip(clip.path, {0, 3})
