@@ -98,6 +98,15 @@ def test_an_image_runs_a_bundle_that_its_user_may_build_engines_into(jetpack):
     assert '"--bundle", "attp.edgecvar"]' in text.splitlines()[-1]
 
 
+def test_a_build_on_a_device_has_the_files_that_the_project_names():
+    """Readme and licence: without them there is no package."""
+    project = (TOP / "pyproject.toml").read_text(encoding="utf-8")
+    files = re.findall(r'^(?:readme = "|license-files = \[")([^"]+)"', project, re.MULTILINE)
+    assert files == ["README.md", "LICENSE"]
+    for script in [*JETSON.glob("Dockerfile.*"), JETSON / "emulate.sh"]:
+        assert f"pyproject.toml {' '.join(files)} " in script.read_text(encoding="utf-8"), script.name
+
+
 def test_what_the_scripts_pin_is_what_check_pins_asks_for():
     sys.path.insert(0, str(JETSON))
     try:
