@@ -27,6 +27,9 @@ class Decision:
     latency_ms: float
     scores: NDArray[np.float32] = field(repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Decision at {self.pts_seconds:.2f} s: {self.label} {self.probability:.0%}>"
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -51,6 +54,11 @@ class RunSummary:
     @property
     def stream_fps(self) -> float:
         return self.pictures / self.wall_seconds if self.wall_seconds > 0 else 0.0
+
+    def __repr__(self) -> str:
+        rest = "" if self.complete else ", interrupted"
+        counts = f"{self.pictures} pictures, {self.sampled} sampled, {self.skipped} skipped, {self.damaged} damaged"
+        return f"<RunSummary: {self.decisions} decisions, {counts}, {self.stream_fps:.0f} pictures/s{rest}>"
 
     @property
     def note(self) -> str:
