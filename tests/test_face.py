@@ -11,8 +11,8 @@ import edgecvar
 
 SIGNATURES = {
     "load": "(bundle: 'Union[str, Path, None]' = None, *, runner: 'str' = 'auto',"
-    " precision: 'Optional[Precision]' = None, threads: 'Optional[int]' = None, device: 'Optional[str]' = None, dla: 'Optional[int]' = None,"
-    " converter: 'Converter' = 'onnx') -> 'Model'",
+    " precision: 'Optional[Precision]' = None, threads: 'Optional[int]' = None, device: 'Optional[str]' = None,"
+    " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx') -> 'Model'",
     "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False) -> 'Stream'",
     "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5) -> 'Run'",
     "Model.close": "(self) -> 'None'",

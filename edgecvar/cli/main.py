@@ -15,6 +15,7 @@ from edgecvar.errors import EdgecvarError, unknown_name
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
+    "extract": "Export a video's vectors, references and residuals.",
     "models": "List the networks: paper, inputs, cost, stages, what is verified.",
     "synth": "Write small labelled videos whose classes differ by motion alone.",
     "train": "Train a network on labelled videos.",
