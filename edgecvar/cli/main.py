@@ -37,7 +37,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         if cmd_name not in VERBS:
             return None
-        return importlib.import_module(f"edgecvar.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"edgecvar.cli.{cmd_name}").command
+        return command
 
     def resolve_command(self, ctx: click.Context, args: List[str]) -> Tuple[Any, Any, List[str]]:
         if args and args[0] not in VERBS:

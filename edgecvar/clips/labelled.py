@@ -1,4 +1,4 @@
-"""Clips and their labels: the one lister of videos, and class folders ROOT/<class>/<clip>."""
+"""Clips with their labels: the one lister of videos, and class folders ROOT/<class>/<clip>."""
 
 from __future__ import annotations
 

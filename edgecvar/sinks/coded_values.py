@@ -25,7 +25,9 @@ COMPRESSION = 4
 ROWS_AT_ONCE = 1 << 16
 """Rows of a parquet table that are written together."""
 
-PICTURE_TYPES = {
+Types = Dict[str, "np.dtype[Any]"]
+
+PICTURE_TYPES: Types = {
     "decode_index": np.dtype(np.int32),
     "display_index": np.dtype(np.int32),
     "pts_seconds": np.dtype(np.float64),
@@ -33,12 +35,12 @@ PICTURE_TYPES = {
     "keyframe": np.dtype(bool),
     "exact": np.dtype(bool),
 }
-RESIDUAL_TYPES = {
+RESIDUAL_TYPES: Types = {
     "residual_zero": np.dtype(np.float32),
     "residual_mean": np.dtype(np.float32),
     "residual_largest": np.dtype(np.int32),
 }
-VECTOR_TYPES = {
+VECTOR_TYPES: Types = {
     "list": np.dtype(np.uint8),
     **{name: np.dtype(np.uint16) for name in ("x", "y", "width", "height")},
     **{name: np.dtype(np.int16) for name in ("mv_x", "mv_y", "ref_offset")},
@@ -92,7 +94,7 @@ class NpzFile:
 
     def __init__(self, target: Path, info: StreamInfo, statistics: bool, planes: bool) -> None:
         self._target, self._info, self._planes = target, info, planes
-        self._types = {**PICTURE_TYPES, **(RESIDUAL_TYPES if statistics else {})}
+        self._types: Types = {**PICTURE_TYPES, **(RESIDUAL_TYPES if statistics else {})}
         self._stack = ExitStack()
 
     def __enter__(self) -> NpzFile:
@@ -159,7 +161,7 @@ class ParquetFile:
     def __init__(self, target: Path, info: StreamInfo, statistics: bool) -> None:
         need_extra("parquet", "writing .parquet", "pyarrow")
         self._target, self._info = target, info
-        self._types = {**PICTURE_TYPES, **(RESIDUAL_TYPES if statistics else {})}
+        self._types: Types = {**PICTURE_TYPES, **(RESIDUAL_TYPES if statistics else {})}
         self._stack = ExitStack()
         self._waiting: List[Any] = []
         self._rows = 0
