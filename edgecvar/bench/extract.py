@@ -32,6 +32,7 @@ from edgecvar.errors import StreamError
 from edgecvar.judge.machine import machine_facts
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import choose_video, codec_name, frame_rate, open_container
+from edgecvar.stream.decoders import plain_decoder
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.native.choice import Probe, probe
 from edgecvar.stream.native.reading import NativeReading
@@ -168,8 +169,8 @@ def _ways(config: ExtractConfig) -> Tuple[Dict[str, Way], Dict[str, str]]:
     ways: Dict[str, Way] = {
         NATIVE: lambda clip: _read_natively(clip, _vectors),
         RESIDUALS: lambda clip: _read_natively(clip, _residuals),
-        EXPORTED: lambda clip: _decode(clip, {"flags2": "+export_mvs"}, exported_vectors),
-        DECODE: lambda clip: _decode(clip, {}, lambda frame: None),
+        EXPORTED: lambda clip: _decode(clip, True, exported_vectors),
+        DECODE: lambda clip: _decode(clip, False, lambda frame: None),
     }
     if config.images:
         ways[IMAGES] = lambda clip: _read_natively(clip, _images)
@@ -221,14 +222,11 @@ def _read_natively(clip: _Clip, ask: Callable[[CodedPicture], None]) -> _Pass:
     return done
 
 
-def _decode(clip: _Clip, options: Dict[str, str], ask: Callable[[Any], Any]) -> _Pass:
+def _decode(clip: _Clip, vectors: bool, ask: Callable[[Any], Any]) -> _Pass:
     """PyAV as it comes, on one thread."""
     done = _Pass()
     with open_container(clip.path) as container:
-        context = choose_video(container, str(clip.path)).codec_context
-        context.options = options
-        context.thread_type, context.thread_count = "SLICE", 1
-        context.open(strict=False)
+        context = plain_decoder(choose_video(container, str(clip.path)).codec_context, vectors)
         with done.clocked():
             for packet in [*clip.packets, None]:
                 try:

@@ -7,19 +7,18 @@ display order. Both are told apart by the number of their packet, so that a pict
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Deque, Dict, Generator, Iterable, Optional
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.colour import ShownPlanes, planes_of
-from edgecvar.stream.packets import MAX_REORDER
+from edgecvar.stream.decoders import decode, viewer_beside
+from edgecvar.stream.packets import MAX_REORDER, to_decode
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.reading import Reading
 from edgecvar.stream.types import CodedPicture, StreamInfo
@@ -82,7 +81,7 @@ class FrameDecoder:
     def __init__(self, like: Any, name: str, fps: Fraction) -> None:
         self.clock = FrameClock(fps)
         self._name = name
-        self._context = _decoder(like)
+        self._context = viewer_beside(like)
         self._frames: Dict[int, Any] = {}
         self._failed: Dict[int, str] = {}
         self._fed = 0
@@ -124,10 +123,7 @@ class FrameDecoder:
 
     def _feed(self, packet: Any) -> None:
         times = packet.pts, packet.dts
-        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
-        given.pts = given.dts = self._fed
-        self._decode(given)
+        self._decode(to_decode(packet, self._fed))
         packet.pts, packet.dts = times
         self._fed += 1
 
@@ -138,12 +134,12 @@ class FrameDecoder:
 
     def _decode(self, packet: Optional[Any]) -> None:
         try:
-            for frame in self._context.decode(packet):
+            for frame in decode(self._context, packet):
                 if frame.pts is not None:
                     self._frames.setdefault(frame.pts, frame)
-        except av.error.FFmpegError as error:
+        except StreamError as error:
             if packet is not None:
-                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
+                self._failed[packet.pts] = str(error)
 
     def _settled(self, waiting: _Waiting) -> bool:
         return waiting.number in self._frames or self._ended or self._fed > waiting.last
@@ -158,21 +154,3 @@ class FrameDecoder:
         geometry = Geometry(info.coded_width, info.coded_height, info.crop_left, info.crop_top, info.width, info.height)
         where = f"{self._name}: picture {picture.decode_index} ({picture.kind})"
         return replace(picture, decoded=DecodedPicture(where, frame, why, geometry))
-
-
-def _decoder(like: Any) -> Any:
-    """A decoder of its own for the packets that `like` is made for."""
-    context: Any = av.CodecContext.create(like.name, "r")
-    context.extradata = like.extradata
-    with suppress(UnicodeDecodeError):  # of a tag that is no text PyAV says nothing
-        context.codec_tag = like.codec_tag  # MPEG-4 decoders know an encoder's faults by it
-    if like.width and like.height:
-        context.width, context.height = like.width, like.height
-    for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
-        setattr(context, name, getattr(like, name))
-    context.thread_type, context.thread_count = "SLICE", 1
-    context.options = {"apply_cropping": "0"}
-    if like.name == "h264" and like.has_b_frames:
-        # It would learn the stream's delay from pictures that it drops; by the standard it is known beforehand.
-        context.options = {**context.options, "strict": "1"}
-    return context

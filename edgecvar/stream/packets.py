@@ -31,6 +31,14 @@ def coded_packets(
         broke_off(getattr(error, "strerror", None) or str(error))
 
 
+def to_decode(packet: Any, number: int) -> Any:
+    """The packet as a decoder is given it: both its times are `number`, and no edit list hides it."""
+    # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
+    bare = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
+    bare.pts = bare.dts = number
+    return bare
+
+
 def numbered_packets(
     packets: Iterable[Any], clock: DisplayClock, patience: Optional[int] = MAX_REORDER
 ) -> Iterator[Tuple[int, Any]]:
@@ -43,10 +51,7 @@ def numbered_packets(
         if patience is not None:
             clock.lost(number - patience - 1)
         clock.packet(number, packet)
-        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
-        given.pts = given.dts = number
-        yield number, given
+        yield number, to_decode(packet, number)
         number += 1
     if patience is not None:
         clock.lost(number - patience - 1)

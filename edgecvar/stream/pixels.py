@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Tuple
+from itertools import chain
+from typing import Any, Iterator, Tuple
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
+from edgecvar.stream.decoders import decode, viewer
 from edgecvar.stream.packets import coded_packets, numbered_packets
 
 
@@ -23,9 +26,6 @@ class ShownPicture:
     image: NDArray[np.uint8]
 
 
-_EVERY_PICTURE = {"flags": "+output_corrupt", "flags2": "+showall"}
-
-
 def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[ShownPicture]:
     """Decode a video a second time, in display order and with the loop filter; raises StreamError.
 
@@ -35,11 +35,7 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[Sho
     with open_container(source) as container:
         video = choose_video(container, source_name(source))
         codec = codec_name(video, source_name(source))
-        context = video.codec_context
-        # With frame threads an undecodable packet could take other pictures with it.
-        context.thread_type, context.thread_count = "SLICE", 1
-        if extraction == "native":
-            context.options = dict(_EVERY_PICTURE)
+        context = viewer(video.codec_context, incomplete=extraction == "native")
         clock = DisplayClock(frame_rate(video))
         shown = 0
         packets = coded_packets(container, video, codec, _already_counted)
@@ -54,14 +50,6 @@ def _already_counted(reason: str) -> None:
 
 
 def _frames(context: Any, packets: Iterator[Tuple[int, Any]]) -> Iterator[Any]:
-    for _, packet in packets:
-        yield from _decode(context, packet)
-    yield from _decode(context, None)
-
-
-def _decode(context: Any, packet: Optional[Any]) -> List[Any]:
-    try:
-        frames: List[Any] = context.decode(packet)
-    except av.error.FFmpegError:
-        return []
-    return frames
+    for packet in chain((packet for _, packet in packets), [None]):
+        with suppress(StreamError):  # the reader of the same packets tells of it
+            yield from decode(context, packet)

@@ -12,9 +12,6 @@ from edgecvar.stream.container import Source, is_mirrored, remedy, rotation_of
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
-DECODER = {"skip_loop_filter": "nointra", "apply_cropping": "0"}
-"""Options of every decoder whose pictures are looked at: I-pictures are filtered, macroblocks are whole."""
-
 _MIRRORED = "; display matrix mirrors the picture: not applied"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Generator, Iterator, List, Optional
+from typing import Any, Dict, Generator, Iterator, Optional
 
-import av
-
+from edgecvar.errors import StreamError
+from edgecvar.stream.decoders import decode, vector_decoder
 from edgecvar.stream.ffmpeg.content import DecodedContent, DecodedFrame
 from edgecvar.stream.ffmpeg.h264_model import H264Model
 from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
@@ -17,7 +17,7 @@ from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.packets import MAX_REORDER, numbered_packets
 from edgecvar.stream.planes import Geometry
-from edgecvar.stream.reading import DECODER, OpenSource
+from edgecvar.stream.reading import OpenSource
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 _KEPT_FRAMES = 18
@@ -43,12 +43,8 @@ class FFmpegReading:
         self._opened = opened
         self._summary = opened.summary
         self._clock = opened.clock
-        context = opened.video.codec_context
-        context.options = {"flags2": "+export_mvs", **DECODER}
-        context.thread_type = "SLICE"
-        context.thread_count = 1
-        self._context = context
-        extradata = context.extradata
+        self._context = vector_decoder(opened.video.codec_context)
+        extradata = self._context.extradata
         self._parser = HeaderParser(extradata) if opened.codec == "h264" else None
         self._model: ReferenceModel = (
             H264Model(self._parser) if self._parser else AnchorModel(header_reader(opened.codec, extradata))
@@ -111,10 +107,10 @@ class FFmpegReading:
 
     def _take(self, packet: Optional[Any]) -> None:
         try:
-            frames: List[Any] = self._context.decode(packet)
-        except av.error.FFmpegError as error:
+            frames = decode(self._context, packet)
+        except StreamError as error:
             if packet is not None:
-                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
+                self._failed[packet.pts] = str(error)
             return
         for frame in frames:
             number = frame.pts

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Deque, Dict, Generator, Iterator, Optional, Tuple
 
 from edgecvar.errors import StreamError
+from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
-from edgecvar.stream.native.key_images import KeyDecoder, KeyPicture
+from edgecvar.stream.native.key_images import KeyPicture
 from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.reading import OpenSource
@@ -72,7 +73,7 @@ class NativeReading:
         self._core = asked.core
         context = opened.video.codec_context
         self._parser = asked.core.Parser(context.extradata or b"")
-        self._decoder = KeyDecoder(context, opened.name)
+        self._decoder = KeyDecoder(context)
         sequence: Sequence = asked.sequence
         self._sequence = sequence
         self._max_reorder = _reorder(sequence)
@@ -173,7 +174,7 @@ class NativeReading:
         key = None
         if picture.kind == "I":
             self._intra_seen = True
-            key = KeyPicture(self._decoder, index, waiting.sets, waiting.packet, waiting.frame)
+            key = KeyPicture(self._opened.name, self._decoder, index, waiting.sets, waiting.packet, waiting.frame)
         self._count(waiting)
         return CodedPicture(
             decode_index=index,

@@ -14,9 +14,9 @@ from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
+from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.ffmpeg.headers.h264 import split_units
 from edgecvar.stream.native import choice as native_choice
-from edgecvar.stream.native.key_images import KeyDecoder
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, PredictionWeights, StreamSummary
