@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from fractions import Fraction
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 
 class DisplayClock:
@@ -16,7 +19,7 @@ class DisplayClock:
         self._decode_times: List[float] = []
         self._last: Optional[float] = None
 
-    def packet(self, number: int, packet: Any) -> None:
+    def packet(self, number: int, packet: Packet[Any]) -> None:
         """Notes the times of the packet with decode number `number`."""
         base = packet.time_base
         ticks = packet.dts if packet.pts is None else packet.pts

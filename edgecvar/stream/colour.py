@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Tuple
+from typing import TYPE_CHECKING, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.planes import FORMATS_420, Geometry, displayed_planes
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 _BITS = 14
 _MATRICES = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593), 7: (0.212, 0.087)}
@@ -43,7 +46,7 @@ class ShownPlanes:
         return image
 
 
-def planes_of(frame: Any, geometry: Geometry) -> ShownPlanes:
+def planes_of(frame: VideoFrame, geometry: Geometry) -> ShownPlanes:
     """A frame's displayed rectangle; views of its samples where they are 8-bit 4:2:0, else converted to that."""
     full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
     matrix = int(frame.colorspace)
@@ -52,7 +55,7 @@ def planes_of(frame: Any, geometry: Geometry) -> ShownPlanes:
     return ShownPlanes(*displayed_planes(frame, geometry), matrix, full)
 
 
-def rgb_of(frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
+def rgb_of(frame: VideoFrame, geometry: Geometry) -> NDArray[np.uint8]:
     """The displayed rectangle as uint8 RGB (height, width, 3)."""
     return planes_of(frame, geometry).rgb()
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Iterator, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
+from edgecvar.stream.container import open_video
 from edgecvar.stream.decoders import decode, viewer
 from edgecvar.stream.packets import coded_packets, numbered_packets
+from edgecvar.stream.sources.opening import Source
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
 
 
 @dataclass(frozen=True)
@@ -32,16 +38,15 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[Sho
     It takes the packets that `open_stream` takes and numbers the pictures as it does; `extraction` is what `info`
     of that reading says: a native one gives pictures whose references are lost, too.
     """
-    with open_container(source) as container:
-        video = choose_video(container, source_name(source))
-        codec = codec_name(video, source_name(source))
-        context = viewer(video.codec_context, incomplete=extraction == "native")
-        clock = DisplayClock(frame_rate(video))
+    with open_video(source) as video:
+        context = viewer(video.context, incomplete=extraction == "native")
+        clock = DisplayClock(video.fps)
         shown = 0
-        packets = coded_packets(container, video, codec, _already_counted)
+        packets = coded_packets(video, _already_counted)
         for frame in _frames(context, numbered_packets(packets, clock)):
             if frame.pts is not None and clock.awaits(frame.pts):
-                yield ShownPicture(shown, clock.show(frame.pts, shown), frame.to_ndarray(format="rgb24"))
+                image = cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+                yield ShownPicture(shown, clock.show(frame.pts, shown), image)
                 shown += 1
 
 
@@ -49,7 +54,7 @@ def _already_counted(reason: str) -> None:
     """The reader of the same packets counts the break."""
 
 
-def _frames(context: Any, packets: Iterator[Tuple[int, Any]]) -> Iterator[Any]:
+def _frames(context: VideoCodecContext, packets: Iterator[Tuple[int, Packet[Any]]]) -> Iterator[VideoFrame]:
     for packet in chain((packet for _, packet in packets), [None]):
         with suppress(StreamError):  # the reader of the same packets tells of it
             yield from decode(context, packet)

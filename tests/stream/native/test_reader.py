@@ -200,9 +200,9 @@ def test_the_choice_reads_no_more_than_it_needs(
 ) -> None:
     monkeypatch.setattr(native_choice, "native_core", lambda: Core(script, profile))
     packets = iter([bytes([number]) for number in range(10)])
-    asked = native_choice.probe("h264", None, packets)
-    assert (len(asked.packets), asked.refused) == (looked_at, refused)
-    assert list(native_choice.rejoined(asked, packets)) == [bytes([number]) for number in range(10)]
+    probe = native_choice.probe_packets("h264", None, packets)
+    assert (len(probe.packets), probe.refused) == (looked_at, refused)
+    assert list(native_choice.rejoined(probe, packets)) == [bytes([number]) for number in range(10)]
 
 
 def fallback(path: Path, reason: str) -> None:
