@@ -25,10 +25,10 @@ class DisplayClock:
         ticks = packet.dts if packet.pts is None else packet.pts
         # Two integers divided are rounded once, as a Fraction is, at a tenth of the time.
         seconds = None if ticks is None or not base else ticks * base.numerator / base.denominator
-        shown, decoded = (None, seconds) if packet.pts is None else (seconds, None)
-        self._times[number] = (shown, decoded)
-        if decoded is not None:
-            heapq.heappush(self._decode_times, decoded)
+        display_time, decode_time = (None, seconds) if packet.pts is None else (seconds, None)
+        self._times[number] = (display_time, decode_time)
+        if decode_time is not None:
+            heapq.heappush(self._decode_times, decode_time)
 
     def awaits(self, number: int) -> bool:
         """Whether packet `number` came, and its picture is neither shown nor lost."""

@@ -69,11 +69,11 @@ def _tables(luma_weights: Tuple[float, float], full: bool) -> Tuple[NDArray[np.i
     unit = 1 << _BITS
     grey = levels if full else (levels - 16.0) * 255.0 / 219.0
     chroma = (levels - 128.0) * (1.0 if full else 255.0 / 224.0)
-    made = (
+    channels = (
         grey + 0.5,
         2.0 * (1.0 - kr) * chroma,
         -2.0 * kb * (1.0 - kb) / kg * chroma,
         -2.0 * kr * (1.0 - kr) / kg * chroma,
         2.0 * (1.0 - kb) * chroma,
     )
-    return tuple(np.round(table * unit).astype(np.int32) for table in made)
+    return tuple(np.round(table * unit).astype(np.int32) for table in channels)

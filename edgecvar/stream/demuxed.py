@@ -1,4 +1,4 @@
-"""A file's packets in memory, to be read or decoded again and again: opening and demuxing are behind each."""
+"""A file's packets in memory, for readings that leave opening and demuxing out of what they cost."""
 
 from __future__ import annotations
 

@@ -41,13 +41,13 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[Sho
     with open_video(source) as video:
         context = viewer(video.context, incomplete=extraction == "native")
         clock = DisplayClock(video.fps)
-        shown = 0
+        index = 0
         packets = coded_packets(video, _already_counted)
         for frame in _frames(context, numbered_packets(packets, clock)):
             if frame.pts is not None and clock.awaits(frame.pts):
                 image = cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
-                yield ShownPicture(shown, clock.show(frame.pts, shown), image)
-                shown += 1
+                yield ShownPicture(index, clock.show(frame.pts, index), image)
+                index += 1
 
 
 def _already_counted(reason: str) -> None:

@@ -15,7 +15,7 @@ from edgecvar.stream.ffmpeg.prediction.residual import Sampler, SamplerStore, ma
 from edgecvar.stream.ffmpeg.references import PredictionPlan
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.ffmpeg.undecided import drop_placeholders, settle_by_samples
-from edgecvar.stream.motion import motion_field, vectors_to_grid
+from edgecvar.stream.ffmpeg.vector_grid import motion_field, vectors_to_grid
 from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 

@@ -146,14 +146,14 @@ class FFmpegReading:
             raise self._source.size_changed((frame.width, frame.height), self._size)
         kind = self._kind(frame)
         self._intra_seen = self._intra_seen or kind == "I"
-        shown = {known: decoded.display_index for known, decoded in self._frames.items()}
-        shown[number] = arrival.display_index
-        plan = self._model.plan(number, kind, shown)
+        display_indices = {earlier: decoded.display_index for earlier, decoded in self._frames.items()}
+        display_indices[number] = arrival.display_index
+        plan = self._model.plan(number, kind, display_indices)
         if getattr(frame, "is_corrupt", False):
             plan = replace(plan, exact=False)
             self.summary.conceal("damage that the decoder concealed")
         current = DecodedFrame(number, arrival.display_index, frame)
-        first, second = (self._reference(wanted) for wanted in plan.references)
+        first, second = (self._reference(reference) for reference in plan.references)
         if (None if first is None else first.number, None if second is None else second.number) != plan.references:
             plan = replace(plan, exact=False)
         self._frames[number] = current

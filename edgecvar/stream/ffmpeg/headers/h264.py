@@ -212,16 +212,16 @@ def _picture_order(
 
 
 def _modification(reader: BitReader) -> Tuple[Tuple[int, int], ...]:
-    found: List[Tuple[int, int]] = []
+    commands: List[Tuple[int, int]] = []
     if reader.flag():
         while True:
             command = reader.unsigned()
             if command == 3:
                 break
-            if command > 3 or len(found) > 66:
+            if command > 3 or len(commands) > 66:
                 raise HeaderEnded("a reference list modification that H.264 does not have")
-            found.append((command, reader.unsigned()))
-    return tuple(found)
+            commands.append((command, reader.unsigned()))
+    return tuple(commands)
 
 
 def _weight_tables(
