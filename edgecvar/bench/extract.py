@@ -26,7 +26,7 @@ from edgecvar.bench.extract_session import (
     LeftOut,
 )
 from edgecvar.clips.labelled import find_videos
-from edgecvar.errors import StreamError
+from edgecvar.errors import StreamError, reason
 from edgecvar.judge.machine import machine_facts
 from edgecvar.stream.demuxed import DemuxedFile, demux
 from edgecvar.stream.types import CodedPicture
@@ -191,7 +191,7 @@ def _mv_extractor() -> Union[Callable[[], Any], str]:
     except ModuleNotFoundError:
         return "not installed (pip install motion-vector-extractor)"
     except (ImportError, AttributeError) as error:
-        return f"cannot be loaded ({error})".replace("\n", " ")
+        return f"cannot be loaded ({reason(error)})"
     return capture
 
 

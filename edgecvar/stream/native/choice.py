@@ -7,6 +7,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Union
 
+from edgecvar.errors import reason
+
 if TYPE_CHECKING:
     from av.packet import Packet
 
@@ -47,7 +49,7 @@ def native_core() -> Union[Any, str]:
     except ModuleNotFoundError:
         return "its compiled module is not installed here"
     except ImportError as error:
-        return f"its compiled module cannot be loaded ({error})".replace("\n", " ")
+        return f"its compiled module cannot be loaded ({reason(error)})"
 
 
 def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Packet[Any]]) -> Probe:

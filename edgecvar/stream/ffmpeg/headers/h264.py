@@ -163,12 +163,7 @@ def _slice_header(
     lsb, bottom, delta = _picture_order(reader, picture, sequence, field)
     redundant = picture.redundant_pictures and reader.unsigned() > 0
     spatial = kind == "B" and reader.flag()
-    active = picture.default_active
-    if kind != "I" and reader.flag():
-        active = (reader.unsigned() + 1, reader.unsigned() + 1 if kind == "B" else active[1])
-    active = {"I": (0, 0), "P": (active[0], 0), "B": active}[kind]
-    if max(active) > 32:
-        raise HeaderEnded(f"{max(active)} active references")
+    active = _active(reader, kind, picture.default_active)
     modifications = tuple(_modification(reader) if used else () for used in active)
     weights: Tuple[Tuple[Weight, ...], Tuple[Weight, ...]] = ((), ())
     if (kind == "P" and picture.weighted_pred) or (kind == "B" and picture.weighted_bipred == 1):
@@ -195,6 +190,17 @@ def _slice_header(
         adaptive_marking=adaptive,
         long_term_reference=long_term,
     )
+
+
+def _active(reader: BitReader, kind: str, default: Tuple[int, int]) -> Tuple[int, int]:
+    """How many entries of each list the slice uses."""
+    active = default
+    if kind != "I" and reader.flag():
+        active = (reader.unsigned() + 1, reader.unsigned() + 1 if kind == "B" else active[1])
+    active = {"I": (0, 0), "P": (active[0], 0), "B": active}[kind]
+    if max(active) > 32:
+        raise HeaderEnded(f"{max(active)} active references")
+    return active
 
 
 def _picture_order(
