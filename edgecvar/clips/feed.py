@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.clock import Clock, NoClock
+from edgecvar.clips.gop import WindowCutter
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import EveryKth
 from edgecvar.clips.spec import InputSpec
 from edgecvar.clips.trace import Tracer
 from edgecvar.errors import StreamError
-from edgecvar.stream.gop import WindowCutter
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
 

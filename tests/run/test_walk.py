@@ -12,6 +12,7 @@ pytest.importorskip("onnxscript", reason="needs the train extra")
 pytestmark = pytest.mark.train
 
 from edgecvar.bundle.manifest import Manifest, Provenance  # noqa: E402
+from edgecvar.clips.gop import cut_windows  # noqa: E402
 from edgecvar.clips.prepare import Preparer  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.clips.trace import Tracer  # noqa: E402
@@ -22,7 +23,6 @@ from edgecvar.nets.catalog import NETWORKS, Entry, build_network  # noqa: E402
 from edgecvar.run.recognizer import RunOptions, recognize  # noqa: E402
 from edgecvar.runners.onnx import OnnxRunner  # noqa: E402
 from edgecvar.runners.torch import TorchRunner  # noqa: E402
-from edgecvar.stream.gop import cut_windows  # noqa: E402
 from edgecvar.stream.reader import open_stream  # noqa: E402
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
 from tests.run.clip_network import MadeUp, MadeUpOptions  # noqa: E402

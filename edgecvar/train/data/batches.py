@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgecvar.clips.gop import Window
 from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sample_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.stream.gop import Window
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import LabelledClip

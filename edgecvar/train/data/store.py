@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
+from edgecvar.clips.gop import Window
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
-from edgecvar.stream.gop import Window
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import RecordedClip, read_clip
