@@ -13,7 +13,7 @@ from edgecvar.errors import ConfigError, unknown_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edgecvar.compile.subject import CompileConfig
+    from edgecvar.compile.config import CompileConfig
 
 _FOLDER = click.Path(path_type=Path)
 _EXISTING = click.Path(path_type=Path, exists=True)
@@ -71,11 +71,12 @@ def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
 
     from edgecvar.cli.report.compiled import as_document, print_compiled
     from edgecvar.compile.bundle import compile_bundle
+    from edgecvar.compile.plan import plan_compilation
 
     config = _config(**options)
     console = Console(stderr=True, quiet=as_json)
     with StepBar(console) as bar:
-        compiled = compile_bundle(config, bar.show)
+        compiled = compile_bundle(plan_compilation(config), bar.show)
     if as_json:
         click.echo(json.dumps(as_document(compiled)))
     else:
@@ -175,7 +176,7 @@ def _config(
     max_drop: str,
     **others: Any,
 ) -> CompileConfig:
-    from edgecvar.compile.subject import CompileConfig
+    from edgecvar.compile.config import CompileConfig
     from edgecvar.config import from_flags
 
     if not untrained and (classes is not None or settings):

@@ -98,7 +98,7 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
     if engine == "onnx":
         return OnnxRunner(bundle, precision, threads=choice.threads)
     if choice.converter == "torch2trt":
-        _refuse_onnx_options(choice.dla, precision)
+        refuse_torch2trt(precision, choice.dla)
     device = detect_device() if choice.device is None else find_device(choice.device)
     if device.name != "cpu":  # a workstation's GPU is in no table
         require_precision(device, precision)
@@ -110,11 +110,15 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
     return TensorRtRunner(bundle, options)
 
 
-def _refuse_onnx_options(dla: Optional[int], precision: Precision) -> None:
+def refuse_torch2trt(precision: Precision, dla: Optional[int] = None) -> None:
+    """Raises ConfigError, with what to ask for instead, where torch2trt builds no such engines."""
     if dla is not None:
         raise ConfigError("--dla: torch2trt builds for the GPU alone; leave it or --converter out")
     if precision == "int8":
-        raise ConfigError("--precision int8: torch2trt builds no int8 stages; ask for fp16, or leave --converter out")
+        raise ConfigError(
+            "--precision int8: torch2trt builds no int8 stages, which are quantised in the ONNX file; "
+            "ask for --precision fp16, or leave --converter out"
+        )
 
 
 def refuse_tensorrt_options(choice: RunnerChoice) -> None:

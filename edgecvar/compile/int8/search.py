@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -18,11 +18,9 @@ from edgecvar.compile.int8.calibrate import Ranges, calibrate, ranges_by
 from edgecvar.compile.int8.quantize import Quantizer
 from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session, run_batches
 from edgecvar.errors import CompileError
+from edgecvar.progress import Progress, silent
 
 METHODS: Tuple[Method, ...] = ("entropy", "percentile", "minmax")
-
-Progress = Callable[[int, int, str], None]
-"""Told how many steps are done, of how many as far as is known yet, and what comes next."""
 
 LayerOf = Tuple[str, str]
 """A stage and the name of a layer in it."""
@@ -67,7 +65,7 @@ def make_int8(
     calibration: Samples,
     search: Samples,
     max_drop: Optional[float],
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
     threads: Optional[int] = None,
 ) -> Int8Stages:
     """int8 stages of the fp32 `files`, with the fewest layers in fp16 that keep the drop at `max_drop` percent.

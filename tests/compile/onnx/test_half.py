@@ -17,7 +17,7 @@ from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.onnx.graph import element_types
 from edgecvar.compile.onnx.half import LIMIT, full_layers, to_half
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes
-from edgecvar.compile.subject import find_subject
+from edgecvar.compile.plan import plan_compilation
 from edgecvar.errors import CompileError
 from edgecvar.judge.parity import record
 from edgecvar.runners.onnx import OnnxRunner
@@ -80,8 +80,8 @@ def test_weights_take_half_the_room() -> None:
 
 
 def test_true_half_arithmetic_agrees(configure: Any, compiled: Compiled) -> None:
-    config = configure()
-    samples = read_inputs(config, find_subject(config)).samples[:2]
+    plan = plan_compilation(configure())
+    samples = read_inputs(plan.clips, plan.subject).samples[:2]
     with OnnxRunner(compiled.bundle, threads=1) as runner:
         recorded = record(runner, compiled.bundle.manifest.stages, samples)
     for spec in compiled.bundle.manifest.stages:
