@@ -44,10 +44,11 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
     from rich.console import Console
 
     from edgecvar.bench.networks import NetworksConfig, measure_networks
-    from edgecvar.cli.compile import StepBar, need
+    from edgecvar.cli.compile import StepBar
     from edgecvar.config import from_flags
+    from edgecvar.errors import need_extra
 
-    need("torch", "onnx", "onnxscript")
+    need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     config = from_flags(NetworksConfig, options)
     with tempfile.TemporaryDirectory(prefix="edgecvar-") as folder, StepBar(Console(stderr=True)) as bar:
         candidates = compiled(runs, config, Path(folder), bar.show)

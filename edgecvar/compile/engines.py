@@ -23,7 +23,7 @@ def choose_engines(config: CompileConfig, precisions: Sequence[Precision]) -> Di
     if missing:
         raise ConfigError(
             f"engines are built on the device that runs them, and {' and '.join(missing)} cannot be imported here: "
-            "leave --engines and --converter out, copy the bundle, and let `edgecvar run` build them there"
+            "leave --engines and --converter out, copy the bundle, and let `edgecvar build` make them there"
         )
     able = engine_precisions(precisions, config.dla, config.converter)
     if config.converter == "torch2trt":
