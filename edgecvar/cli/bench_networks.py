@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 import click
 
 if TYPE_CHECKING:
-    from edgecvar.bench.networks import Candidate, NetworkFigures, NetworksConfig, NetworksSession, Progress
+    from edgecvar.bench.networks import Candidate, NetworkFigures, NetworksConfig, NetworksSession
     from edgecvar.compile.plan import CompilePlan
+    from edgecvar.progress import Progress
 
 RATES = ("pictures/s", "sampled/s")
 RIGHT = ("top-1", "parameters", "multiply-adds", *RATES)

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecvar.clips.samples import Sample, histories, read_samples
+from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.samples import histories, read_samples
 from edgecvar.compile.subject import Subject
 from edgecvar.errors import CompileError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
@@ -22,18 +23,18 @@ SAMPLES = 8
 
 @dataclass(frozen=True)
 class RealInputs:
-    """Sampled pictures, each with its neighbour's I-picture, and the clips that they are from."""
+    """Samples, and the clips that they are from."""
 
     clips: List[Path]
-    samples: List[Sample]
+    samples: List[SampledPicture]
 
     def batch(self, segments: int = 1) -> ClipBatch:
         """A clip of `segments` for each sample, labels 0: what a walk over the stages has seen by then."""
-        samples = [sample for sample, _ in self.samples]
-        past = histories(self.samples, segments)
+        samples = self.samples
+        past = histories(samples, segments)
         return ClipBatch(
             image=_clips([sample.current.image for sample in samples], past),
-            adjacent_image=_clips([neighbour.image for _, neighbour in self.samples], past),
+            adjacent_image=_clips([sample.neighbour.image for sample in samples], past),
             motion=_clips([sample.inputs["motion"] for sample in samples], past),
             residual=_clips([sample.inputs["residual"] for sample in samples], past),
             labels=torch.zeros(len(samples), dtype=torch.int64),
@@ -42,7 +43,7 @@ class RealInputs:
 
     @property
     def _framed(self) -> bool:
-        return all("frame" in sample.inputs for sample, _ in self.samples)
+        return all("frame" in sample.inputs for sample in self.samples)
 
 
 def _clips(arrays: Sequence[Optional[NDArray[np.float32]]], past: NDArray[np.int64]) -> Tensor:

@@ -8,6 +8,7 @@ from typing import List, Literal, Optional, Sequence, Tuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bundle.devices import detect_device, find_device, require_dla, require_precision
+from edgecvar.bundle.engines import Converter
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.errors import BundleError, ConfigError
@@ -33,7 +34,7 @@ class RunnerChoice(BaseModel):
     threads: Optional[int] = Field(None, ge=1, le=1024)
     device: Optional[str] = None
     dla: Optional[int] = Field(None, ge=0)
-    converter: Literal["onnx", "torch2trt"] = "onnx"
+    converter: Converter = "onnx"
     overlap: bool = True
 
 
@@ -77,9 +78,7 @@ def require_stages(bundle: Bundle, precision: Precision) -> None:
         )
 
 
-def engine_precisions(
-    precisions: Sequence[Precision], dla: Optional[int], converter: Literal["onnx", "torch2trt"]
-) -> List[Precision]:
+def engine_precisions(precisions: Sequence[Precision], dla: Optional[int], converter: Converter) -> List[Precision]:
     """Those that engines can be built in; raises ConfigError where there are none.
 
     No DLA computes in fp32, and none that a device here has takes Q/DQ; torch2trt does not read it.

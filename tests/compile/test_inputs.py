@@ -18,13 +18,13 @@ Configure = Callable[..., Any]
 def test_inputs_are_samples_of_several_windows(configure: Configure) -> None:
     plan = plan_compilation(configure())
     inputs = read_inputs(plan.clips, plan.subject)
-    windows = [sample.window for sample, _ in inputs.samples]
+    windows = [sample.window for sample in inputs.samples]
     assert len(windows) == 8
     assert sorted(set(windows)) == [0, 1, 2]
     # The first window looks ahead, the others back (Huo et al. 2020, section 3.4).
-    appearances = {sample.window: sample.current.index for sample, _ in inputs.samples}
-    for sample, neighbour in inputs.samples:
-        assert neighbour.index == appearances[1 if sample.window == 0 else sample.window - 1]
+    appearances = {sample.window: sample.current.index for sample in inputs.samples}
+    for sample in inputs.samples:
+        assert sample.neighbour.index == appearances[1 if sample.window == 0 else sample.window - 1]
     batch = inputs.batch()
     assert batch.image.shape == (8, 1, 3, 48, 64)
     assert batch.motion.abs().max() > 0

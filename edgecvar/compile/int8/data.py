@@ -10,7 +10,8 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from edgecvar.bundle.precision import Int8Record
-from edgecvar.clips.samples import Sample, read_samples
+from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.samples import read_samples
 from edgecvar.compile.int8.search import Int8Stages
 from edgecvar.compile.plan import Int8Plan
 from edgecvar.compile.subject import Subject
@@ -26,8 +27,8 @@ class Int8Data:
 
     name: str
     clips: List[Path]
-    calibration: List[Sample]
-    search: List[Sample]
+    calibration: List[SampledPicture]
+    search: List[SampledPicture]
     max_drop: Optional[float]
 
     def record(self, stages: Int8Stages) -> Int8Record:
@@ -63,18 +64,22 @@ def read_int8_data(plan: Int8Plan, subject: Subject) -> Int8Data:
         ) from error
 
 
-def hash_samples(samples: Sequence[Sample]) -> str:
+def hash_samples(samples: Sequence[SampledPicture]) -> str:
     """sha256 of prepared inputs, in order."""
     digest = hashlib.sha256()
-    for sample, neighbour in samples:
-        arrays = [sample.current.image, neighbour.image, *(sample.inputs[name] for name in sorted(sample.inputs))]
+    for sample in samples:
+        arrays = [
+            sample.current.image,
+            sample.neighbour.image,
+            *(sample.inputs[name] for name in sorted(sample.inputs)),
+        ]
         for array in arrays:
             if array is not None:
                 digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
-def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[Sample]:
+def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[SampledPicture]:
     samples = read_samples(clips, subject.input, count, frames=subject.frames)
     if not samples:
         raise CompileError(f"{clips[0]} and {len(clips) - 1} more clips: no P or B picture in them")

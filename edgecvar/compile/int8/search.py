@@ -36,7 +36,7 @@ TIE = 0.01
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Deviation:
     """A choice of layers against fp32: mean Kullback-Leibler divergence in nats, and decisions changed in percent.
 
     The share is the larger of what changed, near-ties of fp32 aside, and of what would with errors dealt otherwise.
@@ -80,7 +80,7 @@ def make_int8(
     found = calibrate(stages, files, calibration, threads)
     steps.next("run fp32")
     trial = Trial(stages, files, search, threads)
-    by_method: Dict[Method, Tuple[Outcome, Ranges]] = {}
+    by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
     for method in METHODS:
         steps.next(f"try {method} ranges")
         ranges = ranges_by(method, found)
@@ -134,7 +134,7 @@ class Trial:
             outputs[spec.name] = run_batches(session, self._walk.batches(spec.name, outputs))
         self._scores = self._walk.scores(outputs)
 
-    def measure(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Outcome:
+    def measure(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Deviation:
         """The stages with `keep` in fp16 and all other layers in int8, against fp32."""
         outputs: Dict[str, NDArray[np.float32]] = {}
         keys: Dict[str, object] = {}
@@ -143,7 +143,7 @@ class Trial:
             names = frozenset(layer for of, layer in keep if of == stage)
             keys[stage] = (names, tuple(sorted(ranges[stage].items())), sources)
             outputs[stage] = self._output(stage, keys[stage], ranges, names, outputs)
-        return compare_decisions(self._scores, self._walk.scores(outputs))
+        return measure_deviation(self._scores, self._walk.scores(outputs))
 
     def models(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Dict[str, onnx.ModelProto]:
         """Every stage written with that choice."""
@@ -176,7 +176,7 @@ class Trial:
         return remembered[key]
 
 
-def compare_decisions(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Outcome:
+def measure_deviation(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Deviation:
     """Scores (samples, classes) against fp32's; a sample whose scores are not finite is a changed decision."""
     finite = np.asarray(np.isfinite(got).all(axis=1))
     reference = _log_softmax(expected)
@@ -189,7 +189,9 @@ def compare_decisions(expected: NDArray[np.float32], got: NDArray[np.float32]) -
     rows, chosen = np.arange(len(decided)), other.argmax(axis=1)
     tied = finite & (np.exp(reference[rows, decided]) - np.exp(reference[rows, chosen]) < TIE)
     changed = ((after < 0) & ~tied).mean()
-    return Outcome(loss=float(max(divergence.mean(), 0.0)), drop=float(100 * max(changed, _any_to_any(before, after))))
+    return Deviation(
+        loss=float(max(divergence.mean(), 0.0)), drop=float(100 * max(changed, _any_to_any(before, after)))
+    )
 
 
 def _margins(scores: NDArray[np.float64], decided: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -47,7 +47,8 @@ class TensorRtOptions(BaseModel):
     """How TensorRT builds and runs a bundle.
 
     `overlap`: stages that do not wait for each other run at once; without it each launch is waited for, so that the
-    stages can be timed. `dla`: the DLA core to build for. `workspace_mib`: scratch memory of the builder's tactics.
+    stages can be timed. `dla`: the DLA core to build for. `gpu_index`: CUDA's number of the GPU. `workspace_mib`:
+    scratch memory of the builder's tactics.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +59,7 @@ class TensorRtOptions(BaseModel):
     max_batch: int = Field(1, ge=1)
     converter: Converter = "onnx"
     cuda_graphs: bool = True
-    device: int = Field(0, ge=0)
+    gpu_index: int = Field(0, ge=0)
     workspace_mib: int = Field(512, ge=16)
 
 

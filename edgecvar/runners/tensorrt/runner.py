@@ -98,7 +98,7 @@ class TensorRtRunner:
     def _open(self) -> None:
         version = installed_version()
         check_options(generation_of(version), self.options)
-        device = CudaDevice(self.options.device)
+        device = CudaDevice(self.options.gpu_index)
         self._device = device.__enter__()
         options = self.options
         key = EngineKey(
