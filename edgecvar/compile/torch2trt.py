@@ -7,17 +7,18 @@ no layer in fp32 on purpose: whether a stage bears that is for the parity check 
 from __future__ import annotations
 
 import copy
-import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 import torch
 
 from edgecvar.bundle.engines import BuiltStage, EngineKey, write_engines
-from edgecvar.bundle.manifest import Bundle, sha256_of
+from edgecvar.bundle.hashes import sha256_of
+from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, reason
 from edgecvar.nets.network import Network
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import refuse_torch2trt
@@ -38,7 +39,7 @@ def engine_key(precision: Precision, dla: Optional[int] = None) -> EngineKey:
     Raises ConfigError where it builds no such stages.
     """
     refuse_torch2trt(precision, dla)
-    if importlib.util.find_spec("torch2trt") is None:
+    if find_spec("torch2trt") is None:
         raise CompileError(
             f"--converter torch2trt: torch2trt is not installed; the package index has not got it, it comes from "
             f"{SOURCE} (its README says how to install it); or leave --converter out"
@@ -108,10 +109,9 @@ def _convert(module: torch.nn.Module, spec: StageSpec, key: EngineKey, max_batch
                 keep_network=False,
             )
     except Exception as error:  # its converters fail in ways of their own, one for each torch call
-        first = " ".join(str(error).split())[:200]
         raise CompileError(
             f"stage {spec.name}: torch2trt cannot convert it with TensorRT {key.tensorrt} "
-            f"({type(error).__name__}: {first}); leave --converter out"
+            f"({type(error).__name__}: {reason(error)}); leave --converter out"
         ) from error
     engine: Optional[trt.ICudaEngine] = converted.engine
     if engine is None:

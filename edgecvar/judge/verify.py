@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Tuple
 
@@ -13,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.devices import detect_device, find_device
 from edgecvar.bundle.engines import Converter
-from edgecvar.bundle.manifest import Bundle, sha256_of
+from edgecvar.bundle.hashes import sha256_of
+from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import SampledPicture
 from edgecvar.clips.labelled import find_videos
 from edgecvar.clips.samples import read_samples, spread
-from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
+from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
 from edgecvar.judge.parity import TOLERANCES, Recording, StageRun, WholeRun, compare_stage, compare_whole, record
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import (
@@ -195,7 +195,7 @@ def _plan(bundle: Bundle, config: VerifyConfig) -> _Plan:
     asked = config.runners or ()
     if "torch" in asked or config.checkpoint is not None or config.runners is None:
         try:
-            _require_torch()
+            need_extra("train", "comparing with torch", "torch")
             plan.checkpoint = find_checkpoint(bundle, config)
         except ConfigError as error:
             if "torch" in asked or config.checkpoint is not None:
@@ -235,11 +235,6 @@ def _plan_tensorrt(bundle: Bundle, config: VerifyConfig, plan: _Plan) -> None:
             plan.choices.append(config.choice("trt", precision))
         else:
             plan.notes.append(f"without {precision} on TensorRT: {device.title} has no path for it")
-
-
-def _require_torch() -> None:
-    if find_spec("torch") is None:
-        raise ConfigError("torch is not installed here (pip install 'edgecvar[train]')")
 
 
 def _onnx_reference(bundle: Bundle, config: VerifyConfig) -> Runner:

@@ -13,7 +13,7 @@ from edgecvar.bundle.plan import PlannedInput, PlannedStage, plan_stages
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.feed import Appearance, SampledPicture
 from edgecvar.clips.samples import histories
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, reason
 from edgecvar.runners.onnx import usable_cores
 
 Array = NDArray[np.float32]
@@ -88,10 +88,9 @@ def open_session(model: Union[bytes, Path], stage: str, threads: Optional[int] =
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no public parent for its errors
-        first = " ".join(str(error).split())[:200]
         raise CompileError(
-            f"stage {stage}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first}; use the versions in "
-            "constraints.txt"
+            f"stage {stage}: ONNX Runtime {onnxruntime.__version__} cannot load it: {reason(error)}; use the "
+            "versions in constraints.txt"
         ) from error
 
 

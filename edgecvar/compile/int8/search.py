@@ -53,7 +53,6 @@ class Int8Stages:
     models: Dict[str, onnx.ModelProto]
     method: Method
     losses: List[Tuple[Method, float]]
-    loss: float
     drop: float
     searched: int
     kept: List[KeptLayer]
@@ -106,7 +105,6 @@ def make_int8(
         models=trial.models(ranges, chosen_layers),
         method=method,
         losses=[(each, by_method[each][0].loss) for each in METHODS],
-        loss=outcome.loss,
         drop=outcome.drop,
         searched=len(search),
         kept=kept,
