@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,9 +17,7 @@ from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import DatasetError
 from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, tally
-
-Progress = Callable[[int, int, str], None]
-"""Told (done, total, what); a total of 0 is not known."""
+from edgecvar.progress import Progress
 
 
 class NetworksConfig(BaseModel):

@@ -40,11 +40,6 @@ class Device:
     bandwidth_gb_per_s: Optional[float] = None
     memory_gb: Optional[int] = None
 
-    @property
-    def has_tensorrt(self) -> bool:
-        """Whether stages run on TensorRT there."""
-        return self.tensorrt is not None
-
 
 # Sources: NVIDIA's module data sheets and technical briefs, its list of compute capabilities, and the JetPack release
 # notes. Where those give a peak with sparsity or with the DLA, it is reckoned here from tensor cores (CUDA cores before

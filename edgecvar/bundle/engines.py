@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bundle.hashes import check_file, check_hash
 from edgecvar.bundle.precision import Precision
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, reason
 from edgecvar.files import whole_folder
 
 ENGINES = "engines"
@@ -179,8 +179,7 @@ def _read_index(folder: Path) -> FolderIndex:
         text = file.read_text(encoding="utf-8")
         index = FolderIndex.model_validate(json.loads(text))
     except (OSError, ValueError, RecursionError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise BundleError(f"{file}: not an index of engines: {first}; {REMOVE}") from error
+        raise BundleError(f"{file}: not an index of engines: {reason(error)}; {REMOVE}") from error
     if index.sealed().text != text:
         raise BundleError(f"{file}: changed since it was written; {REMOVE}")
     return index
@@ -208,6 +207,7 @@ def _write_folder(target: Path, index: FolderIndex, files: Mapping[str, bytes]) 
             complete = index.model_copy(update={"sha256": hashes}).sealed()
             (draft / INDEX).write_text(complete.text, encoding="utf-8")
     except OSError as error:
-        reason = error.strerror or error
-        raise BundleError(f"{target}: cannot be written ({reason}); copy the bundle to a folder of yours") from error
+        raise BundleError(
+            f"{target}: cannot be written ({reason(error)}); copy the bundle to a folder of yours"
+        ) from error
     return target

@@ -15,7 +15,7 @@ from edgecvar.bundle.hashes import check_file, sha256_of
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, reason
 
 SCHEMA: Literal[2] = 2
 SUFFIX = ".edgecvar"
@@ -125,8 +125,7 @@ def open_bundle(path: Path) -> Bundle:
             )
         manifest = Manifest.model_validate(fields)
     except (OSError, ValueError, RecursionError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {first}") from error
+        raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {reason(error)}") from error
     if not manifest.seal or sealed(_with_seal(text, manifest.seal, "")) != text:
         raise BundleError(f"{document}: changed since it was compiled; copy the whole folder again")
     for name in [entry.path for entry in manifest.files]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 import click
 
 if TYPE_CHECKING:
-    from edgecvar.bench.networks import Candidate, NetworkFigures, NetworksConfig, NetworksSession, Progress
+    from edgecvar.bench.networks import Candidate, NetworkFigures, NetworksConfig, NetworksSession
+    from edgecvar.compile.plan import CompilePlan
+    from edgecvar.progress import Progress
 
 RATES = ("pictures/s", "sampled/s")
 RIGHT = ("top-1", "parameters", "multiply-adds", *RATES)
@@ -43,10 +45,11 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
     from rich.console import Console
 
     from edgecvar.bench.networks import NetworksConfig, measure_networks
-    from edgecvar.cli.compile import StepBar, need
+    from edgecvar.cli.compile import StepBar
     from edgecvar.config import from_flags
+    from edgecvar.errors import need_extra
 
-    need("torch", "onnx", "onnxscript")
+    need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     config = from_flags(NetworksConfig, options)
     with tempfile.TemporaryDirectory(prefix="edgecvar-") as folder, StepBar(Console(stderr=True)) as bar:
         candidates = compiled(runs, config, Path(folder), bar.show)
@@ -63,37 +66,37 @@ def compiled(runs: Sequence[Path], config: NetworksConfig, folder: Path, progres
     """The networks of `runs` as fp32 bundles in `folder`; raises EdgecvarError, before any is made where it can."""
     from edgecvar.bench.networks import Candidate
     from edgecvar.compile.bundle import compile_bundle
-    from edgecvar.compile.subject import CompileConfig, find_subject
     from edgecvar.nets.cost.complexity import describe_network
 
-    files = [_checkpoint_of(run) for run in runs]
-    names = _names(runs, [_model_of(file, config) for file in files])
+    plans = [_plan(run, config, folder / f"{number}.edgecvar") for number, run in enumerate(runs)]
+    names = _names(runs, [plan.subject.model for plan in plans])
     candidates = []
-    for number, (name, file) in enumerate(zip(names, files)):
-        progress(number, len(files), f"compile {name}")
-        wanted = CompileConfig(checkpoint=file, precision=frozenset({"fp32"}), output=folder / f"{number}.edgecvar")
-        subject = find_subject(wanted)
+    for number, (name, plan) in enumerate(zip(names, plans)):
+        progress(number, len(plans), f"compile {name}")
+        subject = plan.subject
         cost = describe_network(subject.network, subject.input.gop_length)
-        bundle = compile_bundle(wanted).bundle
-        candidates.append(Candidate(name, file, bundle, cost.parameters, cost.multiply_adds))
+        bundle = compile_bundle(plan).bundle
+        candidates.append(Candidate(name, _checkpoint_of(runs[number]), bundle, cost.parameters, cost.multiply_adds))
     return candidates
+
+
+def _plan(run: Path, config: NetworksConfig, target: Path) -> CompilePlan:
+    """How a run becomes a bundle; raises where its network cannot be tested on the clips that are to test it."""
+    from edgecvar.compile.config import CompileConfig
+    from edgecvar.compile.plan import plan_compilation
+    from edgecvar.judge.evaluate import find_clips
+
+    asked = CompileConfig(checkpoint=_checkpoint_of(run), precision=frozenset({"fp32"}), output=target)
+    plan = plan_compilation(asked)
+    if config.data is not None:
+        find_clips(config.data, plan.subject.labels, config.match)
+    return plan
 
 
 def _checkpoint_of(run: Path) -> Path:
     from edgecvar.train.checkpoint import BEST
 
     return run / BEST if run.is_dir() else run
-
-
-def _model_of(file: Path, config: NetworksConfig) -> str:
-    """The network of a checkpoint; raises where it cannot be tested on the clips that are to test it."""
-    from edgecvar.judge.evaluate import find_clips
-    from edgecvar.train.checkpoint import load_checkpoint
-
-    checkpoint = load_checkpoint(file)
-    if config.data is not None:
-        find_clips(config.data, checkpoint.labels, config.match)
-    return checkpoint.model
 
 
 def _names(runs: Sequence[Path], models: Sequence[str]) -> List[str]:

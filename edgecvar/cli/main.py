@@ -21,6 +21,7 @@ VERBS = {
     "train": "Train a network on labelled videos.",
     "ablate": "Train a recipe's ablations and print their table.",
     "compile": "Turn a checkpoint into a bundle.",
+    "build": "Build a bundle's TensorRT engines, on the device that runs them.",
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle or a checkpoint on labelled clips.",

@@ -47,7 +47,12 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
     warn_untrained(opened)
     progress = Console(stderr=True)
     with progress.status("starting") as status:
-        verification = verify(opened, config, lambda file: torch_reference(opened, file), status.update)
+        verification = verify(
+            opened,
+            config,
+            lambda file: torch_reference(opened, file),
+            lambda done, total, what: status.update(what),
+        )
     if as_json:
         click.echo(json.dumps(verification_document(verification), ensure_ascii=False))
     else:

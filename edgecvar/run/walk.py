@@ -73,7 +73,7 @@ class StageWalk:
             known: Outputs = {}
             for stage in self._of_window:
                 tensors = [
-                    known[each.tensor.source] if each.from_stage else _image(appearance) for each in stage.inputs
+                    known[each.tensor.source] if each.from_stage else appearance.prepared[None] for each in stage.inputs
                 ]
                 known[stage.spec.name] = self._timed(stage.spec, tensors)
             self._features[appearance.index] = known
@@ -87,7 +87,7 @@ class StageWalk:
             if each.from_stage:
                 value = outputs[source] if source in outputs else self._appearance(appearance)[source]
             else:
-                value = _image(appearance) if source == "image" else sampled.inputs[source][None]
+                value = appearance.prepared[None] if source == "image" else sampled.inputs[source][None]
             tensors.append(self._history(stage, each, sampled, value))
         return self._timed(stage.spec, tensors)
 
@@ -107,9 +107,3 @@ class StageWalk:
         with self._clock.span(f"stage:{spec.name}"):
             launched = self._runner.launch(spec.name, inputs)
             return self._runner.fetch(launched) if spec is self._last else launched
-
-
-def _image(appearance: Appearance) -> NDArray[np.float32]:
-    if appearance.image is None:
-        raise AssertionError("an image that a stage takes was not prepared")
-    return appearance.image[None]  # (1, 3, h, w)

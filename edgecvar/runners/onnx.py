@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, reason
 from edgecvar.runners.runner import as_array
 
 
@@ -42,8 +42,8 @@ class OnnxRunner:
             try:
                 session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public parent for its errors
-                first = " ".join(str(error).split())[:200]
-                raise BundleError(f"{file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first}") from error
+                version = onnxruntime.__version__
+                raise BundleError(f"{file}: ONNX Runtime {version} cannot load it: {reason(error)}") from error
             _check(str(file), stage, session)
             self._sessions[stage.name] = session
         return self
@@ -57,8 +57,7 @@ class OnnxRunner:
             arrays = {name: as_array(value) for name, value in inputs.items()}
             output: NDArray[np.float32] = session.run(None, arrays)[0]
         except Exception as error:  # as above
-            first = " ".join(str(error).split())[:200]
-            raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {first}") from error
+            raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {reason(error)}") from error
         return output
 
     def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -122,14 +122,6 @@ def quantised_tensors(model: onnx.ModelProto) -> List[str]:
     return list(dict.fromkeys([*activations, *(residual.identity for residual in find_residuals(model))]))
 
 
-def quantize(model: onnx.ModelProto, ranges: Mapping[str, float], keep: AbstractSet[str]) -> onnx.ModelProto:
-    """`model` with its layers in int8 and those named in `keep` in fp16; raises CompileError.
-
-    `ranges`: by tensor, the largest magnitude to represent.
-    """
-    return Quantizer(model).write(ranges, keep)
-
-
 class Quantizer:
     """One fp32 stage, written at any choice of layers; what a weight becomes is computed once."""
 
@@ -141,7 +133,10 @@ class Quantizer:
         self._weights: Dict[Tuple[str, Optional[int]], Tuple[NDArray[np.int8], NDArray[np.float32]]] = {}
 
     def write(self, ranges: Mapping[str, float], keep: AbstractSet[str]) -> onnx.ModelProto:
-        """See `quantize`."""
+        """The model with its layers in int8 and those named in `keep` in fp16; raises CompileError.
+
+        `ranges`: by tensor, the largest magnitude to represent.
+        """
         by_name = {layer.name: layer for layer in self.layers}
         unknown = sorted(keep - set(by_name))
         if unknown:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.compile.onnx.lowering import EXPORTED_OPSET, NEWEST_OPSET, OLDEST_OPSET, lower
 from edgecvar.compile.onnx.naming import name_parts
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, reason
 
 NEWEST_IR = 8
 """Of ONNX 1.10 to 1.12: what parsers of operator sets up to 17 were built with; set 13 has 7."""
@@ -54,8 +54,7 @@ def export_stage(module: nn.Module, spec: StageSpec, path: Path) -> None:
                 verbose=False,
             )
     except Exception as error:  # the exporter has errors of its own at every step
-        first = " ".join(str(error).split())[:200]
-        raise CompileError(f"stage {spec.name}: torch {torch.__version__} cannot export it: {first}") from error
+        raise CompileError(f"stage {spec.name}: torch {torch.__version__} cannot export it: {reason(error)}") from error
     model = program.model_proto
     try:
         lower(model)

@@ -89,19 +89,13 @@ def to_half(model: onnx.ModelProto, largest: Optional[Mapping[str, float]] = Non
         if any(attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for attribute in node.attribute):
             raise CompileError(f"layer {node.name}: control flow ({node.op_type}) has no fp16 form; use fp32")
     types = element_types(half)
-    full = _full_layers(half, types, largest or {})
+    full = full_layers(half, types, largest or {})
     _Rewrite(half, types, full).apply()
     onnx.checker.check_model(half, full_check=True)
     return half
 
 
-def full_layers(model: onnx.ModelProto, largest: Optional[Mapping[str, float]] = None) -> Set[str]:
-    """Names of the layers that `to_half` leaves in fp32."""
-    full = _full_layers(model, element_types(model), largest or {})
-    return {node.name for node in model.graph.node if node.output[0] in full}
-
-
-def _full_layers(model: onnx.ModelProto, types: Mapping[str, int], largest: Mapping[str, float]) -> Set[str]:
+def full_layers(model: onnx.ModelProto, types: Mapping[str, int], largest: Mapping[str, float]) -> Set[str]:
     """The layers that stay fp32, each by its first output's name."""
     graph = model.graph
     values, made, readers = constants(graph), producers(graph), consumers(graph)
