@@ -72,15 +72,17 @@ def evaluate_checkpoint(
 
     checkpoint, recipe = open_checkpoint(path, overrides)
     if folder is None:
-        named = matching([Clip(clip.path, clip.label) for clip in held_out(checkpoint, recipe)], match)
+        named = matching([Clip(clip.path, clip.label) for clip in held_out(checkpoint, recipe.data)], match)
     else:
         named = find_clips(folder, checkpoint.labels, match)
-    scores = score_checkpoint(checkpoint, recipe, [TestClip(clip.path, clip.label) for clip in named])
+    scores = score_checkpoint(
+        checkpoint, recipe.views, recipe.machine, [TestClip(clip.path, clip.label) for clip in named]
+    )
     results = [ClipScore(clip, score.scores, score.error) for clip, score in zip(named, _tracked(scores, len(named)))]
     told = {
         "checkpoint": str(path),
         "folder": None if folder is None else str(folder),
-        "test": recipe.test.model_dump(),
+        "test": recipe.views.test.model_dump(),
     }
     _print(tally(checkpoint.labels, results), told, as_json)
 

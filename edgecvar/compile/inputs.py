@@ -73,6 +73,6 @@ def _find_clips(data: Optional[Path], subject: Subject) -> List[Path]:
         return find_videos([data])
     recipe = subject.recipe_with_clips()
     if recipe is not None:
-        split = load_split(recipe)
+        split = load_split(recipe.data)
         return [clip.path for clip in split.validation or split.train]
     return [default_clip()]

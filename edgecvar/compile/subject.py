@@ -76,7 +76,8 @@ class Subject:
         if not self.recipe:
             return None
         recipe = parse_recipe(self.recipe)
-        places = [recipe.data, recipe.validation, None if recipe.split is None else recipe.split.files]
+        data = recipe.data
+        places = [data.source, data.validation, None if data.split is None else data.split.files]
         return recipe if all(Path(place).exists() for place in places if place is not None) else None
 
 

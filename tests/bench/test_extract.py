@@ -17,7 +17,7 @@ from edgecvar.bench.extract import ExtractConfig, in_turn, measure_extract
 from edgecvar.bench.extract_session import ClipTimes, ExtractSession, LeftOut, summarise_extract
 from edgecvar.cli.main import main
 from edgecvar.cli.report.extraction import extract_document, print_extract
-from edgecvar.errors import ConfigError, StreamError
+from edgecvar.errors import StreamError
 from tests.moving_clip import moving_clip
 
 FOUR = ["native", "native_residuals", "exported", "decode"]

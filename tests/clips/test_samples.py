@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgecvar.clips.samples import clip_starts, histories, read_samples, spread
-from edgecvar.errors import ConfigError, StreamError
+from edgecvar.errors import StreamError
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import SPEC
 

@@ -77,7 +77,7 @@ def _find_halves(config: CompileConfig, subject: Subject) -> Tuple[str, List[Pat
         if len(clips) < 2:
             raise ConfigError(f"int8: {config.data} holds one clip, and some calibrate while others judge")
         return (str(config.data), *halves(clips))
-    split = load_split(parse_recipe(str(subject.recipe)))
+    split = load_split(parse_recipe(str(subject.recipe)).data)
     train, validation = [clip.path for clip in split.train], [clip.path for clip in split.validation]
     return (str(subject.data), *((train, validation) if validation else halves(train)))
 

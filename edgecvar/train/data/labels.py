@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from edgecvar.clips.labelled import class_folders, videos_in
 from edgecvar.errors import DatasetError, unknown_name
 from edgecvar.train.data.splits import official_split
-from edgecvar.train.recipe import Recipe
+from edgecvar.train.parts import Data
 from edgecvar.train.settings import SplitSettings
 
 SPLITS = ("train", "validation")
@@ -45,26 +45,26 @@ class _Entry:
     split: Optional[str] = None
 
 
-def load_split(recipe: Recipe) -> Split:
-    """The clips of a recipe's `data` and `validation`; labels are those of `data`, sorted; raises DatasetError."""
-    data = Path(recipe.data)
-    if recipe.split is not None:
-        return _official(recipe.split, data)
-    entries = _entries(data)
+def load_split(data: Data) -> Split:
+    """The clips of `data` and `validation`; labels are those of `data`, sorted; raises DatasetError."""
+    source = Path(data.source)
+    if data.split is not None:
+        return _official(data.split, source)
+    entries = _entries(source)
     labels = sorted({entry.label for entry in entries})
     if len(labels) < 2:
-        raise DatasetError(f"{data}: found only the class {labels[0]!r}; two or more are needed to tell apart")
-    chosen = [entry for entry in entries if _validates(entry, recipe.validation_pattern)]
-    train = [entry for entry in entries if not _validates(entry, recipe.validation_pattern)]
-    if recipe.validation_pattern is not None and not chosen:
-        raise DatasetError(f"{data}: validation_pattern {recipe.validation_pattern!r} matches no file name there")
-    if recipe.validation is not None:
-        chosen = chosen + _entries(Path(recipe.validation))
+        raise DatasetError(f"{source}: found only the class {labels[0]!r}; two or more are needed to tell apart")
+    chosen = [entry for entry in entries if _validates(entry, data.validation_pattern)]
+    train = [entry for entry in entries if not _validates(entry, data.validation_pattern)]
+    if data.validation_pattern is not None and not chosen:
+        raise DatasetError(f"{source}: validation_pattern {data.validation_pattern!r} matches no file name there")
+    if data.validation is not None:
+        chosen = chosen + _entries(Path(data.validation))
     untrained = sorted(set(labels) - {entry.label for entry in train})
     if untrained:
-        raise DatasetError(f"{data}: every clip of class {untrained[0]!r} validates, so none is left to train on")
+        raise DatasetError(f"{source}: every clip of class {untrained[0]!r} validates, so none is left to train on")
     index = {label: number for number, label in enumerate(labels)}
-    return Split(labels, _numbered(train, index, data), _numbered(chosen, index, data))
+    return Split(labels, _numbered(train, index, source), _numbered(chosen, index, source))
 
 
 def _official(settings: SplitSettings, data: Path) -> Split:

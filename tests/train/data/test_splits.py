@@ -188,13 +188,13 @@ def test_a_file_in_another_format_is_named_with_its_line(
 def test_a_recipe_reads_them(tmp_path: Path, put: Callable[..., None]) -> None:
     put(UCF, UCF_CLIPS)
     text = f"model: attp\ndata: {tmp_path}/videos\nsplit: {{format: ucf101, files: {tmp_path}/lists}}"
-    split = load_split(parse_recipe(text))
+    split = load_split(parse_recipe(text).data)
     assert split.labels == ["ApplyEyeMakeup", "ApplyLipstick"]
     assert ([clip.label for clip in split.train], [clip.label for clip in split.validation]) == ([0, 1], [0])
     with pytest.raises(ConfigError, match="leave validation and validation_pattern out"):
         parse_recipe(text, ["validation=x"])
     (tmp_path / "videos" / "v_ApplyLipstick_g08_c01.avi").unlink()
     with pytest.raises(DatasetError, match="no clip of class 'ApplyLipstick' is there to train on"):
-        load_split(parse_recipe(text, ["split.missing=skip"]))
+        load_split(parse_recipe(text, ["split.missing=skip"]).data)
     with pytest.raises(DatasetError, match=r"split\.files is the folder"):
-        load_split(parse_recipe(text, ["split.files=/nowhere"]))
+        load_split(parse_recipe(text, ["split.files=/nowhere"]).data)
