@@ -5,13 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Sequence, Tuple, Union
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
@@ -33,28 +32,8 @@ CROPS = {1: CORNERS[:1], 3: ((0, 0), (0, -1), (0, 1)), 5: CORNERS}
 """(down, right) of each crop: the centre, with left and right, with the four corners."""
 
 
-@dataclass(frozen=True)
-class TestClip:
-    """A video and the name of its class."""
-
-    __test__ = False
-
-    path: Path
-    label: str
-
-
-@dataclass(frozen=True)
-class TestScore:
-    """One video's scores (classes,), the mean of all its views; None where it cannot be read, and why."""
-
-    __test__ = False
-
-    clip: TestClip
-    scores: Optional[NDArray[np.float64]]
-    error: Optional[str] = None
-
-
-Outcome = Union[List[ClipBatch], EdgecvarError]
+Prepared = Union[List[ClipBatch], EdgecvarError]
+"""What a test looks at of a clip, or why it cannot be read."""
 
 
 def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoint, Recipe]:
@@ -67,14 +46,14 @@ def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoi
     return checkpoint, parse_recipe(checkpoint.recipe, overrides, str(file))
 
 
-def held_out(checkpoint: Checkpoint, data: Data) -> List[TestClip]:
+def held_out(checkpoint: Checkpoint, data: Data) -> List[Clip]:
     """The clips that validate in the checkpoint's recipe; raises DatasetError where there are none."""
     split = load_split(data)
     if not split.validation:
         raise DatasetError(f"{data.source}: no clip validates in this recipe; name a folder of clips")
     if sorted(split.labels) != sorted(checkpoint.labels):
         raise DatasetError(f"{data.source}: {len(split.labels)} classes, not those that the checkpoint was trained on")
-    return [TestClip(clip.path, split.labels[clip.label]) for clip in split.validation]
+    return split.validation
 
 
 def regions(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[View]:
@@ -88,8 +67,8 @@ def regions(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[V
 
 
 def score_checkpoint(
-    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[TestClip]
-) -> Iterator[TestScore]:
+    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip]
+) -> Iterator[ClipScore]:
     """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run."""
     segments, fixed = views.test_segments, checkpoint.network.get("segments")
     if fixed is not None and segments != fixed:
@@ -102,11 +81,11 @@ def score_checkpoint(
     reader = _Reader(checkpoint.input, views, takes_frames(network.stages()))
     for clip, batches in _prepared(clips, reader, max(1, machine.workers)):
         if isinstance(batches, EdgecvarError):
-            yield TestScore(clip, None, str(batches))
+            yield ClipScore(clip, None, str(batches))
             continue
         with torch.inference_mode():
             scores = [network(batch.to(device)).double().mean(0).cpu() for batch in batches]
-        yield TestScore(clip, torch.stack(scores).mean(0).numpy())
+        yield ClipScore(clip, torch.stack(scores).mean(0).numpy())
 
 
 def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[ClipBatch]:
@@ -128,16 +107,16 @@ class _Reader:
     views: Views
     frames: bool
 
-    def __call__(self, path: Path) -> Outcome:
+    def __call__(self, path: Path) -> Prepared:
         try:
             return clip_batches(read_clip(path, self.spec, frames=self.frames), self.spec, self.views)
         except EdgecvarError as error:
             return error
 
 
-def _prepared(clips: Sequence[TestClip], reader: _Reader, workers: int) -> Iterator[Tuple[TestClip, Outcome]]:
+def _prepared(clips: Sequence[Clip], reader: _Reader, workers: int) -> Iterator[Tuple[Clip, Prepared]]:
     """Each clip with its batches, or the error that reading it gave, read ahead on threads."""
-    waiting: List[Tuple[TestClip, Future[Outcome]]] = []
+    waiting: List[Tuple[Clip, Future[Prepared]]] = []
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         try:
             for clip in clips:

@@ -22,7 +22,7 @@ from edgecvar.train.descent import learning_rate
 from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import needs_flow, trains_network
-from edgecvar.train.objective import Objective, Outcome
+from edgecvar.train.objective import BatchResult, Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.resolve import resolve
@@ -173,17 +173,17 @@ class Training:
             for number, batch in enumerate(batches):
                 step = (epoch - 1) * self._steps + number
                 rate = learning_rate(descent, course, step, self._steps)
-                outcome = self._step(batch, rate)
-                if not all(map(math.isfinite, (outcome.loss, *outcome.terms.values()))):
+                result = self._step(batch, rate)
+                if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
                     raise ConfigError(
-                        f"loss is {_not_finite(outcome)} in epoch {epoch}, step {number + 1} of {self._steps} "
+                        f"loss is {_not_finite(result)} in epoch {epoch}, step {number + 1} of {self._steps} "
                         f"(lr {rate:.3g}); lower lr, or set clip_gradient"
                     )
-                tally.add(outcome.loss, outcome.terms, outcome.scores, batch.labels)
-                self._listener.step(outcome.loss)
+                tally.add(result.loss, result.terms, result.scores, batch.labels)
+                self._listener.step(result.loss)
         return tally, rate
 
-    def _step(self, batch: ClipBatch, rate: float) -> Outcome:
+    def _step(self, batch: ClipBatch, rate: float) -> BatchResult:
         return self._objective.step(batch, rate)
 
     @torch.no_grad()
@@ -223,7 +223,7 @@ class Training:
 
 def _clip_names(clips: Clips) -> List[str]:
     """What a run was trained on, in the order that its shuffles count in."""
-    return [f"{clips.labels[clip.label]}/{clip.path.name}" for clip in clips.train]
+    return [f"{clip.label}/{clip.path.name}" for clip in clips.train]
 
 
 def _channels_last(network: nn.Module) -> None:
@@ -233,8 +233,8 @@ def _channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
-def _not_finite(outcome: Outcome) -> str:
+def _not_finite(result: BatchResult) -> str:
     """Plainly the loss where it is all there is, the terms by name where there are several."""
-    if len(outcome.terms) < 2:
-        return str(outcome.loss)
-    return ", ".join(f"{name} {value:.3g}" for name, value in outcome.terms.items())
+    if len(result.terms) < 2:
+        return str(result.loss)
+    return ", ".join(f"{name} {value:.3g}" for name, value in result.terms.items())

@@ -27,7 +27,7 @@ STEPS = {"discriminator": ("discriminator",), "teacher": ("teacher",), "network"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchResult:
     """One batch's result: the last step's loss, every term by name, and the scores (N, classes) that were judged."""
 
     loss: float
@@ -74,7 +74,7 @@ class Objective:
                 if name in self.companions:
                     self.companions[name].train(step in learning)
 
-    def step(self, batch: ClipBatch, rate: float) -> Outcome:
+    def step(self, batch: ClipBatch, rate: float) -> BatchResult:
         """One batch: the phase's steps in turn, each at its parameters' rates."""
         losses = self._phase.losses or {}
         seen = Seen(batch, self._network.features(batch), dict(self.companions.items()), self._course.label_smoothing)
@@ -89,7 +89,7 @@ class Objective:
             loss = self._descend(step, _sum(summands, weights), rate)
             terms.update({name: term.value.item() for name, term in summands.items()})
             scores = next((term.scores for term in summands.values() if term.scores is not None), scores)
-        return Outcome(loss, terms, None if scores is None else scores.detach())
+        return BatchResult(loss, terms, None if scores is None else scores.detach())
 
     def _hold_others(self, step: str) -> None:
         """Of the companions, those of this step alone gather gradients."""

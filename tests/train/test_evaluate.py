@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 
 from edgecvar.cli.eval import command
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, View
 from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
@@ -20,7 +21,7 @@ from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.train.checkpoint import Checkpoint
 from edgecvar.train.data.recorded import read_clip
-from edgecvar.train.evaluate import TestClip, clip_batches, held_out, open_checkpoint, regions, score_checkpoint
+from edgecvar.train.evaluate import clip_batches, held_out, open_checkpoint, regions, score_checkpoint
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
@@ -65,7 +66,7 @@ def test_scores_are_the_mean_over_clips_crops_flips_and_segments(run: Path, movi
     checkpoint, recipe = open_checkpoint(run)
     clip = moving / "left" / "clip_3.mp4"
     checkpoint = settled(checkpoint, clip, recipe)
-    (found,) = score_checkpoint(checkpoint, recipe.views, recipe.machine, [TestClip(clip, "left")])
+    (found,) = score_checkpoint(checkpoint, recipe.views, recipe.machine, [Clip(clip, "left")])
     network, recorded, spec = checkpoint.build(), read_clip(clip, checkpoint.input), checkpoint.input
     side, wide = 0.75, 0.75 * 64 / 96  # of 64 x 96 pixels, square
     corners = [(0.125, (1 - wide) / 2), (0, 0), (0, 1 - wide), (0.25, 0), (0.25, 1 - wide)]

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
@@ -19,7 +20,6 @@ from edgecvar.nets.catalog import NETWORKS, network_stages
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.frames import DecodedPicture
 from edgecvar.stream.reader import open_stream
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import PackedFrame, read_clip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.evaluate import open_checkpoint, score_checkpoint
@@ -97,7 +97,7 @@ def test_a_picture_that_cannot_be_decoded_is_never_sampled(moving: Path, monkeyp
     for window, full in zip(recorded.windows, whole.windows):
         assert window.pictures == tuple(each for each in full.pictures if each not in (3, 8))
     store = ClipStore(SPEC, 2**30, frames=True)
-    clips = [LabelledClip(path, 0)]
+    clips = [Clip(path, "left")]
     _, report = store.scan(clips, workers=0, skip_unreadable=False, on_clip=lambda: None)
     assert report.damaged == [f"{path}: 2 pictures cannot be decoded and are left out"]
     recorded_too = replace(recorded, skipped=1)

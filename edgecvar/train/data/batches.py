@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sample_segments
 from edgecvar.clips.spec import InputSpec
@@ -19,7 +20,6 @@ from edgecvar.stream.gop import Window
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.parts import Views
@@ -32,7 +32,7 @@ ORDER, CLIP = 0, 1
 """What a random generator is for: the order of an epoch, or one clip in it."""
 
 Array = NDArray[np.float32]
-Job = Tuple[int, LabelledClip]
+Job = Tuple[int, Clip]
 """A clip and its number among the run's clips, which its random generator is made from."""
 
 
@@ -80,7 +80,7 @@ def fixed_samples(
 
 def prepare_clip(
     store: ClipStore,
-    clip: LabelledClip,
+    clip: Clip,
     samples: Sequence[Sample],
     preparer: Preparer,
     flow: Optional[FlowCache] = None,
@@ -153,6 +153,7 @@ class Batches:
 
     def __init__(self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0) -> None:
         self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
+        self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
     def training(self, epoch: int) -> Iterator[ClipBatch]:
         """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
@@ -185,9 +186,9 @@ class Batches:
 
     def _batch(self, jobs: Sequence[Job], epoch: Optional[int]) -> ClipBatch:
         prepared: List[PreparedClip] = [self._one(number, clip, epoch) for number, clip in jobs]
-        return collate(prepared, [clip.label for _, clip in jobs])
+        return collate(prepared, [self._numbers[clip.label] for _, clip in jobs])
 
-    def _one(self, number: int, clip: LabelledClip, epoch: Optional[int]) -> PreparedClip:
+    def _one(self, number: int, clip: Clip, epoch: Optional[int]) -> PreparedClip:
         views, store = self._views, self._clips.store
         index = store.index(clip.path)
         if epoch is None:

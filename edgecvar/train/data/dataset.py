@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.labels import LabelledClip, count_by_label, load_split
+from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.store import ClipStore, ScanReport
 from edgecvar.train.parts import Architecture, Data, Machine
 from edgecvar.train.progress import Listener
@@ -21,8 +22,8 @@ class Clips:
     """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow."""
 
     labels: List[str]
-    train: List[LabelledClip]
-    validation: List[LabelledClip]
+    train: List[Clip]
+    validation: List[Clip]
     store: ClipStore
     report: ScanReport
     flow: Optional[FlowCache] = None
@@ -63,9 +64,10 @@ def read_clips(
     return Clips(split.labels, train, validation, store, report, flow)
 
 
-def _check_every_class(data: Data, train: Sequence[LabelledClip], labels: Sequence[str]) -> None:
-    for label, count in count_by_label(train, labels):
-        if count == 0:
+def _check_every_class(data: Data, train: Sequence[Clip], labels: Sequence[str]) -> None:
+    learnt = {clip.label for clip in train}
+    for label in labels:
+        if label not in learnt:
             raise DatasetError(f"{data.source}: no readable clip of class {label!r} is left to train on")
 
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, centre_view
 from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
@@ -18,7 +19,6 @@ from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.batches import generator, prepare_clip, prepare_recorded, random_view
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import read_clip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.recipe import Recipe
@@ -96,7 +96,7 @@ def test_optical_flow_is_of_the_same_pictures_in_the_same_order(moving: Path) ->
             return [np.full((16, 24, 2), index, np.float32) for index in shown]
 
     spec = InputSpec(height=32, width=48, crop=1.0, velocity_unit=1.0)
-    clip, store = LabelledClip(moving / "left" / "clip_0.mp4", 0), ClipStore(spec, 2**30)
+    clip, store = Clip(moving / "left" / "clip_0.mp4", "left"), ClipStore(spec, 2**30)
     store.scan([clip], workers=0, skip_unreadable=False, on_clip=lambda: None)
     index = store.index(clip.path)
     samples = dense_segments(index.windows, 8, 8, 0.0)
