@@ -150,5 +150,5 @@ def _settings(model: Optional[str], settings: Tuple[str, ...]) -> Dict[str, Any]
     wrong = first_outside(settings, ("network", "input"))
     if wrong is not None:
         raise ConfigError(f"--set {wrong}: expected network.KEY=VALUE or input.KEY=VALUE")
-    recipe = parse_recipe(json.dumps({"model": model or "", "data": ""}), settings, "--set")
-    return {"network": recipe.network, "input": recipe.input}
+    network = parse_recipe(json.dumps({"model": model or "", "data": ""}), settings, "--set").network
+    return {"network": network.options, "input": network.input}

@@ -154,9 +154,10 @@ def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ..
 
     entry = find_entry(model)
     # JSON is YAML.
-    recipe = parse_recipe(json.dumps({"model": model, "data": "none", "input": dict(entry.input)}), settings, "--set")
-    spec, classes = recipe.input, classes or entry.classes
-    cost = count_network(model, recipe.network, spec, classes).cost
+    document = json.dumps({"model": model, "data": "none", "input": dict(entry.input)})
+    network = parse_recipe(document, settings, "--set").network
+    spec, classes = network.input, classes or entry.classes
+    cost = count_network(model, network.options, spec, classes).cost
     if as_json:
         click.echo(json.dumps(_network_document(model, cost, spec, classes)))
     else:

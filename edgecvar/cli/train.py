@@ -44,7 +44,7 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
         training.fit()
     except KeyboardInterrupt:
         click.echo(
-            f"interrupted after epoch {training.epoch} of {training.recipe.epochs}; "
+            f"interrupted after epoch {training.epoch} of {training.recipe.course.epochs}; "
             f"go on with: edgecvar train --resume {training.folder}",
             err=True,
         )
@@ -68,7 +68,7 @@ def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, lis
 
 
 def _conclude(training: Training, as_json: bool) -> None:
-    best, model = training.best, training.recipe.model
+    best, model = training.best, training.recipe.network.model
     if as_json:
         click.echo(json.dumps({"run": str(training.folder), "best": None if best is None else best.model_dump()}))
         return

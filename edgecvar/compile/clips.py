@@ -68,7 +68,7 @@ def _split_of(subject: Subject) -> Optional[Split]:
     """The clips of the subject's run, where all that its recipe reads them from is here."""
     if not subject.recipe:
         return None
-    recipe = parse_recipe(subject.recipe)
-    places = [recipe.data, recipe.validation, None if recipe.split is None else recipe.split.files]
+    data = parse_recipe(subject.recipe).data
+    places = [data.source, data.validation, None if data.split is None else data.split.files]
     here = all(Path(place).exists() for place in places if place is not None)
-    return load_split(recipe) if here else None
+    return load_split(data) if here else None

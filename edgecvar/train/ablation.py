@@ -12,8 +12,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecvar.errors import ConfigError, unknown_name
-from edgecvar.train.loop import resolve
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
+from edgecvar.train.resolve import resolve
 
 
 class Ablation(BaseModel):
@@ -101,7 +101,7 @@ def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path)
                 recipe = resolve(load_recipe(path.parent / ablation.recipe, seeded))
             except ConfigError as error:
                 raise ConfigError(f"{path}: row {name!r}: {error}") from error
-            planned.append(Planned(name, recipe, output / slug(name) / f"seed-{recipe.seed}"))
+            planned.append(Planned(name, recipe, output / slug(name) / f"seed-{recipe.views.seed}"))
     return planned
 
 
