@@ -65,7 +65,8 @@ class RunSummary:
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Probabilities (classes,) of scores (classes,)."""
     shifted = np.exp(scores.astype(np.float64) - float(scores.max()))
-    return shifted / shifted.sum()
+    probabilities: NDArray[np.float64] = shifted / shifted.sum()
+    return probabilities
 
 
 class Consensus:
