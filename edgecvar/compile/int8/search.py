@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecvar.bundle.precision import KeptLayer, Method
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.samples import spread
-from edgecvar.compile.int8.calibrate import Ranges, calibrate, ranges_by
+from edgecvar.compile.int8.calibrate import Histogram, Ranges, calibrate, ranges_by
 from edgecvar.compile.int8.quantize import Quantizer
 from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session, run_batches
 from edgecvar.errors import CompileError
@@ -79,11 +79,7 @@ def make_int8(
     histograms = calibrate(stages, files, calibration, threads)
     steps.next("run fp32")
     trial = Trial(stages, files, search, threads)
-    by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
-    for method in METHODS:
-        steps.next(f"try {method} ranges")
-        ranges = ranges_by(method, histograms)
-        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    by_method = _try_methods(trial, histograms, steps)
     # The first of equals, so that the same data always gives the same stages.
     method = min(METHODS, key=lambda each: by_method[each][0].loss)
     deviation, ranges = by_method[method]
@@ -172,6 +168,18 @@ class Trial:
                 remembered.popitem(last=False)
         remembered.move_to_end(key)
         return remembered[key]
+
+
+def _try_methods(
+    trial: Trial, histograms: Mapping[str, Mapping[str, Histogram]], steps: _Steps
+) -> Dict[Method, Tuple[Deviation, Ranges]]:
+    """What every layer in int8 costs with the ranges of each method, and those ranges."""
+    by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
+    for method in METHODS:
+        steps.next(f"try {method} ranges")
+        ranges = ranges_by(method, histograms)
+        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    return by_method
 
 
 def measure_deviation(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Deviation:
