@@ -8,6 +8,7 @@ from typing import Dict, List, Literal, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgecvar.config import mistake
 from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
 
@@ -74,5 +75,6 @@ def load_session(path: Path) -> Session:
         return Session.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
-    except (ValueError, ValidationError) as error:
-        raise ConfigError(f"{path}: not a session saved by `edgecvar bench`: {reason(error)}") from error
+    except ValueError as error:
+        cause = mistake(error, Session) if isinstance(error, ValidationError) else reason(error)
+        raise ConfigError(f"{path}: not a session saved by `edgecvar bench`: {cause}") from error

@@ -86,8 +86,8 @@ def _plan(run: Path, config: NetworksConfig, target: Path) -> CompilePlan:
     from edgecvar.compile.plan import plan_compilation
     from edgecvar.judge.evaluate import find_clips
 
-    asked = CompileConfig(checkpoint=_checkpoint_of(run), precision=frozenset({"fp32"}), output=target)
-    plan = plan_compilation(asked)
+    fp32 = CompileConfig(checkpoint=_checkpoint_of(run), precision=frozenset({"fp32"}), output=target)
+    plan = plan_compilation(fp32)
     if config.data is not None:
         find_clips(config.data, plan.subject.labels, config.match)
     return plan

@@ -32,15 +32,15 @@ def command(bundle: Path, precision: Optional[str], device: Optional[str], dla: 
         # The stages of a workstation's GPU are in every precision; `cpu` is what a machine without a Jetson is called.
         able = [each for each in opened.precisions if each in here.precisions]
         precisions = engine_precisions(able, dla, "onnx")
-    built = []
+    names = []
     for each in precisions:
         with make_runner(opened, RunnerChoice(runner="trt", precision=each, device=device, dla=dla)) as runner:
-            built.append(runner.name)
+            names.append(runner.name)
     if as_json:
         import json
 
-        click.echo(json.dumps({"bundle": str(bundle), "built": built}))
+        click.echo(json.dumps({"bundle": str(bundle), "built": names}))
         return
-    for name in built:
+    for name in names:
         click.echo(f"built: {name}")
     click.echo(f"next: edgecvar verify {bundle} --runners onnx,trt")

@@ -65,9 +65,9 @@ def read_samples(
     A clip that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
     """
     samples: List[SampledPicture] = []
-    chosen = spread(clips, count)
-    for place, clip in enumerate(chosen):
-        share = -(-(count - len(samples)) // (len(chosen) - place))
+    sources = spread(clips, count)
+    for place, clip in enumerate(sources):
+        share = -(-(count - len(samples)) // (len(sources) - place))
         try:
             samples += [replace(sample, clip=place) for sample in _read(clip, spec, share, frames)]
         except EdgecvarError as error:

@@ -78,15 +78,15 @@ def convert_stages(
     rebuilt when those change. Raises CompileError and BundleError.
     """
     key = engine_key(precision)
-    built: Dict[str, BuiltStage] = {}
+    engines: Dict[str, BuiltStage] = {}
     log: List[str] = []
     for spec in bundle.manifest.stages:
         progress(0, 0, f"torch2trt {spec.name}")
         onnx_file = bundle.stage_file(spec.name, precision)
         engine = _convert(network.stage(spec.name), spec, key, max_batch)
-        built[spec.name] = BuiltStage(engine=engine, onnx_sha256=sha256_of(onnx_file))
+        engines[spec.name] = BuiltStage(engine=engine, onnx_sha256=sha256_of(onnx_file))
         log.append(f"{spec.name}: {len(engine)} bytes by torch2trt, batches up to {max_batch}")
-    return write_engines(bundle.path, key, built, "\n".join(log) + "\n", max_batch)
+    return write_engines(bundle.path, key, engines, "\n".join(log) + "\n", max_batch)
 
 
 def _convert(module: torch.nn.Module, spec: StageSpec, key: EngineKey, max_batch: int) -> bytes:

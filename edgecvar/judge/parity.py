@@ -75,17 +75,17 @@ class Comparison:
 
     def exceeds(self, tolerance: Tolerance) -> List[str]:
         """What is passed, in words; every comparison with NaN is."""
-        found = []
+        excesses = []
         if not self.scale > 0:
-            found.append("the reference gives nothing but zero, or no numbers")
+            excesses.append("the reference gives nothing but zero, or no numbers")
         elif tolerance.relative is not None and not self.max_difference <= tolerance.relative * self.scale:
             part = self.max_difference / self.scale
-            found.append(f"largest difference {part:.2g} of the largest output, allowed {tolerance.relative:g}")
+            excesses.append(f"largest difference {part:.2g} of the largest output, allowed {tolerance.relative:g}")
         if self.scale > 0 and not self.cosine >= tolerance.cosine:
-            found.append(f"cosine {self.cosine:.6g}, at least {tolerance.cosine:g} expected")
+            excesses.append(f"cosine {self.cosine:.6g}, at least {tolerance.cosine:g} expected")
         if self.scale > 0 and not 1 / tolerance.length <= self.length <= tolerance.length:
-            found.append(f"{self.length:.5g} times as long as the reference, up to {tolerance.length:g} allowed")
-        return found
+            excesses.append(f"{self.length:.5g} times as long as the reference, up to {tolerance.length:g} allowed")
+        return excesses
 
 
 @dataclass(frozen=True)

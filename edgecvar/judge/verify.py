@@ -95,13 +95,13 @@ class RunnerResult:
     def failures(self, untrained: bool) -> List[str]:
         """What passes its tolerance, stage by stage; decisions of untrained weights mean nothing and cannot."""
         tolerance = TOLERANCES[self.precision]
-        found = [f"stage {run.stage}: {why}" for run in self.stages for why in run.comparison.exceeds(tolerance)]
+        failures = [f"stage {run.stage}: {why}" for run in self.stages for why in run.comparison.exceeds(tolerance)]
         if self.whole is not None:
             # A difference that stages have handed on is judged by what it does to the scores' direction.
             whole = self.whole.comparison.exceeds(replace(tolerance, relative=None))
             decided = [] if untrained else self.whole.decisions.exceeds(tolerance)
-            found += [f"end to end: {why}" for why in (*whole, *decided)]
-        return found if self.error is None else [*found, self.error]
+            failures += [f"end to end: {why}" for why in (*whole, *decided)]
+        return failures if self.error is None else [*failures, self.error]
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, progress
     """Compare; raises EdgecvarError where there is no reference or nothing to read, not where a runner fails."""
     plan = _plan(bundle, config)
     progress(0, 0, "reading samples")
-    found = find_videos([config.data]) if config.data is not None else [default_clip()]
+    videos = find_videos([config.data]) if config.data is not None else [default_clip()]
     if config.data is None:
         plan.notes.append("compared on the clip that the package ships; clips of your own (--data) say more")
-    clips = spread(found, -(-config.samples // PER_CLIP))
+    clips = spread(videos, -(-config.samples // PER_CLIP))
     unreadable: List[Tuple[Path, str]] = []
     samples = read_samples(
         clips,
@@ -192,27 +192,27 @@ def find_checkpoint(bundle: Bundle, config: VerifyConfig) -> Path:
 def _plan(bundle: Bundle, config: VerifyConfig) -> _Plan:
     """Raises ConfigError where a runner that was asked for is not there; of those that were not, leaves a note."""
     plan = _Plan()
-    asked = config.runners or ()
-    if "torch" in asked or config.checkpoint is not None or config.runners is None:
+    named = config.runners or ()
+    if "torch" in named or config.checkpoint is not None or config.runners is None:
         try:
             need_extra("train", "comparing with torch", "torch")
             plan.checkpoint = find_checkpoint(bundle, config)
         except ConfigError as error:
-            if "torch" in asked or config.checkpoint is not None:
+            if "torch" in named or config.checkpoint is not None:
                 raise
             plan.notes.append(f"without torch: {error}")
-    if config.runners is None or "onnx" in asked:
+    if config.runners is None or "onnx" in named:
         plan.choices += [
             config.choice("onnx", precision)
             for precision in bundle.precisions
             if precision != "fp32" or plan.checkpoint is not None
         ]
-    if "trt" in asked:
+    if "trt" in named:
         require_tensorrt()
     missing = missing_for_tensorrt()
     if missing and config.runners is None:
         plan.notes.append(f"without TensorRT: {' and '.join(missing)} cannot be imported here")
-    elif "trt" in asked or config.runners is None:
+    elif "trt" in named or config.runners is None:
         _plan_tensorrt(bundle, config, plan)
     if all(choice.runner != "trt" for choice in plan.choices):
         refuse_tensorrt_options(RunnerChoice(dla=config.dla, converter=config.converter))

@@ -103,7 +103,8 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
         require_precision(device, precision)
         if choice.dla is not None:
             require_dla(device, choice.dla)
-    from edgecvar.runners.tensorrt.runner import TensorRtOptions, TensorRtRunner
+    from edgecvar.runners.tensorrt.builder import TensorRtOptions
+    from edgecvar.runners.tensorrt.runner import TensorRtRunner
 
     options = TensorRtOptions(precision=precision, overlap=choice.overlap, dla=choice.dla, converter=choice.converter)
     return TensorRtRunner(bundle, options)
@@ -122,10 +123,10 @@ def refuse_torch2trt(precision: Precision, dla: Optional[int] = None) -> None:
 
 def refuse_tensorrt_options(choice: RunnerChoice) -> None:
     """Raises ConfigError where something is asked of TensorRT that only it has; for runs without it."""
-    given = [
+    flags = [
         flag
-        for flag, asked in (("--dla", choice.dla is not None), ("--converter", choice.converter != "onnx"))
-        if asked
+        for flag, is_set in (("--dla", choice.dla is not None), ("--converter", choice.converter != "onnx"))
+        if is_set
     ]
-    if given:
-        raise ConfigError(f"{' and '.join(given)}: for TensorRT alone, and the runner here is ONNX Runtime")
+    if flags:
+        raise ConfigError(f"{' and '.join(flags)}: for TensorRT alone, and the runner here is ONNX Runtime")

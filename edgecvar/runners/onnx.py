@@ -29,14 +29,7 @@ class OnnxRunner:
     def __enter__(self) -> OnnxRunner:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Stages take turns: a pool that spins after its turn takes the core from the reader and the next stage.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if self._precision == "int8" and saturates():
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        options = session_options(self.threads, as_written=self._precision == "int8" and saturates())
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
             try:
@@ -62,6 +55,21 @@ class OnnxRunner:
 
     def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         return value
+
+
+def session_options(threads: int, as_written: bool) -> Any:
+    """Of a session on the CPU; `as_written`: Q/DQ is computed as the graph says, not by int8 kernels."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Stages take turns: a pool that spins after its turn takes the core from the reader and the next stage.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if as_written:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return options
 
 
 def usable_cores() -> int:

@@ -14,7 +14,7 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.feed import Appearance, SampledPicture
 from edgecvar.clips.samples import histories
 from edgecvar.errors import CompileError, reason
-from edgecvar.runners.onnx import usable_cores
+from edgecvar.runners.onnx import session_options, usable_cores
 
 Array = NDArray[np.float32]
 Samples = Sequence[SampledPicture]
@@ -77,13 +77,8 @@ def open_session(model: Union[bytes, Path], stage: str, threads: Optional[int] =
     """An ONNX Runtime session that computes what the graph says, Q/DQ included; raises CompileError."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or usable_cores()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Its own int8 kernels saturate sums to 16 bits on some CPUs, which no device does.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    options = session_options(threads or usable_cores(), as_written=True)
     source = model if isinstance(model, bytes) else str(model)
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecvar.bundle.precision import KeptLayer, Method
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.samples import spread
-from edgecvar.compile.int8.calibrate import Ranges, calibrate, ranges_by
+from edgecvar.compile.int8.calibrate import Histogram, Ranges, calibrate, ranges_by
 from edgecvar.compile.int8.quantize import Quantizer
 from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session, run_batches
 from edgecvar.errors import CompileError
@@ -76,19 +76,15 @@ def make_int8(
         raise CompileError("no samples to compare int8 with fp32 on; name a data set with more clips")
     steps = _Steps(progress, 2 + len(METHODS))
     steps.next("calibrate")
-    found = calibrate(stages, files, calibration, threads)
+    histograms = calibrate(stages, files, calibration, threads)
     steps.next("run fp32")
     trial = Trial(stages, files, search, threads)
-    by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
-    for method in METHODS:
-        steps.next(f"try {method} ranges")
-        ranges = ranges_by(method, found)
-        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    by_method = _try_methods(trial, histograms, steps)
     # The first of equals, so that the same data always gives the same stages.
     method = min(METHODS, key=lambda each: by_method[each][0].loss)
-    outcome, ranges = by_method[method]
+    deviation, ranges = by_method[method]
     kept: List[KeptLayer] = []
-    if max_drop is not None and outcome.drop > max_drop:
+    if max_drop is not None and deviation.drop > max_drop:
         half = trial.measure(ranges, trial.layers)
         if half.drop > max_drop:
             raise CompileError(
@@ -96,16 +92,16 @@ def make_int8(
                 f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
             )
         losses = _sensitivities(Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), threads), ranges, steps)
-        chosen = _smallest(trial, ranges, losses, max_drop, steps)
-        outcome = trial.measure(ranges, chosen)
-        kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in chosen]
-    chosen_layers = frozenset((layer.stage, layer.layer) for layer in kept)
+        smallest = _smallest(trial, ranges, losses, max_drop, steps)
+        deviation = trial.measure(ranges, smallest)
+        kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in smallest]
+    half_layers = frozenset((layer.stage, layer.layer) for layer in kept)
     steps.finish()
     return Int8Stages(
-        models=trial.models(ranges, chosen_layers),
+        models=trial.models(ranges, half_layers),
         method=method,
         losses=[(each, by_method[each][0].loss) for each in METHODS],
-        drop=outcome.drop,
+        drop=deviation.drop,
         searched=len(search),
         kept=kept,
     )
@@ -174,6 +170,18 @@ class Trial:
         return remembered[key]
 
 
+def _try_methods(
+    trial: Trial, histograms: Mapping[str, Mapping[str, Histogram]], steps: _Steps
+) -> Dict[Method, Tuple[Deviation, Ranges]]:
+    """What every layer in int8 costs with the ranges of each method, and those ranges."""
+    by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
+    for method in METHODS:
+        steps.next(f"try {method} ranges")
+        ranges = ranges_by(method, histograms)
+        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    return by_method
+
+
 def measure_deviation(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Deviation:
     """Scores (samples, classes) against fp32's; a sample whose scores are not finite is a changed decision."""
     finite = np.asarray(np.isfinite(got).all(axis=1))
@@ -184,12 +192,11 @@ def measure_deviation(expected: NDArray[np.float32], got: NDArray[np.float32]) -
     decided = reference.argmax(axis=1)
     before = _margins(reference, decided)
     after = np.where(finite, _margins(other, decided), -np.inf)
-    rows, chosen = np.arange(len(decided)), other.argmax(axis=1)
-    tied = finite & (np.exp(reference[rows, decided]) - np.exp(reference[rows, chosen]) < TIE)
+    rows, others = np.arange(len(decided)), other.argmax(axis=1)
+    tied = finite & (np.exp(reference[rows, decided]) - np.exp(reference[rows, others]) < TIE)
     changed = ((after < 0) & ~tied).mean()
-    return Deviation(
-        loss=float(max(divergence.mean(), 0.0)), drop=float(100 * max(changed, _any_to_any(before, after)))
-    )
+    drop = 100 * max(changed, _any_to_any(before, after))
+    return Deviation(loss=float(max(divergence.mean(), 0.0)), drop=float(drop))
 
 
 def _margins(scores: NDArray[np.float64], decided: NDArray[np.int64]) -> NDArray[np.float64]:

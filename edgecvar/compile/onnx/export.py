@@ -6,7 +6,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Tuple
 
 import onnx
 import torch
@@ -28,7 +28,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, inputs: tuple) -> Tensor:
+    def forward(self, inputs: Tuple[Tensor, ...]) -> Tensor:
         output: Tensor = self.module(*inputs)
         return output
 
@@ -74,7 +74,9 @@ def _strip(model: onnx.ModelProto) -> None:
         part.doc_string = ""
         del part.metadata_props[:]
     for node in graph.node:
-        defaults = {name: known.default_value for name, known in onnx.defs.get_schema(node.op_type).attributes.items()}
+        defaults = {
+            name: attribute.default_value for name, attribute in onnx.defs.get_schema(node.op_type).attributes.items()
+        }
         for place in reversed(range(len(node.attribute))):
             if node.attribute[place] == defaults.get(node.attribute[place].name):
                 del node.attribute[place]
