@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import click
 
+from edgecvar.errors import need_extra
+
 if TYPE_CHECKING:
     from edgecvar.train.ablation import Ablation
     from edgecvar.train.ablation_rows import RowResult
@@ -35,7 +37,7 @@ def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: O
         raise click.UsageError("--json and --markdown: one or the other")
     if not arguments or "=" in arguments[0]:
         raise click.UsageError("give an ablation first, for example recipes/synth/attp-table3.yaml")
-    _need_torch()
+    need_extra("train", "training", "torch")
     from edgecvar.train.ablation import load_ablation, plan
     from edgecvar.train.ablation_rows import run_ablation
     from edgecvar.train.progress import TerminalListener
@@ -112,12 +114,3 @@ def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
         "seeds": seeds,
         "paper": {column: figures.get(row.name) for column, figures in ablation.paper.items()},
     }
-
-
-def _need_torch() -> None:
-    import importlib.util
-
-    from edgecvar.errors import ConfigError
-
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError("training needs torch, which is not installed: pip install 'edgecvar[train]'")

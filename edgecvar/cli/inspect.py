@@ -145,9 +145,9 @@ def _print_strip(kinds: str, console: Console) -> None:
 def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ...], as_json: bool) -> None:
     import json
 
-    from edgecvar.cli.models import need_torch
+    from edgecvar.errors import need_extra
 
-    need_torch()
+    need_extra("train", "counting a network", "torch")
     from edgecvar.nets.catalog import find_entry
     from edgecvar.nets.cost.survey import count_network
     from edgecvar.train.recipe import parse_recipe

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 import click
 
 from edgecvar.cli.report.tables import amount, print_table
 from edgecvar.cli.report.tables import markdown as as_markdown
+from edgecvar.errors import need_extra
 
 if TYPE_CHECKING:
     from edgecvar.nets.cost.survey import CountedFigure, ModelSurvey
@@ -50,16 +50,8 @@ def command(names: Tuple[str, ...], as_json: bool, markdown: bool) -> None:
         click.echo()
 
 
-def need_torch() -> None:
-    """Raises ConfigError where torch is not installed."""
-    from edgecvar.errors import ConfigError
-
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError("counting a network needs torch, which is not installed: pip install 'edgecvar[train]'")
-
-
 def _surveys(names: Tuple[str, ...]) -> List[ModelSurvey]:
-    need_torch()
+    need_extra("train", "counting a network", "torch")
     from edgecvar.nets.catalog import NETWORKS, find_entry
     from edgecvar.nets.cost.survey import survey_model
 

@@ -153,7 +153,8 @@ def trains_network(phase: Phase) -> bool:
 def check_losses(course: Course) -> None:
     """Raises ConfigError for an unknown loss, one whose companion nothing teaches, or where nothing of use learns."""
     taught: Set[str] = {"teacher"} if course.teacher is not None else set()
-    for phase in course.whole_phases():
+    phases = course.whole_phases()
+    for phase in phases:
         losses = phase.losses or {}
         for name in losses:
             if name not in LOSSES:
@@ -163,8 +164,8 @@ def check_losses(course: Course) -> None:
             if name in losses and other not in taught:
                 hint = "; or set teacher=LAST.PT of a run that has one" if other == "teacher" else ""
                 raise ConfigError(f"loss {name!r} needs {other!r} in the same phase or one before it{hint}")
-    names = course.loss_names()
-    if "teacher" not in names and not any(map(trains_network, course.whole_phases())):
+    names = {name for phase in phases for name in phase.losses or {}}
+    if "teacher" not in names and not any(map(trains_network, phases)):
         raise ConfigError("no loss of the recipe trains the network; add cross_entropy to its losses")
     if course.teacher is not None and "alignment" not in names:
         raise ConfigError(f"teacher={course.teacher}: no loss of the recipe looks at it; add alignment to its losses")

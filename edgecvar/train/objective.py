@@ -18,7 +18,7 @@ from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
 from edgecvar.train.descent import make_optimizer
-from edgecvar.train.losses import LOSSES, Seen, Term, check_losses
+from edgecvar.train.losses import LOSSES, Seen, Term
 from edgecvar.train.parts import Course, Descent
 from edgecvar.train.settings import Phase
 
@@ -39,7 +39,6 @@ class Objective:
     """The steps of a run: companions, optimisers, and one batch after the other."""
 
     def __init__(self, course: Course, descent: Descent, network: Network, device: torch.device) -> None:
-        check_losses(course)
         check_parts(network, list(descent.rates), "rates")
         for phase in course.phases:
             check_parts(network, phase.train or [], "phases.train")
@@ -125,10 +124,9 @@ class Objective:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave; a checkpoint of before there were steps has one optimiser."""
-        states = state["optimizers"] if "optimizers" in state else {"network": state["optimizer"]}
+        """Take up what `state` gave."""
         for step, optimizer in self._optimizers.items():
-            optimizer.load_state_dict(states[step])
+            optimizer.load_state_dict(state["optimizers"][step])
         for name, module in self.companions.items():
             module.load_state_dict(state["companions"][name])
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Set
+from typing import Callable, Dict, List, Set
 
 import pytest
 import torch
@@ -301,16 +300,3 @@ def test_an_epoch_of_the_teacher_alone_neither_validates_nor_is_best(
     assert training.best is not None and training.best.epoch == 1
     assert (training.folder / "best.pt").read_bytes() == first
     assert [record.validation_loss is None for record in read_records(training.folder)] == [False, True]
-
-
-def test_a_checkpoint_of_before_there_were_steps_resumes(small: Callable[..., Recipe], tmp_path: Path) -> None:
-    training = start_run(small("epochs=2"), tmp_path, Listener())
-    training.fit(until=1)
-    document: Dict[str, Any] = torch.load(training.folder / "last.pt", weights_only=True)
-    document["training"]["optimizer"] = document["training"].pop("optimizers")["network"]
-    del document["training"]["companions"]
-    shutil.copytree(training.folder, tmp_path / "older")
-    torch.save(document, tmp_path / "older" / "last.pt")
-    training.fit()
-    resume_run(tmp_path / "older", [], Listener()).fit()
-    assert_same_runs(training.folder, tmp_path / "older")

@@ -124,14 +124,14 @@ def test_nothing_half_written_stays(moving: Path, tmp_path: Path, monkeypatch: p
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("what", ["savez_compressed", "replace"])
+@pytest.mark.parametrize("what", ["edgecvar.train.data.flow.np.savez_compressed", "edgecvar.files.os.replace"])
 def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(
     moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     def full(*ignored: object, **too: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"edgecvar.train.data.flow.{'os' if what == 'replace' else 'np'}.{what}", full)
+    monkeypatch.setattr(what, full)
     with pytest.raises(DatasetError, match=r"cannot keep optical flow there \(No space left.*set flow\.cache"):
         fill(tmp_path, moving / "left" / "clip_0.mp4")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
