@@ -5,7 +5,10 @@ BIN = $(VENV)/bin
 # The variables reach the builds inside too; newer versions of pip look at the second one there.
 INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
     $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES = pyproject.toml constraints.txt $(wildcard $(addprefix edgecvar/stream/native/,*.cpp *.h CMakeLists.txt))
+# A build that is tested takes the compiler's warnings for errors; a user's does not (edgecvar/stream/native/CMakeLists.txt).
+STRICT = SKBUILD_CMAKE_DEFINE=EDGECVAR_WERROR=ON
+CORE = $(addprefix edgecvar/stream/native/,*.cpp *.h)
+SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
 .PHONY: demo test test-device bindings native native-test aarch64 valgrind fuzz clean
 
@@ -15,6 +18,7 @@ demo: $(VENV)/.core
 test: $(VENV)/.train bindings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(CORE) $(addprefix tests/stream/native/,*.cpp *.h)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
@@ -33,7 +37,7 @@ native-test aarch64 valgrind fuzz: $(VENV)/.core
 # The core beside its sources, for a checkout that is used without installing it; PYTHON has pybind11 then.
 native:
 	cmake -S edgecvar/stream/native -B build/native -DPython_EXECUTABLE="$$(command -v $(PYTHON))" \
-	    -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)"
+	    -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DEDGECVAR_WERROR=ON
 	cmake --build build/native
 	cmake --install build/native --prefix .
 
@@ -45,11 +49,11 @@ $(VENV)/.core: $(VENV)/bin/python $(SOURCES)
 	touch $@
 
 $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
-	$(INSTALL) --editable '.[test]'
+	$(STRICT) $(INSTALL) --editable '.[test]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
-	$(INSTALL) --editable '.[train,flow,test,dev]'
+	$(STRICT) $(INSTALL) --editable '.[train,flow,test,dev]'
 	touch $@
 
 clean:

@@ -24,7 +24,8 @@ class Sequence:
     bit_depth: int
     poc_type: int
     max_reorder: int
-    """Pictures that may precede one in decode order and follow it in display order: stated, or the most possible."""
+    """Pictures that may precede one in decode order and follow it in display order: none where pic_order_cnt_type is 2,
+    else what is stated, else the most possible."""
 
 class Picture:
     """One parsed picture; `display_index` is to be set before `motion` is asked, on it and all before it."""

@@ -91,7 +91,6 @@ public:
     // The first whole byte after what has been decoded: where I_PCM samples start.
     const uint8_t* position() const { return next_ - ahead_ / 8; }
 
-
 private:
     __attribute__((always_inline)) void refill() {
         const uint64_t more = load_be64(next_) >> 16;

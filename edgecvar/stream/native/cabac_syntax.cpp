@@ -168,7 +168,8 @@ void CabacSyntax::start_motion() {
 }
 
 int CabacSyntax::ref_idx(int list, int block, int count) {
-    const bool left = block & 1 ? ref_positive_[list][block - 1] : s_.left && (s_.a->ref_right[list] >> (block >> 1) & 1);
+    const bool left = block & 1 ? ref_positive_[list][block - 1]
+                                : s_.left && (s_.a->ref_right[list] >> (block >> 1) & 1);
     const bool up = block & 2 ? ref_positive_[list][block - 2] : s_.top && (s_.b->ref_bottom[list] >> (block & 1) & 1);
     int context = left + 2 * up, ref = 0;
     while (engine_.decision(states_[54 + context])) {

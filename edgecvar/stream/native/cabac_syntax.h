@@ -56,7 +56,9 @@ public:
 private:
     int intra_type(int base, bool intra_slice);
     int mvd_component(int base, int sum);
-    bool block_flag(int category, int left, int top) { return engine_.decision(states_[85 + category * 4 + left + 2 * top]); }
+    bool block_flag(int category, int left, int top) {
+        return engine_.decision(states_[85 + category * 4 + left + 2 * top]);
+    }
     template <int category>
     int levels(int block, int first);
 

@@ -3,6 +3,7 @@
 
 namespace edgecvar {
 
+// clang-format off: the rows are those of the standard
 // Table 9-44
 const uint8_t RANGE_LPS[64][4] = {
     {128, 176, 208, 240}, {128, 167, 197, 227}, {128, 158, 187, 216}, {123, 150, 178, 205},
@@ -54,5 +55,7 @@ const uint8_t LAST_8X8[63] = {
     3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4,
     5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8,
 };
+
+// clang-format on
 
 }  // namespace edgecvar

@@ -106,7 +106,8 @@ int CavlcSyntax::levels(int nc_class, int maximum, int block, int first, int sca
     window.need(9 + 11);
     int zeros = 0;
     if (total < maximum) {
-        const RunCode code = maximum == 4 ? total_zeros_chroma(total, window.peek(3)) : total_zeros(total, window.peek(9));
+        const RunCode code = maximum == 4 ? total_zeros_chroma(total, window.peek(3))
+                                          : total_zeros(total, window.peek(9));
         if (code.length == 0 || total + code.value > maximum) damaged("total_zeros invalid");
         window.take(code.length);
         zeros = code.value;

@@ -19,6 +19,7 @@ struct CoeffTokenRow {
     Code codes[5];
 };
 
+// clang-format off: the rows are those of the standard
 // Table 9-5: TrailingOnes, TotalCoeff, then columns 0 <= nC < 2, 2 <= nC < 4, 4 <= nC < 8, 8 <= nC, nC == -1
 constexpr CoeffTokenRow COEFF_TOKEN_ROWS[] = {
     {0, 0, {{1, 1}, {2, 3}, {4, 15}, {6, 3}, {2, 1}}}, {0, 1, {{6, 5}, {6, 11}, {6, 15}, {6, 0}, {6, 7}}},
@@ -93,6 +94,8 @@ constexpr Code RUN_BEFORE_CODES[7][7] = {
     {{3, 7}, {3, 6}, {3, 5}, {3, 4}, {3, 3}, {3, 2}, {3, 1}},
 };
 
+// clang-format on
+
 // The least number of WIDTH bits that prefix_index maps to `index`.
 template <unsigned WIDTH, unsigned SUFFIX>
 constexpr uint32_t bits_at(unsigned index) {
@@ -161,6 +164,7 @@ constexpr CoeffTokenTables COEFF_TOKEN = build_coeff_token();
 constexpr TotalZerosTables TOTAL_ZEROS = build_total_zeros();
 constexpr RunBeforeTables RUN_BEFORE = build_run_before();
 
+// clang-format off: the rows are those of the standard
 // Table 9-4 (a)
 const uint8_t CODED_BLOCK_PATTERN[48][2] = {
     {47, 0}, {31, 16}, {15, 1}, {0, 2}, {23, 4}, {27, 8}, {29, 32}, {30, 3},
@@ -176,5 +180,7 @@ const uint8_t CODED_BLOCK_PATTERN_LUMA[16][2] = {
     {15, 0}, {0, 1}, {7, 2}, {11, 4}, {13, 8}, {14, 3}, {3, 5}, {5, 10},
     {10, 12}, {12, 15}, {1, 7}, {2, 11}, {4, 13}, {8, 14}, {6, 6}, {9, 9},
 };
+
+// clang-format on
 
 }  // namespace edgecvar

@@ -17,6 +17,7 @@ struct ContextInit {
 // standard it is zero.
 using ContextRow = ContextInit[4];
 
+// clang-format off: the rows are those of the standard
 constexpr ContextRow FROM_0[] = {
     // Table 9-12: 0 to 10
     {{20, -15}, {20, -15}, {20, -15}, {20, -15}}, {{2, 54}, {2, 54}, {2, 54}, {2, 54}},
@@ -205,6 +206,8 @@ constexpr ContextRow FROM_1012[] = {
     {{-3, 70}, {-3, 74}, {-2, 73}, {-5, 79}}, {{-8, 93}, {-9, 92}, {-12, 104}, {-11, 104}},
     {{-10, 90}, {-8, 87}, {-9, 91}, {-11, 91}}, {{-30, 127}, {-23, 126}, {-31, 127}, {-30, 127}},
 };
+
+// clang-format on
 
 constexpr int TERMINATE = 276;
 

@@ -84,7 +84,7 @@ struct Decoder::State {
     ParameterSets sets;
     Dpb dpb;
     int length_size = 0;
-    std::map<int, std::vector<uint8_t>> set_units;  // whole NAL units by type << 8 | id, as parameter_sets gives them
+    std::map<int, std::vector<uint8_t>> set_units;  // NAL units by type << 8 | id, for parameter_sets
     std::shared_ptr<const Sps> active;
     std::vector<Slice> slices;                      // of the picture that is being gathered; reused
     size_t slice_count = 0;
@@ -134,7 +134,8 @@ const std::vector<uint8_t>* Decoder::State::groups_of(const SliceHeader& header,
     return &state.groups;
 }
 
-void Decoder::State::parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current, PictureState& state) {
+void Decoder::State::parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current,
+                               PictureState& state) {
     MotionStore& motion = *picture.motion;
     SliceState s(slice.header, state, uint16_t(motion.slices.size()));
     if (s.list_count > 0) dpb.build_lists(slice.header, current, s.lists);
@@ -258,7 +259,8 @@ Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<Sta
 Decoder::~Decoder() = default;
 
 // Takes in a slice; the picture before it is finished where it starts another.
-void Decoder::State::gather(const NalUnit& unit, uint32_t number, std::vector<std::shared_ptr<ParsedPicture>>& pictures) {
+void Decoder::State::gather(const NalUnit& unit, uint32_t number,
+                            std::vector<std::shared_ptr<ParsedPicture>>& pictures) {
     if (slices.size() <= slice_count) slices.resize(slice_count + 1);
     Slice* next = &slices[slice_count];
     unescape(unit, next->payload);

@@ -94,7 +94,8 @@ void predict_spatial(SliceState& s, DirectMotion& direct) {
             if (by_corner && ((x | y) & 1)) {
                 still[i] = still[(y & 2) * 4 + (x & 2)];
             } else {
-                still[i] = is_still(by_corner ? colocated_at(s, corner(x >> 1), corner(y >> 1)) : colocated_at(s, x, y));
+                still[i] = is_still(by_corner ? colocated_at(s, corner(x >> 1), corner(y >> 1))
+                                              : colocated_at(s, x, y));
             }
             stills += still[i];
         }

@@ -18,8 +18,9 @@ enum Shape { WHOLE, ROWS, COLUMNS };  // of a partition: 16x16, 16x8, 8x16, and 
 constexpr int P_8X8 = 3, B_DIRECT = 0, B_8X8 = 22, I_PCM = 25;
 
 // Table 7-14, B_L0_L0_16x8 on, in pairs of 16x8 and 8x16: the lists that both partitions use.
-constexpr uint8_t B_PARTS[9][2] = {{LIST_0, LIST_0}, {LIST_1, LIST_1}, {LIST_0, LIST_1}, {LIST_1, LIST_0}, {LIST_0, BOTH},
-                                   {LIST_1, BOTH},   {BOTH, LIST_0},   {BOTH, LIST_1},   {BOTH, BOTH}};
+constexpr uint8_t B_PARTS[9][2] = {{LIST_0, LIST_0}, {LIST_1, LIST_1}, {LIST_0, LIST_1},
+                                   {LIST_1, LIST_0}, {LIST_0, BOTH},   {LIST_1, BOTH},
+                                   {BOTH, LIST_0},   {BOTH, LIST_1},   {BOTH, BOTH}};
 
 struct SubType {
     uint8_t usage;          // 0: direct
@@ -28,8 +29,8 @@ struct SubType {
 // Table 7-17
 constexpr SubType P_SUB[4] = {{LIST_0, 2, 2}, {LIST_0, 2, 1}, {LIST_0, 1, 2}, {LIST_0, 1, 1}};
 // Table 7-18
-constexpr SubType B_SUB[13] = {{0, 1, 1},      {LIST_0, 2, 2}, {LIST_1, 2, 2}, {BOTH, 2, 2},   {LIST_0, 2, 1},
-                               {LIST_0, 1, 2}, {LIST_1, 2, 1}, {LIST_1, 1, 2}, {BOTH, 2, 1},   {BOTH, 1, 2},
+constexpr SubType B_SUB[13] = {{0, 1, 1},      {LIST_0, 2, 2}, {LIST_1, 2, 2}, {BOTH, 2, 2}, {LIST_0, 2, 1},
+                               {LIST_0, 1, 2}, {LIST_1, 2, 1}, {LIST_1, 1, 2}, {BOTH, 2, 1}, {BOTH, 1, 2},
                                {LIST_0, 1, 1}, {LIST_1, 1, 1}, {BOTH, 1, 1}};
 
 MotionVector operator+(MotionVector a, MotionVector b) { return {int16_t(a.x + b.x), int16_t(a.y + b.y)}; }

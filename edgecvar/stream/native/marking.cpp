@@ -158,11 +158,10 @@ void Dpb::end(const SliceHeader& header, CurrentPicture& current, std::shared_pt
     own.short_term = !own.reference.long_term;
     own.frame_num = own.frame_num_wrap = current.frame_num;
     if (own.short_term) {  // two frames of one frame_num, as only broken streams have them, could not be told apart
-        frames_.erase(std::remove_if(frames_.begin(), frames_.end(),
-                                     [&](const Frame& frame) {
-                                         return frame.short_term && frame.frame_num == own.frame_num;
-                                     }),
-                      frames_.end());
+        frames_.erase(
+            std::remove_if(frames_.begin(), frames_.end(),
+                           [&](const Frame& frame) { return frame.short_term && frame.frame_num == own.frame_num; }),
+            frames_.end());
     }
     while (frames_.size() >= capacity(sps)) slide();
     frames_.push_back(std::move(own));

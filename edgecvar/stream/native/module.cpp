@@ -152,12 +152,6 @@ void set_display_index(ParsedPicture& picture, std::optional<int32_t> index) {
     picture.tag->displayed = index.has_value();
 }
 
-// Output in decode order is certain with type 2 alone (8.2.1.3); else the buffer's size bounds the reordering (A.3.1).
-int max_reorder(const Sps& sps) {
-    if (sps.bitstream_restriction) return sps.max_num_reorder_frames;
-    return sps.poc_type == 2 ? 0 : sps.max_dpb_frames();
-}
-
 void bind_sequence(py::module_& module) {
     py::class_<Sps, std::shared_ptr<Sps>>(module, "Sequence")
         .def_readonly("profile_idc", &Sps::profile_idc)
@@ -170,7 +164,7 @@ void bind_sequence(py::module_& module) {
         .def_readonly("chroma_format_idc", &Sps::chroma_format_idc)
         .def_readonly("bit_depth", &Sps::bit_depth_luma)
         .def_readonly("poc_type", &Sps::poc_type)
-        .def_property_readonly("max_reorder", &max_reorder);
+        .def_property_readonly("max_reorder", &Sps::max_reorder);
 }
 
 void bind_picture(py::module_& module) {
@@ -187,8 +181,8 @@ void bind_picture(py::module_& module) {
         .def_readonly("concealed_macroblocks", &ParsedPicture::concealed_macroblocks)
         .def_readonly("damage", &ParsedPicture::damage)
         .def_readonly("exact", &ParsedPicture::exact)
-        .def_property_readonly(
-            "sequence", [](const ParsedPicture& picture) { return std::const_pointer_cast<Sps>(picture.sps); })
+        .def_property_readonly("sequence",
+                               [](const ParsedPicture& picture) { return std::const_pointer_cast<Sps>(picture.sps); })
         .def_property("display_index", &display_index, &set_display_index)
         .def("motion", &motion)
         .def("weights", &weights)

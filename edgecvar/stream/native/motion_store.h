@@ -16,7 +16,7 @@ struct Tag {
     int32_t poc = 0;          // PicOrderCnt
     int32_t display = 0;      // display index, once it is known
     bool displayed = false;   // whether `display` is known
-    bool lost = false;        // never arrived: inferred from a gap in frame_num, or put in place of a missing reference
+    bool lost = false;        // never arrived: inferred from a gap in frame_num, or in place of a missing reference
     bool damaged = false;     // a part of it was concealed, or rests on what was
 };
 

@@ -18,9 +18,9 @@ constexpr size_t MAX_SET_BYTES = 1 << 17;         // more than the ids of slice 
 struct LevelLimit {
     int level_idc, max_dpb_mbs;
 };
-constexpr LevelLimit LEVELS[] = {{10, 396},    {11, 900},    {13, 2376},   {20, 2376},   {21, 4752},   {30, 8100},
-                                 {31, 18000},  {32, 20480},  {41, 32768},  {42, 34816},  {50, 110400}, {52, 184320},
-                                 {62, 696320}};
+constexpr LevelLimit LEVELS[] = {{10, 396},    {11, 900},    {13, 2376},  {20, 2376},  {21, 4752},
+                                 {30, 8100},   {31, 18000},  {32, 20480}, {41, 32768}, {42, 34816},
+                                 {50, 110400}, {52, 184320}, {62, 696320}};
 
 bool has_chroma_format(int profile_idc) {
     static constexpr int PROFILES[] = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135};  // 7.3.2.1.1
@@ -111,7 +111,6 @@ void read_vui(BitReader& reader, Sps& sps) {  // E.1.1
     if (reader.overrun() || reorder > buffering || buffering > 16) return;
     sps.bitstream_restriction = true;
     sps.max_num_reorder_frames = int(reorder);
-    sps.max_dec_frame_buffering = int(buffering);
 }
 
 void read_format(BitReader& reader, Sps& sps) {
@@ -286,6 +285,11 @@ int Sps::max_dpb_frames() const {
     if (level_idc == 11 && plain_profile && (constraint_flags & 0x10)) limit = 396;  // level 1b
     const int frames = limit / std::max(1, mb_width * mb_height);
     return std::clamp(std::max(frames, max_num_ref_frames), 1, 16);
+}
+
+int Sps::max_reorder() const {
+    if (poc_type == 2) return 0;
+    return bitstream_restriction ? max_num_reorder_frames : max_dpb_frames();
 }
 
 void ParameterSets::read_sps(const Payload& payload) {

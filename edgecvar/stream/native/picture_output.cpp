@@ -27,8 +27,8 @@ void for_each_block(const MotionStore& motion, Visit visit) {
     for (size_t row = 0; row < height; ++row) {
         for (size_t column = 0; column < width; ++column) {
             const size_t at = row * width + column, mb = (row >> 1) * motion.mb_width + (column >> 1);
-            visit(Block{&motion.slices[motion.slice[mb]], {motion.ref[at], motion.ref[width * height + at]}, mb, row * 2,
-                        column * 2});
+            const SliceReferences* slice = &motion.slices[motion.slice[mb]];
+            visit(Block{slice, {motion.ref[at], motion.ref[width * height + at]}, mb, row * 2, column * 2});
         }
     }
 }
@@ -88,8 +88,8 @@ bool are_alike(const int8_t* refs) {
 }
 
 // Two rows of ref_offset from one row of `count` ref_idx; `slice` has one entry a macroblock.
-void write_offsets(const std::vector<SliceOutput>& slices, int list, const uint16_t* slice, const int8_t* refs, size_t count,
-                   int16_t* out) {
+void write_offsets(const std::vector<SliceOutput>& slices, int list, const uint16_t* slice, const int8_t* refs,
+                   size_t count, int16_t* out) {
     const SliceOutput* output = slices.data();
     for (size_t at = 0; at < count; at += 8) {
         const size_t end = std::min(at + 8, count);
@@ -106,8 +106,8 @@ void write_offsets(const std::vector<SliceOutput>& slices, int list, const uint1
 }
 
 // Two rows of `weighted`, alike.
-void write_weighted(const std::vector<SliceOutput>& slices, const uint16_t* slice, const int8_t* zero, const int8_t* one,
-                    size_t count, bool* out) {
+void write_weighted(const std::vector<SliceOutput>& slices, const uint16_t* slice, const int8_t* zero,
+                    const int8_t* one, size_t count, bool* out) {
     const SliceOutput* output = slices.data();
     for (size_t at = 0; at < count; at += 8) {
         const size_t end = std::min(at + 8, count);

@@ -79,7 +79,7 @@ private:
 
 // What turns the levels of one macroblock into scaled coefficients.
 struct Scaling {
-    const int32_t* luma = nullptr;  // of 4x4 blocks, or of 8x8 blocks; null where levels are the residual (MB_BYPASS)
+    const int32_t* luma = nullptr;  // of 4x4 or 8x8 blocks; null where levels are the residual (MB_BYPASS)
     const int32_t* chroma[2] = {nullptr, nullptr};
 };
 

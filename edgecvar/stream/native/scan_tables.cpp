@@ -3,6 +3,7 @@
 
 namespace edgecvar {
 
+// clang-format off: the rows are those of the standard
 // Table 8-13
 const uint8_t ZIGZAG_4X4[16] = {0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15};
 
@@ -61,5 +62,7 @@ const uint8_t NORM_ADJUST_8X8[6][6] = {
     {32, 28, 51, 30, 40, 38},
     {36, 32, 58, 34, 46, 43},
 };
+
+// clang-format on
 
 }  // namespace edgecvar

@@ -34,8 +34,7 @@ void read_active_counts(BitReader& reader, SliceHeader& header) {
     if (lists == 0) return;
     const bool override_flag = reader.flag();
     for (int list = 0; list < lists; ++list) {
-        const uint32_t count =
-            override_flag ? reader.ue() : uint32_t(header.pps->num_ref_idx_default[list] - 1);
+        const uint32_t count = override_flag ? reader.ue() : uint32_t(header.pps->num_ref_idx_default[list] - 1);
         header.num_ref_idx[list] = int(at_most(count, 15, "num_ref_idx_active_minus1")) + 1;  // 15: of frames
     }
 }

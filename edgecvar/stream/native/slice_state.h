@@ -19,7 +19,7 @@ constexpr int UNAVAILABLE = -2;  // as a ref_idx: outside the slice, or later in
 struct MacroblockEdges {
     uint8_t coefficients_right[8];      // total_coeff (CAVLC) or coded_block_flag: 4 luma, 2 Cb, 2 Cr
     uint8_t coefficients_bottom[8];
-    uint16_t mvd_right[2][4];           // absolute mvd of both lists, x in the low and y in the high byte, at most 127
+    uint16_t mvd_right[2][4];           // absolute, at most 127: x in the low byte, y in the high
     uint16_t mvd_bottom[2][4];
     uint8_t ref_right[2], ref_bottom[2];  // bit i: ref_idx > 0 in the i-th 8x8 block of the edge
     uint8_t cbp;                        // CodedBlockPatternLuma | CodedBlockPatternChroma << 4
@@ -86,13 +86,17 @@ struct DirectState {
     bool unscaled[32] = {};                  // long-term, or no distance: mvCol is used as it is
 };
 
+constexpr int lists_of(SliceType type) {
+    if (type == SliceType::I) return 0;
+    return type == SliceType::B ? 2 : 1;
+}
+
 struct SliceState {
     SliceState(const SliceHeader& slice_header, PictureState& picture_state, uint16_t slice_index)
         : header(slice_header), sps(*slice_header.sps), pps(*slice_header.pps), picture(picture_state),
           motion(*picture_state.motion), index(slice_index), mb_width(slice_header.sps->mb_width),
           mb_height(slice_header.sps->mb_height), stride4(mb_width * 4), stride8(mb_width * 2),
-          list_count(slice_header.type == SliceType::B ? 2 : slice_header.type == SliceType::P ? 1 : 0),
-          qp(slice_header.qp) {}
+          list_count(lists_of(slice_header.type)), qp(slice_header.qp) {}
 
     const SliceHeader& header;
     const Sps& sps;

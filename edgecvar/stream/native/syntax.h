@@ -32,10 +32,14 @@ struct Sps {
     bool direct_8x8_inference = false;
     int crop_left = 0, crop_top = 0, crop_right = 0, crop_bottom = 0;  // in luma samples
     bool bitstream_restriction = false;
-    int max_num_reorder_frames = 0, max_dec_frame_buffering = 0;
+    int max_num_reorder_frames = 0;
 
     // MaxDpbFrames of A.3.1 for this level and size, at least max_num_ref_frames, 1..16.
     int max_dpb_frames() const;
+
+    // The most pictures that precede one in decoding order and follow it in output order: none with type 2 (8.2.1.3), else
+    // what is stated, else what the buffer's size allows.
+    int max_reorder() const;
 };
 
 struct Pps {

@@ -149,7 +149,7 @@ static void test_sps() {
     const SliceHeader header = read_slice(sets, IDR_SLICE, 5);
     const Sps& sps = *header.sps;
     CHECK(sps.mb_width == 5 && sps.mb_height == 5 && sps.crop_right == 2 && sps.crop_bottom == 4);
-    CHECK(sps.bitstream_restriction && sps.max_num_reorder_frames == 2 && sps.max_dec_frame_buffering == 4);
+    CHECK(sps.bitstream_restriction && sps.max_num_reorder_frames == 2 && sps.max_reorder() == 2);
     CHECK(sps.max_dpb_frames() == 16 && header.idr && header.type == SliceType::I && header.disable_deblocking == 1);
     CHECK(header.data_position == IDR_SLICE.position() && header.pps->chroma_qp_offset[1] == -2);
 
@@ -167,7 +167,11 @@ static void test_sps() {
     level.mb_width = 11, level.mb_height = 9, level.level_idc = 11, level.profile_idc = 66;
     CHECK(level.max_dpb_frames() == 9);
     level.constraint_flags = 0x10;
-    CHECK(level.max_dpb_frames() == 4);
+    CHECK(level.max_dpb_frames() == 4 && level.max_reorder() == 4);
+    level.bitstream_restriction = true, level.max_num_reorder_frames = 1;
+    CHECK(level.max_reorder() == 1);
+    level.poc_type = 2;
+    CHECK(level.max_reorder() == 0);
 }
 
 static void test_refused_sets() {
@@ -310,7 +314,6 @@ static void test_slice_groups() {
     CHECK(map_of(pps, 0, 2, 2) == "01 10 ");
     CHECK(map_of(pps, 0, 3, 2) == "011 000 ");  // too few: no read past the end
 }
-
 
 int main() {
     test_split();

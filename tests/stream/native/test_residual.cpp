@@ -11,15 +11,15 @@
 using namespace edgecvar;
 
 static int failures = 0;
-#define CHECK(condition, ...)                                          \
-    do {                                                               \
-        if (!(condition)) {                                            \
-            if (++failures <= 20) {                                    \
+#define CHECK(condition, ...)                                               \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            if (++failures <= 20) {                                         \
                 std::printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-                std::printf(__VA_ARGS__);                              \
-                std::printf("\n");                                     \
-            }                                                          \
-        }                                                              \
+                std::printf(__VA_ARGS__);                                   \
+                std::printf("\n");                                          \
+            }                                                               \
+        }                                                                   \
     } while (0)
 
 namespace {
@@ -107,6 +107,7 @@ void transform_4(int64_t (&v)[4]) {
 }
 
 void transform_8(int64_t (&g)[8]) {
+    // clang-format off: an equation a line
     const int64_t a[8] = {g[0] + g[4],
                           -g[3] + g[5] - g[7] - (g[7] >> 1),
                           g[0] - g[4],
@@ -115,8 +116,9 @@ void transform_8(int64_t (&g)[8]) {
                           -g[1] + g[7] + g[5] + (g[5] >> 1),
                           g[2] + (g[6] >> 1),
                           g[3] + g[5] + g[1] + (g[1] >> 1)};
-    const int64_t b[8] = {a[0] + a[6], a[1] + (a[7] >> 2), a[2] + a[4],        a[3] + (a[5] >> 2),
-                          a[2] - a[4], (a[3] >> 2) - a[5], a[0] - a[6],        a[7] - (a[1] >> 2)};
+    // clang-format on
+    const int64_t b[8] = {a[0] + a[6], a[1] + (a[7] >> 2), a[2] + a[4], a[3] + (a[5] >> 2),
+                          a[2] - a[4], (a[3] >> 2) - a[5], a[0] - a[6], a[7] - (a[1] >> 2)};
     for (int k = 0; k < 4; ++k) g[k] = b[2 * k] + b[7 - 2 * k], g[7 - k] = b[2 * k] - b[7 - 2 * k];
 }
 
@@ -333,9 +335,10 @@ void test_picture(int depth_luma, int depth_chroma, int chroma_format, int weigh
 // Where no shift drops a bit, the transforms are products with the matrices of the standard's forward transform.
 void test_matrices() {
     const Matrix t4 = {{2, 2, 2, 2}, {2, 1, -1, -2}, {2, -2, -2, 2}, {1, -2, 2, -1}};                   // doubled
-    const Matrix t8 = {{8, 8, 8, 8, 8, 8, 8, 8},     {12, 10, 6, 3, -3, -6, -10, -12}, {8, 4, -4, -8, -8, -4, 4, 8},
-                       {10, -3, -12, -6, 6, 12, 3, -10}, {8, -8, -8, 8, 8, -8, -8, 8}, {6, -12, 3, 10, -10, -3, 12, -6},
-                       {4, -8, 8, -4, -4, 8, -8, 4},     {3, -6, 10, -12, 12, -10, 6, -3}};            // times 8
+    const Matrix t8 = {{8, 8, 8, 8, 8, 8, 8, 8},     {12, 10, 6, 3, -3, -6, -10, -12},
+                       {8, 4, -4, -8, -8, -4, 4, 8}, {10, -3, -12, -6, 6, 12, 3, -10},
+                       {8, -8, -8, 8, 8, -8, -8, 8}, {6, -12, 3, 10, -10, -3, 12, -6},
+                       {4, -8, 8, -4, -4, 8, -8, 4}, {3, -6, 10, -12, 12, -10, 6, -3}};  // times 8
     for (int round = 0; round < 2000; ++round)
         for (const Matrix& t : {t4, t8}) {
             const int n = int(t.size()), unit = n == 4 ? 2 : 8;
