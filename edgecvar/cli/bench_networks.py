@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 import click
 
 if TYPE_CHECKING:
-    from edgecvar.bench.networks import Candidate, NetworkFigures, NetworksConfig, NetworksSession
+    from edgecvar.bench.networks import Candidate, NetworksConfig
     from edgecvar.compile.plan import CompilePlan
     from edgecvar.progress import Progress
-
-RATES = ("pictures/s", "sampled/s")
-RIGHT = ("top-1", "parameters", "multiply-adds", *RATES)
 
 
 @click.command("networks")
@@ -45,7 +42,8 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
     from rich.console import Console
 
     from edgecvar.bench.networks import NetworksConfig, measure_networks
-    from edgecvar.cli.compile import StepBar
+    from edgecvar.cli.report.networks import networks_document, print_networks
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.config import from_flags
     from edgecvar.errors import need_extra
 
@@ -57,9 +55,9 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
     if as_json:
         import json
 
-        click.echo(json.dumps(_document(session), ensure_ascii=False))
+        click.echo(json.dumps(networks_document(session), ensure_ascii=False))
     else:
-        _print(session, markdown)
+        print_networks(session, markdown)
 
 
 def compiled(runs: Sequence[Path], config: NetworksConfig, folder: Path, progress: Progress) -> List[Candidate]:
@@ -108,51 +106,3 @@ def _names(runs: Sequence[Path], models: Sequence[str]) -> List[str]:
         if names.count(name) > 1:
             raise ConfigError(f"{run}: given twice")
     return names
-
-
-def _print(session: NetworksSession, as_markdown: bool) -> None:
-    from edgecvar.cli.report.tables import markdown, print_table
-
-    columns = ["network", "size", *(column for column in RIGHT if column != "top-1" or session.data is not None)]
-    rows = [_cells(each) for each in session.networks]
-    if as_markdown:
-        click.echo(markdown(columns, rows, RIGHT))
-        return
-    print_table(columns, rows, RIGHT)
-    width, height = session.source_size
-    rounds = len(session.networks[0].rounds)
-    click.echo(
-        f"{session.source}: {width} x {height}, {session.source_fps:.4g} pictures/s; {session.runner}; "
-        f"medians of {rounds} rounds of {session.seconds:g} s, decoding included"
-    )
-    click.echo("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()))
-    for each in session.networks:
-        if each.accuracy is not None and (each.accuracy.undecided or each.accuracy.unreadable):
-            click.echo(
-                f"{each.name}: {each.accuracy.undecided} clips without a decision, counted as wrong; "
-                f"{each.accuracy.unreadable} unreadable, not counted"
-            )
-
-
-def _cells(figures: NetworkFigures) -> List[str]:
-    from edgecvar.cli.report.tables import amount
-
-    return [
-        figures.name,
-        f"{figures.height} x {figures.width}",
-        *([] if figures.accuracy is None else [f"{100 * figures.accuracy.top1:.1f} %"]),
-        amount(figures.parameters),
-        amount(figures.multiply_adds),
-        f"{figures.pictures_per_second:.0f}",
-        f"{figures.samples_per_second:.0f}",
-    ]
-
-
-def _document(session: NetworksSession) -> Dict[str, Any]:
-    """Every round, and what they come to."""
-    document = session.model_dump()
-    for entry, each in zip(document["networks"], session.networks):
-        entry["top1"] = None if each.accuracy is None else round(each.accuracy.top1, 6)
-        entry["pictures_per_second"] = each.pictures_per_second
-        entry["samples_per_second"] = each.samples_per_second
-    return document

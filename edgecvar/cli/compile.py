@@ -12,8 +12,6 @@ from edgecvar.cli.flags import precision_list
 from edgecvar.errors import ConfigError, need_extra
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from edgecvar.compile.config import CompileConfig
 
 _FOLDER = click.Path(path_type=Path)
@@ -72,6 +70,7 @@ def command(as_json: bool, **options: Any) -> None:
     from rich.console import Console
 
     from edgecvar.cli.report.compiled import as_document, print_compiled
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.compile.bundle import compile_bundle
     from edgecvar.compile.plan import plan_compilation
 
@@ -83,28 +82,6 @@ def command(as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(as_document(compiled)))
     else:
         print_compiled(compiled, Console())
-
-
-class StepBar:
-    """A spinner that turns into a bar where the number of steps is known."""
-
-    def __init__(self, console: Console) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-        columns = (SpinnerColumn(), BarColumn(30), TextColumn("{task.description}"), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("starting", total=None)
-
-    def __enter__(self) -> StepBar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
-
-    def show(self, done: int, total: int, what: str) -> None:
-        """`total` 0: nobody knows how much is to come."""
-        self._progress.update(self._task, completed=done, total=total or None, description=what)
 
 
 def _max_drop(text: str) -> Optional[float]:

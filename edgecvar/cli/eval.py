@@ -84,8 +84,8 @@ def evaluate_checkpoint(
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.untrained import warn_untrained
     from edgecvar.judge.evaluate import find_clips, score_clips, tally
+    from edgecvar.sinks.untrained import warn_untrained
 
     bundle = open_bundle(config.bundle)
     labels = bundle.manifest.labels

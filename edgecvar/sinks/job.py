@@ -25,6 +25,7 @@ from edgecvar.sinks.json_lines import JsonLines
 from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
+from edgecvar.sinks.untrained import warn_untrained
 from edgecvar.stream.types import StreamInfo
 
 Form = Literal["table", "json", "csv"]
@@ -75,9 +76,7 @@ def run_job(config: RunConfig) -> bool:
     bundle = open_bundle(config.bundle or default_bundle())
     with ExitStack() as stack:
         model = stack.enter_context(Model(bundle, config))
-        if model.untrained:
-            said = f"warning: {bundle.path}: untrained weights, for profiling only; its labels mean nothing"
-            print(said, file=sys.stderr)
+        warn_untrained(bundle)
         out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
         if len(config.sources) == 1:
             _run_one(_Task(config, model, config.sources[0], out, 0))
