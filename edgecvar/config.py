@@ -1,4 +1,4 @@
-"""Configurations: flags, documents and options into pydantic models, and what is wrong with one in one line."""
+"""What is wrong with a configuration, be it flags or a document, in one line."""
 
 from __future__ import annotations
 

@@ -14,12 +14,11 @@ from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 from edgecvar.synth.dataset import Fixed, Request, write_clips
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
-from edgecvar.train.data.batches import Batches
-from edgecvar.train.data.dataset import read_clips
-from edgecvar.train.loop import learning_rate, resolve
+from edgecvar.train.descent import learning_rate
 from edgecvar.train.objective import Objective
-from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Recipe
+from edgecvar.train.recipe import Recipe, recipe_of
+from edgecvar.train.resolve import resolve
+from tests.reading import batches_of, clips_of
 
 CLIPS, STEPS = 20, 40
 MOMENTUM = 0.3
@@ -106,7 +105,7 @@ def small_recipe(name: str, clips: Path) -> Recipe:
         "device": "cpu",
         **small.recipe,
     }
-    return resolve(Recipe.model_validate(recipe))
+    return resolve(recipe_of(recipe))
 
 
 @dataclass(frozen=True)
@@ -121,21 +120,22 @@ class ByHeart:
 def learn_by_heart(name: str, clips: Path, path: Path) -> ByHeart:
     """Train on one batch, the same pictures of all clips each time, and write a checkpoint to `path`."""
     recipe = small_recipe(name, clips)
-    read = read_clips(recipe, Listener())
-    (batch,) = Batches(recipe, read.store).validation(read.validation)
+    read, design = clips_of(recipe), recipe.network
+    (batch,) = batches_of(recipe, read).validation()
     torch.manual_seed(0)
-    network = build_network(recipe.model, recipe.network, recipe.input, len(read.labels))
+    network = build_network(design.model, design.options, design.input, len(read.labels))
     for norm in network.modules():
         if isinstance(norm, (nn.BatchNorm2d, nn.BatchNorm3d)):
             norm.momentum = MOMENTUM
-    objective = Objective(recipe, network, torch.device("cpu"))
-    objective.begin(recipe.phase(1))
+    objective = Objective(recipe.course, recipe.descent, network, torch.device("cpu"))
+    objective.begin(recipe.course.phase(1))
     before = _known(network, batch)
     for step in range(STEPS):
-        objective.step(batch, learning_rate(recipe, step, 1))
+        objective.step(batch, learning_rate(recipe.descent, recipe.course, step, 1))
     after = _known(network, batch)
     state = network.state_dict()
-    save_checkpoint(path, Checkpoint(recipe.model, recipe.network, recipe.input, read.labels, state, recipe.to_yaml()))
+    resolved = Checkpoint(design.model, design.options, design.input, read.labels, state, recipe.to_yaml())
+    save_checkpoint(path, resolved)
     return ByHeart(path, before, after)
 
 

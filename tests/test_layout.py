@@ -1,4 +1,4 @@
-"""The import law of the layout, and that asking for help loads nothing heavy."""
+"""The layout: its import law, its sizes, and that asking for help loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -92,3 +92,32 @@ def test_help_loads_nothing_heavy(arguments):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     assert done.stderr.strip() == "heavy:"
+
+
+MOST_FILES = 16
+"""Of a folder, beside its __init__.py; stream/native holds one subject a file, in two languages."""
+
+
+def test_no_folder_is_crowded():
+    folders = {file.parent for file in PACKAGE.rglob("*.py")} - {PACKAGE / "stream" / "native"}
+    counts = {folder: sum(1 for file in folder.glob("*.py") if file.name != "__init__.py") for folder in folders}
+    assert {str(folder): count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_every_module_says_what_it_is_in_a_sentence_without_two_ands():
+    wrong = []
+    for file in PACKAGE.rglob("*.py"):
+        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+        sentence = text.split("\n\n")[0]
+        if not sentence or sentence.lower().split().count("and") > 1:
+            wrong.append(f"{file.relative_to(PACKAGE)}: {sentence!r}")
+    assert wrong == []
+
+
+def test_tests_mirror_the_package():
+    here = Path(__file__).parent
+    apart = {"contracts"}  # what our calls of NVIDIA's API are held against
+    for folder in here.rglob("*/"):
+        inside = folder.relative_to(here)
+        if any(folder.glob("test_*.py")) and inside.parts[0] not in apart:
+            assert (PACKAGE / inside).is_dir(), f"tests/{inside} mirrors no folder of the package"

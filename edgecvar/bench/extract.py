@@ -7,10 +7,8 @@ import importlib
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
 
 import av
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,16 +26,10 @@ from edgecvar.bench.extract_session import (
     LeftOut,
 )
 from edgecvar.clips.labelled import find_videos
-from edgecvar.errors import StreamError
+from edgecvar.errors import StreamError, reason
 from edgecvar.judge.machine import machine_facts
-from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import choose_video, codec_name, frame_rate, open_container
-from edgecvar.stream.ffmpeg.side_data import exported_vectors
-from edgecvar.stream.native.choice import Probe, probe
-from edgecvar.stream.native.reading import NativeReading
-from edgecvar.stream.packets import coded_packets, numbered_packets
-from edgecvar.stream.reading import OpenSource
-from edgecvar.stream.types import CodedPicture, StreamSummary
+from edgecvar.stream.demuxed import DemuxedFile, demux
+from edgecvar.stream.types import CodedPicture
 
 MV_EXTRACTOR_MODULE = "mvextractor.videocap"
 
@@ -51,18 +43,6 @@ class ExtractConfig(BaseModel):
     rounds: int = Field(5, ge=1)
     pictures: int = Field(2000, ge=1)
     images: bool = False
-
-
-@dataclass(frozen=True)
-class _Clip:
-    """A file that the native core reads: its packets in memory, numbered, and what the core said to them."""
-
-    path: Path
-    codec: str
-    fps: Fraction
-    packets: List[Any]
-    asked: Probe
-    profile: str
 
 
 @dataclass
@@ -84,7 +64,7 @@ class _Pass:
         self.seconds = max(time.process_time() - start, time.get_clock_info("process_time").resolution)
 
 
-Way = Callable[[_Clip], _Pass]
+Way = Callable[[DemuxedFile], _Pass]
 
 
 def measure_extract(
@@ -100,7 +80,7 @@ def measure_extract(
     left_out: List[LeftOut] = []
     for path in follow(files):
         try:
-            clips.append(_measured(_load(path, config.pictures), ways, config.rounds))
+            clips.append(_measured(demux(path, config.pictures), ways, config.rounds))
         except StreamError as error:
             left_out.append(LeftOut(path=str(path), reason=str(error).replace(f"{path}: ", "", 1)))
     if not clips:
@@ -123,7 +103,7 @@ def in_turn(ways: Sequence[str], number: int) -> List[str]:
     return [*ways[first:], *ways[:first]]
 
 
-def _measured(clip: _Clip, ways: Dict[str, Way], rounds: int) -> ClipTimes:
+def _measured(clip: DemuxedFile, ways: Dict[str, Way], rounds: int) -> ClipTimes:
     """Raises StreamError where there is nothing to compare."""
     first = {name: way(clip) for name, way in ways.items()}  # uncounted: caches fill in, and failures show
     native = first[NATIVE]
@@ -148,28 +128,13 @@ def _measured(clip: _Clip, ways: Dict[str, Way], rounds: int) -> ClipTimes:
     )
 
 
-def _load(path: Path, limit: int) -> _Clip:
-    """Demuxes the clip into memory; raises StreamError where the native core does not read it."""
-    with open_container(path) as container:
-        video = choose_video(container, str(path))
-        codec, fps = codec_name(video, str(path)), frame_rate(video)
-        demuxed = coded_packets(container, video, codec, lambda reason: None)
-        packets = [packet for _, packet in islice(numbered_packets(demuxed, DisplayClock(fps)), limit)]
-        demuxed.close()
-        asked = probe(codec, video.codec_context.extradata, iter(packets))
-        if asked.refused:
-            raise StreamError(f"{path}: outside what the native core reads: {asked.refused}")
-        profile = video.codec_context.profile or f"profile {asked.sequence.profile_idc}"
-        return _Clip(path, codec, fps, packets, asked, str(profile))
-
-
 def _ways(config: ExtractConfig) -> Tuple[Dict[str, Way], Dict[str, str]]:
     """What can be measured here, in the order of WAYS, and why something cannot."""
     ways: Dict[str, Way] = {
         NATIVE: lambda clip: _read_natively(clip, _vectors),
         RESIDUALS: lambda clip: _read_natively(clip, _residuals),
-        EXPORTED: lambda clip: _decode(clip, {"flags2": "+export_mvs"}, exported_vectors),
-        DECODE: lambda clip: _decode(clip, {}, lambda frame: None),
+        EXPORTED: lambda clip: _decode(clip.vectors()),
+        DECODE: lambda clip: _decode(clip.frames()),
     }
     if config.images:
         ways[IMAGES] = lambda clip: _read_natively(clip, _images)
@@ -194,49 +159,28 @@ def _images(picture: CodedPicture) -> None:
     picture.motion, picture.image  # noqa: B018
 
 
-def _read_natively(clip: _Clip, ask: Callable[[CodedPicture], None]) -> _Pass:
+def _read_natively(clip: DemuxedFile, ask: Callable[[CodedPicture], None]) -> _Pass:
     """The reader's own path from packets on; making ready decodes one I-picture, which counts where images do."""
     done = _Pass()
-    with open_container(clip.path) as container:
-        opened = OpenSource(
-            source=clip.path,
-            name=str(clip.path),
-            container=container,
-            video=choose_video(container, str(clip.path)),
-            codec=clip.codec,
-            fps=clip.fps,
-            packets=clip.packets,
-            clock=DisplayClock(clip.fps),
-            summary=StreamSummary(),
-        )
-        ready = None if ask is _images else NativeReading(opened, clip.asked)
+    with clip.native() as read:
+        ready = None if ask is _images else read()
         with done.clocked():
-            reading = ready or NativeReading(opened, clip.asked)
+            reading = ready or read()
             for picture in reading.pictures():
                 ask(picture)
                 done.inter += picture.kind != "I"
         reading.close()
-    done.pictures, done.damaged = opened.summary.pictures, opened.summary.damaged
+    done.pictures, done.damaged = reading.summary.pictures, reading.summary.damaged
     done.size = (reading.info.width, reading.info.height)
     return done
 
 
-def _decode(clip: _Clip, options: Dict[str, str], ask: Callable[[Any], Any]) -> _Pass:
+def _decode(opened: ContextManager[Iterator[object]]) -> _Pass:
     """PyAV as it comes, on one thread."""
     done = _Pass()
-    with open_container(clip.path) as container:
-        context = choose_video(container, str(clip.path)).codec_context
-        context.options = options
-        context.thread_type, context.thread_count = "SLICE", 1
-        context.open(strict=False)
-        with done.clocked():
-            for packet in [*clip.packets, None]:
-                try:
-                    for frame in context.decode(packet):
-                        ask(frame)
-                        done.pictures += 1
-                except (av.error.FFmpegError, ValueError):
-                    continue  # a damaged packet; the pictures given are counted
+    with opened as results, done.clocked():
+        for _ in results:
+            done.pictures += 1
     return done
 
 
@@ -247,11 +191,11 @@ def _mv_extractor() -> Union[Callable[[], Any], str]:
     except ModuleNotFoundError:
         return "not installed (pip install motion-vector-extractor)"
     except (ImportError, AttributeError) as error:
-        return f"cannot be loaded ({error})".replace("\n", " ")
+        return f"cannot be loaded ({reason(error)})"
     return capture
 
 
-def _capture(clip: _Clip, capture: Callable[[], Any], limit: int) -> _Pass:
+def _capture(clip: DemuxedFile, capture: Callable[[], Any], limit: int) -> _Pass:
     """mv-extractor on the file itself, without its colour conversion where it can leave that out."""
     done = _Pass()
     source = capture()

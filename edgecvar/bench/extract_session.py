@@ -110,12 +110,12 @@ def summarise_extract(session: ExtractSession) -> ExtractSummary:
     return ExtractSummary(_across(session, lambda clip: True), _across(session, lambda clip: clip.large))
 
 
-def _across(session: ExtractSession, chosen: Callable[[ClipTimes], bool]) -> Dict[str, Across]:
-    found = {}
+def _across(session: ExtractSession, belongs: Callable[[ClipTimes], bool]) -> Dict[str, Across]:
+    across = {}
     for way in session.ways:
-        rated = [(clip.ratio(way), clip.path) for clip in session.clips if chosen(clip)]
+        rated = [(clip.ratio(way), clip.path) for clip in session.clips if belongs(clip)]
         ratios = [(ratio, path) for ratio, path in rated if ratio is not None]
         if ratios:
             smallest, path = min(ratios)
-            found[way] = Across(len(ratios), median(ratio for ratio, _ in ratios), smallest, path)
-    return found
+            across[way] = Across(len(ratios), median(ratio for ratio, _ in ratios), smallest, path)
+    return across

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,9 +17,7 @@ from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import DatasetError
 from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, tally
-
-Progress = Callable[[int, int, str], None]
-"""Told (done, total, what); a total of 0 is not known."""
+from edgecvar.progress import Progress
 
 
 class NetworksConfig(BaseModel):
@@ -138,7 +136,7 @@ def measure_networks(candidates: Sequence[Candidate], config: NetworksConfig, pr
         data=None if config.data is None else str(config.data),
         match=config.match,
         seconds=config.seconds,
-        networks=[_figures(each, told, sessions[each.name]) for each, told in zip(candidates, accuracies)],
+        networks=[_figures(each, accuracy, sessions[each.name]) for each, accuracy in zip(candidates, accuracies)],
     )
 
 
@@ -161,19 +159,21 @@ def _accuracy(candidate: Candidate, config: NetworksConfig, progress: Progress) 
         return None
     bundle = candidate.bundle
     clips = find_clips(config.data, bundle.manifest.labels, config.match)
-    wanted = EvalConfig(bundle=bundle.path, folder=config.data, runner="onnx", precision="fp32", threads=config.threads)
+    test = EvalConfig(bundle=bundle.path, folder=config.data, runner="onnx", precision="fp32", threads=config.threads)
     results = []
-    for result in score_clips(bundle, clips, wanted):
+    for result in score_clips(bundle, clips, test):
         results.append(result)
         progress(len(results), len(clips), f"test {candidate.name}")
-    found = tally(bundle.manifest.labels, results)
-    if not found.clips:
-        raise DatasetError(f"{config.data}: none of its {len(clips)} clips can be read: {found.unreadable[0].error}")
+    evaluation = tally(bundle.manifest.labels, results)
+    if not evaluation.clips:
+        raise DatasetError(
+            f"{config.data}: none of its {len(clips)} clips can be read: {evaluation.unreadable[0].error}"
+        )
     return Accuracy(
-        clips=found.clips,
-        right=int(found.confusion.trace()),
-        undecided=len(found.undecided),
-        unreadable=len(found.unreadable),
+        clips=evaluation.clips,
+        right=int(evaluation.confusion.trace()),
+        undecided=len(evaluation.undecided),
+        unreadable=len(evaluation.unreadable),
     )
 
 

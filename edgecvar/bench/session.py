@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Dict, List, Literal, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgecvar.errors import ConfigError
+from edgecvar.config import mistake
+from edgecvar.errors import ConfigError, reason
+from edgecvar.files import whole_file
 
 
 class Phase(BaseModel):
@@ -61,12 +62,11 @@ def merged(phases: Sequence[Phase]) -> Phase:
 
 def save_session(session: Session, path: Path) -> None:
     """Write the session as JSON, whole or not at all; raises ConfigError where that cannot be done."""
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        draft.write_text(session.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        with whole_file(path) as draft:
+            draft.write_text(session.model_dump_json(indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another with --save") from error
+        raise ConfigError(f"{path}: cannot be written ({reason(error)}); choose another with --save") from error
 
 
 def load_session(path: Path) -> Session:
@@ -74,7 +74,7 @@ def load_session(path: Path) -> Session:
     try:
         return Session.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, ValidationError) as error:
-        first = " ".join(str(error).split())[:160]
-        raise ConfigError(f"{path}: not a session saved by `edgecvar bench`: {first}") from error
+        raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
+    except ValueError as error:
+        cause = mistake(error, Session) if isinstance(error, ValidationError) else reason(error)
+        raise ConfigError(f"{path}: not a session saved by `edgecvar bench`: {cause}") from error

@@ -40,11 +40,6 @@ class Device:
     bandwidth_gb_per_s: Optional[float] = None
     memory_gb: Optional[int] = None
 
-    @property
-    def has_tensorrt(self) -> bool:
-        """Whether stages run on TensorRT there."""
-        return self.tensorrt is not None
-
 
 # Sources: NVIDIA's module data sheets and technical briefs, its list of compute capabilities, and the JetPack release
 # notes. Where those give a peak with sparsity or with the DLA, it is reckoned here from tensor cores (CUDA cores before
@@ -117,23 +112,23 @@ def detect_device(model: Path = DEVICE_TREE_MODEL, release: Path = TEGRA_RELEASE
 
     Raises ConfigError on a Jetson that is not in the table, or whose board does not tell which module it carries.
     """
-    said = _read(model).replace("\0", " ").strip()
+    text = _read(model).replace("\0", " ").strip()
     for pattern, name in _MODELS:
-        if re.search(pattern, said.lower()):
+        if re.search(pattern, text.lower()):
             return DEVICES[name]
     l4t = l4t_release(release)
-    if l4t is None and "jetson" not in said.lower():
+    if l4t is None and "jetson" not in text.lower():
         return DEVICES["cpu"]
     raise ConfigError(
-        f"this is a Jetson{f' (L4T {l4t})' if l4t else ''}, but its device tree says {said or 'nothing'!r}, which is "
+        f"this is a Jetson{f' (L4T {l4t})' if l4t else ''}, but its device tree says {text or 'nothing'!r}, which is "
         f"none of the devices known here: name it with --device ({', '.join(DEVICES)})"
     )
 
 
 def l4t_release(release: Path = TEGRA_RELEASE) -> Optional[str]:
     """Release of Jetson Linux, such as "36.4.3" (32: JetPack 4, 35: 5, 36: 6, 38 and 39: 7); None elsewhere."""
-    found = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", _read(release))
-    return f"{found.group(1)}.{found.group(2)}" if found else None
+    match = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", _read(release))
+    return f"{match.group(1)}.{match.group(2)}" if match else None
 
 
 def require_precision(device: Device, precision: Precision) -> None:

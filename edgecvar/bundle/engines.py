@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import Dict, Literal, Mapping, Optional, Sequence, Tuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgecvar.bundle.hashes import check_file, check_hash
 from edgecvar.bundle.precision import Precision
-from edgecvar.errors import BundleError
+from edgecvar.config import mistake
+from edgecvar.errors import BundleError, reason
 from edgecvar.files import whole_folder
 
 ENGINES = "engines"
@@ -122,10 +123,8 @@ def read_engine(root: Path, key: EngineKey, stage: str) -> Tuple[Path, bytes]:
 
 def write_engines(root: Path, key: EngineKey, stages: Mapping[str, BuiltStage], log: str, max_batch: int = 1) -> Path:
     """Put engines and the builder's log into the bundle, whole or not at all; raises BundleError."""
-    files = {f"{stage}.engine": built.engine for stage, built in stages.items()}
-    engines = {
-        stage: EngineFile(file=f"{stage}.engine", onnx_sha256=built.onnx_sha256) for stage, built in stages.items()
-    }
+    files = {f"{name}.engine": stage.engine for name, stage in stages.items()}
+    engines = {name: EngineFile(file=f"{name}.engine", onnx_sha256=stage.onnx_sha256) for name, stage in stages.items()}
     index = FolderIndex(key=key, max_batch=max_batch, engines=engines)
     return _write_folder(root / ENGINES / key.folder, index, {**files, LOG: log.encode()})
 
@@ -179,8 +178,8 @@ def _read_index(folder: Path) -> FolderIndex:
         text = file.read_text(encoding="utf-8")
         index = FolderIndex.model_validate(json.loads(text))
     except (OSError, ValueError, RecursionError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise BundleError(f"{file}: not an index of engines: {first}; {REMOVE}") from error
+        cause = mistake(error, FolderIndex) if isinstance(error, ValidationError) else reason(error)
+        raise BundleError(f"{file}: not an index of engines: {cause}; {REMOVE}") from error
     if index.sealed().text != text:
         raise BundleError(f"{file}: changed since it was written; {REMOVE}")
     return index
@@ -208,6 +207,7 @@ def _write_folder(target: Path, index: FolderIndex, files: Mapping[str, bytes]) 
             complete = index.model_copy(update={"sha256": hashes}).sealed()
             (draft / INDEX).write_text(complete.text, encoding="utf-8")
     except OSError as error:
-        reason = error.strerror or error
-        raise BundleError(f"{target}: cannot be written ({reason}); copy the bundle to a folder of yours") from error
+        raise BundleError(
+            f"{target}: cannot be written ({reason(error)}); copy the bundle to a folder of yours"
+        ) from error
     return target

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecvar.bundle.engines import ENGINES, check_engines
 from edgecvar.bundle.hashes import check_file, sha256_of
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
-from edgecvar.errors import BundleError
+from edgecvar.config import mistake
+from edgecvar.errors import BundleError, reason
 
 SCHEMA: Literal[2] = 2
 SUFFIX = ".edgecvar"
@@ -75,9 +76,9 @@ class Manifest(BaseModel):
             for tensor in stage.inputs:
                 if tensor.source not in shapes:
                     raise ValueError(f"stage {stage.name}: input {tensor.name} takes {tensor.source!r}, unknown here")
-                given = shapes[tensor.source] if tensor.segments is None else [tensor.segments, *shapes[tensor.source]]
-                if tensor.shape != given:
-                    raise ValueError(f"stage {stage.name}: input {tensor.name} is {tensor.shape}, not {given}")
+                shape = shapes[tensor.source] if tensor.segments is None else [tensor.segments, *shapes[tensor.source]]
+                if tensor.shape != shape:
+                    raise ValueError(f"stage {stage.name}: input {tensor.name} is {tensor.shape}, not {shape}")
             # From here on the stage hides a prepared input of its name.
             shapes[stage.name] = stage.output_shape
         if self.stages[-1].output_shape != [len(self.labels)]:
@@ -99,8 +100,8 @@ class Bundle:
     @property
     def precisions(self) -> List[Precision]:
         """What every stage has a file of, in the order of PRECISIONS."""
-        had = {(entry.stage, entry.precision) for entry in self.manifest.files}
-        return [each for each in PRECISIONS if all((stage.name, each) in had for stage in self.manifest.stages)]
+        pairs = {(entry.stage, entry.precision) for entry in self.manifest.files}
+        return [each for each in PRECISIONS if all((stage.name, each) in pairs for stage in self.manifest.stages)]
 
     def stage_file(self, stage: str, precision: str = "fp32") -> Path:
         """The ONNX file of a stage; raises BundleError when the bundle has none at that precision."""
@@ -125,8 +126,8 @@ def open_bundle(path: Path) -> Bundle:
             )
         manifest = Manifest.model_validate(fields)
     except (OSError, ValueError, RecursionError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {first}") from error
+        cause = mistake(error, Manifest) if isinstance(error, ValidationError) else reason(error)
+        raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {cause}") from error
     if not manifest.seal or sealed(_with_seal(text, manifest.seal, "")) != text:
         raise BundleError(f"{document}: changed since it was compiled; copy the whole folder again")
     for name in [entry.path for entry in manifest.files]:
@@ -163,5 +164,5 @@ def sealed(text: str) -> str:
 
 def _with_seal(text: str, old: str, new: str) -> str:
     # In the text itself, since another version of pydantic may write numbers another way.
-    before, found, after = text.rpartition(f'"seal": "{old}"')
-    return f'{before}"seal": "{new}"{after}' if found else text
+    before, seal, after = text.rpartition(f'"seal": "{old}"')
+    return f'{before}"seal": "{new}"{after}' if seal else text

@@ -34,7 +34,8 @@ class Int8Record(BaseModel):
     `data`: the data set as it was named. `clips`, `samples`: what calibrated. `inputs_sha256`: of the prepared inputs
     of calibration and search, in order. `losses`: what was tried, with the loss of each (mean Kullback-Leibler
     divergence, nats). `max_drop`: largest allowed share, in percent, of search samples whose decision differs from
-    fp32's, as compile/search.py measures it; None without a search. `drop`: the share reached, on `searched` samples.
+    fp32's, as compile/int8/search.py measures it; None without a search. `drop`: the share reached, on `searched`
+    samples.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

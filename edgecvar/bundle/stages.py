@@ -42,12 +42,12 @@ class StageSpec(BaseModel):
 
 def prepared_sources(stages: Sequence[StageSpec]) -> FrozenSet[str]:
     """The prepared inputs that the stages take; an earlier stage hides one of its name."""
-    taken: Set[str] = set()
+    sources: Set[str] = set()
     earlier: Set[str] = set()
     for stage in stages:
-        taken |= {tensor.source for tensor in stage.inputs} - earlier
+        sources |= {tensor.source for tensor in stage.inputs} - earlier
         earlier.add(stage.name)
-    return frozenset(taken)
+    return frozenset(sources)
 
 
 def takes_frames(stages: Sequence[StageSpec]) -> bool:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import Optional, Tuple
 
 import click
 
-if TYPE_CHECKING:
-    from edgecvar.train.ablation import Ablation
-    from edgecvar.train.ablation_rows import RowResult
+from edgecvar.errors import need_extra
 
 
 @click.command("ablate", short_help="Train a recipe's ablations and print their table.")
@@ -35,7 +33,8 @@ def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: O
         raise click.UsageError("--json and --markdown: one or the other")
     if not arguments or "=" in arguments[0]:
         raise click.UsageError("give an ablation first, for example recipes/synth/attp-table3.yaml")
-    _need_torch()
+    need_extra("train", "training", "torch")
+    from edgecvar.cli.report.ablation import print_ablation
     from edgecvar.train.ablation import load_ablation, plan
     from edgecvar.train.ablation_rows import run_ablation
     from edgecvar.train.progress import TerminalListener
@@ -48,76 +47,4 @@ def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: O
     except KeyboardInterrupt:
         click.echo("interrupted; what is done stays, and the same command goes on with the rest", err=True)
         sys.exit(130)
-    _print(ablation, rows, as_json, markdown)
-
-
-def _print(ablation: Ablation, rows: List[RowResult], as_json: bool, as_markdown: bool) -> None:
-    from edgecvar.cli.report.tables import markdown, print_table
-
-    if as_json:
-        import json
-
-        document = {"test": ablation.test, "rows": [_row_document(ablation, row) for row in rows]}
-        click.echo(json.dumps(document, ensure_ascii=False))
-        return
-    columns, right = _columns(ablation, rows)
-    cells = [_cells(ablation, row) for row in rows]
-    if as_markdown:
-        click.echo(markdown(columns, cells, right))
-        return
-    print_table(columns, cells, right)
-    for row in rows:
-        for each in row.seeds:
-            if each.unreadable:
-                click.echo(f"{row.name}, seed {each.seed}: {each.unreadable} clips unreadable, not counted")
-
-
-def _columns(ablation: Ablation, rows: List[RowResult]) -> Tuple[List[str], List[str]]:
-    """All the columns, and those with figures."""
-    seeds = len(rows[0].seeds)
-    told = "validation top-1" if ablation.test is None else "test top-1"
-    top1 = [told] if seeds == 1 else [f"{told}, mean of {seeds} seeds", "lowest to highest"]
-    figures = [*top1, "parameters", "multiply-adds", *(f"paper: {column}" for column in ablation.paper)]
-    return ["row", *figures], figures
-
-
-def _cells(ablation: Ablation, row: RowResult) -> List[str]:
-    from edgecvar.cli.report.tables import amount
-
-    low, high = row.spread
-    top1 = [f"{100 * row.top1:.1f} %", *([f"{100 * low:.1f} to {100 * high:.1f} %"] if len(row.seeds) > 1 else [])]
-    paper = [f"{figures[row.name]:.1f} %" if row.name in figures else "" for figures in ablation.paper.values()]
-    return [row.name, *top1, amount(row.cost.parameters), amount(row.cost.multiply_adds), *paper]
-
-
-def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
-    seeds = [
-        {
-            "seed": each.seed,
-            "run": str(each.run),
-            "epoch": each.epoch,
-            "validation_top1": each.validation_top1,
-            "right": each.right,
-            "clips": each.clips,
-            "unreadable": each.unreadable,
-            "top1": round(each.top1, 6),
-        }
-        for each in row.seeds
-    ]
-    return {
-        "row": row.name,
-        "top1": round(row.top1, 6),
-        "parameters": row.cost.parameters,
-        "multiply_adds": row.cost.multiply_adds,
-        "seeds": seeds,
-        "paper": {column: figures.get(row.name) for column, figures in ablation.paper.items()},
-    }
-
-
-def _need_torch() -> None:
-    import importlib.util
-
-    from edgecvar.errors import ConfigError
-
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError("training needs torch, which is not installed: pip install 'edgecvar[train]'")
+    print_ablation(ablation, rows, as_json, markdown)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 import click
 
 if TYPE_CHECKING:
-    from edgecvar.bench.networks import Candidate, NetworkFigures, NetworksConfig, NetworksSession, Progress
-
-RATES = ("pictures/s", "sampled/s")
-RIGHT = ("top-1", "parameters", "multiply-adds", *RATES)
+    from edgecvar.bench.networks import Candidate, NetworksConfig
+    from edgecvar.compile.plan import CompilePlan
+    from edgecvar.progress import Progress
 
 
 @click.command("networks")
@@ -43,10 +42,12 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
     from rich.console import Console
 
     from edgecvar.bench.networks import NetworksConfig, measure_networks
-    from edgecvar.cli.compile import StepBar, need
+    from edgecvar.cli.report.networks import networks_document, print_networks
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.config import from_flags
+    from edgecvar.errors import need_extra
 
-    need("torch", "onnx", "onnxscript")
+    need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     config = from_flags(NetworksConfig, options)
     with tempfile.TemporaryDirectory(prefix="edgecvar-") as folder, StepBar(Console(stderr=True)) as bar:
         candidates = compiled(runs, config, Path(folder), bar.show)
@@ -54,46 +55,46 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
     if as_json:
         import json
 
-        click.echo(json.dumps(_document(session), ensure_ascii=False))
+        click.echo(json.dumps(networks_document(session), ensure_ascii=False))
     else:
-        _print(session, markdown)
+        print_networks(session, markdown)
 
 
 def compiled(runs: Sequence[Path], config: NetworksConfig, folder: Path, progress: Progress) -> List[Candidate]:
     """The networks of `runs` as fp32 bundles in `folder`; raises EdgecvarError, before any is made where it can."""
     from edgecvar.bench.networks import Candidate
     from edgecvar.compile.bundle import compile_bundle
-    from edgecvar.compile.subject import CompileConfig, find_subject
     from edgecvar.nets.cost.complexity import describe_network
 
-    files = [_checkpoint_of(run) for run in runs]
-    names = _names(runs, [_model_of(file, config) for file in files])
+    plans = [_plan(run, config, folder / f"{number}.edgecvar") for number, run in enumerate(runs)]
+    names = _names(runs, [plan.subject.model for plan in plans])
     candidates = []
-    for number, (name, file) in enumerate(zip(names, files)):
-        progress(number, len(files), f"compile {name}")
-        wanted = CompileConfig(checkpoint=file, precision=frozenset({"fp32"}), output=folder / f"{number}.edgecvar")
-        subject = find_subject(wanted)
+    for number, (name, plan) in enumerate(zip(names, plans)):
+        progress(number, len(plans), f"compile {name}")
+        subject = plan.subject
         cost = describe_network(subject.network, subject.input.gop_length)
-        bundle = compile_bundle(wanted).bundle
-        candidates.append(Candidate(name, file, bundle, cost.parameters, cost.multiply_adds))
+        bundle = compile_bundle(plan).bundle
+        candidates.append(Candidate(name, _checkpoint_of(runs[number]), bundle, cost.parameters, cost.multiply_adds))
     return candidates
+
+
+def _plan(run: Path, config: NetworksConfig, target: Path) -> CompilePlan:
+    """How a run becomes a bundle; raises where its network cannot be tested on the clips that are to test it."""
+    from edgecvar.compile.config import CompileConfig
+    from edgecvar.compile.plan import plan_compilation
+    from edgecvar.judge.evaluate import find_clips
+
+    fp32 = CompileConfig(checkpoint=_checkpoint_of(run), precision=frozenset({"fp32"}), output=target)
+    plan = plan_compilation(fp32)
+    if config.data is not None:
+        find_clips(config.data, plan.subject.labels, config.match)
+    return plan
 
 
 def _checkpoint_of(run: Path) -> Path:
     from edgecvar.train.checkpoint import BEST
 
     return run / BEST if run.is_dir() else run
-
-
-def _model_of(file: Path, config: NetworksConfig) -> str:
-    """The network of a checkpoint; raises where it cannot be tested on the clips that are to test it."""
-    from edgecvar.judge.evaluate import find_clips
-    from edgecvar.train.checkpoint import load_checkpoint
-
-    checkpoint = load_checkpoint(file)
-    if config.data is not None:
-        find_clips(config.data, checkpoint.labels, config.match)
-    return checkpoint.model
 
 
 def _names(runs: Sequence[Path], models: Sequence[str]) -> List[str]:
@@ -105,51 +106,3 @@ def _names(runs: Sequence[Path], models: Sequence[str]) -> List[str]:
         if names.count(name) > 1:
             raise ConfigError(f"{run}: given twice")
     return names
-
-
-def _print(session: NetworksSession, as_markdown: bool) -> None:
-    from edgecvar.cli.report.tables import markdown, print_table
-
-    columns = ["network", "size", *(column for column in RIGHT if column != "top-1" or session.data is not None)]
-    rows = [_cells(each) for each in session.networks]
-    if as_markdown:
-        click.echo(markdown(columns, rows, RIGHT))
-        return
-    print_table(columns, rows, RIGHT)
-    width, height = session.source_size
-    rounds = len(session.networks[0].rounds)
-    click.echo(
-        f"{session.source}: {width} x {height}, {session.source_fps:.4g} pictures/s; {session.runner}; "
-        f"medians of {rounds} rounds of {session.seconds:g} s, decoding included"
-    )
-    click.echo("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()))
-    for each in session.networks:
-        if each.accuracy is not None and (each.accuracy.undecided or each.accuracy.unreadable):
-            click.echo(
-                f"{each.name}: {each.accuracy.undecided} clips without a decision, counted as wrong; "
-                f"{each.accuracy.unreadable} unreadable, not counted"
-            )
-
-
-def _cells(figures: NetworkFigures) -> List[str]:
-    from edgecvar.cli.report.tables import amount
-
-    return [
-        figures.name,
-        f"{figures.height} x {figures.width}",
-        *([] if figures.accuracy is None else [f"{100 * figures.accuracy.top1:.1f} %"]),
-        amount(figures.parameters),
-        amount(figures.multiply_adds),
-        f"{figures.pictures_per_second:.0f}",
-        f"{figures.samples_per_second:.0f}",
-    ]
-
-
-def _document(session: NetworksSession) -> Dict[str, Any]:
-    """Every round, and what they come to."""
-    document = session.model_dump()
-    for entry, each in zip(document["networks"], session.networks):
-        entry["top1"] = None if each.accuracy is None else round(each.accuracy.top1, 6)
-        entry["pictures_per_second"] = each.pictures_per_second
-        entry["samples_per_second"] = each.samples_per_second
-    return document

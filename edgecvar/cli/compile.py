@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, FrozenSet, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import click
 
-from edgecvar.errors import ConfigError, unknown_name
+from edgecvar.cli.flags import precision_list
+from edgecvar.errors import ConfigError, need_extra
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from edgecvar.compile.subject import CompileConfig
+    from edgecvar.compile.config import CompileConfig
 
 _FOLDER = click.Path(path_type=Path)
 _EXISTING = click.Path(path_type=Path, exists=True)
+
+
+def _moved(context: click.Context, option: click.Parameter, bundle: Optional[str]) -> None:
+    if bundle is not None:
+        raise click.UsageError(f"engines of a bundle that is there are built by `edgecvar build {bundle}`", context)
 
 
 @click.command(short_help="Turn a checkpoint into a bundle.")
@@ -45,10 +49,10 @@ _EXISTING = click.Path(path_type=Path, exists=True)
     help="What makes the engines; torch2trt implies --engines.",
 )
 @click.option("--dla", type=click.IntRange(min=0), metavar="N", help="Build the engines for this DLA core.")
-@click.option("--bundle", type=_EXISTING, metavar="BUNDLE", help="Only build the engines of this bundle, here.")
+@click.option("--bundle", hidden=True, expose_value=False, callback=_moved)
 @click.option("-o", "--output", type=_FOLDER, metavar="BUNDLE", help="The bundle's folder (NAME.edgecvar here).")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON document.")
-def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
+def command(as_json: bool, **options: Any) -> None:
     """Compile a trained network to ONNX stages in fp32, fp16 and int8, each checked against torch on real inputs.
 
     \b
@@ -56,102 +60,28 @@ def command(as_json: bool, bundle: Optional[Path], **options: Any) -> None:
     edgecvar compile --checkpoint runs/attp/20260101-120000/best.pt -o gestures.edgecvar
     edgecvar compile --model attp --device tx2 --precision fp16
     edgecvar compile --model attp --untrained --set network.backbone=efficientnet_b0
-    edgecvar compile --bundle attp.edgecvar
 
     int8 is calibrated on the run's own training clips, or on --data, and judged by others: the layers that cost most
     stay fp16 until no more than --max-drop percent of the decisions differ from fp32's.
 
-    Needs the train extra: pip install 'edgecvar[train]'. The last form, for the device, does not.
+    Needs the train extra: pip install 'edgecvar[train]'. `edgecvar build`, for the device, does not.
     """
-    if bundle is not None:
-        _build_engines(bundle, as_json, options)
-        return
-    need("torch", "onnx", "onnxscript")
+    need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     from rich.console import Console
 
     from edgecvar.cli.report.compiled import as_document, print_compiled
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.compile.bundle import compile_bundle
+    from edgecvar.compile.plan import plan_compilation
 
     config = _config(**options)
     console = Console(stderr=True, quiet=as_json)
     with StepBar(console) as bar:
-        compiled = compile_bundle(config, bar.show)
+        compiled = compile_bundle(plan_compilation(config), bar.show)
     if as_json:
         click.echo(json.dumps(as_document(compiled)))
     else:
         print_compiled(compiled, Console())
-
-
-class StepBar:
-    """A spinner that turns into a bar where the number of steps is known."""
-
-    def __init__(self, console: Console) -> None:
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-        columns = (SpinnerColumn(), BarColumn(30), TextColumn("{task.description}"), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("starting", total=None)
-
-    def __enter__(self) -> StepBar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
-
-    def show(self, done: int, total: int, what: str) -> None:
-        """`total` 0: nobody knows how much is to come."""
-        self._progress.update(self._task, completed=done, total=total or None, description=what)
-
-
-def _build_engines(folder: Path, as_json: bool, options: Dict[str, Any]) -> None:
-    """Engines of a bundle on the device that this is; nothing of torch is needed."""
-    from edgecvar.bundle.devices import detect_device, find_device
-    from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.bundle.precision import PRECISIONS
-    from edgecvar.runners.choice import RunnerChoice, engine_precisions, make_runner
-
-    foreign = ("model", "checkpoint", "untrained", "classes", "settings", "data", "output")
-    if any(options[name] for name in foreign) or options["converter"] != "onnx":
-        raise ConfigError(
-            "--bundle builds the engines of stages that are there; of the others it takes --precision, "
-            "--device and --dla alone"
-        )
-    bundle = open_bundle(folder)
-    device = detect_device() if options["device"] is None else find_device(options["device"])
-    asked = _precisions(options["precision"])
-    # The stages of a workstation's GPU are in every precision; `cpu` is what a machine without a Jetson is called.
-    able = [each for each in bundle.precisions if each in device.precisions]
-    if asked is None:
-        wanted = engine_precisions(able, options["dla"], "onnx")
-    else:
-        wanted = [each for each in PRECISIONS if each in asked]
-    built = []
-    for precision in wanted:
-        choice = RunnerChoice(runner="trt", precision=precision, device=options["device"], dla=options["dla"])
-        with make_runner(bundle, choice) as runner:
-            built.append(runner.name)
-    if as_json:
-        click.echo(json.dumps({"bundle": str(folder), "built": built}))
-        return
-    for name in built:
-        click.echo(f"built: {name}")
-    click.echo(f"next: edgecvar verify {folder} --runners onnx,trt")
-
-
-def _precisions(text: Optional[str]) -> Optional[FrozenSet[str]]:
-    """The precisions of a list such as "fp32,fp16"; raises ConfigError."""
-    if text is None:
-        return None
-    from edgecvar.bundle.precision import PRECISIONS
-
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in PRECISIONS:
-            raise unknown_name("precision", name, PRECISIONS)
-    if not names:
-        raise ConfigError(f"--precision {text!r}: expected a list such as fp32,fp16")
-    return frozenset(names)
 
 
 def _max_drop(text: str) -> Optional[float]:
@@ -175,13 +105,13 @@ def _config(
     max_drop: str,
     **others: Any,
 ) -> CompileConfig:
-    from edgecvar.compile.subject import CompileConfig
+    from edgecvar.compile.config import CompileConfig
     from edgecvar.config import from_flags
 
     if not untrained and (classes is not None or settings):
         raise ConfigError("--classes and --set are for --untrained; a checkpoint brings its own")
     fields: Dict[str, Any] = {"model": model, "untrained": untrained, **_settings(model, settings)}
-    fields.update(precision=_precisions(precision), max_drop=_max_drop(max_drop))
+    fields.update(precision=precision_list(precision), max_drop=_max_drop(max_drop))
     fields.update({name: value for name, value in others.items() if value is not None})
     if classes is not None:
         fields["classes"] = classes
@@ -197,14 +127,5 @@ def _settings(model: Optional[str], settings: Tuple[str, ...]) -> Dict[str, Any]
     wrong = first_outside(settings, ("network", "input"))
     if wrong is not None:
         raise ConfigError(f"--set {wrong}: expected network.KEY=VALUE or input.KEY=VALUE")
-    recipe = parse_recipe(json.dumps({"model": model or "", "data": ""}), settings, "--set")
-    return {"network": recipe.network, "input": recipe.input}
-
-
-def need(*packages: str) -> None:
-    """Raises ConfigError where one of the packages that compiling needs is missing."""
-    import importlib.util
-
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
-    if missing:
-        raise ConfigError(f"compiling needs {', '.join(missing)}, not installed: pip install 'edgecvar[train]'")
+    network = parse_recipe(json.dumps({"model": model or "", "data": ""}), settings, "--set").network
+    return {"network": network.options, "input": network.input}

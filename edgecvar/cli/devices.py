@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple, Union
-
 import click
-
-if TYPE_CHECKING:
-    from edgecvar.bundle.devices import Device
-
-WIDTH = 100
-"""Columns that the table wants at most."""
 
 
 @click.command("devices")
@@ -22,6 +14,7 @@ def command(as_json: bool) -> None:
     or not there.
     """
     from edgecvar.bundle.devices import DEVICES, detect_device
+    from edgecvar.cli.report.devices import print_devices
     from edgecvar.errors import ConfigError
 
     try:
@@ -35,60 +28,6 @@ def command(as_json: bool) -> None:
         document = {"here": here or None, "devices": [asdict(device) for device in DEVICES.values()]}
         click.echo(json.dumps(document))
     else:
-        _print_table(here)
+        print_devices(here)
     if why:
         click.echo(why, err=True)
-
-
-def _print_table(here: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from edgecvar.bundle.devices import DEVICES
-
-    table = Table(padding=(0, 1), collapse_padding=True, pad_edge=False, box=None)
-    for column in ("", "name", "sm", "JetPack", "CUDA", "TensorRT", "precisions", "DLA"):
-        table.add_column(column, no_wrap=True)
-    for column in ("fp16\nTFLOPS", "int8\nTOPS", "memory\nGB/s", "\nGB"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for device in DEVICES.values():
-        style = "bold" if device.name == here else None
-        table.add_row(">" if device.name == here else "", device.name, *_cells(device), style=style)
-    console = Console()
-    # A narrow terminal breaks the lines; rich would leave figures out.
-    console.width = max(console.width, WIDTH)
-    console.print(table)
-    casts = ", ".join(f"{name}: {kind}" for name, kind in _casts())
-    click.echo(f"* runs through casts, no faster than fp32 ({casts})" + (f"; this is {here}" if here else ""))
-
-
-def _casts() -> Tuple[Tuple[str, str], ...]:
-    from edgecvar.bundle.devices import DEVICES
-
-    return tuple((device.name, kind) for device in DEVICES.values() for kind in device.casts)
-
-
-def _cells(device: Device) -> Tuple[str, ...]:
-    return (
-        _amount(device.sm),
-        _range(device.jetpack),
-        _range(device.cuda),
-        _range(device.tensorrt),
-        " ".join(f"{kind}*" if kind in device.casts else kind for kind in device.precisions),
-        _amount(device.dla_cores or None),
-        _amount(device.peak_fp16_tflops),
-        _amount(device.peak_int8_tops),
-        _amount(device.bandwidth_gb_per_s),
-        _amount(device.memory_gb),
-    )
-
-
-def _range(versions: Optional[Tuple[str, str]]) -> str:
-    if versions is None:
-        return "-"
-    first, last = versions
-    return first if first == last else f"{first}-{last}"
-
-
-def _amount(value: Union[int, float, None]) -> str:
-    return "-" if value is None else f"{value:g}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
@@ -62,42 +61,39 @@ def evaluate_checkpoint(
     path: Path, folder: Optional[Path], match: Optional[str], overrides: Sequence[str], as_json: bool
 ) -> None:
     """Test a checkpoint and print; raises EdgecvarError."""
-    from edgecvar.clips.labelled import Clip
-    from edgecvar.errors import ConfigError
-    from edgecvar.judge.evaluate import ClipScore, find_clips, matching, tally
+    from edgecvar.errors import need_extra
+    from edgecvar.judge.evaluate import find_clips, matching, tally
 
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError("testing a checkpoint needs torch, which is not installed: pip install 'edgecvar[train]'")
-    from edgecvar.train.evaluate import TestClip, held_out, open_checkpoint, score_checkpoint
+    need_extra("train", "testing a checkpoint", "torch")
+    from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 
     checkpoint, recipe = open_checkpoint(path, overrides)
     if folder is None:
-        named = matching([Clip(clip.path, clip.label) for clip in held_out(checkpoint, recipe)], match)
+        clips = matching(held_out(checkpoint, recipe.data), match)
     else:
-        named = find_clips(folder, checkpoint.labels, match)
-    scores = score_checkpoint(checkpoint, recipe, [TestClip(clip.path, clip.label) for clip in named])
-    results = [ClipScore(clip, score.scores, score.error) for clip, score in zip(named, _tracked(scores, len(named)))]
-    told = {
+        clips = find_clips(folder, checkpoint.labels, match)
+    scores = score_checkpoint(checkpoint, recipe.views, recipe.machine, clips)
+    subject = {
         "checkpoint": str(path),
         "folder": None if folder is None else str(folder),
-        "test": recipe.test.model_dump(),
+        "test": recipe.views.test.model_dump(),
     }
-    _print(tally(checkpoint.labels, results), told, as_json)
+    _print(tally(checkpoint.labels, list(_tracked(scores, len(clips)))), subject, as_json)
 
 
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.untrained import warn_untrained
     from edgecvar.judge.evaluate import find_clips, score_clips, tally
+    from edgecvar.sinks.untrained import warn_untrained
 
     bundle = open_bundle(config.bundle)
     labels = bundle.manifest.labels
     clips = find_clips(config.folder, labels, config.match)
     untrained = warn_untrained(bundle)
     results = list(_tracked(score_clips(bundle, clips, config), len(clips)))
-    told = {"bundle": str(bundle.path), "folder": str(config.folder)}
-    _print(tally(labels, results), told, config.as_json, {"untrained": True} if untrained else {})
+    subject = {"bundle": str(bundle.path), "folder": str(config.folder)}
+    _print(tally(labels, results), subject, config.as_json, {"untrained": True} if untrained else {})
     if untrained and not config.as_json:
         click.echo("untrained weights: the figures mean nothing")
 
@@ -112,7 +108,7 @@ def _tracked(scores: Iterable[Any], total: int) -> Iterable[Any]:
 
 
 def _print(
-    evaluation: Any, told: Dict[str, Any], as_json: bool, last: Mapping[str, Any] = MappingProxyType({})
+    evaluation: Any, subject: Dict[str, Any], as_json: bool, last: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
     import json
     import sys
@@ -122,7 +118,7 @@ def _print(
     from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
 
     if as_json:
-        click.echo(json.dumps({**told, **evaluation_document(evaluation), **last}, ensure_ascii=False))
+        click.echo(json.dumps({**subject, **evaluation_document(evaluation), **last}, ensure_ascii=False))
         return
     # A pipe has no width; rows must not be folded at a terminal's.
     width = None if sys.stdout.isatty() else 200

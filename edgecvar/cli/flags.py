@@ -1,10 +1,13 @@
-"""The flags that choose a runner, the same for every verb that runs a bundle."""
+"""The flags that choose a runner, the same for every verb that runs a bundle, and what a flag with a list holds."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from edgecvar.bundle.precision import Precision
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -49,3 +52,19 @@ def engine_flags(command: C) -> C:
     for flag in reversed(_ENGINE):
         command = flag(command)
     return command
+
+
+def precision_list(text: Optional[str]) -> Optional[List[Precision]]:
+    """The precisions of a list such as "fp32,fp16", fp32 first; raises ConfigError."""
+    if text is None:
+        return None
+    from edgecvar.bundle.precision import PRECISIONS
+    from edgecvar.errors import ConfigError, unknown_name
+
+    names = {name.strip() for name in text.split(",")} - {""}
+    for name in sorted(names):
+        if name not in PRECISIONS:
+            raise unknown_name("precision", name, PRECISIONS)
+    if not names:
+        raise ConfigError(f"--precision {text!r}: expected a list such as fp32,fp16")
+    return [each for each in PRECISIONS if each in names]

@@ -15,11 +15,13 @@ from edgecvar.errors import EdgecvarError, unknown_name
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
+    "extract": "Export a video's vectors, references and residuals.",
     "models": "List the networks: paper, inputs, cost, stages, what is verified.",
     "synth": "Write small labelled videos whose classes differ by motion alone.",
     "train": "Train a network on labelled videos.",
     "ablate": "Train a recipe's ablations and print their table.",
     "compile": "Turn a checkpoint into a bundle.",
+    "build": "Build a bundle's TensorRT engines, on the device that runs them.",
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle or a checkpoint on labelled clips.",
@@ -36,7 +38,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         if cmd_name not in VERBS:
             return None
-        return importlib.import_module(f"edgecvar.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"edgecvar.cli.{cmd_name}").command
+        return command
 
     def resolve_command(self, ctx: click.Context, args: List[str]) -> Tuple[Any, Any, List[str]]:
         if args and args[0] not in VERBS:

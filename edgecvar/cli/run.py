@@ -1,8 +1,9 @@
-"""`edgecvar run`: decisions over time from a file or a pipe."""
+"""`edgecvar run`: decisions over time from files, folders or a pipe."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Tuple
 
 import click
 
@@ -10,16 +11,31 @@ from edgecvar.cli.flags import runner_flags
 
 
 @click.command("run")
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--bundle", type=click.Path(), help="Bundle to run; the one that the package ships unless given.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the summary last.")
-@click.option("--overlay", type=click.Path(), help="Also write this video with label and motion field drawn in.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, each source's summary after its last.")
+@click.option("--csv", "as_csv", is_flag=True, help="One row a decision.")
+@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here; .csv, .json and .jsonl say how.")
+@click.option("--overlay", type=click.Path(), help="Also draw label and motion into this video; of several, a folder.")
 @click.option("--every", type=int, help="Sample every K-th picture; the bundle's stride unless given.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @runner_flags
-def command(**options: Any) -> None:
-    """Recognise actions in SOURCE, a video file or `-` for standard input."""
-    from edgecvar.cli.run_job import RunConfig, run_job
-    from edgecvar.config import from_flags
+def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: Any) -> None:
+    """Recognise actions in SOURCE: a video, a folder of them, a pattern in quotes, or `-` for standard input.
 
-    run_job(from_flags(RunConfig, options))
+    \b
+    edgecvar run camera.mp4
+    edgecvar run recordings/ --csv -o seen.csv
+    cat camera.ts | edgecvar run - --json
+
+    Several are run one after the other. One that cannot be read is named, the others go on, and the exit code is 1.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv: one or the other")
+    from edgecvar.config import from_flags
+    from edgecvar.sinks.job import RunConfig, find_sources, run_job
+
+    form = "json" if as_json else "csv" if as_csv else None
+    config = from_flags(RunConfig, {**options, "sources": find_sources(sources), "form": form})
+    if not run_job(config):
+        sys.exit(1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
-from edgecvar.errors import ConfigError
+from edgecvar.errors import ConfigError, need_extra
 
 if TYPE_CHECKING:
     from edgecvar.train.loop import Training
@@ -34,7 +34,7 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
 
     Needs the train extra: pip install 'edgecvar[train]'.
     """
-    _need_torch()
+    need_extra("train", "training", "torch")
     from edgecvar.train.progress import JsonListener, TerminalListener
 
     listener: Listener = JsonListener() if as_json else TerminalListener()
@@ -44,7 +44,7 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
         training.fit()
     except KeyboardInterrupt:
         click.echo(
-            f"interrupted after epoch {training.epoch} of {training.recipe.epochs}; "
+            f"interrupted after epoch {training.epoch} of {training.recipe.course.epochs}; "
             f"go on with: edgecvar train --resume {training.folder}",
             err=True,
         )
@@ -68,7 +68,7 @@ def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, lis
 
 
 def _conclude(training: Training, as_json: bool) -> None:
-    best, model = training.best, training.recipe.model
+    best, model = training.best, training.recipe.network.model
     if as_json:
         click.echo(json.dumps({"run": str(training.folder), "best": None if best is None else best.model_dump()}))
         return
@@ -80,10 +80,3 @@ def _conclude(training: Training, as_json: bool) -> None:
         return
     click.echo("only a teacher was trained, not the network, so there is no best.pt")
     click.echo(f"next: edgecvar train RECIPE teacher={training.folder / 'last.pt'}, with alignment among its losses")
-
-
-def _need_torch() -> None:
-    import importlib.util
-
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError("training needs torch, which is not installed: pip install 'edgecvar[train]'")

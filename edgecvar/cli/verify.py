@@ -37,17 +37,22 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
 
     from edgecvar.bundle.default import default_bundle
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.untrained import warn_untrained
     from edgecvar.cli.report.verification import print_verification, verification_document
     from edgecvar.config import from_flags
     from edgecvar.judge.verify import VerifyConfig, verify
+    from edgecvar.sinks.untrained import warn_untrained
 
     config = from_flags(VerifyConfig, options)
     opened = open_bundle(bundle or default_bundle())
     warn_untrained(opened)
     progress = Console(stderr=True)
     with progress.status("starting") as status:
-        verification = verify(opened, config, lambda file: torch_reference(opened, file), status.update)
+        verification = verify(
+            opened,
+            config,
+            lambda file: torch_reference(opened, file),
+            lambda done, total, what: status.update(what),
+        )
     if as_json:
         click.echo(json.dumps(verification_document(verification), ensure_ascii=False))
     else:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.clock import Clock, NoClock
+from edgecvar.clips.gop import WindowCutter
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import EveryKth
 from edgecvar.clips.spec import InputSpec
 from edgecvar.clips.trace import Tracer
 from edgecvar.errors import StreamError
-from edgecvar.stream.gop import WindowCutter
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
 
@@ -43,12 +43,20 @@ class Appearance:
     index: int
     image: Optional[NDArray[np.float32]]
 
+    @property
+    def prepared(self) -> NDArray[np.float32]:
+        """The image, for a stage that takes it."""
+        if self.image is None:
+            raise AssertionError("an image that a stage takes was not prepared")
+        return self.image
+
 
 @dataclass(frozen=True)
 class SampledPicture:
     """A sampled P or B picture, prepared: `inputs` by source (motion, residual, frame), each (channels, h, w).
 
-    `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks.
+    `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks; a
+    sample of a clip that was read whole always has its `neighbour`.
     `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
     where samples of several are in one list.
     """
@@ -62,6 +70,13 @@ class SampledPicture:
     current: Appearance
     adjacent: Optional[Appearance]
     clip: int = 0
+
+    @property
+    def neighbour(self) -> Appearance:
+        """`adjacent`, for whoever takes samples whose neighbour has come."""
+        if self.adjacent is None:
+            raise AssertionError("the neighbour of a sample is not filled in")
+        return self.adjacent
 
 
 @dataclass(frozen=True)

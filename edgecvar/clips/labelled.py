@@ -1,10 +1,13 @@
-"""Clips and their labels: the one lister of videos, and class folders ROOT/<class>/<clip>."""
+"""Labelled clips with what a network made of them: the one lister of videos, of class folders too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List
+from typing import Dict, Iterable, List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgecvar.errors import DatasetError
 
@@ -20,6 +23,18 @@ class Clip:
 
     path: Path
     label: str
+
+
+@dataclass(frozen=True)
+class ClipScore:
+    """A clip's scores (classes,), the mean over all that was looked at, or None where there was nothing.
+
+    `error` says why a clip could not be read; it then has no scores.
+    """
+
+    clip: Clip
+    scores: Optional[NDArray[np.float64]]
+    error: Optional[str] = None
 
 
 def videos_below(folder: Path) -> List[Path]:
@@ -45,9 +60,10 @@ def find_videos(places: Iterable[Path]) -> List[Path]:
     return list(found)
 
 
-def class_folders(root: Path) -> List[Path]:
-    """The folders in `root` that are not hidden, sorted by name."""
-    return sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+def class_clips(root: Path) -> Dict[str, List[Clip]]:
+    """The clips ROOT/<class>/<clip> of each class, perhaps none, sorted by class and name; hidden folders are none."""
+    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return {folder.name: [Clip(file, folder.name) for file in videos_in(folder)] for folder in folders}
 
 
 def _videos(folder: Path, pattern: str) -> List[Path]:

@@ -195,6 +195,6 @@ class _Resampler:
     def __call__(self, source: NDArray[Any]) -> NDArray[np.float32]:
         """(H, W) to float32 (h, w)."""
         first, last = int(self.vertical.index.min()), int(self.vertical.index.max()) + 1
-        shown = source[first:last].astype(np.float32, order="C")
-        rows = _Taps(self.vertical.index - first, self.vertical.weight).apply(shown)  # (h, W)
+        part = source[first:last].astype(np.float32, order="C")
+        rows = _Taps(self.vertical.index - first, self.vertical.weight).apply(part)  # (h, W)
         return self.horizontal.apply(np.ascontiguousarray(rows.T)).T  # (h, w)

@@ -1,22 +1,19 @@
-"""Prepared inputs from clips, read the way a run reads them."""
+"""Samples from clips, prepared the way a run prepares them, each with its neighbour filled in."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Callable, List, Optional, Sequence, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import Appearance, Demand, Feed, SampledPicture, SecondWindow
+from edgecvar.clips.feed import Demand, Feed, SampledPicture, SecondWindow
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import EdgecvarError
 from edgecvar.stream.reader import open_stream
-
-Sample = Tuple[SampledPicture, Appearance]
-"""A sampled picture and its neighbour's I-picture, as `StageWalk` takes them."""
 
 EVERY = 12
 """Sampled at least every so many pictures, whatever the spec's stride: clips are short."""
@@ -33,16 +30,16 @@ def spread(items: Sequence[T], count: int) -> List[T]:
     return [items[place * len(items) // count] for place in range(count)]
 
 
-def clip_starts(samples: Sequence[Sample]) -> List[int]:
+def clip_starts(samples: Sequence[SampledPicture]) -> List[int]:
     """For each sample the place in the list where its clip begins: what went before is no history of its."""
-    clips = [sample.clip for sample, _ in samples]
+    clips = [sample.clip for sample in samples]
     starts: List[int] = []
     for place, clip in enumerate(clips):
         starts.append(starts[-1] if place and clip == clips[place - 1] else place)
     return starts
 
 
-def histories(samples: Sequence[Sample], segments: int) -> NDArray[np.int64]:
+def histories(samples: Sequence[SampledPicture], segments: int) -> NDArray[np.int64]:
     """Places (samples, segments) of what each sample's `segments` newest are, in display order as `StageWalk` has them.
 
     Of thinned samples those are its history that come before it in the list.
@@ -50,7 +47,7 @@ def histories(samples: Sequence[Sample], segments: int) -> NDArray[np.int64]:
     rows = np.empty((len(samples), segments), np.int64)
     for place, start in enumerate(clip_starts(samples)):
         newest = range(max(start, place + 1 - segments), place + 1)
-        clip = sorted(newest, key=lambda each: samples[each][0].display_index)
+        clip = sorted(newest, key=lambda each: samples[each].display_index)
         rows[place] = [*[clip[0]] * (segments - len(clip)), *clip]
     return rows
 
@@ -62,18 +59,17 @@ def read_samples(
     skip: Optional[Callable[[Path, EdgecvarError], None]] = None,
     *,
     frames: bool = False,
-) -> List[Sample]:
+) -> List[SampledPicture]:
     """At most `count` samples, as evenly from all clips as they have them, with `frames` their decoded frames too.
 
     A clip that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
     """
-    samples: List[Sample] = []
-    chosen = spread(clips, count)
-    for place, clip in enumerate(chosen):
-        share = -(-(count - len(samples)) // (len(chosen) - place))
+    samples: List[SampledPicture] = []
+    sources = spread(clips, count)
+    for place, clip in enumerate(sources):
+        share = -(-(count - len(samples)) // (len(sources) - place))
         try:
-            found = _read(clip, spec, share, frames)
-            samples += [(replace(sample, clip=place), neighbour) for sample, neighbour in found]
+            samples += [replace(sample, clip=place) for sample in _read(clip, spec, share, frames)]
         except EdgecvarError as error:
             if skip is None:
                 raise
@@ -81,22 +77,20 @@ def read_samples(
     return samples
 
 
-def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[Sample]:
+def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[SampledPicture]:
     """At most `count` samples, evenly from the clip's start to REACH times as many; neighbours are as in a run."""
     sources = frozenset(source for source in PREPARED if frames or source != "frame")
     demand = Demand(sources, adjacent=True, every=min(spec.stride, EVERY))
     waiting: List[SampledPicture] = []
-    ready: List[Sample] = []
+    ready: List[SampledPicture] = []
     with open_stream(clip, frames=frames) as stream:
         for message in Feed(stream, spec, demand, NoClock()).messages():
             if isinstance(message, SecondWindow):
-                ready += [(sample, message.appearance) for sample in waiting]
+                ready += [replace(sample, adjacent=message.appearance) for sample in waiting]
                 waiting = []
-            elif message is not None and message.adjacent is None:
-                waiting.append(message)
-            elif message is not None and message.adjacent is not None:
-                ready.append((message, message.adjacent))
+            elif message is not None:
+                (waiting if message.adjacent is None else ready).append(message)
             if len(ready) >= REACH * count:
                 break
     # The stream ended in its first window: the window is its own neighbour.
-    return spread([*ready, *((sample, sample.current) for sample in waiting)], count)
+    return spread([*ready, *(replace(sample, adjacent=sample.current) for sample in waiting)], count)

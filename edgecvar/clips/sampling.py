@@ -7,8 +7,8 @@ from typing import List, Sequence
 
 import numpy as np
 
+from edgecvar.clips.gop import Window
 from edgecvar.errors import StreamError
-from edgecvar.stream.gop import Window
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class EveryKth:
         """Whether the next picture in decode order is taken."""
         self._due = self._due or self._count % self._stride == 0
         self._count += 1
-        taken = self._due and kind != "I"
-        if taken:
+        picked = self._due and kind != "I"
+        if picked:
             self._due = False
-        return taken
+        return picked
 
 
 def _with_motion(windows: Sequence[Window]) -> List[Window]:

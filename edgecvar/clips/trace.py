@@ -71,31 +71,31 @@ class Tracer:
 
     def residual(self, picture: CodedPicture) -> Residual:
         """The picture's residual, or the sum of residuals since the I-picture if accumulated."""
-        found = self._trace(picture).residual if self._accumulate else picture.residual
-        if found is None:
+        residual = self._trace(picture).residual if self._accumulate else picture.residual
+        if residual is None:
             raise StreamError(f"picture {picture.decode_index} ({picture.kind}) has no residual")
-        return found
+        return residual
 
     def _trace(self, picture: CodedPicture) -> _Trace:
-        shown = picture.display_index
-        trace = self._unused.get(shown) or self._traces.get(shown)
+        display_index = picture.display_index
+        trace = self._unused.get(display_index) or self._traces.get(display_index)
         if trace is None:
             raise StreamError(f"picture {picture.decode_index} is not among the last {KEPT} that were pushed")
         return trace
 
     def _reference(self, picture: CodedPicture, offset: int, exact: bool) -> _Trace:
-        shown = picture.display_index + offset
-        if shown in self._unused:
-            self._traces[shown] = self._unused.pop(shown)
-        if shown not in self._traces and not exact:
+        place = picture.display_index + offset
+        if place in self._unused:
+            self._traces[place] = self._unused.pop(place)
+        if place not in self._traces and not exact:
             return self._origin()
-        if shown not in self._traces:
+        if place not in self._traces:
             raise StreamError(
-                f"picture {picture.decode_index} ({picture.kind}) refers to the one displayed as {shown}, which is not "
+                f"picture {picture.decode_index} ({picture.kind}) refers to the one displayed as {place}, which is not "
                 f"among the last {KEPT} in use: it cannot be accumulated; re-encode, or set accumulate to false"
             )
-        self._traces.move_to_end(shown)
-        return self._traces[shown]
+        self._traces.move_to_end(place)
+        return self._traces[place]
 
     def _origin(self) -> _Trace:
         rows, columns = self._grid
@@ -133,8 +133,9 @@ class Tracer:
             if self._reference(picture, int(offset), motion.exact).root == self._root:
                 current |= motion.ref_offset == offset
         preferred = used & current
-        chosen = np.where(preferred.any(axis=0), preferred, used)
-        return (chosen / np.maximum(chosen.sum(axis=0), 1)).astype(np.float32)
+        lists = np.where(preferred.any(axis=0), preferred, used)
+        weights: NDArray[np.float32] = (lists / np.maximum(lists.sum(axis=0), 1)).astype(np.float32)
+        return weights
 
 
 def _fetch(source: NDArray[Any], vectors: NDArray[np.int16], cell: int) -> NDArray[np.float32]:
@@ -144,7 +145,7 @@ def _fetch(source: NDArray[Any], vectors: NDArray[np.int16], cell: int) -> NDArr
     # Whole entries of `cell` pixels, rounded to nearest.
     dx = (vectors[..., 0].astype(np.int32) + 2 * cell) // (4 * cell)
     dy = (vectors[..., 1].astype(np.int32) + 2 * cell) // (4 * cell)
-    picked = source[np.clip(y + dy, 0, rows - 1), np.clip(x + dx, 0, columns - 1)]
+    picked: NDArray[Any] = source[np.clip(y + dy, 0, rows - 1), np.clip(x + dx, 0, columns - 1)]
     return picked.astype(np.float32)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from edgecvar import __version__
-from edgecvar.bundle.manifest import Provenance, sha256_of
+from edgecvar.bundle.hashes import sha256_of
+from edgecvar.bundle.manifest import Provenance
 from edgecvar.compile.subject import Subject
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "av")

@@ -4,55 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, List, Literal, Optional
+from typing import List, Optional
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from edgecvar.bundle.precision import Precision
+from edgecvar.bundle.stages import StageSpec, takes_frames
 from edgecvar.clips.spec import InputSpec
+from edgecvar.compile.config import CompileConfig
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, load_checkpoint, newest_run
-from edgecvar.train.recipe import Recipe, parse_recipe
 
 SEED = 0
 """Of an untrained network's weights, so that two such bundles are the same."""
-
-
-class CompileConfig(BaseModel):
-    """What to compile, and into what.
-
-    Without `checkpoint` it is the newest run of `model` under `runs`; `untrained` takes random weights instead, for
-    `classes` classes with the `network` and `input` options. `data`: a clip, or a folder with clips, for the parity
-    check and, a folder then, for int8. `output`: the bundle's folder, by default MODEL.edgecvar here.
-    `precision`: what to make beside fp32, which is always made; by default all that `device` has. `max_drop`: the
-    largest share of decisions, in percent, that int8 may change; None for every layer in int8 whatever it costs.
-    `search_samples`: sampled pictures that int8 is judged by. `engines`: also build TensorRT's engines, on this
-    machine, by `converter` and for the DLA core `dla`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: Optional[str] = None
-    checkpoint: Optional[Path] = None
-    untrained: bool = False
-    classes: int = Field(default=51, ge=1, le=100_000)
-    network: Dict[str, Any] = Field(default_factory=dict)
-    input: InputSpec = InputSpec.model_validate({})
-    data: Optional[Path] = None
-    output: Optional[Path] = None
-    runs: Path = Path("runs")
-    device: Optional[str] = None
-    precision: Optional[FrozenSet[Precision]] = None
-    max_drop: Optional[float] = Field(default=0.5, ge=0, le=100)
-    search_samples: int = Field(default=512, ge=1)
-    engines: bool = False
-    converter: Literal["onnx", "torch2trt"] = "onnx"
-    dla: Optional[int] = Field(default=None, ge=0)
 
 
 @dataclass(frozen=True)
@@ -71,13 +38,14 @@ class Subject:
     def untrained(self) -> bool:
         return self.checkpoint is None
 
-    def recipe_with_clips(self) -> Optional[Recipe]:
-        """The run's recipe, where all that it reads its clips from is here."""
-        if not self.recipe:
-            return None
-        recipe = parse_recipe(self.recipe)
-        places = [recipe.data, recipe.validation, None if recipe.split is None else recipe.split.files]
-        return recipe if all(Path(place).exists() for place in places if place is not None) else None
+    @property
+    def stages(self) -> List[StageSpec]:
+        return self.network.stages()
+
+    @property
+    def frames(self) -> bool:
+        """Whether a stage looks at decoded frames."""
+        return takes_frames(self.stages)
 
 
 def find_subject(config: CompileConfig) -> Subject:

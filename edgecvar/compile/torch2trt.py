@@ -7,18 +7,21 @@ no layer in fp32 on purpose: whether a stage bears that is for the parity check 
 from __future__ import annotations
 
 import copy
-import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 import torch
 
 from edgecvar.bundle.engines import BuiltStage, EngineKey, write_engines
-from edgecvar.bundle.manifest import Bundle, sha256_of
+from edgecvar.bundle.hashes import sha256_of
+from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, reason
 from edgecvar.nets.network import Network
+from edgecvar.progress import Progress, silent
+from edgecvar.runners.choice import refuse_torch2trt
 from edgecvar.runners.tensorrt.api import generation_of, installed_version
 from edgecvar.runners.tensorrt.cuda import gpu_title
 
@@ -30,17 +33,16 @@ WORKSPACE_BYTES = 512 << 20
 SOURCE = "https://github.com/NVIDIA-AI-IOT/torch2trt"
 
 
-def engine_key(precision: Precision) -> EngineKey:
-    """What torch2trt would build for here; raises CompileError that says what is missing and where it comes from."""
-    if importlib.util.find_spec("torch2trt") is None:
+def engine_key(precision: Precision, dla: Optional[int] = None) -> EngineKey:
+    """What torch2trt would build for here; raises CompileError that says what is missing and where it comes from.
+
+    Raises ConfigError where it builds no such stages.
+    """
+    refuse_torch2trt(precision, dla)
+    if find_spec("torch2trt") is None:
         raise CompileError(
             f"--converter torch2trt: torch2trt is not installed; the package index has not got it, it comes from "
             f"{SOURCE} (its README says how to install it); or leave --converter out"
-        )
-    if precision == "int8":
-        raise CompileError(
-            "--converter torch2trt: int8 stages are quantised in the ONNX file, which torch2trt does not read; "
-            "ask for --precision fp16, or leave --converter out"
         )
     version = installed_version()
     if generation_of(version) == "11":
@@ -68,7 +70,7 @@ def convert_stages(
     bundle: Bundle,
     precision: Precision,
     max_batch: int = 1,
-    step: Callable[[str], None] = lambda what: None,
+    progress: Progress = silent,
 ) -> Path:
     """Build the engines of every stage of `bundle`, which was compiled from `network`, and put them into it whole.
 
@@ -76,15 +78,15 @@ def convert_stages(
     rebuilt when those change. Raises CompileError and BundleError.
     """
     key = engine_key(precision)
-    built: Dict[str, BuiltStage] = {}
+    engines: Dict[str, BuiltStage] = {}
     log: List[str] = []
     for spec in bundle.manifest.stages:
-        step(f"torch2trt {spec.name}")
+        progress(0, 0, f"torch2trt {spec.name}")
         onnx_file = bundle.stage_file(spec.name, precision)
         engine = _convert(network.stage(spec.name), spec, key, max_batch)
-        built[spec.name] = BuiltStage(engine=engine, onnx_sha256=sha256_of(onnx_file))
+        engines[spec.name] = BuiltStage(engine=engine, onnx_sha256=sha256_of(onnx_file))
         log.append(f"{spec.name}: {len(engine)} bytes by torch2trt, batches up to {max_batch}")
-    return write_engines(bundle.path, key, built, "\n".join(log) + "\n", max_batch)
+    return write_engines(bundle.path, key, engines, "\n".join(log) + "\n", max_batch)
 
 
 def _convert(module: torch.nn.Module, spec: StageSpec, key: EngineKey, max_batch: int) -> bytes:
@@ -107,10 +109,9 @@ def _convert(module: torch.nn.Module, spec: StageSpec, key: EngineKey, max_batch
                 keep_network=False,
             )
     except Exception as error:  # its converters fail in ways of their own, one for each torch call
-        first = " ".join(str(error).split())[:200]
         raise CompileError(
             f"stage {spec.name}: torch2trt cannot convert it with TensorRT {key.tensorrt} "
-            f"({type(error).__name__}: {first}); leave --converter out"
+            f"({type(error).__name__}: {reason(error)}); leave --converter out"
         ) from error
     engine: Optional[trt.ICudaEngine] = converted.engine
     if engine is None:

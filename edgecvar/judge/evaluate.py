@@ -18,7 +18,7 @@ from pydantic import Field
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
-from edgecvar.clips.labelled import Clip, class_folders, videos_in
+from edgecvar.clips.labelled import Clip, ClipScore, class_clips
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, unknown_name
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
@@ -39,18 +39,6 @@ class EvalConfig(RunnerChoice):
     every: Optional[int] = Field(None, ge=1, le=300)
     jobs: Optional[int] = Field(None, ge=1, le=64)
     as_json: bool = False
-
-
-@dataclass(frozen=True)
-class ClipScore:
-    """One clip's outcome: `scores` (classes,), the mean of its sampled pictures', or None where there were none.
-
-    `error` says why a clip could not be read; it then has no scores.
-    """
-
-    clip: Clip
-    scores: Optional[NDArray[np.float64]]
-    error: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +71,11 @@ def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None)
     """FOLDER/<label>/<clip>, by label and name; raises DatasetError for a folder that is no label or holds nothing."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder; give one that holds a folder of clips for each class")
-    clips = []
-    for entry in class_folders(folder):
-        if entry.name not in labels:
-            raise DatasetError(f"{entry}: {unknown_name('label', entry.name, labels)}")
-        clips += [Clip(file, entry.name) for file in videos_in(entry)]
-    clips = matching(clips, match)
+    classes = class_clips(folder)
+    for label in classes:
+        if label not in labels:
+            raise DatasetError(f"{folder / label}: {unknown_name('label', label, labels)}")
+    clips = matching([clip for clips in classes.values() for clip in clips], match)
     if not clips:
         why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
         raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")

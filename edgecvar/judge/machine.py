@@ -55,8 +55,8 @@ def device_facts() -> Dict[str, str]:
 
 def package_versions() -> Dict[str, str]:
     """Versions of what is installed of PACKAGES; nothing is imported for it."""
-    found = {module: _version(module, names) for module, names in PACKAGES.items()}
-    return {module: version for module, version in found.items() if version is not None}
+    versions = {module: _version(module, names) for module, names in PACKAGES.items()}
+    return {module: version for module, version in versions.items() if version is not None}
 
 
 def power_mode(program: str = "nvpmodel") -> Optional[str]:
@@ -67,8 +67,8 @@ def power_mode(program: str = "nvpmodel") -> Optional[str]:
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    said = re.search(r"^NV Power Mode:\s*(\S+)", done.stdout, re.MULTILINE)
-    return said.group(1) if said else None
+    match = re.search(r"^NV Power Mode:\s*(\S+)", done.stdout, re.MULTILINE)
+    return match.group(1) if match else None
 
 
 def _version(module: str, distributions: Sequence[str]) -> Optional[str]:

@@ -14,7 +14,8 @@ from edgecvar.bundle.plan import plan_stages
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.samples import Sample, clip_starts
+from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.samples import clip_starts
 from edgecvar.errors import BundleError
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.runner import Runner, as_array, run_stage
@@ -74,17 +75,17 @@ class Comparison:
 
     def exceeds(self, tolerance: Tolerance) -> List[str]:
         """What is passed, in words; every comparison with NaN is."""
-        found = []
+        excesses = []
         if not self.scale > 0:
-            found.append("the reference gives nothing but zero, or no numbers")
+            excesses.append("the reference gives nothing but zero, or no numbers")
         elif tolerance.relative is not None and not self.max_difference <= tolerance.relative * self.scale:
             part = self.max_difference / self.scale
-            found.append(f"largest difference {part:.2g} of the largest output, allowed {tolerance.relative:g}")
+            excesses.append(f"largest difference {part:.2g} of the largest output, allowed {tolerance.relative:g}")
         if self.scale > 0 and not self.cosine >= tolerance.cosine:
-            found.append(f"cosine {self.cosine:.6g}, at least {tolerance.cosine:g} expected")
+            excesses.append(f"cosine {self.cosine:.6g}, at least {tolerance.cosine:g} expected")
         if self.scale > 0 and not 1 / tolerance.length <= self.length <= tolerance.length:
-            found.append(f"{self.length:.5g} times as long as the reference, up to {tolerance.length:g} allowed")
-        return found
+            excesses.append(f"{self.length:.5g} times as long as the reference, up to {tolerance.length:g} allowed")
+        return excesses
 
 
 @dataclass(frozen=True)
@@ -173,23 +174,23 @@ class WholeRun:
     decisions: Decisions
 
 
-def record(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Sample]) -> Recording:
+def record(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[SampledPicture]) -> Recording:
     """Walk the stages of an entered runner over all samples, as the recognizer does, and keep what goes through."""
     recorder = RecordingRunner(runner)
     scores = walk_all(recorder, stages, samples)
     return Recording(runner.name, recorder.inputs, recorder.outputs, recorder.milliseconds, scores)
 
 
-def walk_all(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Sample]) -> Array:
+def walk_all(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[SampledPicture]) -> Array:
     """The scores (N, classes) of all samples, the stages of an entered runner walked as the recognizer does."""
     plan = plan_stages(stages)
     scores: List[Array] = []
     starts = set(clip_starts(samples))
     walk = StageWalk(plan, runner, NoClock())
-    for place, (sample, neighbour) in enumerate(samples):
+    for place, sample in enumerate(samples):
         if place in starts:
             walk = StageWalk(plan, runner, NoClock())
-        scores.append(walk.finish(walk.start(sample), neighbour))
+        scores.append(walk.finish(walk.start(sample), sample.neighbour))
     return np.stack(scores)
 
 
@@ -206,7 +207,7 @@ def compare_stage(stage: str, reference: Recording, runner: Runner) -> StageRun:
 
 
 def compare_whole(
-    runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Sample], reference: Recording, tie: float
+    runner: Runner, stages: Sequence[StageSpec], samples: Sequence[SampledPicture], reference: Recording, tie: float
 ) -> WholeRun:
     """Walk all samples with an entered runner; `tie`: see Tolerance."""
     scores = walk_all(runner, stages, samples)

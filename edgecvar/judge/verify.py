@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Callable, List, Literal, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.devices import detect_device, find_device
-from edgecvar.bundle.manifest import Bundle, sha256_of
+from edgecvar.bundle.engines import Converter
+from edgecvar.bundle.hashes import sha256_of
+from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.feed import SampledPicture
 from edgecvar.clips.labelled import find_videos
-from edgecvar.clips.samples import Sample, read_samples, spread
-from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
+from edgecvar.clips.samples import read_samples, spread
+from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
 from edgecvar.judge.parity import TOLERANCES, Recording, StageRun, WholeRun, compare_stage, compare_whole, record
+from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import (
     Engine,
     RunnerChoice,
@@ -37,9 +40,6 @@ CHECKPOINTS = "*/*/*.pt"
 
 PER_CLIP = 8
 """Samples of one clip before another is taken: enough to reach its second window, few enough for many clips."""
-
-Step = Callable[[str], None]
-"""Told what is being done, such as "tensorrt-10.3-sm87-fp16: motion"."""
 
 TorchReference = Callable[[Path], Runner]
 """Makes the torch runner of a checkpoint whose hash has been compared."""
@@ -61,7 +61,7 @@ class VerifyConfig(BaseModel):
     threads: Optional[int] = Field(None, ge=1, le=1024)
     device: Optional[str] = None
     dla: Optional[int] = Field(None, ge=0)
-    converter: Literal["onnx", "torch2trt"] = "onnx"
+    converter: Converter = "onnx"
 
     @field_validator("runners", mode="before")
     @classmethod
@@ -95,13 +95,13 @@ class RunnerResult:
     def failures(self, untrained: bool) -> List[str]:
         """What passes its tolerance, stage by stage; decisions of untrained weights mean nothing and cannot."""
         tolerance = TOLERANCES[self.precision]
-        found = [f"stage {run.stage}: {why}" for run in self.stages for why in run.comparison.exceeds(tolerance)]
+        failures = [f"stage {run.stage}: {why}" for run in self.stages for why in run.comparison.exceeds(tolerance)]
         if self.whole is not None:
             # A difference that stages have handed on is judged by what it does to the scores' direction.
             whole = self.whole.comparison.exceeds(replace(tolerance, relative=None))
             decided = [] if untrained else self.whole.decisions.exceeds(tolerance)
-            found += [f"end to end: {why}" for why in (*whole, *decided)]
-        return found if self.error is None else [*found, self.error]
+            failures += [f"end to end: {why}" for why in (*whole, *decided)]
+        return failures if self.error is None else [*failures, self.error]
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ class _Plan:
     notes: List[str] = field(default_factory=list)
 
 
-def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, step: Step = lambda what: None) -> Verification:
+def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, progress: Progress = silent) -> Verification:
     """Compare; raises EdgecvarError where there is no reference or nothing to read, not where a runner fails."""
     plan = _plan(bundle, config)
-    step("reading samples")
-    found = find_videos([config.data]) if config.data is not None else [default_clip()]
+    progress(0, 0, "reading samples")
+    videos = find_videos([config.data]) if config.data is not None else [default_clip()]
     if config.data is None:
         plan.notes.append("compared on the clip that the package ships; clips of your own (--data) say more")
-    clips = spread(found, -(-config.samples // PER_CLIP))
+    clips = spread(videos, -(-config.samples // PER_CLIP))
     unreadable: List[Tuple[Path, str]] = []
     samples = read_samples(
         clips,
@@ -159,9 +159,9 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, step: St
     with ExitStack() as stack:
         reference = torch(plan.checkpoint) if plan.checkpoint is not None else _onnx_reference(bundle, config)
         runner = stack.enter_context(reference)
-        step(f"{runner.name}: the reference")
+        progress(0, 0, f"{runner.name}: the reference")
         recording = record(runner, bundle.manifest.stages, samples)
-    results = [_compare(bundle, choice, samples, recording, step) for choice in plan.choices]
+    results = [_compare(bundle, choice, samples, recording, progress) for choice in plan.choices]
     return Verification(bundle, recording, clips, len(samples), unreadable, results, plan.notes)
 
 
@@ -192,27 +192,27 @@ def find_checkpoint(bundle: Bundle, config: VerifyConfig) -> Path:
 def _plan(bundle: Bundle, config: VerifyConfig) -> _Plan:
     """Raises ConfigError where a runner that was asked for is not there; of those that were not, leaves a note."""
     plan = _Plan()
-    asked = config.runners or ()
-    if "torch" in asked or config.checkpoint is not None or config.runners is None:
+    named = config.runners or ()
+    if "torch" in named or config.checkpoint is not None or config.runners is None:
         try:
-            _require_torch()
+            need_extra("train", "comparing with torch", "torch")
             plan.checkpoint = find_checkpoint(bundle, config)
         except ConfigError as error:
-            if "torch" in asked or config.checkpoint is not None:
+            if "torch" in named or config.checkpoint is not None:
                 raise
             plan.notes.append(f"without torch: {error}")
-    if config.runners is None or "onnx" in asked:
+    if config.runners is None or "onnx" in named:
         plan.choices += [
             config.choice("onnx", precision)
             for precision in bundle.precisions
             if precision != "fp32" or plan.checkpoint is not None
         ]
-    if "trt" in asked:
+    if "trt" in named:
         require_tensorrt()
     missing = missing_for_tensorrt()
     if missing and config.runners is None:
         plan.notes.append(f"without TensorRT: {' and '.join(missing)} cannot be imported here")
-    elif "trt" in asked or config.runners is None:
+    elif "trt" in named or config.runners is None:
         _plan_tensorrt(bundle, config, plan)
     if all(choice.runner != "trt" for choice in plan.choices):
         refuse_tensorrt_options(RunnerChoice(dla=config.dla, converter=config.converter))
@@ -237,30 +237,25 @@ def _plan_tensorrt(bundle: Bundle, config: VerifyConfig, plan: _Plan) -> None:
             plan.notes.append(f"without {precision} on TensorRT: {device.title} has no path for it")
 
 
-def _require_torch() -> None:
-    if find_spec("torch") is None:
-        raise ConfigError("torch is not installed here (pip install 'edgecvar[train]')")
-
-
 def _onnx_reference(bundle: Bundle, config: VerifyConfig) -> Runner:
     return OnnxRunner(bundle, "fp32", threads=config.threads)
 
 
 def _compare(
-    bundle: Bundle, choice: RunnerChoice, samples: Sequence[Sample], reference: Recording, step: Step
+    bundle: Bundle, choice: RunnerChoice, samples: Sequence[SampledPicture], reference: Recording, progress: Progress
 ) -> RunnerResult:
     """Whatever a runner fails with is its result, so that the others are still compared."""
     precision = choice.precision or "fp32"
     stages, runs = bundle.manifest.stages, []
     name = f"{choice.runner}-{precision}"
     try:
-        step(f"{name}: loading")
+        progress(0, 0, f"{name}: loading")
         with make_runner(bundle, choice) as runner:
             name = runner.name
             for spec in stages:
-                step(f"{name}: {spec.name}")
+                progress(0, 0, f"{name}: {spec.name}")
                 runs.append(compare_stage(spec.name, reference, runner))
-            step(f"{name}: end to end")
+            progress(0, 0, f"{name}: end to end")
             whole = compare_whole(runner, stages, samples, reference, TOLERANCES[precision].tie)
     except EdgecvarError as error:
         return RunnerResult(name, precision, runs, error=str(error))

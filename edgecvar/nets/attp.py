@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-from typing import Any, List, Literal, Optional, Tuple
+from typing import Any, List, Literal, Mapping, Optional, Tuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -49,21 +49,16 @@ from edgecvar.nets.modules.pooling import (
     unit_length,
 )
 from edgecvar.nets.network import Network
-
-BRANCHES = {"appearance": "image", "motion": "motion", "residual": "residual"}
-"""Each branch and the prepared input that it reads."""
-
-INPUT_NAMES = {"image": "image", "motion": "velocity", "residual": "difference"}
-"""What a branch's tensor is called: a stage's output has the stage's name, and no tensor may have the same."""
+from edgecvar.nets.stages import MODALITIES, joining, opening, stage_output
 
 USED = {
     "i": ("appearance",),
     "mv": ("motion",),
     "r": ("residual",),
-    "late": tuple(BRANCHES),
-    "bp": tuple(BRANCHES),
-    "tp": tuple(BRANCHES),
-    "ttp": tuple(BRANCHES),
+    "late": tuple(MODALITIES),
+    "bp": tuple(MODALITIES),
+    "tp": tuple(MODALITIES),
+    "ttp": tuple(MODALITIES),
 }
 """The branches of each fusion."""
 
@@ -186,7 +181,7 @@ class BilinearFusion(nn.Module):
         self.classifiers = nn.ModuleList(nn.Linear(options.dim, classes) for _ in PAIRS)
 
     def forward(self, *maps: Tensor) -> Tensor:
-        named = dict(zip(BRANCHES, maps))
+        named = dict(zip(MODALITIES, maps))
         scores = []
         for (one, other), classifier in zip(PAIRS, self.classifiers):
             unit = unit_length(signed_root(bilinear_pool(named[one], named[other])))
@@ -201,9 +196,10 @@ class Attp(Network):
         super().__init__()
         self.options, self.spec, self.classes = options, spec, classes
         self.used = USED[options.fusion]
-        for name in self.used:
-            self.add_module(name, _branch(name, options, spec))
-        self.channels = self.stage(self.used[0]).backbone.channels
+        branches = [_branch(name, options, spec) for name in self.used]
+        for name, branch in zip(self.used, branches):
+            self.add_module(name, branch)
+        self.channels = branches[0].backbone.channels
         self.fuse: nn.Module
         if options.fusion == "bp":
             self.fuse = BilinearFusion(options, classes)
@@ -212,26 +208,16 @@ class Attp(Network):
         else:
             self.fuse = LinearFusion(self.used, self.channels, classes, options.dropout)
 
-    def stage(self, name: str) -> Any:
-        if name not in (*self.used, "fuse"):
-            raise unknown_name("stage", name, (*self.used, "fuse"))
-        return getattr(self, name)
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return {name: self.get_submodule(name) for name in (*self.used, "fuse")}
 
     def stages(self) -> List[StageSpec]:
-        stages = []
-        for name in self.used:
-            source = BRANCHES[name]
-            taken = StageInput(name=INPUT_NAMES[source], source=source, shape=list(self.spec.shape(source)))
-            cadence: Literal["gop", "picture"] = "gop" if name == "appearance" else "picture"
-            stages.append(StageSpec(name=name, cadence=cadence, inputs=[taken], output_shape=self._branch_shape()))
-        fused = [StageInput(name=name, source=name, shape=self._branch_shape()) for name in self.used]
+        shape = self._branch_shape()
+        branches = [opening(name, MODALITIES[name], self.spec, shape) for name in self.used]
+        fused = [stage_output(name, shape) for name in self.used]
         if self.options.fusion == "ttp":
-            adjacent = {"name": "adjacent", "source": "appearance", "gop": "adjacent"}
-            fused.insert(1, StageInput.model_validate({**adjacent, "shape": self._branch_shape()}))
-        return [
-            *stages,
-            StageSpec(name="fuse", cadence="picture", inputs=fused, output_shape=[self.classes]),
-        ]
+            fused.insert(1, StageInput(name="adjacent", source="appearance", gop="adjacent", shape=shape))
+        return [*branches, joining("fuse", fused, [self.classes])]
 
     def _branch_shape(self) -> List[int]:
         if not self.options.projected:
@@ -283,7 +269,7 @@ class AttpFeatures(Features):
         taken = []
         for name in network.used:
             stage = network.stage(name)
-            prepared = getattr(self._batch, BRANCHES[name]).flatten(0, 1)
+            prepared = getattr(self._batch, MODALITIES[name]).flatten(0, 1)
             taken.append(stage.taken(self._maps) if name == "motion" else stage(prepared))
         scores: Tensor = network.stage("fuse")(*taken)
         return scores
@@ -306,7 +292,7 @@ class AttpFeatures(Features):
 
 
 def _branch(name: str, options: AttpOptions, spec: InputSpec) -> Branch:
-    backbone = EfficientNet(options.backbone, in_channels=spec.shape(BRANCHES[name])[0])
+    backbone = EfficientNet(options.backbone, in_channels=spec.shape(MODALITIES[name])[0])
     if not options.projected:
         return Branch(backbone, None)
     projection = RandomSigns if options.fusion == "bp" else Projection

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import unknown_name
+from edgecvar.config import mistake
+from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.attp import Attp, AttpOptions
 from edgecvar.nets.cmr import Cmr, CmrOptions
 from edgecvar.nets.cost.figures import Figure
@@ -18,7 +19,6 @@ from edgecvar.nets.coviar import Coviar, CoviarOptions
 from edgecvar.nets.dmc import Dmc, DmcOptions
 from edgecvar.nets.meaci import Meaci, MeaciOptions
 from edgecvar.nets.network import Network
-from edgecvar.nets.options import read_options
 from edgecvar.nets.team import Team, TeamOptions, TeamR50Options
 from edgecvar.nets.tsn import Tsn, TsnOptions
 
@@ -175,7 +175,11 @@ def find_entry(model: str) -> Entry:
 
 def network_options(model: str, options: Mapping[str, Any]) -> BaseModel:
     """The options of `model`, defaults filled in; raises ConfigError naming the nearest known name or key."""
-    return read_options(find_entry(model).options, options, model)
+    kind = find_entry(model).options
+    try:
+        return kind.model_validate(dict(options))
+    except ValidationError as error:
+        raise ConfigError(f"options of {model}: {mistake(error, kind)}") from error
 
 
 def network_stages(model: str, options: Mapping[str, Any], spec: InputSpec) -> List[StageSpec]:

@@ -34,15 +34,14 @@ every picture of the stream is decoded. `frames: i` is the compressed option: th
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Dict, List, Literal, Sequence
+from typing import Dict, List, Literal, Mapping, Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.resnet import (
     EXPANSION,
     RESNETS,
@@ -54,6 +53,7 @@ from edgecvar.nets.backbones.resnet import (
 )
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
+from edgecvar.nets.stages import joining, opening, stage_output
 
 SHIFTED_PART = 8
 """One in so many channels begins as that of the next sample, and one as that of the one before."""
@@ -221,41 +221,27 @@ class Cmr(Network):
             if isinstance(part, (TemporalInteraction, SpatialMotion)):
                 part.start(options.start)
         self.head = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(self.backbone.channels, classes))
-        opening = OrderedDict((name, getattr(self.backbone, name)) for name in ("conv1", "bn1", "relu", "maxpool"))
+        stem = OrderedDict((name, getattr(self.backbone, name)) for name in ("conv1", "bn1", "relu", "maxpool"))
         # Not registered: their layers are the backbone's own, which keep the names that torchvision publishes.
         self._stages: Dict[str, nn.Module] = {
-            "stem": nn.Sequential(OrderedDict(backbone=nn.Sequential(opening))),
+            "stem": nn.Sequential(OrderedDict(backbone=nn.Sequential(stem))),
             "clip": CmrClip(self.backbone.layers(), self.head, options.segments),
         }
 
-    def stage(self, name: str) -> nn.Module:
-        if name not in self._stages:
-            raise unknown_name("stage", name, self._stages)
-        return self._stages[name]
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return self._stages
 
     def stages(self) -> List[StageSpec]:
-        height, width, segments = self.spec.height, self.spec.width, self.options.segments
-        opened = [self.backbone.layer_channels[0], resnet_side(height, 0), resnet_side(width, 0)]
-        picture = StageInput(name=self.source, source=self.source, shape=list(self.spec.shape(self.source)))
-        stems = StageInput(name="stems", source="stem", segments=segments, shape=[segments, *opened])
-        return [
-            StageSpec(
-                name="stem",
-                cadence="picture" if self.source == "frame" else "gop",
-                inputs=[picture],
-                output_shape=opened,
-            ),
-            StageSpec(name="clip", cadence="picture", inputs=[stems], output_shape=[self.classes]),
-        ]
+        opened = [self.backbone.layer_channels[0], resnet_side(self.spec.height, 0), resnet_side(self.spec.width, 0)]
+        stems = stage_output("stem", opened, self.options.segments, name="stems")
+        return [opening("stem", self.source, self.spec, opened), joining("clip", [stems], [self.classes])]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         pictures = batch.frame if self.source == "frame" else batch.image
         if pictures is None:
             raise ValueError("CMR with frames: all got a batch without decoded frames")
         clips, samples = pictures.shape[:2]
-        if samples != self.options.segments:
-            expected = self.options.segments
-            raise ValueError(f"got clips of {samples} segments, expected {expected} as the network's options say")
+        self.check_clip(samples, self.options.segments)
         opened = self.stage("stem")(pictures.flatten(0, 1))
         scores: Tensor = self.stage("clip")(opened.unflatten(0, (clips, samples)))
         return scores

@@ -22,25 +22,19 @@ on one I, MV and R, where 11.3 has the stride of a bottleneck in its first convo
 
 from __future__ import annotations
 
-from typing import Any, List, Literal, Tuple
+from typing import List, Mapping, Tuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.features import Features
 from edgecvar.nets.network import Network
-
-SOURCES = {"appearance": "image", "motion": "motion", "residual": "residual"}
-"""The streams and the prepared input of each."""
-
-INPUT_NAMES = {"image": "image", "motion": "velocity", "residual": "difference"}
-"""What a stream's tensor is called: a stage's output has the stage's name, and no tensor may have the same."""
+from edgecvar.nets.stages import MODALITIES, joining, opening, stage_output
 
 
 class FusionWeights(BaseModel):
@@ -70,12 +64,12 @@ class CoviarOptions(BaseModel):
     weights: FusionWeights = FusionWeights()
     data_norm: bool = True
 
-    _named_backbones = field_validator(*SOURCES, mode="before")(resnet_options)
+    _named_backbones = field_validator(*MODALITIES, mode="before")(resnet_options)
 
     @property
     def streams(self) -> Tuple[str, ...]:
         """Those that count."""
-        return tuple(name for name in SOURCES if getattr(self.weights, name) > 0)
+        return tuple(name for name in MODALITIES if getattr(self.weights, name) > 0)
 
 
 class Stream(nn.Module):
@@ -110,24 +104,17 @@ class Coviar(Network):
         self.options, self.spec, self.classes = options, spec, classes
         for name in options.streams:
             norm = options.data_norm and name != "appearance"
-            channels = spec.shape(SOURCES[name])[0]
+            channels = spec.shape(MODALITIES[name])[0]
             self.add_module(name, Stream(getattr(options, name), channels, classes, norm))
         self.fuse = LateFusion([getattr(options.weights, name) for name in options.streams])
 
-    def stage(self, name: str) -> Any:
-        if name not in (*self.options.streams, "fuse"):
-            raise unknown_name("stage", name, (*self.options.streams, "fuse"))
-        return getattr(self, name)
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return {name: self.get_submodule(name) for name in (*self.options.streams, "fuse")}
 
     def stages(self) -> List[StageSpec]:
-        stages = []
-        for name in self.options.streams:
-            source = SOURCES[name]
-            taken = StageInput(name=INPUT_NAMES[source], source=source, shape=list(self.spec.shape(source)))
-            cadence: Literal["gop", "picture"] = "gop" if name == "appearance" else "picture"
-            stages.append(StageSpec(name=name, cadence=cadence, inputs=[taken], output_shape=[self.classes]))
-        fused = [StageInput(name=name, source=name, shape=[self.classes]) for name in self.options.streams]
-        return [*stages, StageSpec(name="fuse", cadence="picture", inputs=fused, output_shape=[self.classes])]
+        scores = [self.classes]
+        streams = [opening(name, MODALITIES[name], self.spec, scores) for name in self.options.streams]
+        return [*streams, joining("fuse", [stage_output(name, scores) for name in self.options.streams], scores)]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         return self.features(batch).scores
@@ -135,6 +122,6 @@ class Coviar(Network):
     def features(self, batch: ClipBatch) -> Features:
         """Fused scores (N, classes), and those of each stream, which learns from its own alone."""
         lead = batch.motion.shape[:2]
-        inputs = {name: getattr(batch, SOURCES[name]).flatten(0, 1) for name in self.options.streams}
+        inputs = {name: getattr(batch, MODALITIES[name]).flatten(0, 1) for name in self.options.streams}
         scores = tuple(self.stage(name)(each).unflatten(0, lead).mean(1) for name, each in inputs.items())
         return Features(self.fuse(*scores), streams=scores)

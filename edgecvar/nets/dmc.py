@@ -24,22 +24,22 @@ What the paper leaves open, and what is chosen:
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Dict, List, Literal, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.backbones.resnet3d import ResNet3d, ResNet3dOptions, resnet3d_options
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.coviar import INPUT_NAMES, SOURCES, LateFusion, Stream
+from edgecvar.nets.coviar import LateFusion, Stream
 from edgecvar.nets.features import Features
 from edgecvar.nets.modules.dmc_discriminator import Discriminator
 from edgecvar.nets.modules.dmc_generator import MOTION_CHANNELS, Generator
 from edgecvar.nets.network import Network
+from edgecvar.nets.stages import MODALITIES, joining, opening, prepared_input, stage_output
 
 CLIP_SEGMENTS = 64
 """Pictures of a clip that the released I3D is trained on."""
@@ -74,7 +74,7 @@ class DmcOptions(BaseModel):
     i3d: Optional[ResNet3dOptions] = None
     segments: Optional[int] = Field(default=None, ge=2, le=64)
 
-    _named_backbones = field_validator(*SOURCES, "classifier", mode="before")(resnet_options)
+    _named_backbones = field_validator(*MODALITIES, "classifier", mode="before")(resnet_options)
     _named_i3d = field_validator("i3d", mode="before")(resnet3d_options)
 
     @model_validator(mode="before")
@@ -93,7 +93,7 @@ class DmcOptions(BaseModel):
     @property
     def streams(self) -> Tuple[str, ...]:
         """CoViAR's streams that count."""
-        return tuple(name for name in SOURCES if getattr(self.weights, name) > 0)
+        return tuple(name for name in MODALITIES if getattr(self.weights, name) > 0)
 
 
 class Fusion(nn.Module):
@@ -137,7 +137,7 @@ class Dmc(Network):
         self.options, self.spec, self.classes = options, spec, classes
         for name in options.streams:
             norm = options.data_norm and name != "appearance"
-            self.add_module(name, Stream(getattr(options, name), spec.shape(SOURCES[name])[0], classes, norm))
+            self.add_module(name, Stream(getattr(options, name), spec.shape(MODALITIES[name])[0], classes, norm))
         self.generator = Generator()
         self.classifier: nn.Module
         if options.i3d is None:
@@ -154,34 +154,24 @@ class Dmc(Network):
             self._stages["cue"] = self.generator
         self._stages["fuse"] = Fusion(self) if options.segments is None else ClipFusion(self)
 
-    def stage(self, name: str) -> nn.Module:
-        if name not in self._stages:
-            raise unknown_name("stage", name, self._stages)
-        return self._stages[name]
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return self._stages
 
     def stages(self) -> List[StageSpec]:
-        scored = [name for name in self._stages if name in SOURCES]
-        streams = [self._stage(name, [self._prepared(SOURCES[name])], [self.classes]) for name in scored]
-        velocity, difference = self._prepared("motion"), self._prepared("residual")
-        if self.options.segments is None:
-            own = [StageInput(name=name, source=name, shape=[self.classes]) for name in scored]
-            return [*streams, self._stage("fuse", [*own, velocity, difference], [self.classes])]
-        shape = list(self.spec.shape("motion"))
+        streams, scores, segments = self._stage_streams(), [self.classes], self.options.segments
+        scored = [opening(name, MODALITIES[name], self.spec, scores) for name in streams]
+        moving = [prepared_input(source, self.spec) for source in ("motion", "residual")]
+        own = [stage_output(name, scores, segments) for name in streams]
+        if segments is None:
+            return [*scored, joining("fuse", [*own, *moving], scores)]
+        shape = self.spec.shape("motion")
         # First, as the streams' outputs will hide the prepared inputs of their names.
-        cue = self._stage("cue", [velocity, difference], shape)
-        clip = [self._clip(name, [self.classes]) for name in scored]
-        return [cue, *streams, self._stage("fuse", [*clip, self._clip("cue", shape)], [self.classes])]
+        cue = joining("cue", moving, shape)
+        return [cue, *scored, joining("fuse", [*own, stage_output("cue", shape, segments)], scores)]
 
-    def _prepared(self, source: str) -> StageInput:
-        return StageInput(name=INPUT_NAMES[source], source=source, shape=list(self.spec.shape(source)))
-
-    def _clip(self, source: str, shape: List[int]) -> StageInput:
-        segments = self.options.segments or 1
-        return StageInput(name=source, source=source, segments=segments, shape=[segments, *shape])
-
-    def _stage(self, name: str, inputs: List[StageInput], shape: List[int]) -> StageSpec:
-        cadence: Literal["gop", "picture"] = "gop" if name == "appearance" else "picture"
-        return StageSpec(name=name, cadence=cadence, inputs=inputs, output_shape=shape)
+    def _stage_streams(self) -> List[str]:
+        """The streams that are stages of their own."""
+        return [name for name in self._stages if name in MODALITIES]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         return self.features(batch).scores
@@ -212,7 +202,7 @@ class DmcFeatures(Features):
     def streams(self) -> Tuple[Tensor, ...]:
         network, scores = self._network, []
         for name in network.options.streams:
-            prepared = getattr(self._batch, SOURCES[name]).flatten(0, 1)
+            prepared = getattr(self._batch, MODALITIES[name]).flatten(0, 1)
             scores.append(network.get_submodule(name)(prepared).unflatten(0, self._lead).mean(1))
         if network.options.segments is None:
             scores.append(network.classifier(self.cue.flatten(0, 1)).unflatten(0, self._lead).mean(1))

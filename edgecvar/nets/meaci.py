@@ -32,26 +32,24 @@ One stage: eq. 5 takes motion into the second layer of RGB already, and the stem
 
 from __future__ import annotations
 
-from typing import Any, List, Literal
+from typing import Any, List, Literal, Mapping
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.resnet3d import RESNETS_3D, ResNet3d, ResNet3dOptions, resnet3d_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.modules.motion_enhancement import MOTION_BLOCKS
 from edgecvar.nets.network import Network
+from edgecvar.nets.stages import MODALITIES, joining, prepared_input
 
 REDUCTION = 16
 """Of channels inside the units: 256 to 16, ... 2048 to 128 (tables A and B)."""
-
-SOURCES = {"image": "image", "velocity": "motion", "difference": "residual"}
-"""The stage's inputs and the prepared inputs that they take."""
 
 
 class MeaciOptions(BaseModel):
@@ -163,24 +161,16 @@ class Meaci(Network):
     def __init__(self, options: MeaciOptions, spec: InputSpec, classes: int) -> None:
         super().__init__()
         self.options, self.spec, self.classes = options, spec, classes
-        self.clip = MeaciClip(options, [spec.shape(source)[0] for source in SOURCES.values()], classes)
+        self.clip = MeaciClip(options, [spec.shape(source)[0] for source in MODALITIES.values()], classes)
 
-    def stage(self, name: str) -> nn.Module:
-        if name != "clip":
-            raise unknown_name("stage", name, ("clip",))
-        return self.clip
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return {"clip": self.clip}
 
     def stages(self) -> List[StageSpec]:
-        segments = self.options.segments
-        inputs = [
-            StageInput(name=name, source=source, segments=segments, shape=[segments, *self.spec.shape(source)])
-            for name, source in SOURCES.items()
-        ]
-        return [StageSpec(name="clip", cadence="picture", inputs=inputs, output_shape=[self.classes])]
+        inputs = [prepared_input(source, self.spec, self.options.segments) for source in MODALITIES.values()]
+        return [joining("clip", inputs, [self.classes])]
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        if batch.motion.shape[1] != self.options.segments:
-            got, expected = batch.motion.shape[1], self.options.segments
-            raise ValueError(f"got clips of {got} segments, expected {expected} as the network's options say")
+        self.check_clip(batch.motion.shape[1], self.options.segments)
         scores: Tensor = self.clip(batch.image, batch.motion, batch.residual)
         return scores

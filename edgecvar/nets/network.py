@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import List
+from typing import Any, List, Mapping
 
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import ConfigError
+from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.features import Features
 
@@ -30,8 +30,15 @@ class Network(nn.Module, ABC):
         """The stages in the order they run; the last gives the class scores."""
 
     @abstractmethod
-    def stage(self, name: str) -> nn.Module:
-        """The module of one stage: positional inputs in the order of its StageSpec, each (B, *shape)."""
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        """The module of each stage: positional inputs in the order of its StageSpec, each (B, *shape)."""
+
+    def stage(self, name: str) -> Any:
+        """The module of one stage; raises ConfigError for a name that is none."""
+        modules = self.stage_modules()
+        if name not in modules:
+            raise unknown_name("stage", name, modules)
+        return modules[name]
 
     @abstractmethod
     def forward(self, batch: ClipBatch) -> Tensor:
@@ -40,6 +47,12 @@ class Network(nn.Module, ABC):
     def features(self, batch: ClipBatch) -> Features:
         """One forward pass with what losses may ask for; its scores are those of `forward`."""
         return Features(self(batch))
+
+    @staticmethod
+    def check_clip(samples: int, segments: int) -> None:
+        """Raises ValueError where a batch's clips are not of the length that the network looks at."""
+        if samples != segments:
+            raise ValueError(f"got clips of {samples} segments, expected {segments} as the network's options say")
 
     def companion(self, name: str) -> nn.Module:
         """A new module that only training has, such as "discriminator" or "teacher"; raises ConfigError without it."""

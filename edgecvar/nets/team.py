@@ -34,13 +34,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options
@@ -48,9 +48,7 @@ from edgecvar.nets.backbones.resnet import RESNETS, BasicBlock, Bottleneck, ResN
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.modules.team_module import ARRANGEMENTS, TeamModule
 from edgecvar.nets.network import Network
-
-SOURCES = {"appearance": "image", "motion": "motion", "residual": "residual"}
-"""The prepared input of each modality, in the order of the equations."""
+from edgecvar.nets.stages import MODALITIES, joining, opening, prepared_input, stage_output
 
 PLACES = (1, 2, 3, 4, 5)
 """The stages of Table 4: the stem and res2 to res5."""
@@ -98,7 +96,7 @@ class TeamOptions(FusionOptions):
     motion: BackboneOptions = BACKBONES["efficientnet_b0"]
     residual: BackboneOptions = BACKBONES["efficientnet_b0"]
 
-    _named_backbones = field_validator(*SOURCES, mode="before")(backbone_options)
+    _named_backbones = field_validator(*MODALITIES, mode="before")(backbone_options)
 
 
 class TeamR50Options(FusionOptions):
@@ -110,7 +108,7 @@ class TeamR50Options(FusionOptions):
     temporal: Optional[Literal["tsm"]] = None
     segments: Optional[int] = Field(default=None, ge=2, le=64)
 
-    _named_backbones = field_validator(*SOURCES, mode="before")(resnet_options)
+    _named_backbones = field_validator(*MODALITIES, mode="before")(resnet_options)
 
     @model_validator(mode="before")
     @classmethod
@@ -221,16 +219,16 @@ class Team(Network):
         super().__init__()
         self.options, self.spec, self.classes = options, spec, classes
         self.segments = options.segments if isinstance(options, TeamR50Options) else None
-        for name, source in SOURCES.items():
+        for name, source in MODALITIES.items():
             self.add_module(name, _backbone(getattr(options, name), spec.shape(source)[0], self.segments))
-        pathways = [cut(getattr(self, name)) for name in SOURCES]
+        pathways = [cut(getattr(self, name)) for name in MODALITIES]
         channels = [pathway.channels for pathway in pathways]
         self.team = nn.ModuleDict()
         for place in options.places:
             joint = [each[place - 1] for each in channels]
             self.team[str(place)] = TeamModule(joint, options.arrangement, options.reduction)
         self.heads = nn.ModuleDict()
-        for name, each in zip(SOURCES, channels):
+        for name, each in zip(MODALITIES, channels):
             self.heads[name] = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(each[-1], classes))
         opened = min(options.places, default=len(pathways[0].parts)) if self.segments is None else 1
         self._opened_shape = pathways[0].shape(opened, spec)
@@ -240,26 +238,16 @@ class Team(Network):
             "fuse": Joined(pathways, opened, self, self.segments),
         }
 
-    def stage(self, name: str) -> Any:
-        if name not in self._stages:
-            raise unknown_name("stage", name, self._stages)
-        return self._stages[name]
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return self._stages
 
     def stages(self) -> List[StageSpec]:
-        image = StageInput(name="image", source="image", shape=list(self.spec.shape("image")))
-        joined = [
-            self._input("appearance", "appearance", self._opened_shape),
-            self._input("velocity", "motion", self.spec.shape("motion")),
-            self._input("difference", "residual", self.spec.shape("residual")),
-        ]
+        opened = stage_output("appearance", self._opened_shape, self.segments)
+        moving = [prepared_input(source, self.spec, self.segments) for source in ("motion", "residual")]
         return [
-            StageSpec(name="appearance", cadence="gop", inputs=[image], output_shape=self._opened_shape),
-            StageSpec(name="fuse", cadence="picture", inputs=joined, output_shape=[self.classes]),
+            opening("appearance", "image", self.spec, self._opened_shape),
+            joining("fuse", [opened, *moving], [self.classes]),
         ]
-
-    def _input(self, name: str, source: str, shape: Sequence[int]) -> StageInput:
-        lead = [] if self.segments is None else [self.segments]
-        return StageInput(name=name, source=source, segments=self.segments, shape=[*lead, *shape])
 
     def forward(self, batch: ClipBatch) -> Tensor:
         clips, samples = batch.motion.shape[:2]
@@ -267,8 +255,7 @@ class Team(Network):
         if self.segments is None:
             scores: Tensor = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
             return scores.unflatten(0, (clips, samples)).mean(1)  # (N, classes)
-        if samples != self.segments:
-            raise ValueError(f"got clips of {samples} segments, expected {self.segments} as the network's options say")
+        self.check_clip(samples, self.segments)
         of_clips: Tensor = self.stage("fuse")(opened.unflatten(0, (clips, samples)), batch.motion, batch.residual)
         return of_clips
 

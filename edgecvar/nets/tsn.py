@@ -7,19 +7,17 @@ classifier is in section 3.2 with 0.8, for BN-Inception; TEAM-Net's code, whose 
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import List, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
-
-STAGE = "appearance"
+from edgecvar.nets.stages import opening
 
 
 class TsnOptions(BaseModel):
@@ -56,14 +54,11 @@ class Tsn(Network):
         self.options, self.spec, self.classes = options, spec, classes
         self.appearance = Appearance(options, classes)
 
-    def stage(self, name: str) -> Any:
-        if name != STAGE:
-            raise unknown_name("stage", name, [STAGE])
-        return self.appearance
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return {"appearance": self.appearance}
 
     def stages(self) -> List[StageSpec]:
-        image = StageInput(name="image", source="image", shape=list(self.spec.shape("image")))
-        return [StageSpec(name=STAGE, cadence="gop", inputs=[image], output_shape=[self.classes])]
+        return [opening("appearance", "image", self.spec, [self.classes])]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         scores: Tensor = self.appearance(batch.image.flatten(0, 1))

@@ -27,6 +27,9 @@ class Decision:
     latency_ms: float
     scores: NDArray[np.float32] = field(repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Decision at {self.pts_seconds:.2f} s: {self.label} {self.probability:.0%}>"
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -52,6 +55,11 @@ class RunSummary:
     def stream_fps(self) -> float:
         return self.pictures / self.wall_seconds if self.wall_seconds > 0 else 0.0
 
+    def __repr__(self) -> str:
+        rest = "" if self.complete else ", interrupted"
+        counts = f"{self.pictures} pictures, {self.sampled} sampled, {self.skipped} skipped, {self.damaged} damaged"
+        return f"<RunSummary: {self.decisions} decisions, {counts}, {self.stream_fps:.0f} pictures/s{rest}>"
+
     @property
     def note(self) -> str:
         """Why there is no decision; empty when there is one."""
@@ -65,7 +73,8 @@ class RunSummary:
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """Probabilities (classes,) of scores (classes,)."""
     shifted = np.exp(scores.astype(np.float64) - float(scores.max()))
-    return shifted / shifted.sum()
+    probabilities: NDArray[np.float64] = shifted / shifted.sum()
+    return probabilities
 
 
 class Consensus:

@@ -1,4 +1,4 @@
-"""Stream to decisions: a reader thread decodes and prepares, the caller's thread runs stages and decides."""
+"""Stream to decisions: a reader thread prepares ahead, the caller's thread runs the stages."""
 
 from __future__ import annotations
 

@@ -53,30 +53,31 @@ class StageWalk:
         for stage in self._at_once:
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, sampled.current)
         later = {each.tensor.source for stage in self._waiting for each in stage.inputs if not each.from_stage}
-        kept = {source: value for source, value in sampled.inputs.items() if source in later}
-        return Started(replace(sampled, inputs=kept), outputs)
+        needed = {source: value for source, value in sampled.inputs.items() if source in later}
+        return Started(replace(sampled, inputs=needed), outputs)
 
     def finish(self, started: Started, adjacent: Appearance) -> NDArray[np.float32]:
         """Run the rest; the scores (classes,) of the last stage."""
         sampled, outputs = started.sampled, dict(started.outputs)
         for stage in self._waiting:
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, adjacent)
-        found = outputs if self._last.cadence == "picture" else self._appearance(sampled.current)
+        last = outputs if self._last.cadence == "picture" else self._appearance(sampled.current)
         for index in set(self._features) - {sampled.current.index, adjacent.index}:
             del self._features[index]
-        scores: NDArray[np.float32] = found[self._last.name][0]
+        scores: NDArray[np.float32] = last[self._last.name][0]
         return scores
 
     def _appearance(self, appearance: Appearance) -> Outputs:
         """The window stages' outputs of an I-picture, run once however often they are asked for."""
         if appearance.index not in self._features:
-            known: Outputs = {}
+            outputs: Outputs = {}
             for stage in self._of_window:
                 tensors = [
-                    known[each.tensor.source] if each.from_stage else _image(appearance) for each in stage.inputs
+                    outputs[each.tensor.source] if each.from_stage else appearance.prepared[None]
+                    for each in stage.inputs
                 ]
-                known[stage.spec.name] = self._timed(stage.spec, tensors)
-            self._features[appearance.index] = known
+                outputs[stage.spec.name] = self._timed(stage.spec, tensors)
+            self._features[appearance.index] = outputs
         return self._features[appearance.index]
 
     def _run(self, stage: PlannedStage, sampled: SampledPicture, outputs: Outputs, adjacent: Appearance) -> Any:
@@ -87,7 +88,7 @@ class StageWalk:
             if each.from_stage:
                 value = outputs[source] if source in outputs else self._appearance(appearance)[source]
             else:
-                value = _image(appearance) if source == "image" else sampled.inputs[source][None]
+                value = appearance.prepared[None] if source == "image" else sampled.inputs[source][None]
             tensors.append(self._history(stage, each, sampled, value))
         return self._timed(stage.spec, tensors)
 
@@ -107,9 +108,3 @@ class StageWalk:
         with self._clock.span(f"stage:{spec.name}"):
             launched = self._runner.launch(spec.name, inputs)
             return self._runner.fetch(launched) if spec is self._last else launched
-
-
-def _image(appearance: Appearance) -> NDArray[np.float32]:
-    if appearance.image is None:
-        raise AssertionError("an image that a stage takes was not prepared")
-    return appearance.image[None]  # (1, 3, h, w)

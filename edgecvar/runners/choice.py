@@ -8,6 +8,7 @@ from typing import List, Literal, Optional, Sequence, Tuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bundle.devices import detect_device, find_device, require_dla, require_precision
+from edgecvar.bundle.engines import Converter
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.errors import BundleError, ConfigError
@@ -33,7 +34,7 @@ class RunnerChoice(BaseModel):
     threads: Optional[int] = Field(None, ge=1, le=1024)
     device: Optional[str] = None
     dla: Optional[int] = Field(None, ge=0)
-    converter: Literal["onnx", "torch2trt"] = "onnx"
+    converter: Converter = "onnx"
     overlap: bool = True
 
 
@@ -77,9 +78,7 @@ def require_stages(bundle: Bundle, precision: Precision) -> None:
         )
 
 
-def engine_precisions(
-    precisions: Sequence[Precision], dla: Optional[int], converter: Literal["onnx", "torch2trt"]
-) -> List[Precision]:
+def engine_precisions(precisions: Sequence[Precision], dla: Optional[int], converter: Converter) -> List[Precision]:
     """Those that engines can be built in; raises ConfigError where there are none.
 
     No DLA computes in fp32, and none that a device here has takes Q/DQ; torch2trt does not read it.
@@ -98,31 +97,36 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
     if engine == "onnx":
         return OnnxRunner(bundle, precision, threads=choice.threads)
     if choice.converter == "torch2trt":
-        _refuse_onnx_options(choice.dla, precision)
+        refuse_torch2trt(precision, choice.dla)
     device = detect_device() if choice.device is None else find_device(choice.device)
     if device.name != "cpu":  # a workstation's GPU is in no table
         require_precision(device, precision)
         if choice.dla is not None:
             require_dla(device, choice.dla)
-    from edgecvar.runners.tensorrt.runner import TensorRtOptions, TensorRtRunner
+    from edgecvar.runners.tensorrt.builder import TensorRtOptions
+    from edgecvar.runners.tensorrt.runner import TensorRtRunner
 
     options = TensorRtOptions(precision=precision, overlap=choice.overlap, dla=choice.dla, converter=choice.converter)
     return TensorRtRunner(bundle, options)
 
 
-def _refuse_onnx_options(dla: Optional[int], precision: Precision) -> None:
+def refuse_torch2trt(precision: Precision, dla: Optional[int] = None) -> None:
+    """Raises ConfigError, with what to ask for instead, where torch2trt builds no such engines."""
     if dla is not None:
         raise ConfigError("--dla: torch2trt builds for the GPU alone; leave it or --converter out")
     if precision == "int8":
-        raise ConfigError("--precision int8: torch2trt builds no int8 stages; ask for fp16, or leave --converter out")
+        raise ConfigError(
+            "--precision int8: torch2trt builds no int8 stages, which are quantised in the ONNX file; "
+            "ask for --precision fp16, or leave --converter out"
+        )
 
 
 def refuse_tensorrt_options(choice: RunnerChoice) -> None:
     """Raises ConfigError where something is asked of TensorRT that only it has; for runs without it."""
-    given = [
+    flags = [
         flag
-        for flag, asked in (("--dla", choice.dla is not None), ("--converter", choice.converter != "onnx"))
-        if asked
+        for flag, is_set in (("--dla", choice.dla is not None), ("--converter", choice.converter != "onnx"))
+        if is_set
     ]
-    if given:
-        raise ConfigError(f"{' and '.join(given)}: for TensorRT alone, and the runner here is ONNX Runtime")
+    if flags:
+        raise ConfigError(f"{' and '.join(flags)}: for TensorRT alone, and the runner here is ONNX Runtime")

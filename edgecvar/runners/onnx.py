@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, reason
 from edgecvar.runners.runner import as_array
 
 
@@ -29,21 +29,14 @@ class OnnxRunner:
     def __enter__(self) -> OnnxRunner:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Stages take turns: a pool that spins after its turn takes the core from the reader and the next stage.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if self._precision == "int8" and saturates():
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        options = session_options(self.threads, as_written=self._precision == "int8" and saturates())
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
             try:
                 session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public parent for its errors
-                first = " ".join(str(error).split())[:200]
-                raise BundleError(f"{file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first}") from error
+                version = onnxruntime.__version__
+                raise BundleError(f"{file}: ONNX Runtime {version} cannot load it: {reason(error)}") from error
             _check(str(file), stage, session)
             self._sessions[stage.name] = session
         return self
@@ -57,12 +50,26 @@ class OnnxRunner:
             arrays = {name: as_array(value) for name, value in inputs.items()}
             output: NDArray[np.float32] = session.run(None, arrays)[0]
         except Exception as error:  # as above
-            first = " ".join(str(error).split())[:200]
-            raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {first}") from error
+            raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {reason(error)}") from error
         return output
 
     def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         return value
+
+
+def session_options(threads: int, as_written: bool) -> Any:
+    """Of a session on the CPU; `as_written`: Q/DQ is computed as the graph says, not by int8 kernels."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Stages take turns: a pool that spins after its turn takes the core from the reader and the next stage.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if as_written:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return options
 
 
 def usable_cores() -> int:

@@ -30,7 +30,8 @@ def thin_field(velocity: NDArray[np.float32], blocks: int) -> NDArray[np.float16
     """Velocity (H/4, W/4, xy) averaged over whole cells of `blocks` x `blocks`: (rows, columns, xy), to be kept."""
     rows, columns = velocity.shape[0] // blocks, velocity.shape[1] // blocks
     cells = velocity[: rows * blocks, : columns * blocks].reshape(rows, blocks, columns, blocks, 2)
-    return np.clip(cells.mean(axis=(1, 3)), -1000, 1000).astype(np.float16)
+    thin: NDArray[np.float16] = np.clip(cells.mean(axis=(1, 3)), -1000, 1000).astype(np.float16)
+    return thin
 
 
 def draw_field(picture: NDArray[np.uint8], field: NDArray[np.float16], info: StreamInfo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right, insort
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from threading import Lock
@@ -13,7 +14,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import ConfigError, EdgecvarError
+from edgecvar.errors import ConfigError, EdgecvarError, reason
+from edgecvar.files import whole_file
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_label, thin_field
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
@@ -34,8 +36,8 @@ class Overlay:
     """
 
     def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "") -> None:
+        self.target = target
         self._source = source
-        self._target = target
         self._info = info
         self._note = note
         self._blocks = cell_blocks(info)
@@ -48,7 +50,7 @@ class Overlay:
         self._video: Optional[_VideoFile] = None
 
     def __enter__(self) -> Overlay:
-        self._video = _VideoFile(self._target, self._info)
+        self._video = _VideoFile(self.target, self._info)
         self._pictures = decoded_pictures(self._source, self._info.extraction)
         return self
 
@@ -116,7 +118,7 @@ class _VideoFile:
 
     def __init__(self, target: Path, info: StreamInfo) -> None:
         self._target = target
-        self._draft = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+        self._whole = whole_file(target)
         turned = info.rotation in (90, 270)
         width, height = (info.height, info.width) if turned else (info.width, info.height)
         # 4:2:0 wants even sides.
@@ -124,10 +126,10 @@ class _VideoFile:
         self._first_pts: Optional[float] = None
         self._last_tick = -1
         try:
-            self._container = av.open(str(self._draft), mode="w")
+            self._container = av.open(str(self._whole.__enter__()), mode="w")
             self._stream = self._open_stream(info.fps)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            self._draft.unlink() if self._draft.exists() else None
+            self._discard(error)
             raise self._refusal(error) from error
 
     def _open_stream(self, fps: Fraction) -> Any:
@@ -156,7 +158,7 @@ class _VideoFile:
             raise self._refusal(error) from error
 
     def _refusal(self, error: Exception) -> EdgecvarError:
-        return EdgecvarError(f"{self._target}: cannot be written ({error}); choose another file for --overlay")
+        return EdgecvarError(f"{self._target}: cannot be written ({reason(error)}); choose another file for --overlay")
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Cut to the even size, repeating the last row or column where the picture is a pixel wide or high."""
@@ -166,16 +168,18 @@ class _VideoFile:
 
     def close(self, keep: bool) -> None:
         """Give the file its name, with what the encoder holds back, if it is to be kept and has pictures."""
-        keep = keep and self._first_pts is not None
+        if not keep or self._first_pts is None:
+            with suppress(av.error.FFmpegError, OSError):
+                self._container.close()
+            self._discard(EdgecvarError("not kept"))
+            return
         try:
-            if keep:
-                self._encode(None)
+            self._encode(None)
             self._container.close()
-            if keep:
-                os.replace(self._draft, self._target)
-        except (av.error.FFmpegError, OSError) as error:
-            if keep:
-                raise self._refusal(error) from error
-        finally:
-            if self._draft.exists():
-                self._draft.unlink()
+            self._whole.__exit__(None, None, None)
+        except (av.error.FFmpegError, OSError, EdgecvarError) as error:
+            self._discard(error)
+            raise error if isinstance(error, EdgecvarError) else self._refusal(error) from error
+
+    def _discard(self, why: BaseException) -> None:
+        self._whole.__exit__(type(why), why, None)

@@ -1,87 +1,16 @@
-"""Where decisions go: JSON lines, plain lines, a live table."""
+"""Decisions as a table: plain lines for files and pipes, a live one on a terminal."""
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, Deque, Dict, Optional, Protocol, Sequence, TextIO
+from typing import Any, Deque, Optional, Sequence, TextIO
 
 from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.sinks.sink import Stateless
+from edgecvar.sinks.stretches import Stretch, Stretches
 
 LIVE_ROWS = 12
 """Newest rows that the live table shows; it must not grow with the stream."""
-
-
-class Sink(Protocol):
-    """Takes the decisions of one run. Entered before the first; left whole, also after an error or Ctrl-C."""
-
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-    def decision(self, decision: Decision) -> None: ...
-
-    def finish(self, summary: RunSummary) -> None:
-        """The stream has ended, or where the summary says so the run was interrupted."""
-        ...
-
-
-class _Closing:
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        return None
-
-
-class JsonLines(_Closing):
-    """One JSON object a decision, the last line {"summary": ...}; flushed line by line, for pipes."""
-
-    def __init__(self, out: TextIO, untrained: bool) -> None:
-        self._out = out
-        self._mark = {"untrained": True} if untrained else {}
-
-    def decision(self, decision: Decision) -> None:
-        self._write(decision_document(decision))
-
-    def finish(self, summary: RunSummary) -> None:
-        self._write({"summary": summary_document(summary)})
-
-    def _write(self, document: Dict[str, Any]) -> None:
-        self._out.write(json.dumps({**document, **self._mark}, ensure_ascii=False) + "\n")
-        self._out.flush()
-
-
-def decision_document(decision: Decision) -> Dict[str, Any]:
-    """A decision as plain data."""
-    return {
-        "pts_seconds": round(decision.pts_seconds, 6),
-        "display_index": decision.display_index,
-        "label": decision.label,
-        "probability": round(decision.probability, 6),
-        "top": [{"label": label, "probability": round(part, 6)} for label, part in decision.top],
-        "latency_ms": round(decision.latency_ms, 3),
-    }
-
-
-def summary_document(summary: RunSummary) -> Dict[str, Any]:
-    """A summary as plain data; `damaged` and `damage` only where there is any, `note` where there is no decision."""
-    document: Dict[str, Any] = {
-        "pictures": summary.pictures,
-        "sampled": summary.sampled,
-        "skipped": summary.skipped,
-        "reasons": summary.reasons,
-        "decisions": summary.decisions,
-        "stream_fps": round(summary.stream_fps, 2),
-        "stream_seconds": round(summary.stream_seconds, 3),
-        "wall_seconds": round(summary.wall_seconds, 3),
-    }
-    if summary.damaged:
-        document.update(damaged=summary.damaged, damage=dict(summary.damage))
-    if not summary.complete:
-        document["interrupted"] = True
-    return {**document, "note": summary.note} if summary.note else document
 
 
 def summary_line(summary: RunSummary) -> str:
@@ -103,41 +32,7 @@ def summary_line(summary: RunSummary) -> str:
     return f"{line}\n{summary.note}" if summary.note else line
 
 
-@dataclass
-class Stretch:
-    """Consecutive decisions with one label; `probability` is their mean."""
-
-    label: str
-    start_seconds: float
-    end_seconds: float
-    total: float
-    decisions: int
-
-    @property
-    def probability(self) -> float:
-        return self.total / self.decisions
-
-
-class Stretches:
-    """Merges decisions of equal label as they come."""
-
-    def __init__(self) -> None:
-        self.open: Optional[Stretch] = None
-
-    def push(self, decision: Decision) -> Optional[Stretch]:
-        """Add a decision; the stretch that it ends, if it ends one."""
-        current, at = self.open, decision.pts_seconds
-        if current is not None and current.label == decision.label:
-            current.start_seconds = min(current.start_seconds, at)
-            current.end_seconds = max(current.end_seconds, at)
-            current.total += decision.probability
-            current.decisions += 1
-            return None
-        self.open = Stretch(decision.label, at, at, decision.probability, 1)
-        return current
-
-
-class PlainTable(_Closing):
+class PlainTable(Stateless):
     """Aligned lines, one a stretch of equal labels, written when the stretch ends: for files and pipes."""
 
     def __init__(self, out: TextIO, labels: Sequence[str], untrained: bool) -> None:

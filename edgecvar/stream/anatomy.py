@@ -1,4 +1,4 @@
-"""What a video's bitstream is made of: GOP structure, and statistics of its vectors and residuals."""
+"""What a video's bitstream is made of: its GOPs, statistics of its vectors and residuals."""
 
 from __future__ import annotations
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from fractions import Fraction
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 
 class DisplayClock:
@@ -16,16 +19,16 @@ class DisplayClock:
         self._decode_times: List[float] = []
         self._last: Optional[float] = None
 
-    def packet(self, number: int, packet: Any) -> None:
+    def packet(self, number: int, packet: Packet[Any]) -> None:
         """Notes the times of the packet with decode number `number`."""
         base = packet.time_base
         ticks = packet.dts if packet.pts is None else packet.pts
         # Two integers divided are rounded once, as a Fraction is, at a tenth of the time.
         seconds = None if ticks is None or not base else ticks * base.numerator / base.denominator
-        shown, decoded = (None, seconds) if packet.pts is None else (seconds, None)
-        self._times[number] = (shown, decoded)
-        if decoded is not None:
-            heapq.heappush(self._decode_times, decoded)
+        display_time, decode_time = (None, seconds) if packet.pts is None else (seconds, None)
+        self._times[number] = (display_time, decode_time)
+        if decode_time is not None:
+            heapq.heappush(self._decode_times, decode_time)
 
     def awaits(self, number: int) -> bool:
         """Whether packet `number` came, and its picture is neither shown nor lost."""

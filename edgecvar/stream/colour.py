@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Tuple
+from typing import TYPE_CHECKING, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.planes import FORMATS_420, Geometry, displayed_planes
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 _BITS = 14
 _MATRICES = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593), 7: (0.212, 0.087)}
@@ -43,7 +46,7 @@ class ShownPlanes:
         return image
 
 
-def planes_of(frame: Any, geometry: Geometry) -> ShownPlanes:
+def planes_of(frame: VideoFrame, geometry: Geometry) -> ShownPlanes:
     """A frame's displayed rectangle; views of its samples where they are 8-bit 4:2:0, else converted to that."""
     full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
     matrix = int(frame.colorspace)
@@ -52,7 +55,7 @@ def planes_of(frame: Any, geometry: Geometry) -> ShownPlanes:
     return ShownPlanes(*displayed_planes(frame, geometry), matrix, full)
 
 
-def rgb_of(frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
+def rgb_of(frame: VideoFrame, geometry: Geometry) -> NDArray[np.uint8]:
     """The displayed rectangle as uint8 RGB (height, width, 3)."""
     return planes_of(frame, geometry).rgb()
 
@@ -66,11 +69,11 @@ def _tables(luma_weights: Tuple[float, float], full: bool) -> Tuple[NDArray[np.i
     unit = 1 << _BITS
     grey = levels if full else (levels - 16.0) * 255.0 / 219.0
     chroma = (levels - 128.0) * (1.0 if full else 255.0 / 224.0)
-    made = (
+    channels = (
         grey + 0.5,
         2.0 * (1.0 - kr) * chroma,
         -2.0 * kb * (1.0 - kb) / kg * chroma,
         -2.0 * kr * (1.0 - kr) / kg * chroma,
         2.0 * (1.0 - kb) * chroma,
     )
-    return tuple(np.round(table * unit).astype(np.int32) for table in made)
+    return tuple(np.round(table * unit).astype(np.int32) for table in channels)

@@ -1,21 +1,23 @@
-"""Opening a container: which stream, which rotation, and one clear error for everything that is not a video."""
+"""What an opened container says of its video: which stream to read, its codec and rate, how it is displayed."""
 
 from __future__ import annotations
 
 import math
-import os
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, BinaryIO, Tuple, Union
-
-import av
-import av.logging
+from types import TracebackType
+from typing import TYPE_CHECKING, Optional, Tuple, Type
 
 from edgecvar.errors import StreamError, UnsupportedCodecError
 from edgecvar.stream.ffmpeg.side_data import display_matrix
+from edgecvar.stream.sources.opening import Source, open_container, source_name
 
-Source = Union[str, Path, BinaryIO]
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 CODECS = ("h264", "mpeg4", "mpeg2video", "mpeg1video", "h263", "h263p", "flv1")
 _ALIASES = {"flv": "flv1", "h263i": "h263"}
@@ -23,77 +25,53 @@ _UNKNOWN_RATE = Fraction(25)
 _PLAUSIBLE_RATE = 300
 
 
-def source_name(source: Source) -> str:
-    """How errors name the source."""
-    if isinstance(source, (str, Path)):
-        return str(source)
-    return str(getattr(source, "name", "the given stream"))
+@dataclass(frozen=True)
+class OpenVideo:
+    """A source's container and the video stream that is read of it; a context manager that closes the container.
+
+    `name` is how errors name the source.
+    """
+
+    source: Source
+    name: str
+    container: InputContainer
+    stream: VideoStream
+    codec: str
+    fps: Fraction
+
+    @property
+    def context(self) -> VideoCodecContext:
+        """The codec context that the container has made; not yet a decoder that is set up."""
+        return self.stream.codec_context
+
+    def __enter__(self) -> OpenVideo:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the container."""
+        self.container.close()
 
 
-class _Pipe:
-    """A file object that cannot seek, shown to FFmpeg as one that only reads, and never waits to fill a buffer."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._read = getattr(file, "read1", file.read)
-
-    def read(self, size: int) -> bytes:
-        return self._read(size) or b""
-
-
-def open_container(source: Source) -> Any:
-    """The PyAV input container of a path, URL or binary file object; raises StreamError."""
-    av.logging.set_level(av.logging.PANIC)
-    name = source_name(source)
-    target: Any = source
-    if isinstance(source, (str, Path)):
-        target = str(source)
-        if "://" not in target:
-            _check_path(Path(target))
-            target = "file:" + target  # a name with a colon in it is no protocol
-    elif not _seekable(source):
-        target = _Pipe(source)
+def open_video(source: Source) -> OpenVideo:
+    """The video of a path, URL or binary file object; raises StreamError, UnsupportedCodecError without vectors."""
+    name, container = source_name(source), open_container(source)
     try:
-        return av.open(target, mode="r", metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StreamError(f"{name}: not a video that can be opened ({reason}); check the file or its URL") from error
+        stream = choose_video(container, name)
+        return OpenVideo(source, name, container, stream, codec_name(stream, name), frame_rate(stream))
+    except BaseException:
+        container.close()
+        raise
 
 
-def _check_path(path: Path) -> None:
-    if path.is_dir():
-        raise StreamError(f"{path}: this is a directory; give one video file")
-    if not path.exists():
-        raise StreamError(f"{path}: no such file")
-    if not path.is_file():  # opening a named pipe would take its writer away
-        if not os.access(str(path), os.R_OK):
-            raise StreamError(f"{path}: cannot be read (Permission denied); check its permissions")
-        return
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise StreamError(f"{path}: the file is empty (0 bytes); copy or record it again")
-    except OSError as error:
-        raise StreamError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-
-
-def _seekable(source: Source) -> bool:
-    if isinstance(source, (str, Path)):
-        return "://" in str(source) or Path(source).is_file()
-    return hasattr(source, "seekable") and bool(source.seekable())
-
-
-def remedy(container: Any, source: Source) -> str:
-    """What to do about a container that opened and gave nothing that can be decoded."""
-    if container.format.name.startswith("mov") and not _seekable(source):
-        return (
-            "in MP4 and MOV the index may stand at the end, where a pipe cannot go back from: "
-            "give the file itself, or remux it (ffmpeg -i INPUT -c copy -movflags +faststart OUTPUT.mp4)"
-        )
-    return "check the file"
-
-
-def choose_video(container: Any, name: str) -> Any:
+def choose_video(container: InputContainer, name: str) -> VideoStream:
     """The video stream to read: the longest of those that are not cover pictures; raises StreamError."""
     streams = [stream for stream in container.streams.video if stream.codec_context is not None]
     if not streams:
@@ -102,11 +80,11 @@ def choose_video(container: Any, name: str) -> Any:
     return max(streams, key=lambda s: (_preference(s), s.frames or 0, _area(s), -s.index))
 
 
-def _area(stream: Any) -> int:
+def _area(stream: VideoStream) -> int:
     return int(stream.codec_context.width or 0) * int(stream.codec_context.height or 0)
 
 
-def _preference(stream: Any) -> int:
+def _preference(stream: VideoStream) -> int:
     """2 for a codec that gives vectors, 1 for another moving picture, 0 for stills such as cover art."""
     codec = stream.codec_context.name
     if _ALIASES.get(codec, codec) in CODECS:
@@ -114,7 +92,7 @@ def _preference(stream: Any) -> int:
     return 0 if codec in ("mjpeg", "png", "bmp", "gif", "webp") else 1
 
 
-def codec_name(stream: Any, name: str) -> str:
+def codec_name(stream: VideoStream, name: str) -> str:
     """The stream's codec; raises UnsupportedCodecError for one that gives no motion vectors here."""
     codec = stream.codec_context.name
     codec = _ALIASES.get(codec, codec)
@@ -127,7 +105,7 @@ def codec_name(stream: Any, name: str) -> str:
     return codec
 
 
-def frame_rate(stream: Any) -> Fraction:
+def frame_rate(stream: VideoStream) -> Fraction:
     """Pictures a second as the container states or guesses them; 25 where it says nothing."""
     stated = [getattr(stream, name, None) for name in ("average_rate", "guessed_rate", "base_rate")]
     rates = [Fraction(rate) for rate in stated if rate and rate > 0]
@@ -135,7 +113,7 @@ def frame_rate(stream: Any) -> Fraction:
     return next(iter(plausible or rates), _UNKNOWN_RATE)
 
 
-def rotation_of(frame: Any) -> int:
+def rotation_of(frame: VideoFrame) -> int:
     """Degrees counter-clockwise, a multiple of 90, that a frame's display matrix turns it by; 0 without one."""
     a, b, c, d = _display_axes(frame)
     across, down = math.hypot(a, c), math.hypot(b, d)
@@ -145,13 +123,13 @@ def rotation_of(frame: Any) -> int:
     return int(90 * round(-clockwise / 90)) % 360
 
 
-def is_mirrored(frame: Any) -> bool:
+def is_mirrored(frame: VideoFrame) -> bool:
     """Whether a frame's display matrix reflects it, besides any rotation."""
     a, b, c, d = _display_axes(frame)
     return a * d - b * c < 0
 
 
-def _display_axes(frame: Any) -> Tuple[int, int, int, int]:
+def _display_axes(frame: VideoFrame) -> Tuple[int, int, int, int]:
     matrix = display_matrix(frame)
     if len(matrix) < 36:
         return 1, 0, 0, 1

@@ -7,22 +7,26 @@ display order. Both are told apart by the number of their packet, so that a pict
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Deque, Dict, Generator, Iterable, Optional
+from typing import TYPE_CHECKING, Any, Deque, Dict, Generator, Iterable, Optional
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.colour import ShownPlanes, planes_of
-from edgecvar.stream.packets import MAX_REORDER
+from edgecvar.stream.container import OpenVideo
+from edgecvar.stream.decoders import decode, viewer_beside
+from edgecvar.stream.packets import MAX_REORDER, to_decode
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.reading import Reading
 from edgecvar.stream.types import CodedPicture, StreamInfo
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
 
 _NO_FRAME = "the decoder gives no frame for it"
 
@@ -32,7 +36,7 @@ class DecodedPicture:
     """What a decoder made of one picture; `frame` is None where it made nothing, and `why` then says so."""
 
     where: str
-    frame: Any
+    frame: Optional[VideoFrame]
     why: str
     geometry: Geometry
 
@@ -64,7 +68,7 @@ class FrameClock(DisplayClock):
 
 
 @dataclass(frozen=True)
-class _Waiting:
+class _QueuedPicture:
     """A picture of the reading, and its packet; it has no frame where none has come out before packet `last`."""
 
     picture: CodedPicture
@@ -75,20 +79,20 @@ class _Waiting:
 class FrameDecoder:
     """Decodes what it passes on, as a viewer would: all pictures, in one thread, with the loop filter.
 
-    The reading must take its packets from `packets` and its times from `clock`. `like` is the codec context that the
-    container has made, which stays the reading's own.
+    The reading must take its packets from `packets` and its times from `clock`. The container's own decoder stays the
+    reading's.
     """
 
-    def __init__(self, like: Any, name: str, fps: Fraction) -> None:
-        self.clock = FrameClock(fps)
-        self._name = name
-        self._context = _decoder(like)
-        self._frames: Dict[int, Any] = {}
+    def __init__(self, video: OpenVideo) -> None:
+        self.clock = FrameClock(video.fps)
+        self._name = video.name
+        self._context = viewer_beside(video.context)
+        self._frames: Dict[int, VideoFrame] = {}
         self._failed: Dict[int, str] = {}
         self._fed = 0
         self._ended = False
 
-    def packets(self, packets: Iterable[Any]) -> Generator[Any, None, None]:
+    def packets(self, packets: Iterable[Packet[Any]]) -> Generator[Packet[Any], None, None]:
         """The packets, each one decoded before it is passed on."""
         for packet in packets:
             self._feed(packet)
@@ -97,14 +101,14 @@ class FrameDecoder:
 
     def pictures(self, reading: Reading) -> Generator[CodedPicture, None, None]:
         """The reading's pictures with `decoded` filled in; each waits until its frame is there, or never will be."""
-        waiting: Deque[_Waiting] = deque()
+        waiting: Deque[_QueuedPicture] = deque()
         pictures = reading.pictures()
         failure: Optional[StreamError] = None
         try:
             for picture in pictures:
                 # All that is shown before it has been fed: the decoder is behind by what it reorders, and no more.
                 number, last = self.clock.numbers.pop(picture.display_index), self._fed + MAX_REORDER
-                waiting.append(_Waiting(picture, number, last))
+                waiting.append(_QueuedPicture(picture, number, last))
                 while waiting and self._settled(waiting[0]):
                     yield self._with_frame(reading.info, waiting.popleft())
         except StreamError as error:
@@ -122,12 +126,9 @@ class FrameDecoder:
         self._ended = True
         self._frames.clear()
 
-    def _feed(self, packet: Any) -> None:
+    def _feed(self, packet: Packet[Any]) -> None:
         times = packet.pts, packet.dts
-        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
-        given.pts = given.dts = self._fed
-        self._decode(given)
+        self._decode(to_decode(packet, self._fed))
         packet.pts, packet.dts = times
         self._fed += 1
 
@@ -136,20 +137,20 @@ class FrameDecoder:
             self._ended = True
             self._decode(None)
 
-    def _decode(self, packet: Optional[Any]) -> None:
+    def _decode(self, packet: Optional[Packet[Any]]) -> None:
         try:
-            for frame in self._context.decode(packet):
+            for frame in decode(self._context, packet):
                 if frame.pts is not None:
                     self._frames.setdefault(frame.pts, frame)
-        except av.error.FFmpegError as error:
-            if packet is not None:
-                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
+        except StreamError as error:
+            if packet is not None and packet.pts is not None:
+                self._failed[packet.pts] = str(error)
 
-    def _settled(self, waiting: _Waiting) -> bool:
-        return waiting.number in self._frames or self._ended or self._fed > waiting.last
+    def _settled(self, queued: _QueuedPicture) -> bool:
+        return queued.number in self._frames or self._ended or self._fed > queued.last
 
-    def _with_frame(self, info: StreamInfo, waiting: _Waiting) -> CodedPicture:
-        picture, number = waiting.picture, waiting.number
+    def _with_frame(self, info: StreamInfo, queued: _QueuedPicture) -> CodedPicture:
+        picture, number = queued.picture, queued.number
         frame, why = self._frames.pop(number, None), self._failed.pop(number, _NO_FRAME)
         # Pictures come in the order of their packets: what is older belongs to none.
         for left in (self._frames, self._failed):
@@ -158,21 +159,3 @@ class FrameDecoder:
         geometry = Geometry(info.coded_width, info.coded_height, info.crop_left, info.crop_top, info.width, info.height)
         where = f"{self._name}: picture {picture.decode_index} ({picture.kind})"
         return replace(picture, decoded=DecodedPicture(where, frame, why, geometry))
-
-
-def _decoder(like: Any) -> Any:
-    """A decoder of its own for the packets that `like` is made for."""
-    context: Any = av.CodecContext.create(like.name, "r")
-    context.extradata = like.extradata
-    with suppress(UnicodeDecodeError):  # of a tag that is no text PyAV says nothing
-        context.codec_tag = like.codec_tag  # MPEG-4 decoders know an encoder's faults by it
-    if like.width and like.height:
-        context.width, context.height = like.width, like.height
-    for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
-        setattr(context, name, getattr(like, name))
-    context.thread_type, context.thread_count = "SLICE", 1
-    context.options = {"apply_cropping": "0"}
-    if like.name == "h264" and like.has_b_frames:
-        # It would learn the stream's delay from pictures that it drops; by the standard it is known beforehand.
-        context.options = {**context.options, "strict": "1"}
-    return context

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generator, Iterable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, Optional, Tuple
 
 import av
 
+from edgecvar.errors import reason
 from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.container import OpenVideo
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 MAX_REORDER = 18
 """Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
 
 
-def coded_packets(
-    container: Any, video: Any, codec: str, broke_off: Callable[[str], None]
-) -> Generator[Any, None, None]:
+def coded_packets(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
     """Packets that carry data, one picture each, with the container's own times.
 
     A container that breaks off ends them, and `broke_off` is called with the reason.
     """
-    unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", video) if codec == "mpeg4" else None
+    stream = video.stream
+    unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", stream) if video.codec == "mpeg4" else None
     try:
-        for packet in container.demux(video):
+        for packet in video.container.demux(stream):
             for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
                 if whole.size:
                     if unpack and whole.time_base is None:  # older PyAV filters leave it out
-                        whole.time_base = video.time_base
+                        whole.time_base = stream.time_base
                     yield whole
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        broke_off(getattr(error, "strerror", None) or str(error))
+        broke_off(reason(error))
+
+
+def to_decode(packet: Packet[Any], number: int) -> Packet[Any]:
+    """The packet as a decoder is given it: both its times are `number`, and no edit list hides it."""
+    # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
+    bare = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
+    bare.pts = bare.dts = number
+    return bare
 
 
 def numbered_packets(
-    packets: Iterable[Any], clock: DisplayClock, patience: Optional[int] = MAX_REORDER
-) -> Iterator[Tuple[int, Any]]:
+    packets: Iterable[Packet[Any]], clock: DisplayClock, patience: Optional[int] = MAX_REORDER
+) -> Iterator[Tuple[int, Packet[Any]]]:
     """Decode numbers and packets to decode; both times of a packet are its number, `clock` has its own ones.
 
     A picture that is not shown `patience` packets after its own is lost to `clock`; with None the caller says so.
@@ -43,10 +55,7 @@ def numbered_packets(
         if patience is not None:
             clock.lost(number - patience - 1)
         clock.packet(number, packet)
-        # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-        given = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
-        given.pts = given.dts = number
-        yield number, given
+        yield number, to_decode(packet, number)
         number += 1
     if patience is not None:
         clock.lost(number - patience - 1)

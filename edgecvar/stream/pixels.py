@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Tuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Iterator, Tuple, cast
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
+from edgecvar.stream.container import open_video
+from edgecvar.stream.decoders import decode, viewer
 from edgecvar.stream.packets import coded_packets, numbered_packets
+from edgecvar.stream.sources.opening import Source
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
 
 
 @dataclass(frozen=True)
@@ -23,45 +32,29 @@ class ShownPicture:
     image: NDArray[np.uint8]
 
 
-_EVERY_PICTURE = {"flags": "+output_corrupt", "flags2": "+showall"}
-
-
 def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[ShownPicture]:
     """Decode a video a second time, in display order and with the loop filter; raises StreamError.
 
     It takes the packets that `open_stream` takes and numbers the pictures as it does; `extraction` is what `info`
     of that reading says: a native one gives pictures whose references are lost, too.
     """
-    with open_container(source) as container:
-        video = choose_video(container, source_name(source))
-        codec = codec_name(video, source_name(source))
-        context = video.codec_context
-        # With frame threads an undecodable packet could take other pictures with it.
-        context.thread_type, context.thread_count = "SLICE", 1
-        if extraction == "native":
-            context.options = dict(_EVERY_PICTURE)
-        clock = DisplayClock(frame_rate(video))
-        shown = 0
-        packets = coded_packets(container, video, codec, _already_counted)
+    with open_video(source) as video:
+        context = viewer(video.context, incomplete=extraction == "native")
+        clock = DisplayClock(video.fps)
+        index = 0
+        packets = coded_packets(video, _already_counted)
         for frame in _frames(context, numbered_packets(packets, clock)):
             if frame.pts is not None and clock.awaits(frame.pts):
-                yield ShownPicture(shown, clock.show(frame.pts, shown), frame.to_ndarray(format="rgb24"))
-                shown += 1
+                image = cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+                yield ShownPicture(index, clock.show(frame.pts, index), image)
+                index += 1
 
 
 def _already_counted(reason: str) -> None:
     """The reader of the same packets counts the break."""
 
 
-def _frames(context: Any, packets: Iterator[Tuple[int, Any]]) -> Iterator[Any]:
-    for _, packet in packets:
-        yield from _decode(context, packet)
-    yield from _decode(context, None)
-
-
-def _decode(context: Any, packet: Optional[Any]) -> List[Any]:
-    try:
-        frames: List[Any] = context.decode(packet)
-    except av.error.FFmpegError:
-        return []
-    return frames
+def _frames(context: VideoCodecContext, packets: Iterator[Tuple[int, Packet[Any]]]) -> Iterator[VideoFrame]:
+    for packet in chain((packet for _, packet in packets), [None]):
+        with suppress(StreamError):  # the reader of the same packets tells of it
+            yield from decode(context, packet)

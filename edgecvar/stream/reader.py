@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import inspect
 from types import TracebackType
-from typing import Any, Generator, Iterable, Iterator, Optional, Type
+from typing import TYPE_CHECKING, Any, Generator, Iterator, Optional, Type
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import Source, choose_video, codec_name, frame_rate, open_container, source_name
+from edgecvar.stream.container import open_video
 from edgecvar.stream.ffmpeg.reading import FFmpegReading
 from edgecvar.stream.frames import FrameDecoder
-from edgecvar.stream.native.choice import Probe, probe, rejoined
+from edgecvar.stream.native.choice import Probe, probe_packets, rejoined
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.packets import coded_packets
 from edgecvar.stream.reading import OpenSource, Reading
+from edgecvar.stream.sources.opening import Source
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
+
+if TYPE_CHECKING:
+    from av.packet import Packet
 
 EXTRACTIONS = ("auto", "native", "ffmpeg")
 
@@ -45,14 +49,13 @@ class Stream:
 
     def __init__(self, source: Source, extraction: str = "auto", frames: bool = False) -> None:
         self.summary = StreamSummary()
-        self._name = source_name(source)
-        self._container: Any = open_container(source)
-        self._packets: Optional[Generator[Any, None, None]] = None
+        self._video = open_video(source)
+        self._packets: Optional[Generator[Packet[Any], None, None]] = None
         self._reading: Optional[Reading] = None
         self._frames: Optional[FrameDecoder] = None
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
-            self._reading = self._read(source, extraction, frames)
+            self._reading = self._read(extraction, frames)
             self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:
@@ -80,47 +83,37 @@ class Stream:
             self._frames.close()
         if self._packets is not None:
             self._packets.close()
-        self._container.close()
+        self._video.close()
 
     def __iter__(self) -> Iterator[CodedPicture]:
         assert self._pictures is not None
         if inspect.getgeneratorstate(self._pictures) == inspect.GEN_CLOSED:
-            raise StreamError(f"{self._name}: its pictures have been read, or the stream is closed; open it again")
+            raise StreamError(
+                f"{self._video.name}: its pictures have been read, or the stream is closed; open it again"
+            )
         return self._pictures
 
-    def _read(self, source: Source, extraction: str, frames: bool) -> Reading:
-        video = choose_video(self._container, self._name)
-        codec = codec_name(video, self._name)
-        packets = self._packets = coded_packets(self._container, video, codec, self._broke_off)
+    def _read(self, extraction: str, frames: bool) -> Reading:
+        video = self._video
+        packets = self._packets = coded_packets(video, self._broke_off)
         if extraction == "ffmpeg":
-            asked = Probe(refused="asked for")
+            probe = Probe(refused="asked for")
         else:
-            asked = probe(codec, video.codec_context.extradata, packets)
-        fps = frame_rate(video)
-        given: Iterable[Any] = rejoined(asked, packets)
+            probe = probe_packets(video.codec, video.context.extradata, packets)
+        whole, clock = rejoined(probe, packets), DisplayClock(video.fps)
         if frames:
-            self._frames = FrameDecoder(video.codec_context, self._name, fps)
-            given = self._frames.packets(given)
-        opened = OpenSource(
-            source=source,
-            name=self._name,
-            container=self._container,
-            video=video,
-            codec=codec,
-            fps=fps,
-            packets=given,
-            clock=self._frames.clock if self._frames else DisplayClock(fps),
-            summary=self.summary,
-        )
-        if not asked.refused:
-            return NativeReading(opened, asked)
+            self._frames = FrameDecoder(video)
+            whole, clock = self._frames.packets(whole), self._frames.clock
+        source = OpenSource(video, whole, clock, self.summary)
+        if not probe.refused:
+            return NativeReading(source, probe)
         if extraction == "native":
-            if asked.empty:
-                self.summary.skip(asked.refused)
-                raise opened.nothing_decoded()
-            why = asked.refused
-            raise StreamError(f"{self._name}: the native core does not read it: {why}; use extraction='ffmpeg'")
-        return FFmpegReading(opened, "" if extraction == "ffmpeg" else f"native core not used: {asked.refused}")
+            if probe.empty:
+                self.summary.skip(probe.refused)
+                raise source.nothing_decoded()
+            why = probe.refused
+            raise StreamError(f"{video.name}: the native core does not read it: {why}; use extraction='ffmpeg'")
+        return FFmpegReading(source, "" if extraction == "ffmpeg" else f"native core not used: {probe.refused}")
 
     def _broke_off(self, reason: str) -> None:
         self.summary.skip(f"container broke off: {reason}")

@@ -1,59 +1,63 @@
-"""What both ways of reading a stream share: the opened source, and the protocol they follow."""
+"""What both ways of reading a stream share: the open source, and the protocol they follow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Generator, Iterable, Protocol
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Optional, Protocol
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import Source, is_mirrored, remedy, rotation_of
+from edgecvar.stream.container import OpenVideo, is_mirrored, rotation_of
 from edgecvar.stream.planes import Geometry
+from edgecvar.stream.sources.opening import remedy
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
-DECODER = {"skip_loop_filter": "nointra", "apply_cropping": "0"}
-"""Options of every decoder whose pictures are looked at: I-pictures are filtered, macroblocks are whole."""
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
 
 _MIRRORED = "; display matrix mirrors the picture: not applied"
 
 
 @dataclass(frozen=True)
 class OpenSource:
-    """An opened source: its chosen video stream, and the one pass over its packets (see `coded_packets`)."""
+    """An open video, the one pass over its packets (see `coded_packets`), and what counts and times its pictures."""
 
-    source: Source
-    name: str
-    container: Any
-    video: Any
-    codec: str
-    fps: Fraction
-    packets: Iterable[Any]
+    video: OpenVideo
+    packets: Iterable[Packet[Any]]
     clock: DisplayClock
     summary: StreamSummary
 
-    def info(self, extraction: str, note: str, geometry: Geometry, reorders: bool, shown: Any) -> StreamInfo:
-        """What is known once the first picture is; `shown` is a decoded frame, or None: it tells how to turn it."""
+    @property
+    def name(self) -> str:
+        """How errors name the source."""
+        return self.video.name
+
+    def info(
+        self, extraction: str, note: str, geometry: Geometry, reorders: bool, first: Optional[VideoFrame]
+    ) -> StreamInfo:
+        """What is known once the first picture is; `first` is its frame, or None: it tells how to turn it."""
         return StreamInfo(
-            codec=self.codec,
+            codec=self.video.codec,
             width=geometry.width,
             height=geometry.height,
-            fps=self.fps,
-            time_base=Fraction(self.video.time_base or Fraction(1, 90000)),
+            fps=self.video.fps,
+            time_base=Fraction(self.video.stream.time_base or Fraction(1, 90000)),
             has_b_pictures=reorders,
             extraction=extraction,
             coded_width=geometry.coded_width,
             coded_height=geometry.coded_height,
             crop_left=geometry.left,
             crop_top=geometry.top,
-            rotation=0 if shown is None else rotation_of(shown),
-            extraction_note=note + (_MIRRORED if shown is not None and is_mirrored(shown) else ""),
+            rotation=0 if first is None else rotation_of(first),
+            extraction_note=note + (_MIRRORED if first is not None and is_mirrored(first) else ""),
         )
 
     def nothing_decoded(self) -> StreamError:
         """The error for a source that ended before its first picture."""
         reasons = "; ".join(f"{n} x {reason}" for reason, n in self.summary.reasons.items()) or "no packets"
-        advice = remedy(self.container, self.source)
+        advice = remedy(self.video.container, self.video.source)
         return StreamError(f"{self.name}: no picture in it can be decoded ({reasons}); {advice}")
 
     def size_changed(self, now: Iterable[int], before: Iterable[int]) -> StreamError:
@@ -70,9 +74,10 @@ class OpenSource:
 
 
 class Reading(Protocol):
-    """One way to read an opened source."""
+    """One way to read an open source; `summary` counts as it goes."""
 
     info: StreamInfo
+    summary: StreamSummary
 
     def pictures(self) -> Generator[CodedPicture, None, None]:
         """All pictures in decode order; to be called once."""

@@ -40,6 +40,10 @@ class StreamInfo:
     rotation: int = 0
     extraction_note: str = ""
 
+    def __repr__(self) -> str:
+        rate = f"{float(self.fps):.4g} pictures/s"
+        return f"<StreamInfo {self.codec}, {self.width} x {self.height}, {rate}, {self.extraction}>"
+
 
 @dataclass(frozen=True)
 class MotionField:
@@ -64,6 +68,10 @@ class MotionField:
             if got != shape:
                 raise ValueError(f"MotionField.{name}: got shape {got}, expected {shape}")
 
+    def __repr__(self) -> str:
+        rows, columns = self.intra.shape
+        return f"<MotionField {rows} x {columns} blocks{'' if self.exact else ', not exact'}>"
+
 
 @dataclass(frozen=True)
 class Residual:
@@ -79,6 +87,9 @@ class Residual:
             got = getattr(self, name).shape
             if got != (height // 2, width // 2):
                 raise ValueError(f"Residual.{name}: got shape {got}, expected {(height // 2, width // 2)}")
+
+    def __repr__(self) -> str:
+        return f"<Residual {self.y.shape[0]} x {self.y.shape[1]}>"
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,9 @@ class PredictionWeights:
             got = getattr(self, name).shape
             if got != (2, *grid):
                 raise ValueError(f"PredictionWeights.{name}: got shape {got}, expected {(2, *grid)}")
+
+    def __repr__(self) -> str:
+        return f"<PredictionWeights {self.log2_denominator.shape[0]} x {self.log2_denominator.shape[1]} blocks>"
 
 
 class Decoded(Protocol):
@@ -161,6 +175,19 @@ class CodedPicture:
     @cached_property
     def frame(self) -> Optional[NDArray[np.uint8]]:
         return None if self.decoded is None else self.decoded.rgb()
+
+    def __repr__(self) -> str:
+        key = ", key picture" if self.keyframe else ""
+        place = f"{self.kind} picture {self.decode_index}, displayed as {self.display_index}"
+        return f"<{place}, {self.pts_seconds:.2f} s{key}>"
+
+    def _repr_png_(self) -> Optional[bytes]:
+        """What a notebook shows: an I-picture's image, of others the motion field; None where there is neither."""
+        from edgecvar.stream.png import encode_png, motion_colours
+
+        if self.kind == "I":
+            return None if self.image is None else encode_png(self.image)
+        return None if self.motion is None else encode_png(motion_colours(self.motion))
 
 
 @dataclass

@@ -7,7 +7,6 @@ import dataclasses
 import io
 import json
 import multiprocessing
-import os
 import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -21,6 +20,7 @@ from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Seq
 import numpy as np
 
 from edgecvar.errors import DatasetError
+from edgecvar.files import whole_file
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode
 from edgecvar.synth.plan import CONTAINERS, Canvas, ClipPlan, draw_plan, draw_sequence
@@ -199,9 +199,8 @@ def _write_lists(folder: Path, seed: int, clips: Sequence[Written]) -> None:
     rows.writerows([written.path, written.plan.acts[0].label] for written in clips)
     lines = [json.dumps(describe(written, seed), default=_plain) + "\n" for written in clips]
     for name, text in (("clips.csv", table.getvalue()), ("clips.jsonl", "".join(lines))):
-        partial = folder / f".{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, folder / name)
+        with whole_file(folder / name) as draft:
+            draft.write_text(text, encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

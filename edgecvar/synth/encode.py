@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Dict, Iterable, cast
@@ -13,23 +12,20 @@ from av.codec.codec import UnknownCodecError
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from edgecvar.errors import EdgecvarError
+from edgecvar.errors import EdgecvarError, reason
+from edgecvar.files import whole_file
 from edgecvar.synth.plan import Canvas, Encoding
 
 
 def encode(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, encoding: Encoding) -> None:
     """Write uint8 RGB pictures to a file that appears whole or not at all; EdgecvarError if that fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        _write(partial, pictures, canvas, encoding)
-        os.replace(partial, path)
+        with whole_file(path) as draft:
+            _write(draft, pictures, canvas, encoding)
     except UnknownCodecError as error:
         raise EdgecvarError(f"{path}: this PyAV has no {error} encoder; install PyAV from its wheel") from error
     except (av.FFmpegError, OSError) as error:
-        raise EdgecvarError(f"{path}: cannot encode {encoding.codec}: {error}") from error
-    finally:
-        if partial.exists():
-            partial.unlink()
+        raise EdgecvarError(f"{path}: cannot encode {encoding.codec}: {reason(error)}") from error
 
 
 def _write(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, encoding: Encoding) -> None:

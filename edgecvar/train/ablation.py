@@ -11,9 +11,10 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edgecvar.errors import ConfigError, unknown_name
-from edgecvar.train.loop import resolve
+from edgecvar.config import mistake
+from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
+from edgecvar.train.resolve import resolve
 
 
 class Ablation(BaseModel):
@@ -63,26 +64,15 @@ def load_ablation(path: Path) -> Ablation:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: cannot read the ablation ({error.strerror or error})") from error
+        raise ConfigError(f"{path}: cannot read the ablation ({reason(error)})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path}: not YAML: {reason(error)}") from error
     if not is_ablation(document):
         raise ConfigError(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
     try:
         return Ablation.model_validate(document)
     except ValidationError as error:
-        raise _explain(error, path) from error
-
-
-def _explain(error: ValidationError, path: Path) -> ConfigError:
-    """One line for the first thing that is wrong."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in Ablation.model_fields.items()]
-        return ConfigError(f"{path}: {unknown_name('key', place[-1], known)}")
-    message = first["msg"].replace("Value error, ", "")
-    return ConfigError(f"{path}: {': '.join([*(['.'.join(place)] if place else []), message])}")
+        raise ConfigError(f"{path}: {mistake(error, Ablation)}") from error
 
 
 def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path) -> List[Planned]:
@@ -101,7 +91,7 @@ def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path)
                 recipe = resolve(load_recipe(path.parent / ablation.recipe, seeded))
             except ConfigError as error:
                 raise ConfigError(f"{path}: row {name!r}: {error}") from error
-            planned.append(Planned(name, recipe, output / slug(name) / f"seed-{recipe.seed}"))
+            planned.append(Planned(name, recipe, output / slug(name) / f"seed-{recipe.views.seed}"))
     return planned
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
@@ -17,10 +17,11 @@ from edgecvar.train.data.labels import load_split
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
+from edgecvar.train.parts import Data, Machine
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.recipe import parse_recipe
 
-CHANGEABLE = ("cache_gib", "workers", "threads", "device")
+CHANGEABLE = Machine.document_keys()
 """What may differ between a run and the command that goes on with it: how fast it learns, not what."""
 
 
@@ -78,7 +79,7 @@ def run_ablation(planned: Sequence[Planned], test: Optional[str], listener: List
         _check(each, test)
     results: Dict[str, List[SeedResult]] = {each.row: [] for each in planned}
     for number, each in enumerate(planned, start=1):
-        listener.say(f"{each.row}, seed {each.recipe.seed}: run {number} of {len(planned)}")
+        listener.say(f"{each.row}, seed {each.recipe.views.seed}: run {number} of {len(planned)}")
         run = _train(each, listener)
         results[each.row].append(_score(each, run, test, listener))
         if number == len(planned) or planned[number].row != each.row:
@@ -92,26 +93,26 @@ def find_run(root: Path) -> Optional[Path]:
 
 def _check(planned: Planned, test: Optional[str]) -> None:
     """What would fail hours later fails now."""
-    recipe = planned.recipe
-    if not any(trains_network(recipe.phase(epoch)) for epoch in range(1, recipe.epochs + 1)):
+    course, data = planned.recipe.course, planned.recipe.data
+    if not any(trains_network(course.phase(epoch)) for epoch in range(1, course.epochs + 1)):
         raise ConfigError(f"row {planned.row!r} trains a teacher alone, so it has no network to test")
-    split = load_split(recipe)
-    tested = split if test is None else load_split(_tested(recipe, test))
+    split = load_split(data)
+    tested = split if test is None else load_split(_tested(data, test))
     if not tested.validation:
-        raise DatasetError(f"{recipe.data}: no clip validates, so none can test; name clips with `test` in the file")
+        raise DatasetError(f"{data.source}: no clip validates, so none can test; name clips with `test` in the file")
     if sorted(tested.labels) != sorted(split.labels):
         counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
-        raise DatasetError(f"{recipe.data}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
-    if needs_flow(recipe):
-        pair_of_pictures(recipe.flow)  # OpenCV is there
+        raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
+    if needs_flow(course):
+        pair_of_pictures(data.flow)  # OpenCV is there
     run = find_run(planned.root)
     if run is not None:
         _check_same(planned, load_checkpoint(run / LAST), run)
 
 
 def _check_same(planned: Planned, last: Checkpoint, run: Path) -> None:
-    found, wanted = (each.model_dump(mode="json") for each in (parse_recipe(last.recipe, (), str(run)), planned.recipe))
-    differing = [key for key in wanted if wanted[key] != found[key] and key not in CHANGEABLE]
+    before, now = (each.document() for each in (parse_recipe(last.recipe, (), str(run)), planned.recipe))
+    differing = [key for key in now if now[key] != before[key] and key not in CHANGEABLE]
     if differing:
         raise ConfigError(
             f"{run}: row {planned.row!r} was trained here with another {', '.join(differing)}; "
@@ -124,25 +125,26 @@ def _train(planned: Planned, listener: Listener) -> Path:
     run = find_run(planned.root)
     if run is None:
         training = start_run(planned.recipe, planned.root, listener)
-    elif _epochs(run) >= planned.recipe.epochs:
+    elif _epochs(run) >= planned.recipe.course.epochs:
         listener.say(f"already trained: {run}")
         return run
     else:
-        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in _changeable(planned)], listener)
-    listener.say(f"run folder {training.folder}, {training.epoch} of {planned.recipe.epochs} epochs done")
+        machine = planned.recipe.machine.model_dump(mode="json")
+        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in machine.items()], listener)
+    listener.say(f"run folder {training.folder}, {training.epoch} of {planned.recipe.course.epochs} epochs done")
     training.fit()
     return training.folder
 
 
 def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener) -> SeedResult:
     """Test the run's best epoch by the recipe's protocol; raises DatasetError where no clip can be read."""
-    checkpoint, own = open_checkpoint(run)
-    recipe = _tested(own.model_copy(update=dict(_changeable(planned))), test)
-    clips = held_out(checkpoint, recipe)
+    checkpoint, recipe = open_checkpoint(run)
+    data = _tested(recipe.data, test)
+    clips = held_out(checkpoint, data)
     right, readable = 0, 0
     listener.begin("test", len(clips))
     try:
-        for each in score_checkpoint(checkpoint, recipe, clips):
+        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips):
             listener.step()
             if each.scores is None:
                 listener.say(f"left out of the test: {each.error}")
@@ -152,11 +154,11 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     finally:
         listener.end()
     if not readable:
-        raise DatasetError(f"{test or recipe.data}: none of the {len(clips)} clips that test can be read")
+        raise DatasetError(f"{test or data.source}: none of the {len(clips)} clips that test can be read")
     best = (load_checkpoint(run / LAST).training or {}).get("best") or {}
-    listener.say(f"{planned.row}, seed {planned.recipe.seed}: {right} of {readable} clips right")
+    listener.say(f"{planned.row}, seed {planned.recipe.views.seed}: {right} of {readable} clips right")
     return SeedResult(
-        seed=planned.recipe.seed,
+        seed=planned.recipe.views.seed,
         run=run,
         epoch=int(best.get("epoch", 0)),
         validation_top1=best.get("validation_top1"),
@@ -167,15 +169,11 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     )
 
 
-def _tested(recipe: Recipe, test: Optional[str]) -> Recipe:
-    """The recipe with the clips that test as those that validate."""
+def _tested(data: Data, test: Optional[str]) -> Data:
+    """The data with the clips that test as those that validate."""
     if test is None:
-        return recipe
-    return recipe.model_copy(update={"validation": test, "validation_pattern": None, "split": None})
-
-
-def _changeable(planned: Planned) -> List[Tuple[str, Any]]:
-    return [(key, getattr(planned.recipe, key)) for key in CHANGEABLE]
+        return data
+    return data.model_copy(update={"validation": test, "validation_pattern": None, "split": None})
 
 
 def _epochs(run: Path) -> int:

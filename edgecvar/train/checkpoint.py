@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import ConfigError
+from edgecvar.errors import ConfigError, reason
+from edgecvar.files import whole_file
 from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 
@@ -43,12 +43,12 @@ class Checkpoint:
         try:
             network.load_state_dict(self.state)
         except RuntimeError as error:
-            raise ConfigError(f"weights do not fit {self.model}: {_first_line(error)}") from error
+            raise ConfigError(f"weights do not fit {self.model}: {reason(error)}") from error
         return network.eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint beside its place, then move it there, so that a reader never sees half of one."""
+    """Write a checkpoint, so that a reader never sees half of one."""
     document = {
         "schema": SCHEMA,
         "model": checkpoint.model,
@@ -60,12 +60,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "recipe": checkpoint.recipe,
         "data": checkpoint.data,
     }
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(document, draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(path) as draft, draft.open("wb") as file:  # of a path torch would write its name into the file
+        torch.save(document, file)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -86,7 +82,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             training=document["training"],
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
-        raise ConfigError(f"{path}: a checkpoint with a part missing or wrong: {_first_line(error)}") from error
+        raise ConfigError(f"{path}: a checkpoint with a part missing or wrong: {reason(error)}") from error
 
 
 def load_tensors(path: Path) -> Mapping[str, Any]:
@@ -123,7 +119,3 @@ def newest_run(model: str, root: Path = Path("runs")) -> Path:
             f"{root / model}: no trained run of {model!r}; train one with `edgecvar train recipes/synth/{model}.yaml`"
         )
     return runs[-1]
-
-
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

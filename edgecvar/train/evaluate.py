@@ -5,13 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Sequence, Tuple, Union
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
@@ -22,41 +21,19 @@ from edgecvar.train.data.batches import CORNERS, collate, fixed_samples, prepare
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.recorded import RecordedClip, read_clip
 from edgecvar.train.device import choose_device
+from edgecvar.train.parts import Data, Machine, Views
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
-from edgecvar.train.settings import SamplingSettings, TestProtocol
+from edgecvar.train.settings import TestProtocol
 
 SETTABLE = ("test", "data", "validation", "validation_pattern", "split", "device", "threads", "workers")
 """Keys of a checkpoint's recipe that say how it is tested and on what; the others made it what it is."""
-
-SEGMENTS = SamplingSettings.model_validate({})
-"""One of each of a clip's equal parts."""
 
 CROPS = {1: CORNERS[:1], 3: ((0, 0), (0, -1), (0, 1)), 5: CORNERS}
 """(down, right) of each crop: the centre, with left and right, with the four corners."""
 
 
-@dataclass(frozen=True)
-class TestClip:
-    """A video and the name of its class."""
-
-    __test__ = False
-
-    path: Path
-    label: str
-
-
-@dataclass(frozen=True)
-class TestScore:
-    """One video's scores (classes,), the mean of all its views; None where it cannot be read, and why."""
-
-    __test__ = False
-
-    clip: TestClip
-    scores: Optional[NDArray[np.float64]]
-    error: Optional[str] = None
-
-
-Outcome = Union[List[ClipBatch], EdgecvarError]
+Prepared = Union[List[ClipBatch], EdgecvarError]
+"""What a test looks at of a clip, or why it cannot be read."""
 
 
 def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoint, Recipe]:
@@ -69,17 +46,17 @@ def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoi
     return checkpoint, parse_recipe(checkpoint.recipe, overrides, str(file))
 
 
-def held_out(checkpoint: Checkpoint, recipe: Recipe) -> List[TestClip]:
+def held_out(checkpoint: Checkpoint, data: Data) -> List[Clip]:
     """The clips that validate in the checkpoint's recipe; raises DatasetError where there are none."""
-    split = load_split(recipe)
+    split = load_split(data)
     if not split.validation:
-        raise DatasetError(f"{recipe.data}: no clip validates in this recipe; name a folder of clips")
+        raise DatasetError(f"{data.source}: no clip validates in this recipe; name a folder of clips")
     if sorted(split.labels) != sorted(checkpoint.labels):
-        raise DatasetError(f"{recipe.data}: {len(split.labels)} classes, not those that the checkpoint was trained on")
-    return [TestClip(clip.path, split.labels[clip.label]) for clip in split.validation]
+        raise DatasetError(f"{data.source}: {len(split.labels)} classes, not those that the checkpoint was trained on")
+    return split.validation
 
 
-def views(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[View]:
+def regions(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[View]:
     """The regions that a test looks at: crops of the central view's size, each perhaps mirrored too."""
     centre = centre_view(info, spec)
     room = (1 - centre.height) / 2, (1 - centre.width) / 2
@@ -89,63 +66,61 @@ def views(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[Vie
     return [replace(crop, flip=flip) for crop in crops for flip in ((False, True) if protocol.flip else (False,))]
 
 
-def score_checkpoint(checkpoint: Checkpoint, recipe: Recipe, clips: Sequence[TestClip]) -> Iterator[TestScore]:
+def score_checkpoint(
+    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip]
+) -> Iterator[ClipScore]:
     """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run."""
-    protocol = recipe.test
-    segments = protocol.segments or recipe.validation_segments
-    fixed = checkpoint.network.get("segments")
+    segments, fixed = views.test_segments, checkpoint.network.get("segments")
     if fixed is not None and segments != fixed:
         raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")
     network = checkpoint.build()
-    device = choose_device(recipe.device)
-    if recipe.threads is not None:
-        torch.set_num_threads(recipe.threads)
+    device = choose_device(machine.device)
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
     network.to(device)
-    frames = takes_frames(network.stages())
-    for clip, batches in _prepared(clips, checkpoint.input, recipe, segments, frames):
+    reader = _Reader(checkpoint.input, views, takes_frames(network.stages()))
+    for clip, batches in _prepared(clips, reader, max(1, machine.workers)):
         if isinstance(batches, EdgecvarError):
-            yield TestScore(clip, None, str(batches))
+            yield ClipScore(clip, None, str(batches))
             continue
         with torch.inference_mode():
             scores = [network(batch.to(device)).double().mean(0).cpu() for batch in batches]
-        yield TestScore(clip, torch.stack(scores).mean(0).numpy())
+        yield ClipScore(clip, torch.stack(scores).mean(0).numpy())
 
 
-def clip_batches(
-    clip: RecordedClip,
-    spec: InputSpec,
-    protocol: TestProtocol,
-    segments: int,
-    sampling: SamplingSettings = SEGMENTS,
-) -> List[ClipBatch]:
-    """One batch of `protocol.clips` clips for each view of a video."""
+def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[ClipBatch]:
+    """One batch of `test.clips` clips for each region of a video that the test looks at."""
     batches = []
-    places = [(number + 0.5) / protocol.clips for number in range(protocol.clips)]
-    for view in views(clip.info, spec, protocol):
+    places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
+    for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
-        sampled = [fixed_samples(clip.windows, segments, sampling, within) for within in places]
+        sampled = [fixed_samples(clip.windows, views.test_segments, views.sampling, within) for within in places]
         batches.append(collate([prepare_recorded(clip, samples, preparer) for samples in sampled], [0] * len(places)))
     return batches
 
 
-def _prepared(
-    clips: Sequence[TestClip], spec: InputSpec, recipe: Recipe, segments: int, frames: bool
-) -> Iterator[Tuple[TestClip, Outcome]]:
-    """Each clip with its batches, or the error that reading it gave, read ahead on threads."""
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a video and prepares what a test looks at; what cannot be read is its error."""
 
-    def read(path: Path) -> Outcome:
+    spec: InputSpec
+    views: Views
+    frames: bool
+
+    def __call__(self, path: Path) -> Prepared:
         try:
-            recorded = read_clip(path, spec, frames=frames)
-            return clip_batches(recorded, spec, recipe.test, segments, recipe.sampling)
+            return clip_batches(read_clip(path, self.spec, frames=self.frames), self.spec, self.views)
         except EdgecvarError as error:
             return error
 
-    waiting: List[Tuple[TestClip, Future[Outcome]]] = []
-    workers = max(1, recipe.workers)
+
+def _prepared(clips: Sequence[Clip], reader: _Reader, workers: int) -> Iterator[Tuple[Clip, Prepared]]:
+    """Each clip with its batches, or the error that reading it gave, read ahead on threads."""
+    waiting: List[Tuple[Clip, Future[Prepared]]] = []
     with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         try:
             for clip in clips:
-                waiting.append((clip, pool.submit(read, clip.path)))
+                waiting.append((clip, pool.submit(reader, clip.path)))
                 if len(waiting) > workers:
                     first, future = waiting.pop(0)
                     yield first, future.result()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Dict, List, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edgecvar.errors import ConfigError
+from edgecvar.errors import ConfigError, reason
+from edgecvar.files import whole_file
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 
@@ -62,15 +62,14 @@ def read_records(folder: Path) -> List[EpochRecord]:
     try:
         return [EpochRecord.model_validate(json.loads(line)) for line in lines]
     except (ValueError, ValidationError) as error:
-        raise ConfigError(f"{file}: not the metrics of a run: {' '.join(str(error).split())[:120]}") from error
+        raise ConfigError(f"{file}: not the metrics of a run: {reason(error, 120)}") from error
 
 
 def keep_records(folder: Path, epochs: int) -> List[EpochRecord]:
     """Drop what lies after the first `epochs` epochs (a run killed before its checkpoint); returns the rest."""
     records = [record for record in read_records(folder) if record.epoch <= epochs]
-    draft = folder / f".{METRICS}"
-    draft.write_text("".join(record.model_dump_json() + "\n" for record in records), encoding="utf-8")
-    os.replace(draft, folder / METRICS)
+    with whole_file(folder / METRICS) as draft:
+        draft.write_text("".join(record.model_dump_json() + "\n" for record in records), encoding="utf-8")
     return records
 
 
@@ -93,6 +92,5 @@ def draw_curves(folder: Path, records: List[EpochRecord]) -> None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    draft = folder / f".{CURVES}"
-    figure.savefig(draft, format="png", dpi=110)
-    os.replace(draft, folder / CURVES)
+    with whole_file(folder / CURVES) as draft:
+        figure.savefig(draft, format="png", dpi=110)

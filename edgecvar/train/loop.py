@@ -5,62 +5,38 @@ from __future__ import annotations
 import math
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.catalog import build_network, network_options
+from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, new_run, save_checkpoint
 from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
+from edgecvar.train.descent import learning_rate
 from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
-from edgecvar.train.losses import check_losses, needs_flow, trains_network
-from edgecvar.train.objective import Objective, Outcome
+from edgecvar.train.losses import needs_flow, trains_network
+from edgecvar.train.objective import BatchResult, Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.resolve import resolve
+from edgecvar.train.tally import Tally
 from edgecvar.train.weights import start_from
 
 RECIPE = "recipe.yaml"
 
 
-@dataclass
-class Tally:
-    """Running means over clips."""
-
-    loss: float = 0.0
-    right: int = 0
-    judged: int = 0
-    clips: int = 0
-    waiting: float = 0.0
-    terms: Dict[str, float] = field(default_factory=dict)
-
-    def add(self, loss: float, terms: Mapping[str, float], scores: Optional[Tensor], labels: Tensor) -> None:
-        self.loss += loss * len(labels)
-        for name, value in terms.items():
-            self.terms[name] = self.terms.get(name, 0.0) + value * len(labels)
-        self.clips += len(labels)
-        if scores is not None:
-            self.right += int((scores.argmax(1) == labels).sum())
-            self.judged += len(labels)
-
-    @property
-    def top1(self) -> Optional[float]:
-        return self.right / self.judged if self.judged else None
-
-
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
-    clips = read_clips(recipe, listener, needs_flow(recipe))
-    training = Training(recipe, clips, listener, fresh=True)
-    training.folder = new_run(recipe.model, root)
+    training = Training(recipe, _read_clips(recipe, listener), listener, fresh=True)
+    training.folder = new_run(recipe.network.model, root)
     (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
     training.save_last()
     return training
@@ -72,67 +48,19 @@ def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Tr
     if checkpoint.training is None:
         raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
     recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))
-    clips = read_clips(recipe, listener, needs_flow(recipe))
+    clips, source = _read_clips(recipe, listener), recipe.data.source
     if clips.labels != checkpoint.labels:
-        raise DatasetError(f"{recipe.data}: {len(clips.labels)} classes, not those that {folder} was trained on")
+        raise DatasetError(f"{source}: {len(clips.labels)} classes, not those that {folder} was trained on")
     if checkpoint.training["clips"] != _clip_names(clips):
-        raise DatasetError(f"{recipe.data}: not the clips that {folder} was trained on; start a new run for these")
+        raise DatasetError(f"{source}: not the clips that {folder} was trained on; start a new run for these")
     training = Training(recipe, clips, listener)
     training.folder = folder
     training.restore(checkpoint)
     return training
 
 
-def resolve(recipe: Recipe) -> Recipe:
-    """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model, option or loss.
-
-    Also where a network looks at clips of another length than the recipe samples, or a phase would never run.
-    """
-    check_losses(recipe)
-    _check_phases(recipe)
-    options = network_options(recipe.model, recipe.network)
-    _check_segments(recipe, getattr(options, "segments", None))
-    return recipe.model_copy(update={"network": options.model_dump(mode="json")})
-
-
-def _check_phases(recipe: Recipe) -> None:
-    spent = 0
-    for number, phase in enumerate(recipe.phases[:-1], 1):
-        spent += phase.epochs or 0
-        if spent >= recipe.epochs:
-            needed = sum(each.epochs or 0 for each in recipe.phases)
-            before = "phase 1 takes" if number == 1 else f"phases 1 to {number} take"
-            raise ConfigError(
-                f"{before} all {recipe.epochs} epochs, so phase {number + 1} would never run: "
-                f"set epochs above {needed}, or shorten what comes before"
-            )
-
-
-def _check_segments(recipe: Recipe, clip: Optional[int]) -> None:
-    tested = recipe.validation_segments if recipe.test.segments is None else recipe.test.segments
-    sampling = {"segments": recipe.segments, "validation_segments": recipe.validation_segments, "test.segments": tested}
-    for key, sampled in sampling.items():
-        if clip is not None and sampled != clip:
-            raise ConfigError(
-                f"{recipe.model} looks at clips of {clip} sampled pictures (network.segments) and the recipe has "
-                f"{key}={sampled}; give segments, validation_segments and network.segments one number"
-            )
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The rate of a step counted from 0: linear up to `lr`, then as the schedule says.
-
-    Half a cosine ends at 0 after the last step; a phase that restarts begins such a course of its own.
-    """
-    before, epochs = recipe.stretch(step // steps_per_epoch + 1)
-    step -= before * steps_per_epoch
-    total, warm = epochs * steps_per_epoch, recipe.warmup_epochs * steps_per_epoch
-    if step < warm:
-        return recipe.lr * (step + 1) / (warm + 1)
-    if recipe.schedule.name == "steps":
-        passed = sum(1 for milestone in recipe.schedule.milestones if step >= milestone * steps_per_epoch)
-        return recipe.lr * recipe.schedule.gamma**passed
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1.0, total - warm)))
+def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
+    return read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course))
 
 
 class Training:
@@ -142,28 +70,30 @@ class Training:
 
     def __init__(self, recipe: Recipe, clips: Clips, listener: Listener, fresh: bool = False) -> None:
         self.recipe, self.clips, self._listener = recipe, clips, listener
-        if recipe.threads is not None:
-            torch.set_num_threads(recipe.threads)
-        torch.manual_seed(recipe.seed)
-        self._device = choose_device(recipe.device)
-        self.network: Network = build_network(recipe.model, recipe.network, recipe.input, len(clips.labels))
+        if recipe.machine.threads is not None:
+            torch.set_num_threads(recipe.machine.threads)
+        torch.manual_seed(recipe.views.seed)
+        self._device = choose_device(recipe.machine.device)
+        design, course = recipe.network, recipe.course
+        self.network: Network = build_network(design.model, design.options, design.input, len(clips.labels))
         _channels_last(self.network.to(self._device))
-        if fresh and recipe.weights:
-            listener.say(start_from(self.network, [Path(file) for file in recipe.weights]))
-        self._objective = Objective(recipe, self.network, self._device)
-        if fresh and recipe.teacher is not None:
-            self._objective.take_teacher(load_checkpoint(Path(recipe.teacher)).training, recipe.teacher)
-        self._batches = Batches(recipe, clips.store, clips.flow)
-        self._steps = math.ceil(len(clips.train) / recipe.batch)
+        if fresh and design.weights:
+            listener.say(start_from(self.network, [Path(file) for file in design.weights]))
+        self._objective = Objective(course, recipe.descent, self.network, self._device)
+        if fresh and course.teacher is not None:
+            self._objective.take_teacher(load_checkpoint(Path(course.teacher)).training, course.teacher)
+        self._batches = Batches(recipe.views, design.input, clips, recipe.machine.workers)
+        self._steps = math.ceil(len(clips.train) / recipe.views.batch)
         self.epoch = 0
         self.best: Optional[EpochRecord] = None
 
     def fit(self, until: Optional[int] = None) -> None:
         """Train to the recipe's last epoch, or to the end of epoch `until`; last.pt is whole after each epoch."""
         records = keep_records(self.folder, self.epoch)
-        last = self.recipe.epochs if until is None else min(until, self.recipe.epochs)
+        course = self.recipe.course
+        last = course.epochs if until is None else min(until, course.epochs)
         while self.epoch < last:
-            learns = trains_network(self.recipe.phase(self.epoch + 1))
+            learns = trains_network(course.phase(self.epoch + 1))
             record = self._train_epoch(learns)
             best = learns and record.better_than(self.best)
             self.best = record if best else self.best
@@ -173,7 +103,7 @@ class Training:
                 save_checkpoint(self.folder / BEST, self._checkpoint(None))
             self.save_last()
             draw_curves(self.folder, records)
-            self._listener.epoch(record, self.recipe.epochs, best)
+            self._listener.epoch(record, course.epochs, best)
 
     def save_last(self) -> None:
         """Write last.pt, from which the run goes on bit for bit."""
@@ -201,13 +131,13 @@ class Training:
     def _checkpoint(self, training: Optional[Dict[str, Any]]) -> Checkpoint:
         recipe = self.recipe
         return Checkpoint(
-            model=recipe.model,
-            network=recipe.network,
-            input=recipe.input,
+            model=recipe.network.model,
+            network=recipe.network.options,
+            input=recipe.network.input,
             labels=self.clips.labels,
             state={name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
             recipe=recipe.to_yaml(),
-            data=recipe.data,
+            data=recipe.data.source,
             training=training,
         )
 
@@ -233,34 +163,35 @@ class Training:
         )
 
     def _train(self, epoch: int) -> Tuple[Tally, float]:
-        tally, rate = Tally(), self.recipe.lr
-        if self.recipe.starts_anew(epoch):
+        course, descent = self.recipe.course, self.recipe.descent
+        tally, rate = Tally(), descent.lr
+        if course.starts_anew(epoch):
             self._objective.restart()
-        self._objective.begin(self.recipe.phase(epoch))
-        with self._phase(f"epoch {epoch}/{self.recipe.epochs}", self._steps):
-            batches = self._arriving(self._batches.training(self.clips.train, epoch), tally)
+        self._objective.begin(course.phase(epoch))
+        with self._phase(f"epoch {epoch}/{course.epochs}", self._steps):
+            batches = self._arriving(self._batches.training(epoch), tally)
             for number, batch in enumerate(batches):
                 step = (epoch - 1) * self._steps + number
-                rate = learning_rate(self.recipe, step, self._steps)
-                outcome = self._step(batch, rate)
-                if not all(map(math.isfinite, (outcome.loss, *outcome.terms.values()))):
+                rate = learning_rate(descent, course, step, self._steps)
+                result = self._step(batch, rate)
+                if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
                     raise ConfigError(
-                        f"loss is {_not_finite(outcome)} in epoch {epoch}, step {number + 1} of {self._steps} "
+                        f"loss is {_not_finite(result)} in epoch {epoch}, step {number + 1} of {self._steps} "
                         f"(lr {rate:.3g}); lower lr, or set clip_gradient"
                     )
-                tally.add(outcome.loss, outcome.terms, outcome.scores, batch.labels)
-                self._listener.step(outcome.loss)
+                tally.add(result.loss, result.terms, result.scores, batch.labels)
+                self._listener.step(result.loss)
         return tally, rate
 
-    def _step(self, batch: ClipBatch, rate: float) -> Outcome:
+    def _step(self, batch: ClipBatch, rate: float) -> BatchResult:
         return self._objective.step(batch, rate)
 
     @torch.no_grad()
     def _validate(self) -> Tally:
         tally = Tally()
         self.network.eval()
-        with self._phase("validation", math.ceil(len(self.clips.validation) / self.recipe.batch)):
-            for batch in self._arriving(self._batches.validation(self.clips.validation), tally):
+        with self._phase("validation", math.ceil(len(self.clips.validation) / self.recipe.views.batch)):
+            for batch in self._arriving(self._batches.validation(), tally):
                 scores = self.network(batch)
                 loss = nn.functional.cross_entropy(scores, batch.labels)
                 tally.add(loss.item(), {}, scores, batch.labels)
@@ -292,7 +223,7 @@ class Training:
 
 def _clip_names(clips: Clips) -> List[str]:
     """What a run was trained on, in the order that its shuffles count in."""
-    return [f"{clips.labels[clip.label]}/{clip.path.name}" for clip in clips.train]
+    return [f"{clip.label}/{clip.path.name}" for clip in clips.train]
 
 
 def _channels_last(network: nn.Module) -> None:
@@ -302,8 +233,8 @@ def _channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
-def _not_finite(outcome: Outcome) -> str:
+def _not_finite(result: BatchResult) -> str:
     """Plainly the loss where it is all there is, the terms by name where there are several."""
-    if len(outcome.terms) < 2:
-        return str(outcome.loss)
-    return ", ".join(f"{name} {value:.3g}" for name, value in outcome.terms.items())
+    if len(result.terms) < 2:
+        return str(result.loss)
+    return ", ".join(f"{name} {value:.3g}" for name, value in result.terms.items())

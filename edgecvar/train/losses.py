@@ -13,7 +13,7 @@ then makes one function of a cue in both, and the generator answers to the one t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, List, Mapping, Optional, Set, Tuple
+from typing import Callable, Mapping, Optional, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from torch.nn import functional
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.features import Features, LayerPair
-from edgecvar.train.recipe import Recipe
+from edgecvar.train.parts import Course
 from edgecvar.train.settings import Phase
 
 REAL, FAKE = 1, 0
@@ -140,9 +140,9 @@ TEACHES = {"adversarial": "discriminator", "alignment": "teacher"}
 """A loss that learns from a companion, and the one that the companion learns by."""
 
 
-def needs_flow(recipe: Recipe) -> bool:
+def needs_flow(course: Course) -> bool:
     """Whether a loss of any phase looks at optical flow."""
-    return any(LOSSES[name].flow for name in losses_named(recipe))
+    return any(LOSSES[name].flow for name in course.loss_names())
 
 
 def trains_network(phase: Phase) -> bool:
@@ -150,10 +150,11 @@ def trains_network(phase: Phase) -> bool:
     return any(LOSSES[name].step == "network" for name in phase.losses or {})
 
 
-def check_losses(recipe: Recipe) -> None:
+def check_losses(course: Course) -> None:
     """Raises ConfigError for an unknown loss, one whose companion nothing teaches, or where nothing of use learns."""
-    taught: Set[str] = {"teacher"} if recipe.teacher is not None else set()
-    for phase in _listed(recipe):
+    taught: Set[str] = {"teacher"} if course.teacher is not None else set()
+    phases = course.whole_phases()
+    for phase in phases:
         losses = phase.losses or {}
         for name in losses:
             if name not in LOSSES:
@@ -163,16 +164,8 @@ def check_losses(recipe: Recipe) -> None:
             if name in losses and other not in taught:
                 hint = "; or set teacher=LAST.PT of a run that has one" if other == "teacher" else ""
                 raise ConfigError(f"loss {name!r} needs {other!r} in the same phase or one before it{hint}")
-    if "teacher" not in losses_named(recipe) and not any(map(trains_network, _listed(recipe))):
+    names = {name for phase in phases for name in phase.losses or {}}
+    if "teacher" not in names and not any(map(trains_network, phases)):
         raise ConfigError("no loss of the recipe trains the network; add cross_entropy to its losses")
-    if recipe.teacher is not None and "alignment" not in losses_named(recipe):
-        raise ConfigError(f"teacher={recipe.teacher}: no loss of the recipe looks at it; add alignment to its losses")
-
-
-def _listed(recipe: Recipe) -> List[Phase]:
-    phases = recipe.phases or [Phase.model_validate({})]
-    return [phase if phase.losses else phase.model_copy(update={"losses": recipe.losses}) for phase in phases]
-
-
-def losses_named(recipe: Recipe) -> Set[str]:
-    return {name for phase in _listed(recipe) for name in phase.losses or {}}
+    if course.teacher is not None and "alignment" not in names:
+        raise ConfigError(f"teacher={course.teacher}: no loss of the recipe looks at it; add alignment to its losses")

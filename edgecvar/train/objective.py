@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
-from edgecvar.train.losses import LOSSES, Seen, Term, check_losses, losses_named
-from edgecvar.train.optimizer import make_optimizer
-from edgecvar.train.recipe import Recipe
+from edgecvar.train.descent import make_optimizer
+from edgecvar.train.losses import LOSSES, Seen, Term
+from edgecvar.train.parts import Course, Descent
 from edgecvar.train.settings import Phase
 
 STEPS = {"discriminator": ("discriminator",), "teacher": ("teacher",), "network": ("student",)}
@@ -27,7 +27,7 @@ STEPS = {"discriminator": ("discriminator",), "teacher": ("teacher",), "network"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchResult:
     """One batch's result: the last step's loss, every term by name, and the scores (N, classes) that were judged."""
 
     loss: float
@@ -38,27 +38,26 @@ class Outcome:
 class Objective:
     """The steps of a run: companions, optimisers, and one batch after the other."""
 
-    def __init__(self, recipe: Recipe, network: Network, device: torch.device) -> None:
-        check_losses(recipe)
-        check_parts(network, list(recipe.rates), "rates")
-        for phase in recipe.phases:
+    def __init__(self, course: Course, descent: Descent, network: Network, device: torch.device) -> None:
+        check_parts(network, list(descent.rates), "rates")
+        for phase in course.phases:
             check_parts(network, phase.train or [], "phases.train")
-        self._recipe, self._network = recipe, network
-        named = losses_named(recipe)
-        wanted = {companion for name in named for companion in LOSSES[name].companions}
+        self._course, self._descent, self._network = course, descent, network
+        losses = [LOSSES[name] for name in course.loss_names()]
+        companions = {companion for loss in losses for companion in loss.companions}
         self.companions = nn.ModuleDict(
-            {name: network.companion(name) for step in STEPS.values() for name in step if name in wanted}
+            {name: network.companion(name) for step in STEPS.values() for name in step if name in companions}
         )
         self.companions.to(device)
-        self._steps = [step for step in STEPS if any(LOSSES[name].step == step for name in named)]
-        self._phase = Phase.model_validate({"losses": recipe.losses})
+        self._steps = [step for step in STEPS if any(loss.step == step for loss in losses)]
+        self._phase = Phase.model_validate({"losses": course.losses})
         self.restart()
 
     def restart(self) -> None:
         """New optimisers."""
-        made = {step: make_optimizer(self._recipe, self._owned(step)) for step in self._steps}
-        self._optimizers = {step: optimizer for step, (optimizer, _) in made.items()}
-        self._rates = {step: rates for step, (_, rates) in made.items()}
+        pairs = {step: make_optimizer(self._descent, self._owned(step)) for step in self._steps}
+        self._optimizers = {step: optimizer for step, (optimizer, _) in pairs.items()}
+        self._rates = {step: rates for step, (_, rates) in pairs.items()}
 
     def begin(self, phase: Phase) -> None:
         """Training mode for an epoch of a phase; what the phase leaves out stands still."""
@@ -74,10 +73,10 @@ class Objective:
                 if name in self.companions:
                     self.companions[name].train(step in learning)
 
-    def step(self, batch: ClipBatch, rate: float) -> Outcome:
+    def step(self, batch: ClipBatch, rate: float) -> BatchResult:
         """One batch: the phase's steps in turn, each at its parameters' rates."""
         losses = self._phase.losses or {}
-        seen = Seen(batch, self._network.features(batch), dict(self.companions.items()), self._recipe.label_smoothing)
+        seen = Seen(batch, self._network.features(batch), dict(self.companions.items()), self._course.label_smoothing)
         terms: Dict[str, float] = {}
         loss, scores = 0.0, None
         for step in self._steps:
@@ -85,11 +84,11 @@ class Objective:
             if not weights:
                 continue
             self._hold_others(step)
-            made = {name: LOSSES[name].term(seen) for name in weights}
-            loss = self._descend(step, _sum(made, weights), rate)
-            terms.update({name: term.value.item() for name, term in made.items()})
-            scores = next((term.scores for term in made.values() if term.scores is not None), scores)
-        return Outcome(loss, terms, None if scores is None else scores.detach())
+            summands = {name: LOSSES[name].term(seen) for name in weights}
+            loss = self._descend(step, _sum(summands, weights), rate)
+            terms.update({name: term.value.item() for name, term in summands.items()})
+            scores = next((term.scores for term in summands.values() if term.scores is not None), scores)
+        return BatchResult(loss, terms, None if scores is None else scores.detach())
 
     def _hold_others(self, step: str) -> None:
         """Of the companions, those of this step alone gather gradients."""
@@ -104,8 +103,8 @@ class Objective:
             group["lr"] = rate * factor
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self._recipe.clip_gradient is not None:
-            nn.utils.clip_grad_norm_(self._owned(step).values(), self._recipe.clip_gradient)
+        if self._descent.clip_gradient is not None:
+            nn.utils.clip_grad_norm_(self._owned(step).values(), self._descent.clip_gradient)
         optimizer.step()
         return loss.item()
 
@@ -125,10 +124,9 @@ class Objective:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave; a checkpoint of before there were steps has one optimiser."""
-        states = state["optimizers"] if "optimizers" in state else {"network": state["optimizer"]}
+        """Take up what `state` gave."""
         for step, optimizer in self._optimizers.items():
-            optimizer.load_state_dict(states[step])
+            optimizer.load_state_dict(state["optimizers"][step])
         for name, module in self.companions.items():
             module.load_state_dict(state["companions"][name])
 

@@ -17,7 +17,8 @@ from edgecvar.bench.extract import ExtractConfig, in_turn, measure_extract
 from edgecvar.bench.extract_session import ClipTimes, ExtractSession, LeftOut, summarise_extract
 from edgecvar.cli.main import main
 from edgecvar.cli.report.extraction import extract_document, print_extract
-from edgecvar.errors import ConfigError, StreamError
+from edgecvar.errors import StreamError
+from edgecvar.stream import demuxed
 from tests.moving_clip import moving_clip
 
 FOUR = ["native", "native_residuals", "exported", "decode"]
@@ -124,7 +125,7 @@ def test_what_is_asked_of_a_picture_is_what_the_way_is_named_after(folder, monke
     for name in ("motion", "residual", "image"):
         original = getattr(extract.CodedPicture, name).func
         monkeypatch.setattr(extract.CodedPicture, name, property(counted(name, original)))
-    monkeypatch.setattr(extract, "exported_vectors", counted("exported", extract.exported_vectors))
+    monkeypatch.setattr(demuxed, "exported_vectors", counted("exported", demuxed.exported_vectors))
     measure_extract(ExtractConfig(paths=(folder / "b.mp4",), rounds=1, pictures=24, images=True))
     # Twice each: once uncounted.
     assert asked == {"motion": 3 * 24 * 2, "residual": 24 * 2, "image": 24 * 2, "exported": 24 * 2}

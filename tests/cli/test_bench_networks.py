@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -36,12 +37,12 @@ def compile_once(tmp_path_factory):
 
     compile_bundle, kept = bundle.compile_bundle, tmp_path_factory.mktemp("kept") / "net.edgecvar"
 
-    def compiled(config):
-        assert config.precision == {"fp32"}
+    def compiled(plan):
+        assert plan.precisions == ["fp32"]
         if not kept.exists():
-            compile_bundle(config.model_copy(update={"output": kept}))
-        shutil.copytree(kept, config.output)
-        return SimpleNamespace(bundle=open_bundle(config.output))
+            compile_bundle(replace(plan, target=kept))
+        shutil.copytree(kept, plan.target)
+        return SimpleNamespace(bundle=open_bundle(plan.target))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bundle, "compile_bundle", compiled)

@@ -110,7 +110,7 @@ def test_inspect_shows_each_part(edgecvar, names):
 @pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["inspect", "attp"]])
 def test_without_torch_one_line_says_what_to_install(edgecvar, monkeypatch, arguments):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
+    monkeypatch.setattr("edgecvar.errors.find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
     code, out, err = edgecvar(*arguments)
     assert (code, out) == (1, "") and err.count("\n") == 1 and "pip install 'edgecvar[train]'" in err
 

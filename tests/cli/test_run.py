@@ -66,7 +66,7 @@ def test_the_overlay_has_every_picture(edgecvar, tmp_path, bundle, clip):
 def broken_sources(folder):
     (folder / "text.mp4").write_text("this is no video\n" * 100)
     (folder / "empty.mp4").write_bytes(b"")
-    return [folder, folder / "missing.mp4", folder / "text.mp4", folder / "empty.mp4"]
+    return [folder / "missing.mp4", folder / "text.mp4", folder / "empty.mp4", folder / "none*.mp4"]
 
 
 def test_what_is_no_video_is_one_line_and_exit_1(edgecvar, tmp_path, bundle):
@@ -74,6 +74,80 @@ def test_what_is_no_video_is_one_line_and_exit_1(edgecvar, tmp_path, bundle):
         code, out, err = edgecvar("run", source, "--bundle", bundle, "--json")
         assert (code, out) == (1, "")
         assert err.startswith("error: ") and err.count("\n") == 1 and str(source) in err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two clips and a file that is none, one of them in a folder below."""
+    root = tmp_path_factory.mktemp("recordings")
+    (root / "below").mkdir()
+    moving_clip(root / "a.mp4", pictures=20)
+    moving_clip(root / "below" / "b.mp4", pictures=30)
+    (root / "broken.mp4").write_text("this is no video\n" * 100)
+    (root / "notes.txt").write_text("not looked at")
+    return root
+
+
+def test_a_folder_is_run_file_by_file_and_what_is_broken_is_named(edgecvar, bundle, folder):
+    code, out, err = edgecvar("run", folder, "--bundle", bundle, "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 1 and err.count("error: ") == 1 and "[3/3]" in err and "1 of 3 sources could not be run" in err
+    names = [folder / "a.mp4", folder / "below" / "b.mp4", folder / "broken.mp4"]
+    assert list(dict.fromkeys(line["source"] for line in lines)) == [str(name) for name in names]
+    summaries = [line["summary"]["pictures"] for line in lines if "summary" in line]
+    assert summaries == [20, 30] and "no" in lines[-1]["error"]
+    for name in names[:2]:  # each as if it were alone
+        alone = [json.loads(line) for line in edgecvar("run", name, "--bundle", bundle, "--json")[1].splitlines()]
+        among = [line for line in lines if line["source"] == str(name)]
+        assert [line.get("probability") for line in alone] == [line.get("probability") for line in among]
+
+
+def test_a_pattern_and_a_file_twice_are_each_run_once(edgecvar, bundle, folder):
+    code, out, err = edgecvar("run", folder / "**" / "?.mp4", folder / "a.mp4", "--bundle", bundle)
+    assert code == 0 and "[2/2]" in err
+    assert [line.split()[0] for line in out.splitlines() if "pictures" in line] == ["20", "30"]
+
+
+def test_csv_goes_into_a_file_with_one_header(edgecvar, bundle, folder, tmp_path):
+    target = tmp_path / "seen.csv"
+    code, out, _ = edgecvar("run", folder / "a.mp4", folder / "below", "--bundle", bundle, "-o", target)
+    header, *rows = target.read_text().splitlines()
+    assert (code, out) == (0, "") and header.startswith("source,pts_seconds,") and "source" not in rows
+    assert {row.split(",")[0] for row in rows} == {str(folder / "a.mp4"), str(folder / "below" / "b.mp4")}
+    alone = edgecvar("run", folder / "a.mp4", "--bundle", bundle, "--csv")[1].splitlines()
+    # All but the latency, which no two runs share.
+    assert [row.rpartition(",")[0] for row in alone[1:]] == [row.rpartition(",")[0] for row in rows[: len(alone) - 1]]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["-", "{clip}"], "standard input"),
+        (["{clip}", "-o", "{clip}"], "a source itself"),
+        (["{clip}", "-o", "{folder}/nowhere/out.csv"], "make the folder first"),
+        (["{clip}", "{folder}/below", "--overlay", "{folder}/out.mp4"], "several sources"),
+        (["{folder}/empty"], "no video there"),
+    ],
+)
+def test_what_cannot_be_written_or_found_is_refused_before_anything_runs(
+    edgecvar, bundle, folder, tmp_path, arguments, message
+):
+    (folder / "empty").mkdir(exist_ok=True)
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=20)
+    before = clip.read_bytes()
+    filled = [argument.format(clip=clip, folder=folder) for argument in arguments]
+    code, out, err = edgecvar("run", *filled, "--bundle", bundle)
+    assert (code, out) == (1, "") and message in err and err.count("\n") == 1
+    assert clip.read_bytes() == before
+
+
+def test_several_overlays_go_into_a_folder(edgecvar, bundle, folder, tmp_path):
+    code, _, _ = edgecvar("run", folder / "a.mp4", folder / "below", "--bundle", bundle, "--overlay", tmp_path)
+    assert code == 0 and sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_json_and_csv_together_are_refused(edgecvar, clip):
+    assert edgecvar("run", clip, "--json", "--csv")[0] == 2
 
 
 @pytest.mark.parametrize("options", [["--every", "0"], ["--every", "301"], ["--top", "0"]])

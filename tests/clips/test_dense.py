@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgecvar.clips.gop import cut_windows
 from edgecvar.clips.sampling import Sample, dense_segments
 from edgecvar.errors import StreamError
-from edgecvar.stream.gop import cut_windows
 
 
 def test_pictures_are_at_equal_steps_of_the_span() -> None:

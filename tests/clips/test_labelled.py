@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgecvar.clips.labelled import class_folders, find_videos, videos_below, videos_in
+from edgecvar.clips.labelled import class_clips, find_videos, videos_below, videos_in
 from edgecvar.errors import DatasetError
 
 
@@ -20,7 +20,10 @@ def folder(tmp_path):
 def test_videos_are_found_however_deep_and_hidden_ones_are_not(folder):
     assert [file.name for file in videos_below(folder)] == ["three.ts", "one.MKV", "two.mp4"]
     assert [file.name for file in videos_in(folder / "a")] == ["one.MKV"]
-    assert [entry.name for entry in class_folders(folder)] == ["a", "b"]
+    (folder / "empty").mkdir()
+    named = {label: [(clip.path.name, clip.label) for clip in clips] for label, clips in class_clips(folder).items()}
+    assert named == {"a": [("one.MKV", "a")], "b": [("two.mp4", "b")], "empty": []}
+    assert list(named) == ["a", "b", "empty"]
 
 
 def test_a_named_file_is_taken_at_its_word_and_each_once(folder):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgecvar.clips.samples import clip_starts, histories, read_samples, spread
-from edgecvar.errors import ConfigError, StreamError
+from edgecvar.errors import StreamError
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import SPEC
 
@@ -28,19 +30,19 @@ def test_what_a_short_clip_lacks_the_others_give(clips):
     a, b, c = clips[:3]
     alone = {clip: read_samples([clip], SPEC, 100) for clip in (a, b, c)}
     assert len(alone[b]) < 4 and len(samples) == 12
-    indices = [sample.decode_index for sample, _ in samples]
+    indices = [sample.decode_index for sample in samples]
     shares = 4, len(alone[b]), 8 - len(alone[b])
     assert indices == [
-        sample.decode_index for clip, share in zip((a, b, c), shares) for sample, _ in spread(alone[clip], share)
+        sample.decode_index for clip, share in zip((a, b, c), shares) for sample in spread(alone[clip], share)
     ]
 
 
 def test_the_first_window_looks_ahead_and_the_others_back(clips):
     samples = read_samples(clips[:1], SPEC, 100)
-    appearances = {sample.window: sample.current.index for sample, _ in samples}
+    appearances = {sample.window: sample.current.index for sample in samples}
     assert set(appearances) == {0, 1, 2}
-    for sample, neighbour in samples:
-        assert neighbour.index == appearances[1 if sample.window == 0 else sample.window - 1]
+    for sample in samples:
+        assert sample.neighbour.index == appearances[1 if sample.window == 0 else sample.window - 1]
 
 
 def test_a_clip_that_cannot_be_read_is_told_and_made_up_for(clips):
@@ -65,9 +67,9 @@ def test_a_samples_history_is_what_comes_before_it_of_the_same_clip(clips):
 
 def test_clips_are_told_apart_where_no_i_picture_of_theirs_has_the_same_number(clips):
     samples = read_samples([clips[0], clips[2]], SPEC, 1000)
-    first = [each for each in samples if each[0].clip == 0 and each[0].window == 0 and each[1].index == 12]
-    later = [each for each in samples if each[0].clip == 1 and each[0].current.index == 24 and each[1].index == 12]
+    first = [each for each in samples if each.clip == 0 and each.window == 0 and each.neighbour.index == 12]
+    later = [each for each in samples if each.clip == 1 and each.current.index == 24 and each.neighbour.index == 12]
     assert first and later
-    lone = [(sample, sample.current) for sample, _ in (first[0], later[0])]
-    assert lone[0][0].decode_index < lone[1][0].decode_index
+    lone = [replace(sample, adjacent=sample.current) for sample in (first[0], later[0])]
+    assert lone[0].decode_index < lone[1].decode_index
     assert clip_starts(lone) == [0, 1]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgecvar.clips.gop import Window, WindowCutter, cut_windows
 from edgecvar.clips.sampling import EveryKth, Sample, centre_segments, sample_segments
 from edgecvar.errors import StreamError
-from edgecvar.stream.gop import Window, WindowCutter, cut_windows
 
 KINDS = st.lists(st.sampled_from("IPB"), max_size=80)
 

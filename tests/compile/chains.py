@@ -11,7 +11,6 @@ from onnx import TensorProto, helper, numpy_helper, save
 
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.feed import Appearance, SampledPicture
-from edgecvar.clips.samples import Sample
 
 Reference = Callable[[SampledPicture, Appearance], Tuple[NDArray, NDArray]]
 
@@ -70,20 +69,20 @@ def chain(folder: Path, ruin: float = 1.0) -> Tuple[List[StageSpec], Dict[str, P
         wide = np.einsum("oc,chw->ohw", constants["first"][:, :, 0, 0], appearance.image)
         return np.einsum("oc,chw->o", constants["second"][:, :, 0, 0], np.maximum(wide, 0)) / 16
 
-    def reference(sample: SampledPicture, neighbour: Appearance) -> Tuple[NDArray, NDArray]:
-        joined = features(sample.current) + features(neighbour) + sample.inputs["motion"]
+    def reference(sample: SampledPicture) -> Tuple[NDArray, NDArray]:
+        joined = features(sample.current) + features(sample.neighbour) + sample.inputs["motion"]
         return joined, constants["classify"] @ joined
 
     return specs, files, reference
 
 
-def samples(count: int, seed: int = 0) -> List[Sample]:
+def samples(count: int, seed: int = 0) -> List[SampledPicture]:
     """Two sampled pictures an I-picture; I-pictures of different clips have the same index."""
     rng = np.random.default_rng(seed)
     images = [Appearance(place % 3, rng.normal(size=(3, 4, 4)).astype(np.float32)) for place in range((count + 3) // 2)]
-    made: List[Sample] = []
+    drawn: List[SampledPicture] = []
     for place in range(count):
-        sampled = SampledPicture(
+        sample = SampledPicture(
             decode_index=place,
             display_index=place,
             pts_seconds=place / 25,
@@ -91,10 +90,10 @@ def samples(count: int, seed: int = 0) -> List[Sample]:
             read_at=0.0,
             inputs={"motion": rng.normal(size=6).astype(np.float32)},
             current=images[place // 2],
-            adjacent=None,
+            adjacent=images[place // 2 + 1],
         )
-        made.append((sampled, images[place // 2 + 1]))
-    return made
+        drawn.append(sample)
+    return drawn
 
 
 def _model(spec: StageSpec, nodes: List[Any], constants: Dict[str, NDArray]) -> Any:

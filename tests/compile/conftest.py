@@ -53,10 +53,19 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, clip: Path, other: Path) -> Path:
+    """Four clips, two different ones under two names each, so that either half has both."""
+    root = tmp_path_factory.mktemp("clips")
+    for place, source in enumerate((clip, clip, other, other)):
+        shutil.copy(source, root / f"{place}.mp4")
+    return root
+
+
+@pytest.fixture(scope="session")
 def configure(clip: Path) -> Callable[..., Any]:
     """A CompileConfig of a tiny untrained ATTP, with any fields changed."""
     from edgecvar.clips.spec import InputSpec
-    from edgecvar.compile.subject import CompileConfig
+    from edgecvar.compile.config import CompileConfig
 
     def make(network: Dict[str, Any] = {}, **changes: Any) -> Any:  # noqa: B006
         fields = {
@@ -100,5 +109,6 @@ def export_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def compiled(configure: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tiny network, compiled; not to be written to."""
     from edgecvar.compile.bundle import compile_bundle
+    from edgecvar.compile.plan import plan_compilation
 
-    return compile_bundle(configure(output=tmp_path_factory.mktemp("bundle") / "tiny.edgecvar"))
+    return compile_bundle(plan_compilation(configure(output=tmp_path_factory.mktemp("bundle") / "tiny.edgecvar")))

@@ -14,32 +14,30 @@ import torch
 from edgecvar.bundle.manifest import Manifest, open_bundle, sha256_of
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.spec import InputSpec
 from edgecvar.compile import bundle as bundle_module
 from edgecvar.compile.bundle import Compiled, compile_bundle
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.onnx.export import export_stage
-from edgecvar.compile.subject import find_subject, settle_norms
-from edgecvar.errors import BundleError, CompileError, ConfigError
-from edgecvar.nets.catalog import build_network
+from edgecvar.compile.plan import plan_compilation
+from edgecvar.compile.subject import settle_norms
+from edgecvar.errors import BundleError, CompileError
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.onnx import OnnxRunner
-from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
+from tests.compile.checkpoints import INPUT, saved_checkpoint
 
 Configure = Callable[..., Any]
-INPUT = InputSpec(height=48, width=64, stride=4, crop=1.0)
-NETWORK: Dict[str, Any] = {"backbone": {"width": 0.1, "depth": 0.1}, "dim": 8}
 
 
 def staged_and_whole(config: Any, bundle: Any) -> Tuple[Any, Any]:
     """Scores of the bundle's ONNX stages, walked like a run, and of the network's `forward` in torch."""
-    subject = find_subject(config)
-    inputs = read_inputs(config, subject)
+    plan = plan_compilation(config)
+    subject = plan.subject
+    inputs = read_inputs(plan.clips, subject)
     if subject.untrained:
         settle_norms(subject.network, inputs.batch())
     with OnnxRunner(bundle, threads=1) as runner:
         walk = StageWalk(plan_stages(bundle.manifest.stages), runner, NoClock())
-        staged = [walk.finish(walk.start(sample), neighbour) for sample, neighbour in inputs.samples]
+        staged = [walk.finish(walk.start(sample), sample.neighbour) for sample in inputs.samples]
     with torch.no_grad():
         whole = subject.network(inputs.batch()).numpy()
     return np.stack(staged), whole
@@ -103,7 +101,7 @@ def test_staged_onnx_agrees_with_the_whole_network(configure: Configure, compile
 @pytest.mark.parametrize("network", [{"fusion": "mv"}, {"fusion": "late"}, {"fusion": "bp"}])
 def test_ablations_compile(configure: Configure, tmp_path: Path, network: Dict[str, Any]) -> None:
     config = configure(network, output=tmp_path / "ablation.edgecvar")
-    staged, whole = staged_and_whole(config, compile_bundle(config).bundle)
+    staged, whole = staged_and_whole(config, compile_bundle(plan_compilation(config)).bundle)
     assert np.abs(staged - whole).max() < 1e-4
 
 
@@ -130,7 +128,7 @@ def test_a_stage_that_differs_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(bundle_module, "export_stage", tampered_export(stage))
     with pytest.raises(CompileError, match=f"stage {stage}: .* differs from torch by"):
-        compile_bundle(configure(output=tmp_path / "new.edgecvar"))
+        compile_bundle(plan_compilation(configure(output=tmp_path / "new.edgecvar")))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,7 +140,7 @@ def test_a_failure_keeps_the_bundle_that_was_there(
     before = open_bundle(target).manifest
     monkeypatch.setattr(bundle_module, "export_stage", tampered_export("motion"))
     with pytest.raises(CompileError):
-        compile_bundle(configure(output=target))
+        compile_bundle(plan_compilation(configure(output=target)))
     assert open_bundle(target).manifest == before
     assert list(tmp_path.iterdir()) == [target]
 
@@ -151,7 +149,7 @@ def test_a_bundle_is_replaced_whole(configure: Configure, tmp_path: Path, compil
     target = tmp_path / "old.edgecvar"
     shutil.copytree(compiled.bundle.path, target)
     (target / "left over").write_text("from before")
-    again = compile_bundle(configure({"fusion": "mv"}, output=target))
+    again = compile_bundle(plan_compilation(configure({"fusion": "mv"}, output=target)))
     assert [stage.name for stage in again.bundle.manifest.stages] == ["motion", "fuse"]
     assert sorted(file.name for file in target.rglob("*") if file.is_file()) == [
         "fuse.fp16.onnx",
@@ -168,10 +166,10 @@ def test_what_is_no_bundle_is_left_alone(configure: Configure, tmp_path: Path) -
     folder.mkdir()
     (folder / "notes.txt").write_text("keep")
     with pytest.raises(CompileError, match="no bundle, so it is left alone"):
-        compile_bundle(configure(output=folder))
+        compile_bundle(plan_compilation(configure(output=folder)))
     assert (folder / "notes.txt").read_text() == "keep"
     with pytest.raises(CompileError, match=r"ends in \.edgecvar"):
-        compile_bundle(configure(output=tmp_path / "mine"))
+        compile_bundle(plan_compilation(configure(output=tmp_path / "mine")))
 
 
 def test_a_changed_file_is_refused(compiled: Compiled, tmp_path: Path) -> None:
@@ -186,29 +184,12 @@ def test_a_changed_file_is_refused(compiled: Compiled, tmp_path: Path) -> None:
 
 
 def test_the_same_network_gives_the_same_file(configure: Configure, compiled: Compiled, tmp_path: Path) -> None:
-    config = configure()
-    subject = find_subject(config)
-    settle_norms(subject.network, read_inputs(config, subject).batch())
+    plan = plan_compilation(configure())
+    subject = plan.subject
+    settle_norms(subject.network, read_inputs(plan.clips, subject).batch())
     spec = subject.network.stages()[-1]
     export_stage(subject.network.stage(spec.name), spec, tmp_path / "again.onnx")
     assert sha256_of(tmp_path / "again.onnx") == sha256_of(compiled.bundle.stage_file(spec.name))
-
-
-def saved_checkpoint(path: Path, data: Path) -> Path:
-    """A checkpoint of a tiny MV network, trained on `data` if one believes it."""
-    network = build_network("attp", {**NETWORK, "fusion": "mv"}, INPUT, 2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint = Checkpoint(
-        model="attp",
-        network={**NETWORK, "fusion": "mv"},
-        input=INPUT,
-        labels=["left", "right"],
-        state=network.state_dict(),
-        recipe=f"model: attp\ndata: {data}\n",
-        data=str(data),
-    )
-    save_checkpoint(path, checkpoint)
-    return path
 
 
 def test_a_run_compiles_with_its_own_clips(clip: Path, configure: Configure, tmp_path: Path) -> None:
@@ -219,7 +200,7 @@ def test_a_run_compiles_with_its_own_clips(clip: Path, configure: Configure, tmp
     newest = saved_checkpoint(tmp_path / "runs" / "attp" / "20250102-000000" / "best.pt", tmp_path / "data")
     trained = {"untrained": False, "data": None, "runs": tmp_path / "runs", "output": tmp_path / "run.edgecvar"}
     config = configure(**trained)
-    done = compile_bundle(config)
+    done = compile_bundle(plan_compilation(config))
     assert done.bundle.manifest.labels == ["left", "right"]
     assert done.clips == [tmp_path / "data" / label / "clip.mp4" for label in ("left", "right")]
     origin = done.bundle.manifest.provenance
@@ -228,17 +209,3 @@ def test_a_run_compiles_with_its_own_clips(clip: Path, configure: Configure, tmp
     assert origin.recipe == f"model: attp\ndata: {tmp_path / 'data'}\n"
     staged, whole = staged_and_whole(config, done.bundle)
     assert np.abs(staged - whole).max() < 1e-4
-
-
-def test_what_to_compile_must_be_clear(configure: Configure, clip: Path, tmp_path: Path) -> None:
-    checkpoint = saved_checkpoint(tmp_path / "best.pt", tmp_path)
-    for changes, message in (
-        ({"checkpoint": checkpoint}, "one or the other"),
-        ({"model": None}, "of which model"),
-        ({"model": None, "untrained": False}, "name a model"),
-        ({"untrained": False, "runs": tmp_path / "none"}, "train one with"),
-        ({"model": "team", "checkpoint": checkpoint, "untrained": False}, "of 'attp', not of 'team'"),
-        ({"network": {"fuson": "mv"}}, "did you mean 'fusion'"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            find_subject(configure(**changes))

@@ -13,8 +13,9 @@ from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import clip_segments
 from edgecvar.cli.verify import torch_reference
 from edgecvar.compile.bundle import compile_bundle
+from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.inputs import read_inputs
-from edgecvar.compile.subject import CompileConfig, find_subject
+from edgecvar.compile.plan import plan_compilation
 from edgecvar.judge.parity import walk_all
 from edgecvar.judge.verify import VerifyConfig, verify
 from edgecvar.runners.onnx import OnnxRunner
@@ -62,13 +63,13 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
         max_drop=None,
         search_samples=6,
     )
-    bundle = open_bundle(compile_bundle(config).bundle.path)
+    plan = plan_compilation(config)
+    bundle = open_bundle(compile_bundle(plan).bundle.path)
     assert bundle.precisions == ["fp32", "fp16", "int8"]
-    subject = find_subject(config)
-    inputs = read_inputs(config, subject)
-    batch = inputs.batch(clip_segments(subject.network.stages()))
+    inputs = read_inputs(plan.clips, plan.subject)
+    batch = inputs.batch(clip_segments(plan.subject.stages))
     with torch.no_grad():
-        whole = softmax(subject.network(batch).numpy())
+        whole = softmax(plan.subject.network(batch).numpy())
     assert np.ptp(whole, axis=0).max() > 0.1  # pictures are told apart, so a wrong input would show
     np.testing.assert_allclose(walked(bundle, "fp32", inputs.samples), whole, atol=PROBABILITY)
     misses: Dict[str, float] = {}

@@ -17,7 +17,7 @@ from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle, write_manife
 from edgecvar.clips.spec import InputSpec
 from edgecvar.compile import torch2trt as converter
 from edgecvar.compile.subject import find_subject
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, ConfigError
 from tests.contracts.bindings import why_not
 from tests.contracts.fake_tensorrt import FakeTensorRt
 
@@ -104,7 +104,7 @@ def test_without_torch2trt_it_says_where_it_comes_from(monkeypatch: pytest.Monke
 
 
 def test_int8_is_refused(stand_in: StandIn) -> None:
-    with pytest.raises(CompileError, match="ask for --precision fp16"):
+    with pytest.raises(ConfigError, match="ask for --precision fp16"):
         converter.engine_key("int8")
 
 
@@ -125,7 +125,7 @@ def test_engines_are_kept_in_the_bundle(
 ) -> None:
     tensorrt.answers["ICudaEngine.serialize"] = lambda this: b"engine %d" % len(stand_in.calls)
     steps: List[str] = []
-    folder = converter.convert_stages(network, bundle, "fp32", max_batch=2, step=steps.append)
+    folder = converter.convert_stages(network, bundle, "fp32", 2, lambda done, total, what: steps.append(what))
     stages = bundle.manifest.stages
     assert folder == bundle.path / "engines" / "sm87-8.6.1-fp32-torch2trt"
     assert steps == [f"torch2trt {stage.name}" for stage in stages]

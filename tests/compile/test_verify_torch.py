@@ -16,8 +16,10 @@ from onnx import numpy_helper
 from edgecvar.bundle.manifest import MANIFEST, Manifest, write_manifest
 from edgecvar.cli.verify import command
 from edgecvar.compile.bundle import compile_bundle
+from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.inputs import read_inputs
-from edgecvar.compile.subject import CompileConfig, find_subject, settle_norms
+from edgecvar.compile.plan import plan_compilation
+from edgecvar.compile.subject import settle_norms
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
 
 
@@ -26,14 +28,16 @@ def folder(configure: Callable[..., Any], clip: Path, tmp_path_factory: pytest.T
     """A folder with runs/attp/one/best.pt and the bundle that is compiled from it."""
     root = tmp_path_factory.mktemp("verify")
     config = configure()
-    subject = find_subject(config)
-    settle_norms(subject.network, read_inputs(config, subject).batch())
+    plan = plan_compilation(config)
+    subject = plan.subject
+    settle_norms(subject.network, read_inputs(plan.clips, subject).batch())
     checkpoint = root / "runs" / "attp" / "one" / "best.pt"
     checkpoint.parent.mkdir(parents=True)
     weights, labels = subject.network.state_dict(), ["a", "b", "c"]
     save_checkpoint(checkpoint, Checkpoint("attp", config.network, subject.input, labels, weights, recipe=""))
     output = root / "net.edgecvar"
-    compile_bundle(CompileConfig(checkpoint=checkpoint, data=clip, output=output, precision=frozenset({"fp32"})))
+    fp32 = CompileConfig(checkpoint=checkpoint, data=clip, output=output, precision=frozenset({"fp32"}))
+    compile_bundle(plan_compilation(fp32))
     return root
 
 

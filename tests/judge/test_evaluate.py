@@ -10,10 +10,10 @@ import pytest
 
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
-from edgecvar.clips.labelled import Clip
+from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.judge import evaluate
-from edgecvar.judge.evaluate import ClipScore, EvalConfig, find_clips, score_clips, tally
+from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, tally
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.stream.reader import open_stream

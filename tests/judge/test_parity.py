@@ -170,7 +170,7 @@ def test_walks_of_clips_give_what_a_run_gives_and_a_new_clip_begins_afresh(tmp_p
     assert len(reference.inputs["clip"]) == len(samples)
     for place, inputs in enumerate(reference.inputs["clip"]):
         assert inputs["motion"].shape == (1, 3, 2)
-        assert np.array_equal(inputs["residual"][0], [samples[row][0].inputs["residual"] for row in past[place]])
+        assert np.array_equal(inputs["residual"][0], [samples[row].inputs["residual"] for row in past[place]])
         assert np.array_equal(inputs["motion"][0], [reference.outputs["motion"][row][0] for row in past[place]])
     assert {each.max_difference for each in found.values()} == {0.0} == {whole.comparison.max_difference}
 

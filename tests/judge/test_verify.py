@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from edgecvar import errors
 from edgecvar.bundle.devices import DEVICES
 from edgecvar.bundle.manifest import Bundle, open_bundle, sha256_of
 from edgecvar.cli.report.verification import facts_block, verification_document
@@ -37,7 +38,7 @@ def bundle(tmp_path_factory):
 def bare(monkeypatch):
     """A machine without torch and without TensorRT, whatever this one has."""
     monkeypatch.setattr(runners, "find_spec", lambda name: None)
-    monkeypatch.setattr(verify_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(errors, "find_spec", lambda name: None)
 
 
 def no_torch(path):
@@ -57,7 +58,7 @@ def with_checkpoint(bundle, checkpoint):
 def trained(bundle, tmp_path, monkeypatch):
     """A bundle whose checkpoint lies among others under the current folder's runs, on a machine with torch."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(verify_module, "find_spec", lambda name: object())
+    monkeypatch.setattr(errors, "find_spec", lambda name: object())
     for number in (1, 2, 3):
         folder = tmp_path / "runs" / "tiny" / str(number)
         folder.mkdir(parents=True)
@@ -72,7 +73,7 @@ def test_fp32_on_onnx_runtime_is_the_reference_without_torch(bundle, clip):
     assert found.passed and found.samples == 12
     assert [run.stage for run in found.results[0].stages] == ["appearance", "motion", "residual", "fuse"]
     assert found.results[0].whole.decisions.agreement == 1
-    assert any("without torch: torch is not installed" in note for note in found.notes)
+    assert any("without torch: comparing with torch needs torch, not installed" in note for note in found.notes)
     assert any("without TensorRT: tensorrt and pycuda" in note for note in found.notes)
 
 
@@ -111,8 +112,8 @@ def test_a_runner_that_was_asked_for_and_is_not_there_is_an_error(bundle, traine
         check(bundle, clip, runners="onnx", dla=0, converter="torch2trt")
     with pytest.raises(ConfigError, match="did you mean 'onnx'"):
         check(bundle, clip, runners="onxx")
-    monkeypatch.setattr(verify_module, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="torch is not installed here"):
+    monkeypatch.setattr(errors, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="needs torch, not installed"):
         check(trained, clip, runners="torch,onnx")
 
 

@@ -194,15 +194,16 @@ def test_the_losses_are_equations_1_to_3() -> None:
 def test_the_objective_is_equation_4_and_its_parts_take_turns() -> None:
     """Of the recipe: alpha 10, lambda 1; the discriminator and the network each learn from their own loss alone."""
     recipe = load_recipe(RECIPES / "hmdb51" / "dmc.yaml", ["rates={}"])
-    assert [sorted(phase.losses or {}) for phase in recipe.phases] == [
+    phases = recipe.course.phases
+    assert [sorted(phase.losses or {}) for phase in phases] == [
         ["reconstruction"],
         ["reconstruction", "streams"],
         ["adversarial", "discriminator", "reconstruction", "streams"],
     ]
-    assert recipe.phases[0].train == ["generator"] and [phase.epochs for phase in recipe.phases] == [1, 49, None]
+    assert phases[0].train == ["generator"] and [phase.epochs for phase in phases] == [1, 49, None]
     batch = drawn()
-    trained = Objective(recipe, built(VARIANTS["cue"], batch), torch.device("cpu"))
-    trained.begin(recipe.phases[2])
+    trained = Objective(recipe.course, recipe.descent, built(VARIANTS["cue"], batch), torch.device("cpu"))
+    trained.begin(phases[2])
     judge = trained.companions["discriminator"]
     before = {name: value.clone() for name, value in judge.named_parameters()}
     outcome = trained.step(batch, rate=1e-3)

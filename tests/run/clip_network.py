@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import List, Mapping
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,8 +62,8 @@ class MadeUp(Network):
         self.motion = Look(2)
         self.clip = Clip(options.segments, classes)
 
-    def stage(self, name: str) -> Any:
-        return getattr(self, name)
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return {"appearance": self.appearance, "motion": self.motion, "clip": self.clip}
 
     def stages(self) -> List[StageSpec]:
         image, motion, residual = (list(self.spec.shape(source)) for source in ("image", "motion", "residual"))

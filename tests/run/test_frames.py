@@ -139,11 +139,11 @@ def test_samples_have_frames_when_asked(tmp_path):
     spec = InputSpec(height=32, width=48, crop=1.0, stride=4)
     clip = moving_clip(tmp_path / "clip.mp4", 30, restless=True)
     bare, framed = read_samples([clip], spec, 6), read_samples([clip], spec, 6, frames=True)
-    assert [sorted(sample.inputs) for sample, _ in bare] == [["motion", "residual"]] * 6
+    assert [sorted(sample.inputs) for sample in bare] == [["motion", "residual"]] * 6
     with open_stream(clip, frames=True) as stream:
         preparer = Preparer(stream.info, spec)
         shown = {picture.decode_index: preparer.image(picture.frame) for picture in stream}
-    for (sample, _), (one, _) in zip(framed, bare):
+    for sample, one in zip(framed, bare):
         assert sample.decode_index == one.decode_index
         assert np.array_equal(sample.inputs["frame"], shown[sample.decode_index])
         assert np.array_equal(sample.inputs["motion"], one.inputs["motion"])

@@ -12,17 +12,19 @@ pytest.importorskip("onnxscript", reason="needs the train extra")
 pytestmark = pytest.mark.train
 
 from edgecvar.bundle.manifest import Manifest, Provenance  # noqa: E402
+from edgecvar.clips.gop import cut_windows  # noqa: E402
 from edgecvar.clips.prepare import Preparer  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.clips.trace import Tracer  # noqa: E402
 from edgecvar.compile.bundle import compile_bundle  # noqa: E402
-from edgecvar.compile.subject import CompileConfig, settle_norms  # noqa: E402
+from edgecvar.compile.config import CompileConfig  # noqa: E402
+from edgecvar.compile.plan import plan_compilation  # noqa: E402
+from edgecvar.compile.subject import settle_norms  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
 from edgecvar.nets.catalog import NETWORKS, Entry, build_network  # noqa: E402
 from edgecvar.run.recognizer import RunOptions, recognize  # noqa: E402
 from edgecvar.runners.onnx import OnnxRunner  # noqa: E402
 from edgecvar.runners.torch import TorchRunner  # noqa: E402
-from edgecvar.stream.gop import cut_windows  # noqa: E402
 from edgecvar.stream.reader import open_stream  # noqa: E402
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint  # noqa: E402
 from tests.run.clip_network import MadeUp, MadeUpOptions  # noqa: E402
@@ -124,7 +126,8 @@ def test_the_compiled_bundle_agrees_with_the_whole_network(tmp_path):
     network, options = network_of("ttp", inputs, batch)
     path = tmp_path / "best.pt"
     save_checkpoint(path, Checkpoint("attp", options, inputs, LABELS, network.state_dict(), recipe=""))
-    bundle = compile_bundle(CompileConfig(checkpoint=path, data=clip, output=tmp_path / "net.edgecvar")).bundle
+    config = CompileConfig(checkpoint=path, data=clip, output=tmp_path / "net.edgecvar")
+    bundle = compile_bundle(plan_compilation(config)).bundle
     staged = run(clip, bundle.manifest, OnnxRunner(bundle, threads=1))
     with torch.no_grad():
         whole = network(batch).softmax(1).numpy()
@@ -184,7 +187,7 @@ def test_a_compiled_network_of_clips_agrees_with_the_whole_in_every_precision(tm
     config = CompileConfig(
         checkpoint=path, data=tmp_path / "clips", output=tmp_path / "net.edgecvar", max_drop=None, search_samples=16
     )
-    bundle = compile_bundle(config).bundle
+    bundle = compile_bundle(plan_compilation(config)).bundle
     assert bundle.precisions == ["fp32", "fp16", "int8"]
     with torch.no_grad():
         whole = network(batch).softmax(1).numpy()
@@ -201,6 +204,6 @@ def test_an_untrained_network_of_clips_is_settled_on_the_clips_that_it_runs_on(t
     clip = moving_clip(tmp_path / "clip.mp4", pictures=50, restless=True)
     config = CompileConfig(model="made-up", untrained=True, classes=4, input=spec(), data=clip, network={"segments": 2})
     config = config.model_copy(update={"output": tmp_path / "net.edgecvar", "precision": frozenset({"fp32"})})
-    compiled = compile_bundle(config)
+    compiled = compile_bundle(plan_compilation(config))
     assert {check.check.stage for check in compiled.stages} == {"appearance", "motion", "clip"}
     assert all(check.check.scale > 1e-3 for check in compiled.stages)

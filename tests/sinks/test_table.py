@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.sinks.table import LIVE_ROWS, JsonLines, LiveTable, PlainTable
+from edgecvar.sinks.csv_lines import CsvLines
+from edgecvar.sinks.json_lines import JsonLines
+from edgecvar.sinks.table import LIVE_ROWS, LiveTable, PlainTable
 
 SUMMARY = RunSummary(
     pictures=100,
@@ -38,8 +40,11 @@ def lines(sink_of, decisions, summary=SUMMARY):
 
 
 def test_json_lines_hold_what_the_issue_names():
-    written = [json.loads(line) for line in lines(lambda out: JsonLines(out, False), [decision(3, "naïve", 0.75)])]
+    written = [
+        json.loads(line) for line in lines(lambda out: JsonLines(out, "a.mp4", False), [decision(3, "naïve", 0.75)])
+    ]
     assert written[0] == {
+        "source": "a.mp4",
         "pts_seconds": 0.3,
         "display_index": 3,
         "label": "naïve",
@@ -48,6 +53,7 @@ def test_json_lines_hold_what_the_issue_names():
         "latency_ms": 3.25,
     }
     assert written[1] == {
+        "source": "a.mp4",
         "summary": {
             "pictures": 100,
             "sampled": 9,
@@ -57,18 +63,27 @@ def test_json_lines_hold_what_the_issue_names():
             "stream_fps": 200.0,
             "stream_seconds": 4.0,
             "wall_seconds": 0.5,
-        }
+        },
     }
 
 
+def test_csv_has_a_header_once_and_a_row_a_decision():
+    rows = lines(lambda out: CsvLines(out, "a,b.mp4"), [decision(3, 'say "naïve"', 0.75)])
+    assert rows == [
+        "source,pts_seconds,display_index,label,probability,latency_ms",
+        '"a,b.mp4",0.3,3,"say ""naïve""",0.75,3.25',
+    ]
+    assert lines(lambda out: CsvLines(out, "b.mp4", header=False), [decision(3, "x", 0.75)])[0].startswith("b.mp4,")
+
+
 def test_every_json_line_of_an_untrained_bundle_says_so():
-    written = [json.loads(line) for line in lines(lambda out: JsonLines(out, True), [decision(1, "a")])]
+    written = [json.loads(line) for line in lines(lambda out: JsonLines(out, "a.mp4", True), [decision(1, "a")])]
     assert [line["untrained"] for line in written] == [True, True]
 
 
 def test_an_interrupted_run_and_one_without_decisions_say_so():
     summary = RunSummary(5, 0, 0, 0, {}, 0.1, 0.2, complete=False)
-    (line,) = lines(lambda out: JsonLines(out, False), [], summary)
+    (line,) = lines(lambda out: JsonLines(out, "a.mp4", False), [], summary)
     document = json.loads(line)["summary"]
     assert document["interrupted"] is True and document["note"].startswith("no decision")
     text = "\n".join(lines(lambda out: PlainTable(out, ["a"], False), [], summary))
@@ -77,7 +92,7 @@ def test_an_interrupted_run_and_one_without_decisions_say_so():
 
 def test_damage_that_was_concealed_is_told_beside_what_was_skipped():
     summary = replace(SUMMARY, damaged=4, damage={"mb_type out of range": 3, "pictures missing before it": 1})
-    (line,) = lines(lambda out: JsonLines(out, False), [], summary)
+    (line,) = lines(lambda out: JsonLines(out, "a.mp4", False), [], summary)
     document = json.loads(line)["summary"]
     assert document["damaged"] == 4 and document["damage"]["mb_type out of range"] == 3
     text = lines(lambda out: PlainTable(out, ["a"], False), [], summary)[-1]

@@ -116,7 +116,7 @@ def test_a_failure_in_a_process_comes_back_as_itself(tmp_path: Path) -> None:
     (folder / "left" / f"left_00000.{plan.encoding.container}" / "in the way").mkdir(parents=True)
     with pytest.raises(EdgecvarError, match="left_00000"):
         write_clips(Request(folder, clips=6, seed=0, jobs=2, force=True))
-    assert not [name for name in contents(folder) if name.endswith(".partial")]
+    assert not [name for name in contents(folder) if ".draft" in name]
 
 
 def invoke(*arguments: object) -> subprocess.CompletedProcess:

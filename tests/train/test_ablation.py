@@ -55,25 +55,25 @@ def planned(file: Path, *overrides: str) -> List[Any]:
 def test_a_row_changes_what_all_rows_have_and_the_command_changes_that(write: Callable[..., Path]) -> None:
     file = write(set={"lr": 0.01, "network": {"dim": 16}, "augment.scale": [0.5, 1.0]})
     one, two = (each.recipe for each in planned(file, "segments=1"))
-    assert (one.network["fusion"], two.network["fusion"]) == ("i", "mv")
-    assert (one.lr, two.lr) == (0.01, 0.002)
-    assert (one.network["dropout"], two.network["dropout"]) == (0.1, 0.3)
+    assert (one.network.options["fusion"], two.network.options["fusion"]) == ("i", "mv")
+    assert (one.descent.lr, two.descent.lr) == (0.01, 0.002)
+    assert (one.network.options["dropout"], two.network.options["dropout"]) == (0.1, 0.3)
     for recipe in (one, two):
-        assert recipe.network["dim"] == 16
-        assert recipe.network["backbone"]["width"] == 0.1  # of the recipe's own file
-        assert (recipe.augment.scale, recipe.segments, recipe.seed) == ((0.5, 1.0), 1, 0)
+        assert recipe.network.options["dim"] == 16
+        assert recipe.network.options["backbone"]["width"] == 0.1  # of the recipe's own file
+        assert (recipe.views.augment.scale, recipe.views.segments, recipe.views.seed) == ((0.5, 1.0), 1, 0)
 
 
 def test_every_seed_is_a_run_unless_the_command_names_one(write: Callable[..., Path]) -> None:
     file = write(seeds=[3, 5])
-    runs = [(each.row, each.recipe.seed, each.root.relative_to(file.parent).as_posix()) for each in planned(file)]
+    runs = [(each.row, each.recipe.views.seed, each.root.relative_to(file.parent).as_posix()) for each in planned(file)]
     assert runs == [
         ("I", 3, "runs/i/seed-3"),
         ("I", 5, "runs/i/seed-5"),
         ("I + MV", 3, "runs/i-mv/seed-3"),
         ("I + MV", 5, "runs/i-mv/seed-5"),
     ]
-    assert [each.recipe.seed for each in planned(file, "seed=7")] == [7, 7]
+    assert [each.recipe.views.seed for each in planned(file, "seed=7")] == [7, 7]
 
 
 def test_what_is_nested_is_set_inside() -> None:
@@ -144,11 +144,11 @@ def test_clips_that_cannot_be_read_are_counted_apart(write: Callable[..., Path],
 
 
 def test_top1_of_the_clips_that_chose_the_epoch_is_called_so(write: Callable[..., Path]) -> None:
-    from edgecvar.cli.ablate import _columns
+    from edgecvar.cli.report.ablation import columns
 
     row = RowResult("I", (SeedResult(0, Path("run"), 1, 0.5, 1, 2, 0, None),))  # type: ignore[arg-type]
-    assert _columns(load_ablation(write()), [row])[0][1] == "validation top-1"
-    assert _columns(load_ablation(write(test="clips")), [row])[0][1] == "test top-1"
+    assert columns(load_ablation(write()), [row])[0][1] == "validation top-1"
+    assert columns(load_ablation(write(test="clips")), [row])[0][1] == "test top-1"
 
 
 def test_the_table_says_what_each_row_got_right(write: Callable[..., Path], moving: Path, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_the_table_says_what_each_row_got_right(write: Callable[..., Path], movi
         assert all(seed["clips"] == 12 for seed in row["seeds"])
         assert row["top1"] == pytest.approx(sum(seed["right"] for seed in row["seeds"]) / 24, abs=1e-6)
         checkpoint, recipe = open_checkpoint(Path(row["seeds"][1]["run"]))
-        assert recipe.seed == 1
+        assert recipe.views.seed == 1
         assert row["parameters"] == sum(weight.numel() for weight in checkpoint.build().parameters())
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.pt")}
     assert len(before) == 8
@@ -223,10 +223,13 @@ def test_spread_is_that_of_the_seeds() -> None:
 def test_table_3_has_the_papers_rows_and_each_its_own_network() -> None:
     runs = planned(TABLE)
     assert [each.row for each in runs] == ["I", "MV", "R", "I+MV+R", "BP", "TP", "TTP", "ATTP"]
-    fusions = [each.recipe.network["fusion"] for each in runs]
+    fusions = [each.recipe.network.options["fusion"] for each in runs]
     assert fusions == ["i", "mv", "r", "late", "bp", "tp", "ttp", "ttp"]
-    others = [each.recipe.model_dump(exclude={"network", "epochs", "phases", "flow"}) for each in runs]
+    varied = {"network", "epochs", "phases", "flow"}
+    others = [{key: each.recipe.document()[key] for key in each.recipe.document().keys() - varied} for each in runs]
     assert all(other == others[0] for other in others)
-    teaching = runs[-1].recipe.phases[0].epochs
-    assert runs[-1].recipe.epochs - teaching == runs[0].recipe.epochs  # every row's network learns as long
+    teaching = runs[-1].recipe.course.phases[0].epochs
+    assert (
+        runs[-1].recipe.course.epochs - teaching == runs[0].recipe.course.epochs
+    )  # every row's network learns as long
     assert set(load_ablation(TABLE).paper) == {"HMDB-51", "UCF-101"}

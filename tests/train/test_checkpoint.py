@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -36,14 +37,20 @@ def test_a_checkpoint_reads_back_whole(tmp_path: Path, checkpoint: Checkpoint) -
     assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in checkpoint.state.items())
 
 
+def test_the_same_checkpoint_is_the_same_file(tmp_path: Path, checkpoint: Checkpoint) -> None:
+    for name in ("one.pt", "other.pt"):
+        save_checkpoint(tmp_path / name, checkpoint)
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "other.pt").read_bytes()
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_checkpoint(tmp_path / "last.pt", checkpoint)
     before = (tmp_path / "last.pt").read_bytes()
 
-    def half(document: object, path: Path) -> None:
-        Path(path).write_bytes(b"half")
+    def half(document: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise OSError("no space left on device")
 
     monkeypatch.setattr(torch, "save", half)

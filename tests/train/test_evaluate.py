@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 
 from edgecvar.cli.eval import command
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, View
 from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
@@ -20,7 +21,7 @@ from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.train.checkpoint import Checkpoint
 from edgecvar.train.data.recorded import read_clip
-from edgecvar.train.evaluate import TestClip, clip_batches, held_out, open_checkpoint, score_checkpoint, views
+from edgecvar.train.evaluate import clip_batches, held_out, open_checkpoint, regions, score_checkpoint
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
@@ -54,7 +55,7 @@ def settled(checkpoint: Checkpoint, clip: Path, recipe: Recipe) -> Checkpoint:
     for part in network.modules():
         if isinstance(part, torch.nn.BatchNorm2d):
             part.momentum = 1.0
-    batch = clip_batches(read_clip(clip, checkpoint.input), checkpoint.input, recipe.test, 3)[0]
+    batch = clip_batches(read_clip(clip, checkpoint.input), checkpoint.input, recipe.views)[0]
     with torch.no_grad():
         network.train()(batch)
     return replace(checkpoint, state=network.state_dict())
@@ -65,7 +66,7 @@ def test_scores_are_the_mean_over_clips_crops_flips_and_segments(run: Path, movi
     checkpoint, recipe = open_checkpoint(run)
     clip = moving / "left" / "clip_3.mp4"
     checkpoint = settled(checkpoint, clip, recipe)
-    (found,) = score_checkpoint(checkpoint, recipe, [TestClip(clip, "left")])
+    (found,) = score_checkpoint(checkpoint, recipe.views, recipe.machine, [Clip(clip, "left")])
     network, recorded, spec = checkpoint.build(), read_clip(clip, checkpoint.input), checkpoint.input
     side, wide = 0.75, 0.75 * 64 / 96  # of 64 x 96 pixels, square
     corners = [(0.125, (1 - wide) / 2), (0, 0), (0, 1 - wide), (0.25, 0), (0.25, 1 - wide)]
@@ -95,7 +96,7 @@ def test_scores_are_the_mean_over_clips_crops_flips_and_segments(run: Path, movi
 def test_views_lie_in_the_picture_and_differ(moving: Path, crops: int, flip: bool, count: int) -> None:
     spec = InputSpec(height=32, width=32, crop=0.75)
     info = read_clip(moving / "left" / "clip_0.mp4", spec).info
-    found = views(info, spec, TestProtocol.model_validate({"crops": crops, "flip": flip}))
+    found = regions(info, spec, TestProtocol.model_validate({"crops": crops, "flip": flip}))
     assert len(set(found)) == count
     assert {(view.height, view.width) for view in found} == {(found[0].height, found[0].width)}
     if crops == 3:
@@ -109,11 +110,11 @@ def test_eval_takes_a_run_and_its_own_validation_clips(run: Path, moving: Path) 
     assert document["clips"] == 3 and document["folder"] is None
     assert document["test"] == {"segments": 3, "clips": 2, "crops": 5, "flip": True}
     checkpoint, recipe = open_checkpoint(run)
-    scores = list(score_checkpoint(checkpoint, recipe, held_out(checkpoint, recipe)))
+    scores = list(score_checkpoint(checkpoint, recipe.views, recipe.machine, held_out(checkpoint, recipe.data)))
     right = sum(checkpoint.labels[int(np.argmax(each.scores))] == each.clip.label for each in scores)
     assert document["top1"] == pytest.approx(right / 3, abs=1e-6)
     turned = replace(checkpoint, labels=checkpoint.labels[::-1])  # as official lists may have them
-    assert held_out(turned, recipe) == held_out(checkpoint, recipe)
+    assert held_out(turned, recipe.data) == held_out(checkpoint, recipe.data)
     code, document, _ = invoke(
         run / "best.pt", moving, "--set", "test.crops=1", "--set", "test.clips=1", "--match", "_0"
     )
@@ -146,4 +147,4 @@ def test_what_a_checkpoint_cannot_do_is_said(run: Path, tmp_path: Path) -> None:
     checkpoint, recipe = open_checkpoint(run)
     clips = replace(checkpoint, network={**checkpoint.network, "segments": 8})
     with pytest.raises(ConfigError, match=r"test\.segments=3, but attp looks at clips of 8"):
-        list(score_checkpoint(clips, recipe, []))
+        list(score_checkpoint(clips, recipe.views, recipe.machine, []))

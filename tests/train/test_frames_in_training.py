@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
@@ -19,15 +20,13 @@ from edgecvar.nets.catalog import NETWORKS, network_stages
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.frames import DecodedPicture
 from edgecvar.stream.reader import open_stream
-from edgecvar.train.data.batches import Batches
-from edgecvar.train.data.dataset import read_clips
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import PackedFrame, read_clip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.evaluate import open_checkpoint, score_checkpoint
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from tests.reading import batches_of, clips_of
 
 pytestmark = pytest.mark.train
 
@@ -98,7 +97,7 @@ def test_a_picture_that_cannot_be_decoded_is_never_sampled(moving: Path, monkeyp
     for window, full in zip(recorded.windows, whole.windows):
         assert window.pictures == tuple(each for each in full.pictures if each not in (3, 8))
     store = ClipStore(SPEC, 2**30, frames=True)
-    clips = [LabelledClip(path, 0)]
+    clips = [Clip(path, "left")]
     _, report = store.scan(clips, workers=0, skip_unreadable=False, on_clip=lambda: None)
     assert report.damaged == [f"{path}: 2 pictures cannot be decoded and are left out"]
     recorded_too = replace(recorded, skipped=1)
@@ -115,8 +114,8 @@ def test_a_clip_without_a_frame_is_no_clip(moving: Path, monkeypatch: pytest.Mon
 
 
 def of_epoch(recipe: Recipe) -> List[Any]:
-    clips = read_clips(recipe, Listener())
-    return list(Batches(recipe, clips.store).training(clips.train, 1))
+    clips = clips_of(recipe)
+    return list(batches_of(recipe, clips).training(1))
 
 
 def test_batches_have_frames_where_a_stage_takes_them(small: Callable[..., Recipe]) -> None:
@@ -144,13 +143,13 @@ def test_nothing_is_decoded_for_networks_that_take_none(
     monkeypatch.setattr("edgecvar.train.data.recorded.open_stream", seen)
     for recipe, frames in ((small("workers=0"), False), (small(*CMR, "workers=0"), True)):
         asked.clear()
-        clips = read_clips(recipe, Listener())
+        clips = clips_of(recipe)
         assert asked == [frames] * len([*clips.train, *clips.validation])
 
 
 def test_dense_samples_are_pictures_in_a_row(small: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = small("sampling={name: dense, span: 6}", "segments=3", "validation_segments=3")
-    clips = read_clips(recipe, Listener())
+    clips = clips_of(recipe)
     seen: List[Any] = []
 
     def sampling(windows: Any, segments: int, span: int, within: float) -> Any:
@@ -158,8 +157,8 @@ def test_dense_samples_are_pictures_in_a_row(small: Callable[..., Recipe], monke
         return dense_segments(windows, segments, span, within)
 
     monkeypatch.setattr("edgecvar.train.data.batches.dense_segments", sampling)
-    batches = Batches(recipe, clips.store)
-    list(batches.training(clips.train, 1)), list(batches.validation(clips.validation))
+    batches = batches_of(recipe, clips)
+    list(batches.training(1)), list(batches.validation())
     assert {(segments, span) for segments, span, _ in seen} == {(3, 6)}
     places = [within for _, _, within in seen]
     assert len(set(places[: len(clips.train)])) == len(clips.train)
@@ -173,6 +172,6 @@ def test_a_checkpoint_is_tested_on_frames(small: Callable[..., Recipe], tmp_path
     checkpoint, tested = open_checkpoint(training.folder, ["test.clips=2"])
     from edgecvar.train.evaluate import held_out
 
-    scores = list(score_checkpoint(checkpoint, tested, held_out(checkpoint, tested)))
+    scores = list(score_checkpoint(checkpoint, tested.views, tested.machine, held_out(checkpoint, tested.data)))
     assert len(scores) == 3
     assert all(each.scores is not None and np.isfinite(each.scores).all() for each in scores)

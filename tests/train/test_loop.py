@@ -14,10 +14,12 @@ from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.nets.catalog import NETWORKS, Entry
 from edgecvar.train import loop
 from edgecvar.train.checkpoint import load_checkpoint, newest_run
+from edgecvar.train.descent import learning_rate
 from edgecvar.train.history import read_records
-from edgecvar.train.loop import learning_rate, resolve, resume_run, start_run
+from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.resolve import resolve
 from tests.train.compared_runs import assert_same_runs, differing, untimed
 
 pytestmark = pytest.mark.train
@@ -161,14 +163,14 @@ def test_only_a_last_checkpoint_of_the_same_classes_resumes(
 
 def test_the_rate_rises_linearly_then_falls_as_half_a_cosine_to_zero() -> None:
     recipe = parse_recipe("{model: attp, data: x, epochs: 5, warmup_epochs: 1, lr: 2.0}")
-    rates = [learning_rate(recipe, step, 10) for step in range(51)]
+    rates = [learning_rate(recipe.descent, recipe.course, step, 10) for step in range(51)]
     assert rates[:10] == pytest.approx([2 * (step + 1) / 11 for step in range(10)])
     assert rates[10] == 2.0
     assert rates[30] == pytest.approx(1.0)
     assert rates[50] == pytest.approx(0.0)
     assert all(later < earlier for earlier, later in zip(rates[10:], rates[11:]))
     flat = parse_recipe("{model: attp, data: x, epochs: 1, warmup_epochs: 3, lr: 2.0}")
-    assert all(math.isfinite(learning_rate(flat, step, 4)) for step in range(4))
+    assert all(math.isfinite(learning_rate(flat.descent, flat.course, step, 4)) for step in range(4))
 
 
 class Clips(BaseModel):
@@ -180,7 +182,7 @@ class Clips(BaseModel):
 def test_a_network_of_clips_is_trained_on_clips_of_that_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(NETWORKS, "clips", Entry(Clips, lambda *parts: pytest.fail("built")))
     made = resolve(parse_recipe("{model: clips, data: x}"))
-    assert made.network == {"segments": 8} and made.segments == made.validation_segments == 8
+    assert made.network.options == {"segments": 8} and made.views.segments == made.views.validation_segments == 8
     with pytest.raises(ConfigError, match=r"clips of 8 .* has segments=3; give segments, validation_segments and"):
         resolve(parse_recipe("{model: clips, data: x, segments: 3}"))
     with pytest.raises(ConfigError, match=r"clips of 3 .* has validation_segments=8; give"):
@@ -205,7 +207,7 @@ def test_unknown_models_and_options_are_named() -> None:
 def test_a_phase_that_would_never_run_is_refused(epochs: int, said: Optional[str]) -> None:
     recipe = parse_recipe(f"{{model: attp, data: x, epochs: {epochs}, phases: [{{epochs: 2}}, {{epochs: 3}}, {{}}]}}")
     if said is None:
-        assert resolve(recipe).epochs == epochs
+        assert resolve(recipe).course.epochs == epochs
         return
     with pytest.raises(ConfigError, match=said):
         resolve(recipe)

@@ -163,10 +163,10 @@ def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> No
     ],
 )
 def test_who_learns_from_whom_is_checked_before_anything_is_read(keys: str, said: Optional[str]) -> None:
-    recipe = parse_recipe(f"model: attp\ndata: x\n{keys}")
+    course = parse_recipe(f"model: attp\ndata: x\n{keys}").course
     if said is None:
-        check_losses(recipe)
-        assert needs_flow(recipe)
+        check_losses(course)
+        assert needs_flow(course)
     else:
         with pytest.raises(ConfigError, match=said):
-            check_losses(recipe)
+            check_losses(course)

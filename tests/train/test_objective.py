@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Set
+from typing import Callable, Dict, List, Set
 
 import pytest
 import torch
@@ -14,12 +13,13 @@ from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
 from edgecvar.train.checkpoint import load_checkpoint
+from edgecvar.train.descent import learning_rate, make_optimizer
 from edgecvar.train.history import EpochRecord, read_records
-from edgecvar.train.loop import learning_rate, resolve, resume_run, start_run
+from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.objective import Objective
-from edgecvar.train.optimizer import make_optimizer
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.resolve import resolve
 from edgecvar.train.settings import Phase
 from tests.train.compared_runs import assert_same_runs
 
@@ -39,18 +39,18 @@ ATTP_ALIGNED = ["losses={cross_entropy: 1, alignment: 1}", "flow={preset: ultraf
 DMC_LOSSES = "{discriminator: 1, cross_entropy: 1, reconstruction: 10, adversarial: 1}"
 
 
-def drawn_batch(recipe: Recipe, seed: int = 0) -> ClipBatch:
-    random = torch.Generator().manual_seed(seed)
+def drawn_batch(objective: Objective, seed: int = 0) -> ClipBatch:
+    random, spec = torch.Generator().manual_seed(seed), objective._network.spec
     shapes = {"image": "image", "adjacent_image": "image", "motion": "motion", "residual": "residual", "flow": "motion"}
-    tensors = {n: torch.randn(2, 2, *recipe.input.shape(s), generator=random) for n, s in shapes.items()}
+    tensors = {n: torch.randn(2, 2, *spec.shape(s), generator=random) for n, s in shapes.items()}
     return ClipBatch(**tensors, labels=torch.tensor([0, 2]))
 
 
 def objective_of(text: str, *overrides: str) -> Objective:
     recipe = resolve(parse_recipe(text, overrides))
     torch.manual_seed(0)
-    network = build_network(recipe.model, recipe.network, recipe.input, classes=3)
-    return Objective(recipe, network, torch.device("cpu"))
+    network = build_network(recipe.network.model, recipe.network.options, recipe.network.input, classes=3)
+    return Objective(recipe.course, recipe.descent, network, torch.device("cpu"))
 
 
 def weights(module: nn.Module) -> Dict[str, Tensor]:
@@ -64,8 +64,8 @@ def moved(module: nn.Module, before: Dict[str, Tensor]) -> List[str]:
 def test_discriminator_and_generator_take_turns_on_a_batch() -> None:
     """The discriminator moves by eq. 2 alone, the network by the rest, and only one gathers gradients at a time."""
     objective = objective_of(TINY_DMC, f"losses={DMC_LOSSES}")
-    recipe, network, judge = objective._recipe, objective._network, objective.companions["discriminator"]
-    objective.begin(recipe.phase(1))
+    network, judge = objective._network, objective.companions["discriminator"]
+    objective.begin(objective._course.phase(1))
     order: List[str] = []
     held: List[bool] = []
     for step, optimizer in objective._optimizers.items():
@@ -83,7 +83,7 @@ def test_discriminator_and_generator_take_turns_on_a_batch() -> None:
         return found
 
     objective._descend = watched  # type: ignore[method-assign]
-    outcome = objective.step(drawn_batch(recipe), 0.01)
+    outcome = objective.step(drawn_batch(objective), 0.01)
     assert order == ["discriminator", "network"]
     assert held == [True, True]
     assert set(outcome.terms) == {"discriminator", "cross_entropy", "reconstruction", "adversarial"}
@@ -98,13 +98,13 @@ def test_a_phase_trains_the_parts_it_names_and_the_others_stand_still() -> None:
     objective = objective_of(TINY_DMC, phases, "losses={cross_entropy: 1, reconstruction: 10}")
     network = objective._network
     before = weights(network)
-    objective.begin(objective._recipe.phase(1))
-    objective.step(drawn_batch(objective._recipe), 0.01)
+    objective.begin(objective._course.phase(1))
+    objective.step(drawn_batch(objective), 0.01)
     changed = moved(network, before)
     assert changed and all(name.startswith("generator.") for name in changed)
     before = weights(network)
-    objective.begin(objective._recipe.phase(2))
-    objective.step(drawn_batch(objective._recipe), 0.01)
+    objective.begin(objective._course.phase(2))
+    objective.step(drawn_batch(objective), 0.01)
     assert {name.partition(".")[0] for name in moved(network, before)} == {
         "generator",
         "classifier",
@@ -119,8 +119,8 @@ def test_a_phase_runs_what_its_losses_look_at_and_no_more() -> None:
     network = objective._network
     ran = watched_parts(network)
     before = weights(network)
-    objective.begin(objective._recipe.phase(1))
-    outcome = objective.step(drawn_batch(objective._recipe), 0.01)
+    objective.begin(objective._course.phase(1))
+    outcome = objective.step(drawn_batch(objective), 0.01)
     assert ran == {"generator"} and all(name.startswith("generator.") for name in moved(network, before))
     assert outcome.scores is None and outcome.terms.keys() == {"reconstruction"}
     aligned = "{model: attp, data: x, teacher: x, network: {dim: 8, backbone: {width: 0.1, depth: 0.1}}}"
@@ -128,7 +128,7 @@ def test_a_phase_runs_what_its_losses_look_at_and_no_more() -> None:
         objective = objective_of(aligned, "input={height: 32, width: 32}", "losses={alignment: 1, teacher: 1}")
         ran = watched_parts(objective._network)
         objective.begin(Phase(losses={losses: 1.0}))
-        objective.step(drawn_batch(objective._recipe), 0.01)
+        objective.step(drawn_batch(objective), 0.01)
         assert ran == expected
 
 
@@ -144,7 +144,7 @@ def watched_parts(network: nn.Module) -> Set[str]:
 def test_rates_multiply_the_rate_of_the_longest_beginning() -> None:
     parameters = {name: nn.Parameter(torch.zeros(2, 2)) for name in ("a.w", "a.fc.w", "b.w")}
     recipe = parse_recipe("{model: attp, data: x, rates: {a: 0.01, a.fc: 1}, optimizer: sgd}")
-    optimizer, rates = make_optimizer(recipe, parameters)
+    optimizer, rates = make_optimizer(recipe.descent, parameters)
     found = {id(each): factor for group, factor in zip(optimizer.param_groups, rates) for each in group["params"]}
     assert {name: found[id(each)] for name, each in parameters.items()} == {"a.w": 0.01, "a.fc.w": 1, "b.w": 1}
 
@@ -155,7 +155,7 @@ def test_sgd_is_the_textbooks() -> None:
         text = f"optimizer: {{name: sgd, momentum: 0.8, nesterov: {str(nesterov).lower()}}}"
         recipe = parse_recipe(f"model: attp\ndata: x\nlr: 0.1\nweight_decay: 0.3\n{text}")
         weight, bias = nn.Parameter(torch.ones(1, 1)), nn.Parameter(torch.ones(1))
-        optimizer, _ = make_optimizer(recipe, {"w": weight, "b": bias})
+        optimizer, _ = make_optimizer(recipe.descent, {"w": weight, "b": bias})
         expected = [1.0, 1.0]
         speed = [0.0, 0.0]
         for gradient in (0.5, -0.2, 0.1):
@@ -171,14 +171,14 @@ def test_sgd_is_the_textbooks() -> None:
 def test_steps_fall_at_their_milestones_and_restart_begins_anew() -> None:
     text = "model: attp\ndata: x\nepochs: 10\nlr: 1\nwarmup_epochs: 0\nschedule: {name: steps, milestones: [2, 4]}\n"
     recipe = parse_recipe(text)
-    rates = [learning_rate(recipe, step, 5) for step in range(0, 50, 5)]
+    rates = [learning_rate(recipe.descent, recipe.course, step, 5) for step in range(0, 50, 5)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01])
     anew = parse_recipe(text + "phases: [{epochs: 3}, {epochs: 3}, {restart: true}]")
-    rates = [learning_rate(anew, step, 5) for step in range(0, 50, 5)]
+    rates = [learning_rate(anew.descent, anew.course, step, 5) for step in range(0, 50, 5)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01, 1, 1, 0.1, 0.1])
-    assert [anew.starts_anew(epoch) for epoch in range(1, 11)] == [epoch == 7 for epoch in range(1, 11)]
-    cosine = anew.model_copy(update={"schedule": parse_recipe("{model: a, data: x}").schedule})
-    rates = [learning_rate(cosine, step, 5) for step in range(50)]
+    assert [anew.course.starts_anew(epoch) for epoch in range(1, 11)] == [epoch == 7 for epoch in range(1, 11)]
+    cosine = parse_recipe(anew.to_yaml(), ["schedule=cosine"])
+    rates = [learning_rate(cosine.descent, cosine.course, step, 5) for step in range(50)]
     assert rates[30] == 1.0 and rates[29] < 0.01 and rates[49] < 0.02
 
 
@@ -205,16 +205,16 @@ def test_the_teacher_starts_from_its_pupils_weights_and_is_no_part_of_the_networ
     network, teacher = objective._network, objective.companions["teacher"]
     mine, own = weights(teacher.backbone), weights(network.stage("motion").backbone)  # type: ignore[arg-type]
     assert all(torch.equal(mine[name], own[name]) for name in own)
-    plain = build_network("attp", objective._recipe.network, objective._recipe.input, 3)
+    plain = build_network("attp", network.options.model_dump(), network.spec, 3)
     assert network.state_dict().keys() == plain.state_dict().keys()
     before = weights(network)
-    objective.begin(objective._recipe.phase(1))
-    outcome = objective.step(drawn_batch(objective._recipe), 0.01)
+    objective.begin(objective._course.phase(1))
+    outcome = objective.step(drawn_batch(objective), 0.01)
     assert moved(network, before) == []
     assert outcome.scores.shape == (2, 3)
     taught = weights(teacher)
-    objective.begin(objective._recipe.phase(2))
-    outcome = objective.step(drawn_batch(objective._recipe), 0.01)
+    objective.begin(objective._course.phase(2))
+    outcome = objective.step(drawn_batch(objective), 0.01)
     assert moved(teacher, taught) == []  # batch norm's statistics neither
     assert set(outcome.terms) == {"cross_entropy", "alignment"}
 
@@ -222,8 +222,8 @@ def test_the_teacher_starts_from_its_pupils_weights_and_is_no_part_of_the_networ
 def test_alignment_brings_the_pupil_nearer_to_its_teacher() -> None:
     recipe = "{model: attp, data: x, network: {dim: 8, fusion: mv, backbone: {width: 0.1, depth: 0.1}}, teacher: x}"
     objective = objective_of(recipe, "input={height: 32, width: 32}", "losses={alignment: 1}")
-    objective.begin(objective._recipe.phase(1))
-    batch = drawn_batch(objective._recipe)
+    objective.begin(objective._course.phase(1))
+    batch = drawn_batch(objective)
     distances = [objective.step(batch, 0.01).terms["alignment"] for _ in range(20)]
     assert distances[-1] < 0.7 * distances[0]
 
@@ -300,16 +300,3 @@ def test_an_epoch_of_the_teacher_alone_neither_validates_nor_is_best(
     assert training.best is not None and training.best.epoch == 1
     assert (training.folder / "best.pt").read_bytes() == first
     assert [record.validation_loss is None for record in read_records(training.folder)] == [False, True]
-
-
-def test_a_checkpoint_of_before_there_were_steps_resumes(small: Callable[..., Recipe], tmp_path: Path) -> None:
-    training = start_run(small("epochs=2"), tmp_path, Listener())
-    training.fit(until=1)
-    document: Dict[str, Any] = torch.load(training.folder / "last.pt", weights_only=True)
-    document["training"]["optimizer"] = document["training"].pop("optimizers")["network"]
-    del document["training"]["companions"]
-    shutil.copytree(training.folder, tmp_path / "older")
-    torch.save(document, tmp_path / "older" / "last.pt")
-    training.fit()
-    resume_run(tmp_path / "older", [], Listener()).fit()
-    assert_same_runs(training.folder, tmp_path / "older")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgecvar.errors import ConfigError
-from edgecvar.train.recipe import Recipe, first_outside, load_recipe, override_keys, parse_recipe
+from edgecvar.train.recipe import PARTS, first_outside, load_recipe, override_keys, parse_recipe
 
 pytestmark = pytest.mark.train
 
@@ -14,18 +14,18 @@ TEXT = "model: attp\ndata: clips\ninput: {height: 64}\n"
 
 def test_overrides_reach_any_depth_and_keep_what_stands_beside_them() -> None:
     recipe = parse_recipe(TEXT, ["epochs=3", "input.width=48", "network.fusion=i", "augment.scale=[0.8, 1]"])
-    assert recipe.epochs == 3
-    assert (recipe.input.height, recipe.input.width) == (64, 48)
-    assert recipe.network == {"fusion": "i"}
-    assert recipe.augment.scale == (0.8, 1.0)
+    assert recipe.course.epochs == 3
+    assert (recipe.network.input.height, recipe.network.input.width) == (64, 48)
+    assert recipe.network.options == {"fusion": "i"}
+    assert recipe.views.augment.scale == (0.8, 1.0)
 
 
 def test_values_are_yaml_and_plain_numbers_may_name_folders() -> None:
     recipe = parse_recipe(TEXT, ["skip_unreadable=true", "validation=", "lr=1e-3", "data=2024"])
-    assert recipe.skip_unreadable is True
-    assert recipe.validation is None
-    assert recipe.lr == 1e-3
-    assert recipe.data == "2024"
+    assert recipe.data.skip_unreadable is True
+    assert recipe.data.validation is None
+    assert recipe.descent.lr == 1e-3
+    assert recipe.data.source == "2024"
 
 
 def test_an_ablation_is_sent_to_the_verb_that_takes_it() -> None:
@@ -42,8 +42,8 @@ def test_the_resolved_copy_reads_back_as_the_same_recipe() -> None:
     ("overrides", "said"),
     [
         (["epoch=3"], "unknown key 'epoch': did you mean 'epochs'?"),
-        (["input.hieght=3"], "unknown key 'hieght': did you mean 'height'? in 'input'"),
-        (["augment.flop=true"], "unknown key 'flop': did you mean 'flip'? in 'augment'"),
+        (["input.hieght=3"], "unknown key 'hieght' in 'input': did you mean 'height'?"),
+        (["augment.flop=true"], "unknown key 'flop' in 'augment': did you mean 'flip'?"),
         (["input.height=3"], "input.height"),
         (["augment.scale=[2, 1]"], "augment.scale: got [2.0, 1.0], expected [low, high]"),
         (["validation_pattern=("], "validation_pattern: not a regular expression"),
@@ -73,10 +73,17 @@ def test_a_missing_recipe_file_is_named(tmp_path: Path) -> None:
 
 
 def test_every_field_has_a_word_in_the_docstring() -> None:
-    told = Recipe.__doc__ or ""
     obvious = {"model", "network", "input", "epochs", "batch", "seed", "augment", "device", "weight_decay"}
     obvious |= {"warmup_epochs", "label_smoothing", "validation_segments", "skip_unreadable"}
-    assert [name for name in Recipe.model_fields if f"`{name}`" not in told and name not in obvious] == []
+    for part in PARTS.values():
+        keys = set(part.document_keys()) - obvious
+        assert [key for key in keys if f"`{key}`" not in (part.__doc__ or "")] == []
+
+
+def test_the_document_has_every_key_once() -> None:
+    keys = [key for part in PARTS.values() for key in part.document_keys()]
+    assert sorted(keys) == sorted(set(keys)) == sorted(parse_recipe(TEXT).document())
+    assert {"data", "network", "lr", "validation_pattern", "cache_gib"} <= set(keys)
 
 
 def test_override_keys_are_whole() -> None:

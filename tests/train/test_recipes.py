@@ -15,11 +15,11 @@ from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
 from edgecvar.train.ablation import load_ablation, plan
 from edgecvar.train.history import read_records
-from edgecvar.train.loop import resolve, start_run
-from edgecvar.train.losses import losses_named, needs_flow
+from edgecvar.train.loop import start_run
+from edgecvar.train.losses import needs_flow
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
-from edgecvar.train.settings import Phase
+from edgecvar.train.recipe import Recipe, is_ablation, load_recipe, recipe_of
+from edgecvar.train.resolve import resolve
 
 pytestmark = pytest.mark.train
 
@@ -107,12 +107,13 @@ MADE_UP = {None: class_folders, "ucf101": ucf101, "hmdb51": hmdb51, "kinetics": 
 
 def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
     """One epoch of each phase, small pictures, clips as long as the network needs, on the made-up data."""
-    fixed = resolve(recipe).network.get("segments")
-    segments = recipe.segments if fixed is not None else min(recipe.segments, 2)
+    network, course, views, data = recipe.network, recipe.course, recipe.views, recipe.data
+    fixed = resolve(recipe).network.options.get("segments")
+    segments = views.segments if fixed is not None else min(views.segments, 2)
     changes: Dict[str, Any] = {
         "data": places["data"],
-        "epochs": max(1, len(recipe.phases)),
-        "phases": [phase.model_copy(update={"epochs": phase.epochs and 1}) for phase in recipe.phases],
+        "epochs": max(1, len(course.phases)),
+        "phases": [{**phase.model_dump(), "epochs": phase.epochs and 1} for phase in course.phases],
         "batch": 4 if fixed is None else 2,
         "segments": segments,
         "validation_segments": segments,
@@ -120,20 +121,18 @@ def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
         "threads": 1,
         "device": "cpu",
         "weights": [],
-        "flow": recipe.flow.model_copy(update={"method": "dis", "preset": "ultrafast", "side": 32}),
+        "flow": {**data.flow.model_dump(), "method": "dis", "preset": "ultrafast", "side": 32},
     }
-    if recipe.teacher is not None:  # of a run that this machine does not have: taught here instead
-        taught = Phase.model_validate({"epochs": 1, "losses": {"teacher": 1.0}})
-        phases = changes["phases"] or [Phase.model_validate({})]
-        changes.update(teacher=None, phases=[taught, *phases], epochs=changes["epochs"] + 1)
-    if recipe.split is not None:
-        changes["split"] = recipe.split.model_copy(update={"files": places["files"], "number": 1})
-    elif recipe.validation is not None:
+    if course.teacher is not None:  # of a run that this machine does not have: taught here instead
+        taught = {"epochs": 1, "losses": {"teacher": 1.0}}
+        changes.update(teacher=None, phases=[taught, *(changes["phases"] or [{}])], epochs=changes["epochs"] + 1)
+    if data.split is not None:
+        changes["split"] = {**data.split.model_dump(), "files": places["files"], "number": 1}
+    elif data.validation is not None:
         changes["validation"] = places["data"]
-    if max(recipe.input.height, recipe.input.width) > 128:
-        side = {"height": SMALL_SIDE, "width": SMALL_SIDE}
-        changes["input"] = recipe.input.model_copy(update=side)
-    return recipe.model_copy(update=changes)
+    if max(network.input.height, network.input.width) > 128:
+        changes["input"] = {**network.input.model_dump(), "height": SMALL_SIDE, "width": SMALL_SIDE}
+    return recipe_of({**recipe.document(), **changes})
 
 
 @pytest.fixture(scope="module")
@@ -158,16 +157,16 @@ def test_every_recipe_learns_by_all_its_losses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After its last phase every weight has a gradient, and every loss a finite value in the history."""
-    if needs_flow(recipe) and importlib.util.find_spec("cv2") is None:
+    if needs_flow(recipe.course) and importlib.util.find_spec("cv2") is None:
         pytest.skip("optical flow needs OpenCV (the flow extra)")
-    format_ = None if recipe.split is None else recipe.split.format
+    format_ = None if recipe.data.split is None else recipe.data.split.format
     recipe = shortened(recipe, MADE_UP[format_](tmp_path / "data", moving_clips))
     for name in ("draw_curves", "save_checkpoint"):  # a gigabyte for some networks
         monkeypatch.setattr(loop, name, lambda *ignored: None)
     training = start_run(recipe, tmp_path / "runs", Listener())
     training.fit()
     records = read_records(training.folder)
-    assert {name for record in records for name in record.terms} == losses_named(recipe)
+    assert {name for record in records for name in record.terms} == recipe.course.loss_names()
     assert all(value == value for record in records for value in record.terms.values())
     assert all((record.validation_top1 is None) == (set(record.terms) == {"teacher"}) for record in records)
     learning = [(name, weight) for name, weight in training.network.named_parameters() if weight.requires_grad]
@@ -176,24 +175,24 @@ def test_every_recipe_learns_by_all_its_losses(
 
 
 def test_the_demo_network_fits_in_six_megabytes() -> None:
-    recipe = resolve(load_recipe(FOLDER / "synth" / "attp.yaml"))
-    network = build_network(recipe.model, recipe.network, recipe.input, classes=12)
+    demo = resolve(load_recipe(FOLDER / "synth" / "attp.yaml")).network
+    network = build_network(demo.model, demo.options, demo.input, classes=12)
     assert sum(weight.numel() for weight in network.parameters()) < 1_400_000
 
 
 def test_left_and_right_stay_apart() -> None:
     for path in RECIPES:
         if path.parent.name in ("synth", "gestures"):
-            recipe = load_recipe(path)
-            assert not recipe.augment.flip
-            assert not recipe.test.flip
+            views = load_recipe(path).views
+            assert not views.augment.flip
+            assert not views.test.flip
 
 
 def test_recipes_that_share_a_data_set_share_its_place() -> None:
     """Copied lines drift apart: one folder of videos and one of lists for each data set."""
     places: Dict[str, set] = {}
     for path in RECIPES:
-        recipe = load_recipe(path)
-        lists = recipe.split.files if recipe.split is not None else None
-        places.setdefault(path.parent.name, set()).add((recipe.data, lists))
+        data = load_recipe(path).data
+        lists = data.split.files if data.split is not None else None
+        places.setdefault(path.parent.name, set()).add((data.source, lists))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}

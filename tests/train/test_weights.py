@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Mapping
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ class Holder(Network):
     def stages(self) -> List[StageSpec]:
         raise NotImplementedError
 
-    def stage(self, name: str) -> torch.nn.Module:
+    def stage_modules(self) -> Mapping[str, torch.nn.Module]:
         raise NotImplementedError
 
     def forward(self, batch: ClipBatch) -> torch.Tensor:

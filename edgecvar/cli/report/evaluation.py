@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from edgecvar.judge.evaluate import ClipScore, Evaluation
+from edgecvar.clips.labelled import ClipScore
+from edgecvar.judge.evaluate import Evaluation
 
 if TYPE_CHECKING:
     from rich.console import Console

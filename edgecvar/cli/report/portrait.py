@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import List, Optional
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.prepare import Preparer, displayed_size
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import ConfigError, StreamError
+from edgecvar.errors import ConfigError, StreamError, reason
+from edgecvar.files import whole_file
 from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_text, thin_field
 from edgecvar.stream.motion import velocity
+from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
@@ -92,14 +91,8 @@ def _bytes(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _write_png(image: NDArray[np.uint8], target: Path) -> None:
-    encoder = av.CodecContext.create("png", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = image.shape[1], image.shape[0], "rgb24"
-    encoder.time_base = Fraction(1, 1)
-    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-    data = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
-    draft = target.with_name(f".{target.name}.draft")
     try:
-        draft.write_bytes(data)
-        os.replace(draft, target)
+        with whole_file(target) as draft:
+            draft.write_bytes(encode_png(image))
     except OSError as error:
-        raise ConfigError(f"{target}: cannot be written ({error.strerror}); choose another --picture") from error
+        raise ConfigError(f"{target}: cannot be written ({reason(error)}); choose another --picture") from error

@@ -102,12 +102,12 @@ def _clipped_divergence(counts: NDArray[np.int64], bins: int) -> float:
     quantised = np.where(used, (totals / np.maximum(spread, 1))[level], 0.0)
     if not quantised.any():
         return np.inf
-    seen = reference > 0
-    if (quantised[seen] == 0).any():
+    present = reference > 0
+    if (quantised[present] == 0).any():
         # Only what was clipped is in the last bin: nothing there says how much is lost.
         return np.inf
     p, q = reference / reference.sum(), quantised / quantised.sum()
-    return float((p[seen] * np.log(p[seen] / q[seen])).sum())
+    return float((p[present] * np.log(p[present] / q[present])).sum())
 
 
 def calibrate(
@@ -121,29 +121,29 @@ def calibrate(
         raise CompileError("no samples to calibrate with; name a data set whose clips have P or B pictures")
     walk = SampleWalk(stages, samples)
     outputs: Dict[str, NDArray[np.float32]] = {}
-    found: Dict[str, Dict[str, Histogram]] = {}
+    histograms: Dict[str, Dict[str, Histogram]] = {}
     for stage in walk.stages:
         model = onnx.load(str(files[stage]))
-        found[stage] = {tensor: Histogram() for tensor in quantised_tensors(model)}
-        session = open_session(_with_outputs(model, list(found[stage])), stage, threads)
+        histograms[stage] = {tensor: Histogram() for tensor in quantised_tensors(model)}
+        session = open_session(_with_outputs(model, list(histograms[stage])), stage, threads)
         results: List[NDArray[np.float32]] = []
         for batch in walk.batches(stage, outputs):
-            results.append(_count(session, stage, batch, found[stage]))
+            results.append(_count(session, stage, batch, histograms[stage]))
         outputs[stage] = np.concatenate(results)
-        silent = [tensor for tensor, histogram in found[stage].items() if histogram.largest < SMALLEST]
+        silent = [tensor for tensor, histogram in histograms[stage].items() if histogram.largest < SMALLEST]
         if silent:
             raise CompileError(
                 f"stage {stage}: tensors that are 0 in all {len(samples)} calibration samples and have no range: "
                 f"{', '.join(silent)}; calibrate with more clips, in which things move"
             )
-    return found
+    return histograms
 
 
-def ranges_by(method: Method, found: Mapping[str, Mapping[str, Histogram]]) -> Ranges:
+def ranges_by(method: Method, histograms: Mapping[str, Mapping[str, Histogram]]) -> Ranges:
     """Every tensor's range by one method."""
     return {
         stage: {tensor: histogram.threshold(method) for tensor, histogram in tensors.items()}
-        for stage, tensors in found.items()
+        for stage, tensors in histograms.items()
     }
 
 
@@ -155,22 +155,22 @@ def _count(
     values = dict(zip(names, session.run(None, batch)))
     output: NDArray[np.float32] = values[names[0]]
     for tensor, histogram in histograms.items():
-        seen = batch[tensor] if tensor in batch else values[tensor]
-        if not np.isfinite(seen).all():
+        activations = batch[tensor] if tensor in batch else values[tensor]
+        if not np.isfinite(activations).all():
             raise CompileError(
                 f"stage {stage}: tensor {tensor} has NaN or infinite values in fp32, so no range can be given; check "
                 "the checkpoint"
             )
-        histogram.add(seen)
+        histogram.add(activations)
     return output
 
 
 def _with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> bytes:
     """The model with `tensors` that nodes make as outputs after its own."""
-    made = {name for node in model.graph.node for name in node.output}
+    computed = {name for node in model.graph.node for name in node.output}
     own = {value.name for value in model.graph.output}
     for tensor in tensors:
-        if tensor in made and tensor not in own:
+        if tensor in computed and tensor not in own:
             model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
     serialised: bytes = model.SerializeToString()
     return serialised

@@ -1,58 +1,61 @@
-"""The clips that int8 is made with: some give the ranges, others judge."""
+"""The samples that int8 is made with: some give the ranges, others judge; and the record of what they gave."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
-from edgecvar.bundle.stages import takes_frames
-from edgecvar.clips.labelled import find_videos
-from edgecvar.clips.samples import Sample, read_samples, spread
-from edgecvar.compile.subject import CompileConfig, Subject
-from edgecvar.errors import CompileError, ConfigError, EdgecvarError
-from edgecvar.train.data.labels import load_split
-from edgecvar.train.recipe import parse_recipe
+import numpy as np
 
-CLIPS = 64
+from edgecvar.bundle.precision import Int8Record
+from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.samples import read_samples
+from edgecvar.compile.int8.search import Int8Stages
+from edgecvar.compile.plan import Int8Plan
+from edgecvar.compile.subject import Subject
+from edgecvar.errors import CompileError, EdgecvarError
+
 CALIBRATION_SAMPLES = 128
 """For the ranges of activations; more hardly moves them."""
 
 
 @dataclass(frozen=True)
 class Int8Data:
-    """Samples that give the ranges, and others, of other clips, that judge; `name` is what the user called the data."""
+    """Samples of the `clips` that give the ranges, and others, of other clips, that judge; the rest as in Int8Plan."""
 
     name: str
     clips: List[Path]
-    calibration: List[Sample]
-    search: List[Sample]
+    calibration: List[SampledPicture]
+    search: List[SampledPicture]
+    max_drop: Optional[float]
+
+    def record(self, stages: Int8Stages) -> Int8Record:
+        """How `stages` were made of these."""
+        return Int8Record(
+            data=self.name,
+            clips=[clip.name for clip in self.clips],
+            samples=len(self.calibration),
+            inputs_sha256=hash_samples([*self.calibration, *self.search]),
+            method=stages.method,
+            losses=stages.losses,
+            max_drop=self.max_drop,
+            drop=stages.drop,
+            searched=stages.searched,
+            kept=stages.kept,
+        )
 
 
-def why_no_int8(config: CompileConfig, subject: Subject) -> Optional[str]:
-    """Why there are no clips to make int8 with, in words; None where `data` or the run's recipe names some."""
-    if config.data is not None:
-        if config.data.is_dir():
-            return None
-        return f"{config.data} is one clip, and some calibrate while others judge: name a folder with --data"
-    if subject.recipe_with_clips() is not None:
-        return None
-    return "no clips to calibrate it with: name a folder with --data"
-
-
-def read_int8_data(config: CompileConfig, subject: Subject) -> Int8Data:
-    """Samples of `data`, one half of its clips for each, or of the run's own training and validation clips.
-
-    Raises ConfigError where no data set is named, and CompileError where a clip of it cannot be read.
-    """
-    name, calibration, judges = _find_halves(config, subject)
-    calibration, judges = spread(calibration, CLIPS), spread(judges, max(CLIPS, config.search_samples))
+def read_int8_data(plan: Int8Plan, subject: Subject) -> Int8Data:
+    """Samples of the plan's clips for the stages of `subject`; raises CompileError where a clip cannot be read."""
     try:
         return Int8Data(
-            name=name,
-            clips=calibration,
-            calibration=_some(calibration, subject, CALIBRATION_SAMPLES),
-            search=_some(judges, subject, config.search_samples),
+            name=plan.name,
+            clips=plan.calibrate,
+            calibration=_some(plan.calibrate, subject, CALIBRATION_SAMPLES),
+            search=_some(plan.judge, subject, plan.search_samples),
+            max_drop=plan.max_drop,
         )
     except EdgecvarError as error:
         raise CompileError(
@@ -61,32 +64,23 @@ def read_int8_data(config: CompileConfig, subject: Subject) -> Int8Data:
         ) from error
 
 
-def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[Sample]:
-    samples = read_samples(clips, subject.input, count, frames=takes_frames(subject.network.stages()))
+def hash_samples(samples: Sequence[SampledPicture]) -> str:
+    """sha256 of prepared inputs, in order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        arrays = [
+            sample.current.image,
+            sample.neighbour.image,
+            *(sample.inputs[name] for name in sorted(sample.inputs)),
+        ]
+        for array in arrays:
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[SampledPicture]:
+    samples = read_samples(clips, subject.input, count, frames=subject.frames)
     if not samples:
         raise CompileError(f"{clips[0]} and {len(clips) - 1} more clips: no P or B picture in them")
     return samples
-
-
-def _find_halves(config: CompileConfig, subject: Subject) -> Tuple[str, List[Path], List[Path]]:
-    reason = why_no_int8(config, subject)
-    if reason is not None:
-        raise ConfigError(f"int8: {reason}, or leave int8 out with --precision fp32,fp16")
-    if config.data is not None:
-        clips = find_videos([config.data])
-        if len(clips) < 2:
-            raise ConfigError(f"int8: {config.data} holds one clip, and some calibrate while others judge")
-        return (str(config.data), *halves(clips))
-    split = load_split(parse_recipe(str(subject.recipe)))
-    train, validation = [clip.path for clip in split.train], [clip.path for clip in split.validation]
-    return (str(subject.data), *((train, validation) if validation else halves(train)))
-
-
-def halves(clips: Sequence[Path]) -> Tuple[List[Path], List[Path]]:
-    """One of each two neighbours for either half, so that both have every class.
-
-    Which one goes by the sequence of Thue and Morse, which repeats nothing: of names that end in left, right, left,
-    right, every second one would be all of one kind.
-    """
-    second = [bin(place).count("1") % 2 == 1 for place in range(len(clips))]
-    return [c for c, later in zip(clips, second) if not later], [c for c, later in zip(clips, second) if later]

@@ -99,35 +99,27 @@ def find_residuals(model: onnx.ModelProto) -> List[Residual]:
     """The Adds of two computed tensors of which one comes straight from a layer and goes nowhere else."""
     graph = model.graph
     layers = {layer.name for layer in find_layers(model)}
-    made, read = producers(graph), consumers(graph)
+    makers, read = producers(graph), consumers(graph)
     order = {name: place for place, node in enumerate(graph.node) for name in node.output}
     outputs = {value.name for value in graph.output}
     constant = {tensor.name for tensor in graph.initializer}
-    found: List[Residual] = []
+    residuals: List[Residual] = []
     for node in graph.node:
         if node.op_type != "Add" or constant.intersection(node.input) or node.input[0] == node.input[1]:
             continue
         # The branch that ends last is the one that the sum is fused with.
         last = max((0, 1), key=lambda place: order.get(node.input[place], -1))
         branch = node.input[last]
-        ends = made.get(branch)
+        ends = makers.get(branch)
         if ends is not None and ends.name in layers and len(read[branch]) == 1 and branch not in outputs:
-            found.append(Residual(node.output[0], 1 - last, node.input[1 - last], ends.name))
-    return found
+            residuals.append(Residual(node.output[0], 1 - last, node.input[1 - last], ends.name))
+    return residuals
 
 
 def quantised_tensors(model: onnx.ModelProto) -> List[str]:
     """The activations that need a range, each once, in the order of the graph."""
     activations = [layer.activation for layer in find_layers(model)]
     return list(dict.fromkeys([*activations, *(residual.identity for residual in find_residuals(model))]))
-
-
-def quantize(model: onnx.ModelProto, ranges: Mapping[str, float], keep: AbstractSet[str]) -> onnx.ModelProto:
-    """`model` with its layers in int8 and those named in `keep` in fp16; raises CompileError.
-
-    `ranges`: by tensor, the largest magnitude to represent.
-    """
-    return Quantizer(model).write(ranges, keep)
 
 
 class Quantizer:
@@ -141,7 +133,10 @@ class Quantizer:
         self._weights: Dict[Tuple[str, Optional[int]], Tuple[NDArray[np.int8], NDArray[np.float32]]] = {}
 
     def write(self, ranges: Mapping[str, float], keep: AbstractSet[str]) -> onnx.ModelProto:
-        """See `quantize`."""
+        """The model with its layers in int8 and those named in `keep` in fp16; raises CompileError.
+
+        `ranges`: by tensor, the largest magnitude to represent.
+        """
         by_name = {layer.name: layer for layer in self.layers}
         unknown = sorted(keep - set(by_name))
         if unknown:
@@ -165,7 +160,7 @@ class Quantizer:
         return self._weights[key]
 
 
-def quantise_weights(values: NDArray, axis: Optional[int]) -> Tuple[NDArray[np.int8], NDArray[np.float32]]:
+def quantise_weights(values: NDArray[Any], axis: Optional[int]) -> Tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Round to the nearest of 255 levels, whose largest is each channel's largest magnitude."""
     others = None if axis is None else tuple(each for each in range(values.ndim) if each != axis)
     largest = np.abs(values).max(axis=others)
@@ -287,7 +282,7 @@ class _Writer:
             self._made[key] = self._constant("z", np.zeros(() if channels is None else channels, np.int8))
         return self._made[key]
 
-    def _constant(self, kind: str, values: NDArray) -> str:
+    def _constant(self, kind: str, values: NDArray[Any]) -> str:
         name = self._short(kind)
         self._constants[name] = constant_tensor(name, values)
         return name
@@ -304,7 +299,8 @@ class _Writer:
 
 
 def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
-    return onnx.NodeProto.FromString(node.SerializeToString())
+    copy: onnx.NodeProto = onnx.NodeProto.FromString(node.SerializeToString())
+    return copy
 
 
 def _channel_axis(node: onnx.NodeProto, place: int, shape: Tuple[int, ...]) -> Optional[int]:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.plan import PlannedInput, PlannedStage, plan_stages
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.clips.feed import Appearance
-from edgecvar.clips.samples import Sample, histories
-from edgecvar.errors import CompileError
-from edgecvar.runners.onnx import usable_cores
+from edgecvar.clips.feed import Appearance, SampledPicture
+from edgecvar.clips.samples import histories
+from edgecvar.errors import CompileError, reason
+from edgecvar.runners.onnx import session_options, usable_cores
 
 Array = NDArray[np.float32]
-Samples = Sequence[Sample]
+Samples = Sequence[SampledPicture]
 
 BATCH = 8
 """Samples in one run of a stage: what a paper-size backbone keeps alive of them stays in the hundreds of MB."""
@@ -31,14 +31,14 @@ class SampleWalk:
         self.samples = samples
         self._appearances: List[Appearance] = []
         rows: Dict[int, int] = {}
-        for sample, neighbour in samples:
-            for appearance in (sample.current, neighbour):
+        for sample in samples:
+            for appearance in (sample.current, sample.neighbour):
                 # The index counts within one clip, so the object itself tells I-pictures of several clips apart.
                 if id(appearance) not in rows:
                     rows[id(appearance)] = len(self._appearances)
                     self._appearances.append(appearance)
-        self._current = np.array([rows[id(sample.current)] for sample, _ in samples], np.int64)
-        self._adjacent = np.array([rows[id(neighbour)] for _, neighbour in samples], np.int64)
+        self._current = np.array([rows[id(sample.current)] for sample in samples], np.int64)
+        self._adjacent = np.array([rows[id(sample.neighbour)] for sample in samples], np.int64)
         lengths = {each.tensor.segments for stage in self.stages.values() for each in stage.inputs}
         self._past = {segments: histories(samples, segments) for segments in lengths if segments is not None}
 
@@ -69,35 +69,23 @@ class SampleWalk:
         if each.from_stage:
             return outputs[source][pictures if self.stages[source].spec.cadence == "gop" else rows]
         if source == "image":
-            return np.stack([_image(self._appearances[row]) for row in pictures])
-        return np.stack([self.samples[row][0].inputs[source] for row in rows])
-
-
-def _image(appearance: Appearance) -> Array:
-    if appearance.image is None:
-        raise AssertionError("an image that a stage takes was not prepared")
-    return appearance.image
+            return np.stack([self._appearances[row].prepared for row in pictures])
+        return np.stack([self.samples[row].inputs[source] for row in rows])
 
 
 def open_session(model: Union[bytes, Path], stage: str, threads: Optional[int] = None) -> Any:
     """An ONNX Runtime session that computes what the graph says, Q/DQ included; raises CompileError."""
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or usable_cores()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Its own int8 kernels saturate sums to 16 bits on some CPUs, which no device does.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    options = session_options(threads or usable_cores(), as_written=True)
     source = model if isinstance(model, bytes) else str(model)
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no public parent for its errors
-        first = " ".join(str(error).split())[:200]
         raise CompileError(
-            f"stage {stage}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first}; use the versions in "
-            "constraints.txt"
+            f"stage {stage}: ONNX Runtime {onnxruntime.__version__} cannot load it: {reason(error)}; use the "
+            "versions in constraints.txt"
         ) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from edgecvar.bundle.precision import KeptLayer, Method
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.samples import spread
-from edgecvar.compile.int8.calibrate import Ranges, calibrate, ranges_by
+from edgecvar.compile.int8.calibrate import Histogram, Ranges, calibrate, ranges_by
 from edgecvar.compile.int8.quantize import Quantizer
 from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session, run_batches
 from edgecvar.errors import CompileError
+from edgecvar.progress import Progress, silent
 
 METHODS: Tuple[Method, ...] = ("entropy", "percentile", "minmax")
-
-Progress = Callable[[int, int, str], None]
-"""Told how many steps are done, of how many as far as is known yet, and what comes next."""
 
 LayerOf = Tuple[str, str]
 """A stage and the name of a layer in it."""
@@ -38,7 +36,7 @@ TIE = 0.01
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Deviation:
     """A choice of layers against fp32: mean Kullback-Leibler divergence in nats, and decisions changed in percent.
 
     The share is the larger of what changed, near-ties of fp32 aside, and of what would with errors dealt otherwise.
@@ -55,7 +53,6 @@ class Int8Stages:
     models: Dict[str, onnx.ModelProto]
     method: Method
     losses: List[Tuple[Method, float]]
-    loss: float
     drop: float
     searched: int
     kept: List[KeptLayer]
@@ -67,7 +64,7 @@ def make_int8(
     calibration: Samples,
     search: Samples,
     max_drop: Optional[float],
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = silent,
     threads: Optional[int] = None,
 ) -> Int8Stages:
     """int8 stages of the fp32 `files`, with the fewest layers in fp16 that keep the drop at `max_drop` percent.
@@ -79,19 +76,15 @@ def make_int8(
         raise CompileError("no samples to compare int8 with fp32 on; name a data set with more clips")
     steps = _Steps(progress, 2 + len(METHODS))
     steps.next("calibrate")
-    found = calibrate(stages, files, calibration, threads)
+    histograms = calibrate(stages, files, calibration, threads)
     steps.next("run fp32")
     trial = Trial(stages, files, search, threads)
-    by_method: Dict[Method, Tuple[Outcome, Ranges]] = {}
-    for method in METHODS:
-        steps.next(f"try {method} ranges")
-        ranges = ranges_by(method, found)
-        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    by_method = _try_methods(trial, histograms, steps)
     # The first of equals, so that the same data always gives the same stages.
     method = min(METHODS, key=lambda each: by_method[each][0].loss)
-    outcome, ranges = by_method[method]
+    deviation, ranges = by_method[method]
     kept: List[KeptLayer] = []
-    if max_drop is not None and outcome.drop > max_drop:
+    if max_drop is not None and deviation.drop > max_drop:
         half = trial.measure(ranges, trial.layers)
         if half.drop > max_drop:
             raise CompileError(
@@ -99,17 +92,16 @@ def make_int8(
                 f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
             )
         losses = _sensitivities(Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), threads), ranges, steps)
-        chosen = _smallest(trial, ranges, losses, max_drop, steps)
-        outcome = trial.measure(ranges, chosen)
-        kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in chosen]
-    chosen_layers = frozenset((layer.stage, layer.layer) for layer in kept)
+        smallest = _smallest(trial, ranges, losses, max_drop, steps)
+        deviation = trial.measure(ranges, smallest)
+        kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in smallest]
+    half_layers = frozenset((layer.stage, layer.layer) for layer in kept)
     steps.finish()
     return Int8Stages(
-        models=trial.models(ranges, chosen_layers),
+        models=trial.models(ranges, half_layers),
         method=method,
         losses=[(each, by_method[each][0].loss) for each in METHODS],
-        loss=outcome.loss,
-        drop=outcome.drop,
+        drop=deviation.drop,
         searched=len(search),
         kept=kept,
     )
@@ -136,7 +128,7 @@ class Trial:
             outputs[spec.name] = run_batches(session, self._walk.batches(spec.name, outputs))
         self._scores = self._walk.scores(outputs)
 
-    def measure(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Outcome:
+    def measure(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Deviation:
         """The stages with `keep` in fp16 and all other layers in int8, against fp32."""
         outputs: Dict[str, NDArray[np.float32]] = {}
         keys: Dict[str, object] = {}
@@ -145,7 +137,7 @@ class Trial:
             names = frozenset(layer for of, layer in keep if of == stage)
             keys[stage] = (names, tuple(sorted(ranges[stage].items())), sources)
             outputs[stage] = self._output(stage, keys[stage], ranges, names, outputs)
-        return compare_decisions(self._scores, self._walk.scores(outputs))
+        return measure_deviation(self._scores, self._walk.scores(outputs))
 
     def models(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Dict[str, onnx.ModelProto]:
         """Every stage written with that choice."""
@@ -178,7 +170,19 @@ class Trial:
         return remembered[key]
 
 
-def compare_decisions(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Outcome:
+def _try_methods(
+    trial: Trial, histograms: Mapping[str, Mapping[str, Histogram]], steps: _Steps
+) -> Dict[Method, Tuple[Deviation, Ranges]]:
+    """What every layer in int8 costs with the ranges of each method, and those ranges."""
+    by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
+    for method in METHODS:
+        steps.next(f"try {method} ranges")
+        ranges = ranges_by(method, histograms)
+        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+    return by_method
+
+
+def measure_deviation(expected: NDArray[np.float32], got: NDArray[np.float32]) -> Deviation:
     """Scores (samples, classes) against fp32's; a sample whose scores are not finite is a changed decision."""
     finite = np.asarray(np.isfinite(got).all(axis=1))
     reference = _log_softmax(expected)
@@ -188,10 +192,11 @@ def compare_decisions(expected: NDArray[np.float32], got: NDArray[np.float32]) -
     decided = reference.argmax(axis=1)
     before = _margins(reference, decided)
     after = np.where(finite, _margins(other, decided), -np.inf)
-    rows, chosen = np.arange(len(decided)), other.argmax(axis=1)
-    tied = finite & (np.exp(reference[rows, decided]) - np.exp(reference[rows, chosen]) < TIE)
+    rows, others = np.arange(len(decided)), other.argmax(axis=1)
+    tied = finite & (np.exp(reference[rows, decided]) - np.exp(reference[rows, others]) < TIE)
     changed = ((after < 0) & ~tied).mean()
-    return Outcome(loss=float(max(divergence.mean(), 0.0)), drop=float(100 * max(changed, _any_to_any(before, after))))
+    drop = 100 * max(changed, _any_to_any(before, after))
+    return Deviation(loss=float(max(divergence.mean(), 0.0)), drop=float(drop))
 
 
 def _margins(scores: NDArray[np.float64], decided: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Tuple
 
 import onnx
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.compile.onnx.lowering import EXPORTED_OPSET, NEWEST_OPSET, OLDEST_OPSET, lower
 from edgecvar.compile.onnx.naming import name_parts
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, reason
 
 NEWEST_IR = 8
 """Of ONNX 1.10 to 1.12: what parsers of operator sets up to 17 were built with; set 13 has 7."""
@@ -28,7 +28,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, inputs: tuple) -> Tensor:
+    def forward(self, inputs: Tuple[Tensor, ...]) -> Tensor:
         output: Tensor = self.module(*inputs)
         return output
 
@@ -54,8 +54,7 @@ def export_stage(module: nn.Module, spec: StageSpec, path: Path) -> None:
                 verbose=False,
             )
     except Exception as error:  # the exporter has errors of its own at every step
-        first = " ".join(str(error).split())[:200]
-        raise CompileError(f"stage {spec.name}: torch {torch.__version__} cannot export it: {first}") from error
+        raise CompileError(f"stage {spec.name}: torch {torch.__version__} cannot export it: {reason(error)}") from error
     model = program.model_proto
     try:
         lower(model)
@@ -75,7 +74,9 @@ def _strip(model: onnx.ModelProto) -> None:
         part.doc_string = ""
         del part.metadata_props[:]
     for node in graph.node:
-        defaults = {name: known.default_value for name, known in onnx.defs.get_schema(node.op_type).attributes.items()}
+        defaults = {
+            name: attribute.default_value for name, attribute in onnx.defs.get_schema(node.op_type).attributes.items()
+        }
         for place in reversed(range(len(node.attribute))):
             if node.attribute[place] == defaults.get(node.attribute[place].name):
                 del node.attribute[place]

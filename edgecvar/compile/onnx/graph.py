@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Set
+from typing import Any, Dict, List, Set
 
 import numpy as np
 import onnx
@@ -24,7 +24,7 @@ def consumers(graph: onnx.GraphProto) -> Dict[str, List[onnx.NodeProto]]:
     return readers
 
 
-def constants(graph: onnx.GraphProto) -> Dict[str, NDArray]:
+def constants(graph: onnx.GraphProto) -> Dict[str, NDArray[Any]]:
     """The value of every initializer."""
     return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
@@ -40,12 +40,12 @@ def tensor_names(graph: onnx.GraphProto) -> Set[str]:
     return names | set(producers(graph))
 
 
-def unused_name(wanted: str, taken: Set[str]) -> str:
-    """`wanted`, or `wanted` with the first number from 2 that makes it new; it counts as taken from now on."""
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted}.{number}", number + 1
-    taken.add(name)
+def unused_name(stem: str, names: Set[str]) -> str:
+    """`stem`, or `stem` with the first number from 2 that makes it new; `names` has it from now on."""
+    name, number = stem, 2
+    while name in names:
+        name, number = f"{stem}.{number}", number + 1
+    names.add(name)
     return name
 
 
@@ -60,20 +60,20 @@ def element_types(model: onnx.ModelProto) -> Dict[str, int]:
 
 def replace_nodes(graph: onnx.GraphProto, nodes: List[onnx.NodeProto]) -> None:
     """Set the graph's nodes, which may also be some of its own."""
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(copies)
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
     """Remove the nodes and constants that no output depends on."""
     needed = {value.name for value in graph.output}
-    kept: List[onnx.NodeProto] = []
+    live: List[onnx.NodeProto] = []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             needed.update(node.input)
-            kept.append(node)
-    replace_nodes(graph, kept[::-1])
+            live.append(node)
+    replace_nodes(graph, live[::-1])
     used = [tensor for tensor in graph.initializer if tensor.name in needed]
     if len(used) < len(graph.initializer):
         copies = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in used]
@@ -83,7 +83,7 @@ def drop_unused(graph: onnx.GraphProto) -> None:
 
 def sort_nodes(graph: onnx.GraphProto) -> None:
     """Put every node after those that it reads from, otherwise in the order that they have."""
-    made = producers(graph)
+    makers = producers(graph)
     done: Set[str] = set()
     ordered: List[onnx.NodeProto] = []
 
@@ -91,7 +91,7 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
         waiting = [node]
         while waiting:
             current = waiting[-1]
-            missing = [made[name] for name in current.input if name in made and name not in done]
+            missing = [makers[name] for name in current.input if name in makers and name not in done]
             if missing:
                 waiting.extend(missing)
                 continue
@@ -105,6 +105,6 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
     replace_nodes(graph, ordered)
 
 
-def constant_tensor(name: str, values: NDArray) -> onnx.TensorProto:
+def constant_tensor(name: str, values: NDArray[Any]) -> onnx.TensorProto:
     """An initializer of `values`, kept as raw bytes."""
     return onnx.numpy_helper.from_array(np.ascontiguousarray(values), name)

@@ -8,7 +8,7 @@ no network is known here by name. Convolutions and matrix products may be fp16: 
 from __future__ import annotations
 
 import math
-from typing import Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 import numpy as np
 import onnx
@@ -84,43 +84,37 @@ def to_half(model: onnx.ModelProto, largest: Optional[Mapping[str, float]] = Non
 
     `largest`: the largest absolute value of tensors on real inputs, as far as measured.
     """
-    half = onnx.ModelProto.FromString(model.SerializeToString())
+    half: onnx.ModelProto = onnx.ModelProto.FromString(model.SerializeToString())
     for node in half.graph.node:
         if any(attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for attribute in node.attribute):
             raise CompileError(f"layer {node.name}: control flow ({node.op_type}) has no fp16 form; use fp32")
     types = element_types(half)
-    full = _full_layers(half, types, largest or {})
+    full = full_layers(half, types, largest or {})
     _Rewrite(half, types, full).apply()
     onnx.checker.check_model(half, full_check=True)
     return half
 
 
-def full_layers(model: onnx.ModelProto, largest: Optional[Mapping[str, float]] = None) -> Set[str]:
-    """Names of the layers that `to_half` leaves in fp32."""
-    full = _full_layers(model, element_types(model), largest or {})
-    return {node.name for node in model.graph.node if node.output[0] in full}
-
-
-def _full_layers(model: onnx.ModelProto, types: Mapping[str, int], largest: Mapping[str, float]) -> Set[str]:
+def full_layers(model: onnx.ModelProto, types: Mapping[str, int], largest: Mapping[str, float]) -> Set[str]:
     """The layers that stay fp32, each by its first output's name."""
     graph = model.graph
-    values, made, readers = constants(graph), producers(graph), consumers(graph)
+    values, makers, readers = constants(graph), producers(graph), consumers(graph)
     terms, opset = _terms(model), opset_of(model)
     full: Set[str] = set()
     for node in graph.node:
-        dequantised = any(name in made and made[name].op_type == "DequantizeLinear" for name in node.input)
+        dequantised = any(name in makers and makers[name].op_type == "DequantizeLinear" for name in node.input)
         averages = node.op_type == "ReduceMean" and not _mean_fits(node, terms, largest)
         if node.op_type in ALWAYS_FULL or dequantised or averages or not _may_be_half(node, types, opset):
             full.add(node.output[0])
         if not _constants_fit(node, values):
             full.add(node.output[0])
         if node.op_type in SUMS:
-            full |= _products_before(node, made)
+            full |= _products_before(node, makers)
     for name, value in largest.items():
         if value > LIMIT or 0 < value < SMALLEST or math.isnan(value):
             full |= {node.output[0] for node in readers.get(name, [])}
-            if name in made:
-                full.add(made[name].output[0])
+            if name in makers:
+                full.add(makers[name].output[0])
     return full | _idle_regions(graph, full, types)
 
 
@@ -138,7 +132,7 @@ def _takes_half(node: NodeProto, place: int, opset: int) -> bool:
     return bool(inputs) and "tensor(float16)" in inputs[min(place, len(inputs) - 1)].types
 
 
-def _constants_fit(node: NodeProto, values: Mapping[str, NDArray]) -> bool:
+def _constants_fit(node: NodeProto, values: Mapping[str, NDArray[Any]]) -> bool:
     """Whether fp16 holds a layer's constants: none overflows, and each as a whole hardly changes.
 
     A bias that is too small for fp16 is too small to matter beside the products that it is added to.
@@ -162,10 +156,10 @@ def _constants_fit(node: NodeProto, values: Mapping[str, NDArray]) -> bool:
 def _terms(model: onnx.ModelProto) -> Dict[str, int]:
     """Elements of each tensor per sample, where the shape is known."""
     graph = onnx.shape_inference.infer_shapes(model).graph
-    found: Dict[str, int] = {}
+    terms: Dict[str, int] = {}
     for value in (*graph.input, *graph.value_info, *graph.output):
-        found[value.name] = math.prod(size.dim_value or 1 for size in value.type.tensor_type.shape.dim)
-    return found
+        terms[value.name] = math.prod(size.dim_value or 1 for size in value.type.tensor_type.shape.dim)
+    return terms
 
 
 def _mean_fits(node: NodeProto, terms: Mapping[str, int], largest: Mapping[str, float]) -> bool:
@@ -174,27 +168,27 @@ def _mean_fits(node: NodeProto, terms: Mapping[str, int], largest: Mapping[str, 
     return count * largest.get(node.output[0], LIKELY_MEAN) <= LIMIT
 
 
-def _products_before(node: NodeProto, made: Mapping[str, NodeProto]) -> Set[str]:
+def _products_before(node: NodeProto, makers: Mapping[str, NodeProto]) -> Set[str]:
     """The products and sums of tensors whose elements `node` adds up."""
-    found: Set[str] = set()
+    products: Set[str] = set()
     waiting = [node.input[0]]
     while waiting:
-        source = made.get(waiting.pop())
-        if source is not None and source.op_type in PRODUCTS and source.output[0] not in found:
-            found.add(source.output[0])
+        source = makers.get(waiting.pop())
+        if source is not None and source.op_type in PRODUCTS and source.output[0] not in products:
+            products.add(source.output[0])
             waiting.extend(source.input)
-    return found
+    return products
 
 
 def _idle_regions(graph: onnx.GraphProto, full: Set[str], types: Mapping[str, int]) -> Set[str]:
     """Layers of the connected fp16 regions in which nothing would be faster."""
     half = [node for node in graph.node if node.output[0] not in full]
     region = {node.output[0]: {node.output[0]} for node in half}
-    made = {name: node.output[0] for node in half for name in node.output}
+    makers = {name: node.output[0] for node in half for name in node.output}
     for node in half:
         for name in node.input:
-            if name in made and types[name] == TensorProto.FLOAT:
-                joined, other = region[node.output[0]], region[made[name]]
+            if name in makers and types[name] == TensorProto.FLOAT:
+                joined, other = region[node.output[0]], region[makers[name]]
                 if joined is not other:
                     joined |= other
                     for member in other:
@@ -217,7 +211,7 @@ class _Rewrite:
             for name in node.output
             if types.get(name) == TensorProto.FLOAT
         }
-        self.taken = tensor_names(graph)
+        self.names = tensor_names(graph)
         self.versions: Dict[Tuple[str, bool], str] = {}
         self.casts: List[NodeProto] = []
         self.constants: Dict[str, str] = {}
@@ -245,7 +239,7 @@ class _Rewrite:
             return self.versions[key]
         if half == (name in self.halved):
             return name
-        new = unused_name(f"{name}.{'fp16' if half else 'fp32'}", self.taken)
+        new = unused_name(f"{name}.{'fp16' if half else 'fp32'}", self.names)
         if name in self.values:
             self.constants[new] = name
         else:
@@ -262,7 +256,7 @@ class _Rewrite:
     def _return_outputs(self) -> None:
         """Give the graph its fp32 outputs back under their names."""
         for output in [value.name for value in self.graph.output if value.name in self.halved]:
-            inner = unused_name(f"{output}.fp16", self.taken)
+            inner = unused_name(f"{output}.fp16", self.names)
             back = self.versions.get((output, False))
             for node in (*self.graph.node, *self.casts):
                 node.input[:] = [{output: inner, back: output}.get(name, name) for name in node.input]
@@ -276,11 +270,11 @@ class _Rewrite:
         renamed = {new: old for new, old in self.constants.items() if old not in read}
         for node in self.graph.node:
             node.input[:] = [renamed.get(name, name) for name in node.input]
-        kept = [tensor for tensor in self.graph.initializer if tensor.name not in renamed.values()]
-        made = [
+        others = [tensor for tensor in self.graph.initializer if tensor.name not in renamed.values()]
+        halves = [
             constant_tensor(renamed.get(new, new), self.values[old].astype(np.float16))
             for new, old in self.constants.items()
         ]
-        copies = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in kept]
+        copies = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in others]
         del self.graph.initializer[:]
-        self.graph.initializer.extend([*copies, *made])
+        self.graph.initializer.extend([*copies, *halves])

@@ -7,7 +7,7 @@ operator without a rule stays at the set that this operator needs.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Set
 
 import numpy as np
 import onnx
@@ -124,8 +124,8 @@ def _split(node: NodeProto, graph: onnx.GraphProto) -> bool:
     if len(node.input) > 1:
         return True
     settings = _attributes(node)
-    known = {value.name: value.type.tensor_type.shape.dim for value in (*graph.input, *graph.value_info)}
-    sizes = known.get(node.input[0])
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in (*graph.input, *graph.value_info)}
+    sizes = shapes.get(node.input[0])
     length = sizes[int(settings.get("axis", 0))].dim_value if sizes else 0
     if not length:
         return False
@@ -194,7 +194,7 @@ def _drop_identities(graph: onnx.GraphProto) -> None:
 def _divide_instead(graph: onnx.GraphProto) -> None:
     """a * Reciprocal(b) as a / b, and Reciprocal(b) alone as 1 / b: TensorRT 8.2 lists no Reciprocal."""
     inverted = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Reciprocal"}
-    taken, readers = tensor_names(graph), consumers(graph)
+    tensors, readers = tensor_names(graph), consumers(graph)
     outputs = {value.name for value in graph.output}
     nodes: List[NodeProto] = []
     for node in graph.node:
@@ -203,7 +203,7 @@ def _divide_instead(graph: onnx.GraphProto) -> None:
             node.op_type = "Div"
             node.input[:] = [first, inverted[second]]
         elif node.op_type == "Reciprocal" and _needed(node.output[0], readers, outputs):
-            one = unused_name("one", taken)
+            one = unused_name("one", tensors)
             graph.initializer.append(constant_tensor(one, np.ones((), np.float32)))
             node.op_type = "Div"
             node.input[:] = [one, node.input[0]]
@@ -214,7 +214,7 @@ def _divide_instead(graph: onnx.GraphProto) -> None:
 
 def _slice_shapes(graph: onnx.GraphProto) -> None:
     """A part of a shape, which operator set 15 brought, as a slice of the whole one."""
-    taken = tensor_names(graph)
+    tensors = tensor_names(graph)
     nodes: List[NodeProto] = []
     for node in graph.node:
         nodes.append(node)
@@ -223,8 +223,8 @@ def _slice_shapes(graph: onnx.GraphProto) -> None:
         _remove_attributes(node, ["start", "end"] if settings else [])
         if (start, end) == (0, EVERY_AXIS):
             continue
-        part, whole = node.output[0], unused_name(f"{node.output[0]}.whole", taken)
-        names = [unused_name(f"{part}.{role}", taken) for role in ("starts", "ends")]
+        part, whole = node.output[0], unused_name(f"{node.output[0]}.whole", tensors)
+        names = [unused_name(f"{part}.{role}", tensors) for role in ("starts", "ends")]
         bounds = (np.array([each], np.int64) for each in (start, end))
         graph.initializer.extend(constant_tensor(name, each) for name, each in zip(names, bounds))
         node.output[0] = whole
@@ -233,7 +233,7 @@ def _slice_shapes(graph: onnx.GraphProto) -> None:
     replace_nodes(graph, nodes)
 
 
-def _needed(name: str, readers: Dict[str, List[NodeProto]], outputs: set) -> bool:
+def _needed(name: str, readers: Dict[str, List[NodeProto]], outputs: Set[str]) -> bool:
     return name in outputs or any(
         reader.op_type != "Mul" or list(reader.input).count(name) > 1 for reader in readers[name]
     )

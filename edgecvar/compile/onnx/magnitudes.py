@@ -28,8 +28,8 @@ def largest_magnitudes(file: Path, stage: str, inputs: Sequence[Mapping[str, NDA
     names = [value.name for value in session.get_outputs()]
     largest: Dict[str, float] = {}
     for sample in inputs:
-        seen = {**sample, **dict(zip(names, session.run(None, dict(sample))))}
-        for name, values in seen.items():
+        tensors = {**sample, **dict(zip(names, session.run(None, dict(sample))))}
+        for name, values in tensors.items():
             # Not Python's max, which loses a NaN.
             largest[name] = float(np.maximum(largest.get(name, 0.0), np.abs(values).max(initial=0.0)))
     return largest

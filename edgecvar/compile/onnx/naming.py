@@ -31,16 +31,16 @@ def name_parts(graph: onnx.GraphProto) -> None:
     """
     fixed = {value.name for value in (*graph.input, *graph.output)}
     names: Dict[str, str] = {name: name for name in fixed}
-    taken: Set[str] = set()
+    nodes: Set[str] = set()
     tensors = set(fixed)
     weights = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
-        node.name = unused_name(_node_name(node, weights), taken)
+        node.name = unused_name(_node_name(node, weights), nodes)
         _name_constants(node, weights, names, tensors)
         for place, output in enumerate(node.output):
             if output and output not in names:
-                wanted = node.name if place == 0 else f"{node.name}.out{place}"
-                names[output] = unused_name(wanted, tensors)
+                stem = node.name if place == 0 else f"{node.name}.out{place}"
+                names[output] = unused_name(stem, tensors)
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
     for tensor in graph.initializer:

@@ -40,14 +40,14 @@ class Unsupported:
 def unsupported(model: onnx.ModelProto) -> List[Unsupported]:
     """Every layer of `model` that the table of TensorRT 8.2 does not take, with the reason."""
     table = json.loads(TABLE.read_text(encoding="utf-8"))
-    found: List[Unsupported] = []
+    refusals: List[Unsupported] = []
     if opset_of(model) > table["opset"]:
         reason = f"operator set {opset_of(model)}, and TensorRT {table['tensorrt']} reads sets up to {table['opset']}"
-        found.append(Unsupported("", "", reason))
+        refusals.append(Unsupported("", "", reason))
     inspect = _Inspection(model, table["operators"])
     for node in model.graph.node:
-        found += [Unsupported(node.name, node.op_type, reason) for reason in inspect.reasons(node)]
-    return found
+        refusals += [Unsupported(node.name, node.op_type, reason) for reason in inspect.reasons(node)]
+    return refusals
 
 
 class _Inspection:
@@ -72,8 +72,8 @@ class _Inspection:
         """Why the node cannot be parsed; nothing where it can."""
         entry = None if node.domain else self.operators.get(node.op_type)
         if entry is None:
-            known = not node.domain and node.op_type in self.operators
-            yield "the table says that it is not supported" if known else "not in the table"
+            listed = not node.domain and node.op_type in self.operators
+            yield "the table says that it is not supported" if listed else "not in the table"
             return
         yield from self._type_reasons(node, entry)
         ranks = entry.get("ranks")
@@ -107,8 +107,8 @@ class _Inspection:
                 continue
             listed: Sequence[str] = entry["types"] if name == judged else list(TYPES.values())
             if TYPES.get(kind) not in listed:
-                wanted = ", ".join(dict.fromkeys(listed))
-                yield f"tensor {name} is of type {TensorProto.DataType.Name(kind)}, expected {wanted}"
+                expected = ", ".join(dict.fromkeys(listed))
+                yield f"tensor {name} is of type {TensorProto.DataType.Name(kind)}, expected {expected}"
 
     def _attribute_reasons(self, node: NodeProto, allowed: Dict[str, List[str]]) -> Iterator[str]:
         for attribute in node.attribute:
@@ -121,9 +121,9 @@ class _Inspection:
         """A constant, or one that is quantised: the parser reads weights through their Q/DQ pair."""
         while name in self.producers and self.producers[name].op_type in ("QuantizeLinear", "DequantizeLinear"):
             name = self.producers[name].input[0]
-        made = self.producers.get(name)
-        return name in self.constants or (made is not None and made.op_type == "Constant")
+        maker = self.producers.get(name)
+        return name in self.constants or (maker is not None and maker.op_type == "Constant")
 
     def _zero(self, name: str) -> bool:
-        values: Optional[NDArray] = self.constants.get(name)
+        values: Optional[NDArray[Any]] = self.constants.get(name)
         return values is not None and not np.any(values)

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Set, TextIO
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,16 +26,11 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError, ConfigError
-from edgecvar.runners.tensorrt.api import (
-    Generation,
-    WeakTyping,
-    float32_layers,
-    generation_of,
-    limit_workspace,
-    typing_of,
-)
+from edgecvar.runners.tensorrt.api import Generation, generation_of, limit_workspace
+from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.onnx_nodes import read_nodes
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights
+from edgecvar.runners.tensorrt.precision import WeakTyping, float32_layers, typing_of
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -47,7 +42,8 @@ class TensorRtOptions(BaseModel):
     """How TensorRT builds and runs a bundle.
 
     `overlap`: stages that do not wait for each other run at once; without it each launch is waited for, so that the
-    stages can be timed. `dla`: the DLA core to build for. `workspace_mib`: scratch memory of the builder's tactics.
+    stages can be timed. `dla`: the DLA core to build for. `gpu_index`: CUDA's number of the GPU. `workspace_mib`:
+    scratch memory of the builder's tactics.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,45 +54,8 @@ class TensorRtOptions(BaseModel):
     max_batch: int = Field(1, ge=1)
     converter: Converter = "onnx"
     cuda_graphs: bool = True
-    device: int = Field(0, ge=0)
+    gpu_index: int = Field(0, ge=0)
     workspace_mib: int = Field(512, ge=16)
-
-
-class BuildLog:
-    """What TensorRT says, all of it kept; `errors` are the lines at error level."""
-
-    def __init__(self) -> None:
-        self.lines: List[str] = []
-        self.errors: List[str] = []
-
-    def add(self, severity: str, message: str) -> None:
-        self.lines.append(f"[{severity}] {message}")
-        if "ERROR" in severity:
-            self.errors.append(" ".join(message.split()))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines) + "\n"
-
-    def last_error(self) -> str:
-        """The last error, or that there was none."""
-        return self.errors[-1][:300] if self.errors else "TensorRT gave no reason"
-
-
-def logger_into(log: BuildLog) -> trt.ILogger:
-    """TensorRT's logger that writes into `log` instead of the terminal."""
-    import tensorrt as trt
-
-    class Recorder(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, msg: str) -> None:
-            # Verbose is a line for each tactic that was timed: more memory than a Nano has to spare.
-            if severity.name != "VERBOSE":
-                log.add(severity.name, msg)
-
-    return Recorder()
 
 
 @dataclass(frozen=True)
@@ -144,14 +103,14 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
         raise CompileError(f"TensorRT {key.tensorrt} cannot start its builder: {log.last_error()} ({error})") from error
     _check_dla(builder, build.options.dla)
     timings = read_timings(root, key.sm, key.tensorrt)
-    built = {}
+    engines: Dict[str, BuiltStage] = {}
     for number, stage in enumerate(stages, 1):
         print(f"  {number}/{len(stages)} {stage.name}", file=progress, flush=True)
         one = _StageBuild(build, stage, builder, log, progress)
         with _late_interrupt(progress):
-            built[stage.name] = one.run(logger, timings)
+            engines[stage.name] = one.run(logger, timings)
         timings = one.timings
-    folder = write_engines(root, key, built, log.text, build.options.max_batch)
+    folder = write_engines(root, key, engines, log.text, build.options.max_batch)
     if timings:
         write_timings(root, key.sm, key.tensorrt, timings)
     print(f"  kept in {folder}", file=progress)
@@ -211,9 +170,9 @@ class _StageBuild:
         network: trt.INetworkDefinition = self._parsed(self._file, model, logger)
         config: trt.IBuilderConfig = self._builder.create_builder_config()
         self._configure(network, config)
-        kept = typing.set_precision(network, config, self._build.key.precision, wide)
-        if kept:
-            self._say(f"{kept} of {network.num_layers} layers stay fp32")
+        full = typing.set_precision(network, config, self._build.key.precision, wide)
+        if full:
+            self._say(f"{full} of {network.num_layers} layers stay fp32")
         if self._build.key.dla is not None:
             # What a DLA can run depends on the precision.
             self._use_dla(network, config, self._build.key.dla)
@@ -255,8 +214,8 @@ class _StageBuild:
         errors: List[trt.ParserError] = [parser.get_error(index) for index in range(parser.num_errors)]
         for error in errors:
             self._log.add("PARSER", error.desc())
-        told = "; ".join(_describe(error, model) for error in errors[:3]) or self._log.last_error()
-        raise CompileError(f"{file}: TensorRT {self._build.key.tensorrt} cannot read it: {told}")
+        causes = "; ".join(_describe(error, model) for error in errors[:3]) or self._log.last_error()
+        raise CompileError(f"{file}: TensorRT {self._build.key.tensorrt} cannot read it: {causes}")
 
     def _configure(self, network: trt.INetworkDefinition, config: trt.IBuilderConfig) -> None:
         import tensorrt as trt
@@ -280,8 +239,8 @@ class _StageBuild:
 
         for index in range(network.num_inputs):
             # A DLA takes no open dimensions, not even one whose profile leaves no choice, as `can_run_on_DLA` sees it.
-            given: trt.ITensor = network.get_input(index)
-            given.shape = (1, *tuple(given.shape)[1:])
+            tensor: trt.ITensor = network.get_input(index)
+            tensor.shape = (1, *tuple(tensor.shape)[1:])
         config.default_device_type = trt.DeviceType.DLA
         config.DLA_core = core
         config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
@@ -300,21 +259,21 @@ class _StageBuild:
 
     def _serialised(self, network: trt.INetworkDefinition, config: trt.IBuilderConfig) -> bytes:
         plan: Optional[trt.IHostMemory] = None
-        reason = ""
+        cause = ""
         try:
             plan = self._builder.build_serialized_network(network, config)
         except (RuntimeError, MemoryError) as error:
-            reason = f" ({error})"
+            cause = f" ({error})"
         if plan is None:
-            told = " ".join(self._log.errors[-3:])
+            errors = " ".join(self._log.errors[-3:]).lower()
             hint = (
                 "out of memory: close other programs (the desktop too) or add swap, and run again"
-                if "memory" in told.lower() or "alloc" in told.lower() or reason == " ()"
+                if "memory" in errors or "alloc" in errors or cause == " ()"
                 else "try --precision fp32 to see whether the precision is to blame, and report it with this line"
             )
             raise CompileError(
                 f"{self._file}: TensorRT {self._build.key.tensorrt} cannot build it: "
-                f"{self._log.last_error()}{reason}; {hint}"
+                f"{self._log.last_error()}{cause}; {hint}"
             )
         return bytes(plan)
 

@@ -8,7 +8,7 @@ ModelProto, GraphProto, NodeProto and TensorProto of ONNX's onnx.proto.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class _Rewrite:
                 values, axis = _dequantised(node, tensors)
                 self._replace(node, values, axis, readers.get(node.outputs[0], []))
 
-    def _replace(self, node: _Node, values: NDArray, axis: Optional[int], readers: List[_Node]) -> None:
+    def _replace(self, node: _Node, values: NDArray[Any], axis: Optional[int], readers: List[_Node]) -> None:
         stored, output = node.inputs[0], node.outputs[0]
         if stored in self.constants:
             raise ValueError(f"constant {stored!r} is dequantised twice")
@@ -86,15 +86,15 @@ def _plain_graph(graph: Bytes) -> bytes:
         place: _text(field.content, TENSOR_NAME) for place, field in enumerate(fields) if field.number == INITIALIZER
     }
     rewrite = _Rewrite(list(nodes.values()), {name: fields[place].content for place, name in names.items()})
-    made: List[Bytes] = []
+    parts: List[Bytes] = []
     for place, field in enumerate(fields):
         output = nodes[place].outputs[0] if place in nodes else ""
         if output not in rewrite.gone:
-            made += [rewrite.before.get(output, b""), rewrite.constants.get(names.get(place, "")) or field.whole]
-    return b"".join(made)
+            parts += [rewrite.before.get(output, b""), rewrite.constants.get(names.get(place, "")) or field.whole]
+    return b"".join(parts)
 
 
-def _dequantised(node: _Node, tensors: Dict[str, Bytes]) -> Tuple[NDArray, Optional[int]]:
+def _dequantised(node: _Node, tensors: Dict[str, Bytes]) -> Tuple[NDArray[Any], Optional[int]]:
     """The fp32 values of a constant, and the axis of its scales, None where there is one for all."""
     levels, scale = (_values(tensors[name]) for name in node.inputs[:2])
     if scale.ndim == 0:
@@ -114,7 +114,7 @@ def _quantize(inputs: List[str], output: str, axis: Optional[int]) -> bytes:
     return bytes_field(NODE, b"".join(parts))
 
 
-def _tensor(name: str, values: NDArray) -> bytes:
+def _tensor(name: str, values: NDArray[Any]) -> bytes:
     """An initializer as a field of the graph."""
     kind = FLOAT16 if values.dtype == np.float16 else FLOAT
     dims = b"".join(number_field(DIMS, size) for size in values.shape)
@@ -123,7 +123,7 @@ def _tensor(name: str, values: NDArray) -> bytes:
     return bytes_field(INITIALIZER, dims + typed + bytes_field(TENSOR_NAME, name.encode()) + bytes_field(RAW_DATA, raw))
 
 
-def _values(tensor: Bytes) -> NDArray:
+def _values(tensor: Bytes) -> NDArray[Any]:
     shape: List[int] = []
     kind = 0
     raw: Bytes = b""

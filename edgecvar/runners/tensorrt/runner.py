@@ -14,15 +14,9 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
 from edgecvar.runners.tensorrt.api import Execution, Generation, execution_of, generation_of, installed_version
-from edgecvar.runners.tensorrt.builder import (
-    Build,
-    BuildLog,
-    TensorRtOptions,
-    build_engines,
-    check_options,
-    logger_into,
-)
+from edgecvar.runners.tensorrt.builder import Build, TensorRtOptions, build_engines, check_options
 from edgecvar.runners.tensorrt.cuda import CudaDevice, GraphDriver, download, new_stream, page_locked
+from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.stage import DeviceStage, DeviceValue, StageMemory, check_tensors
 
 if TYPE_CHECKING:
@@ -98,7 +92,7 @@ class TensorRtRunner:
     def _open(self) -> None:
         version = installed_version()
         check_options(generation_of(version), self.options)
-        device = CudaDevice(self.options.device)
+        device = CudaDevice(self.options.gpu_index)
         self._device = device.__enter__()
         options = self.options
         key = EngineKey(

@@ -15,7 +15,6 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
 from edgecvar.runners.runner import History
 from edgecvar.runners.tensorrt.api import EngineTensor, Execution
-from edgecvar.runners.tensorrt.builder import BuildLog
 from edgecvar.runners.tensorrt.cuda import (
     CapturedGraph,
     DeviceBuffer,
@@ -27,6 +26,7 @@ from edgecvar.runners.tensorrt.cuda import (
     page_locked,
     upload,
 )
+from edgecvar.runners.tensorrt.log import BuildLog
 
 if TYPE_CHECKING:
     import pycuda.driver as driver

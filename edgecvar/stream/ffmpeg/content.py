@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,12 @@ from edgecvar.stream.ffmpeg.prediction.residual import Sampler, SamplerStore, ma
 from edgecvar.stream.ffmpeg.references import PredictionPlan
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.ffmpeg.undecided import drop_placeholders, settle_by_samples
-from edgecvar.stream.motion import motion_field, vectors_to_grid
+from edgecvar.stream.ffmpeg.vector_grid import motion_field, vectors_to_grid
 from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class DecodedFrame:
 
     number: int
     display_index: int
-    frame: Any
+    frame: VideoFrame
 
 
 class DecodedContent:

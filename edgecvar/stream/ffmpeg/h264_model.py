@@ -15,8 +15,8 @@ _REMEMBERED = 17
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the headers of one packet told."""
+class CodedReferences:
+    """What the headers of one packet say of its references."""
 
     idr: bool
     reference: bool
@@ -32,7 +32,7 @@ class H264Model:
         self._parser = parser
         self._order = OrderCount()
         self._pictures = DecodedPictures()
-        self._known: Dict[int, Optional[Known]] = {}
+        self._coded: Dict[int, Optional[CodedReferences]] = {}
         self._whole = False
         self._fields = False
         self._intact = True
@@ -41,62 +41,63 @@ class H264Model:
     def feed(self, number: int, packet: bytes) -> None:
         try:
             headers = self._parser.slices(packet)
-            self._known[number] = self._follow(number, headers) if headers else None
+            self._coded[number] = self._follow(number, headers) if headers else None
         except HeaderEnded:
-            self._known[number] = None
+            self._coded[number] = None
             self._whole = False
 
     def lost(self, number: int) -> None:
-        known = self._known.pop(number, None)
-        if known is not None and known.reference:
+        coded = self._coded.pop(number, None)
+        if coded is not None and coded.reference:
             self._intact = False
 
-    def plan(self, number: int, kind: str, shown: Mapping[int, int]) -> PredictionPlan:
-        known = self._known.pop(number, None)
-        if known is not None and known.idr:
+    def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
+        coded = self._coded.pop(number, None)
+        if coded is not None and coded.idr:
             self._intact = True
-        lists, exact, weighting = self._nearest(kind, shown[number], shown), False, PLAIN
-        if known is not None and self._usable(known.lists, kind, shown):
-            lists, exact, weighting = known.lists, known.certain and self._intact, known.weighting
-        if known is None or known.reference:
-            self._recent[number] = shown[number]
+        lists, exact, weighting = self._nearest(kind, display_indices[number], display_indices), False, PLAIN
+        if coded is not None and self._usable(coded.lists, kind, display_indices):
+            lists, exact, weighting = coded.lists, coded.certain and self._intact, coded.weighting
+        if coded is None or coded.reference:
+            self._recent[number] = display_indices[number]
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
         return PredictionPlan(lists, exact or kind == "I", "h264", weighting=weighting)
 
     @staticmethod
-    def _usable(lists: Lists, kind: str, shown: Mapping[int, int]) -> bool:
-        wanted = {"I": 0, "P": 1, "B": 2}[kind]
-        return all(number is not None and number in shown for number in lists[:wanted])
+    def _usable(lists: Lists, kind: str, display_indices: Mapping[int, int]) -> bool:
+        count = {"I": 0, "P": 1, "B": 2}[kind]
+        return all(number is not None and number in display_indices for number in lists[:count])
 
-    def _nearest(self, kind: str, display: int, shown: Mapping[int, int]) -> Lists:
-        recent = [(place, number) for number, place in self._recent.items() if number in shown]
+    def _nearest(self, kind: str, display: int, display_indices: Mapping[int, int]) -> Lists:
+        recent = [(place, number) for number, place in self._recent.items() if number in display_indices]
         if kind == "I" or not recent:
             return None, None
         if kind == "P":
             return recent[-1][1], None
-        past = [known for known in recent if known[0] < display]
-        future = [known for known in recent if known[0] > display]
+        past = [picture for picture in recent if picture[0] < display]
+        future = [picture for picture in recent if picture[0] > display]
         first = max(past)[1] if past else None
         second = min(future)[1] if future else None
         return (first if first is not None else second), (second if second is not None else first)
 
-    def _follow(self, number: int, headers: Sequence[SliceHeader]) -> Known:
+    def _follow(self, number: int, headers: Sequence[SliceHeader]) -> CodedReferences:
         header = headers[0]
         if header.idr:
             self._whole, self._fields = True, False
         self._fields = self._fields or any(slice_.field for slice_ in headers)
         self._whole = self._pictures.enter(header) and self._whole
         poc = self._order.of(header)
-        coded = [slice_ for slice_ in headers if slice_.kind != "I"] or [header]
-        told = [self._told(slice_, poc) for slice_ in coded]
-        certain = self._whole and not self._fields and all(sure and same == told[0][0] for same, sure in told)
+        inter = [slice_ for slice_ in headers if slice_.kind != "I"] or [header]
+        predictions = [self._prediction(slice_, poc) for slice_ in inter]
+        agree = all(sure and prediction == predictions[0][0] for prediction, sure in predictions)
+        certain = self._whole and not self._fields and agree
         if self._pictures.mark(header, number, poc):
             self._order.reset(0)
-        lists, weighting = told[0][0]
-        return Known(header.idr, header.ref_idc > 0, lists, certain, weighting)
+        lists, weighting = predictions[0][0]
+        return CodedReferences(header.idr, header.ref_idc > 0, lists, certain, weighting)
 
-    def _told(self, header: SliceHeader, poc: int) -> Tuple[Tuple[Lists, Weighting], bool]:
+    def _prediction(self, header: SliceHeader, poc: int) -> Tuple[Tuple[Lists, Weighting], bool]:
         lists = self._pictures.lists(header, poc)
         first = tuple(entries[0] if entries else None for entries in lists)
         sure = not header.sequence.mbaff and all(
@@ -122,15 +123,15 @@ def _weighting(header: SliceHeader, poc: int, first: Tuple[Optional[Stored], Opt
 def _single(weight: Weight) -> Weights:
     luma, chroma = weight.luma_log2, weight.chroma_log2
     planes = [(weight.y, luma), (weight.cb, chroma), (weight.cr, chroma)]
-    made = [PlaneWeights(w, 0, (1 << log2) >> 1, log2, offset) for (w, offset), log2 in planes]
-    return made[0], made[1], made[2]
+    weights = [PlaneWeights(w, 0, (1 << log2) >> 1, log2, offset) for (w, offset), log2 in planes]
+    return weights[0], weights[1], weights[2]
 
 
 def _both(zero: Weight, one: Weight) -> Weights:
     luma, chroma = zero.luma_log2, zero.chroma_log2
     pairs = [(zero.y, one.y, luma), (zero.cb, one.cb, chroma), (zero.cr, one.cr, chroma)]
-    made = [PlaneWeights(a[0], b[0], 1 << log2, log2 + 1, (a[1] + b[1] + 1) >> 1) for a, b, log2 in pairs]
-    return made[0], made[1], made[2]
+    weights = [PlaneWeights(a[0], b[0], 1 << log2, log2 + 1, (a[1] + b[1] + 1) >> 1) for a, b, log2 in pairs]
+    return weights[0], weights[1], weights[2]
 
 
 def _implicit(poc: int, first: Tuple[Optional[Stored], Optional[Stored]]) -> Weighting:

@@ -104,9 +104,9 @@ class DecodedPictures:
         short = [frame for frame in self.frames if frame.long_term is None]
         long = sorted((f for f in self.frames if f.long_term is not None), key=lambda f: f.long_term or 0)
         if header.kind == "B":
-            known = [frame for frame in short if frame.number is not None]
-            past = sorted((f for f in known if f.poc < poc), key=lambda f: -f.poc)
-            future = sorted((f for f in known if f.poc >= poc), key=lambda f: f.poc)
+            decoded = [frame for frame in short if frame.number is not None]
+            past = sorted((f for f in decoded if f.poc < poc), key=lambda f: -f.poc)
+            future = sorted((f for f in decoded if f.poc >= poc), key=lambda f: f.poc)
             first, second = past + future + long, future + past + long
             if len(second) > 1 and first == second:
                 second[0], second[1] = second[1], second[0]
@@ -172,9 +172,9 @@ class DecodedPictures:
         elif code == 2:
             self.frames = [f for f in self.frames if f.long_term != first]
         elif code == 3:
-            kept = [f for f in self.frames if f.long_term != second]
-            short = [f.long_term is None and f.frame_num == target for f in kept]
-            self.frames = [replace(f, long_term=second) if hit else f for f, hit in zip(kept, short)]
+            others = [f for f in self.frames if f.long_term != second]
+            short = [f.long_term is None and f.frame_num == target for f in others]
+            self.frames = [replace(f, long_term=second) if hit else f for f, hit in zip(others, short)]
         elif code == 4:
             self.frames = [f for f in self.frames if f.long_term is None or f.long_term < first]
         elif code == 5:

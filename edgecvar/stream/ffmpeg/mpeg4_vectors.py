@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional, Tuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import BACKWARD, BOTH, DIRECT, FORWARD, CodedPlane
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class BackwardVectors:
         direct = (modes == DIRECT)[..., None]
         to_past = np.isin(modes, (FORWARD, BOTH))[..., None]
         to_future = np.isin(modes, (BACKWARD, BOTH))[..., None]
-        made = (
+        lists = (
             np.where(direct, forward, vectors[:, :, 0] * to_past),
             np.where(direct, backward, vectors[:, :, 1] * to_future),
         )
-        return (np.stack(made) * unit).astype(np.int16)
+        return (np.stack(lists) * unit).astype(np.int16)
 
 
 def _direct(
@@ -80,7 +82,7 @@ def _agrees(modes: NDArray[np.int8], used: NDArray[np.bool_]) -> bool:
     return bool((first == used[0]).all() and (second == used[1]).all())
 
 
-def _to_cells(macroblocks: NDArray) -> NDArray:
+def _to_cells(macroblocks: NDArray[_Scalar]) -> NDArray[_Scalar]:
     return macroblocks.repeat(2, axis=0).repeat(2, axis=1)
 
 

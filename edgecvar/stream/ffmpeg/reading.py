@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Generator, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, Generator, Iterator, Optional
 
-import av
-
+from edgecvar.errors import StreamError
+from edgecvar.stream.decoders import decode, vector_decoder
 from edgecvar.stream.ffmpeg.content import DecodedContent, DecodedFrame
 from edgecvar.stream.ffmpeg.h264_model import H264Model
 from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
@@ -17,8 +17,12 @@ from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.packets import MAX_REORDER, numbered_packets
 from edgecvar.stream.planes import Geometry
-from edgecvar.stream.reading import DECODER, OpenSource
+from edgecvar.stream.reading import OpenSource
 from edgecvar.stream.types import CodedPicture, StreamInfo
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
 
 _KEPT_FRAMES = 18
 _NOTE = "vectors as FFmpeg exports them: no reference indices, one vector per 8x8 block"
@@ -27,7 +31,7 @@ _KINDS = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 
 @dataclass(frozen=True)
 class _Arrival:
-    frame: Any
+    frame: VideoFrame
     display_index: int
     pts_seconds: float
 
@@ -39,19 +43,15 @@ class FFmpegReading:
     lost: at most 18 packets later.
     """
 
-    def __init__(self, opened: OpenSource, why: str = "") -> None:
-        self._opened = opened
-        self._summary = opened.summary
-        self._clock = opened.clock
-        context = opened.video.codec_context
-        context.options = {"flags2": "+export_mvs", **DECODER}
-        context.thread_type = "SLICE"
-        context.thread_count = 1
-        self._context = context
-        extradata = context.extradata
-        self._parser = HeaderParser(extradata) if opened.codec == "h264" else None
+    def __init__(self, source: OpenSource, why: str = "") -> None:
+        self.summary = source.summary
+        self._source = source
+        self._clock = source.clock
+        self._context = vector_decoder(source.video.context)
+        extradata = self._context.extradata
+        self._parser = HeaderParser(extradata) if source.video.codec == "h264" else None
         self._model: ReferenceModel = (
-            H264Model(self._parser) if self._parser else AnchorModel(header_reader(opened.codec, extradata))
+            H264Model(self._parser) if self._parser else AnchorModel(header_reader(source.video.codec, extradata))
         )
         self._fed = self._next = self._shown = 0
         self._arrived: Dict[int, _Arrival] = {}
@@ -67,7 +67,7 @@ class FFmpegReading:
             yield from self._due(self._fed - MAX_REORDER)
         yield from self._due(self._fed)
         if not self._intra_seen:
-            raise self._opened.no_intra(self._next)
+            raise self._source.no_intra(self._next)
 
     def close(self) -> None:
         self._steps.close()
@@ -80,16 +80,16 @@ class FFmpegReading:
         while not self._arrived and next(self._steps, None) is not None:
             pass
         if not self._arrived:
-            raise self._opened.nothing_decoded()
+            raise self._source.nothing_decoded()
         first = next(iter(self._arrived.values())).frame
         self._size = (first.width, first.height)
         self._geometry = self._measure(first)
         sequence = self._parser.sequence if self._parser else None
         reorders = int(getattr(self._context, "has_b_frames", 0) or 0) > 0
         has_b = reorders and not (sequence and sequence.baseline)
-        return self._opened.info("ffmpeg", note, self._geometry, has_b, first)
+        return self._source.info("ffmpeg", note, self._geometry, has_b, first)
 
-    def _measure(self, frame: Any) -> Geometry:
+    def _measure(self, frame: VideoFrame) -> Geometry:
         sequence = self._parser.sequence if self._parser else None
         if sequence and (sequence.width, sequence.height) == (frame.width, frame.height):
             left, top, right, bottom = sequence.crop
@@ -101,7 +101,7 @@ class FFmpegReading:
 
     def _decode(self) -> Generator[bool, None, None]:
         """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
-        for number, packet in numbered_packets(self._opened.packets, self._clock):
+        for number, packet in numbered_packets(self._source.packets, self._clock):
             self._fed = number + 1
             self._model.feed(number, bytes(packet))
             self._take(packet)
@@ -109,17 +109,17 @@ class FFmpegReading:
         self._take(None)
         yield True
 
-    def _take(self, packet: Optional[Any]) -> None:
+    def _take(self, packet: Optional[Packet[Any]]) -> None:
         try:
-            frames: List[Any] = self._context.decode(packet)
-        except av.error.FFmpegError as error:
-            if packet is not None:
-                self._failed[packet.pts] = getattr(error, "strerror", None) or str(error)
+            frames = decode(self._context, packet)
+        except StreamError as error:
+            if packet is not None and packet.pts is not None:
+                self._failed[packet.pts] = str(error)
             return
         for frame in frames:
             number = frame.pts
             if number is None or not self._clock.awaits(number):
-                self._summary.skip("picture that belongs to no packet")
+                self.summary.skip("picture that belongs to no packet")
                 continue
             pts = self._clock.show(number, self._shown)
             self._arrived[number] = _Arrival(frame, self._shown, pts)
@@ -136,31 +136,31 @@ class FFmpegReading:
             if arrival is None:
                 self._model.lost(number)
                 why = self._failed.pop(number, "")
-                self._summary.skip(f"packet the decoder refused: {why}" if why else "packet that gave no picture")
+                self.summary.skip(f"packet the decoder refused: {why}" if why else "packet that gave no picture")
             else:
                 yield self._picture(number, arrival)
 
     def _picture(self, number: int, arrival: _Arrival) -> CodedPicture:
         frame = arrival.frame
         if (frame.width, frame.height) != self._size:
-            raise self._opened.size_changed((frame.width, frame.height), self._size)
+            raise self._source.size_changed((frame.width, frame.height), self._size)
         kind = self._kind(frame)
         self._intra_seen = self._intra_seen or kind == "I"
-        shown = {known: decoded.display_index for known, decoded in self._frames.items()}
-        shown[number] = arrival.display_index
-        plan = self._model.plan(number, kind, shown)
+        display_indices = {earlier: decoded.display_index for earlier, decoded in self._frames.items()}
+        display_indices[number] = arrival.display_index
+        plan = self._model.plan(number, kind, display_indices)
         if getattr(frame, "is_corrupt", False):
             plan = replace(plan, exact=False)
-            self._summary.conceal("damage that the decoder concealed")
+            self.summary.conceal("damage that the decoder concealed")
         current = DecodedFrame(number, arrival.display_index, frame)
-        first, second = (self._reference(wanted) for wanted in plan.references)
+        first, second = (self._reference(reference) for reference in plan.references)
         if (None if first is None else first.number, None if second is None else second.number) != plan.references:
             plan = replace(plan, exact=False)
         self._frames[number] = current
         if len(self._frames) > _KEPT_FRAMES:
             self._frames.popitem(last=False)
-        index = self._summary.pictures
-        self._summary.pictures += 1
+        index = self.summary.pictures
+        self.summary.pictures += 1
         return CodedPicture(
             decode_index=index,
             display_index=arrival.display_index,
@@ -178,7 +178,7 @@ class FFmpegReading:
         return self._frames[number]
 
     @staticmethod
-    def _kind(frame: Any) -> str:
+    def _kind(frame: VideoFrame) -> str:
         """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture."""
         kind = _KINDS.get(int(frame.pict_type), "P")
         if kind == "I" and (exported := exported_vectors(frame)) is not None:

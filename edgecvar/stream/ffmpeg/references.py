@@ -66,8 +66,8 @@ class ReferenceModel(Protocol):
         """Packet `number` gave no picture."""
         ...
 
-    def plan(self, number: int, kind: str, shown: Mapping[int, int]) -> PredictionPlan:
-        """The plan of the picture `number`; `shown` maps decode numbers already emitted to display indices."""
+    def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
+        """The plan of the picture `number`; `display_indices` is by decode number, of pictures given out."""
         ...
 
 
@@ -106,17 +106,17 @@ class AnchorModel:
         if self._styles.pop(number, PredictionStyle("", coded=False)).coded:
             self._intact = False
 
-    def plan(self, number: int, kind: str, shown: Mapping[int, int]) -> PredictionPlan:
+    def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         style = self._styles.pop(number)
         before, last = self._anchors
         if kind == "I":
             self._intact = True
         references: Lists = {"I": (None, None), "P": (last, None), "B": (before, last)}[kind]
-        known = references[0] is not None and (kind != "B" or references[1] is not None)
+        complete = references[0] is not None and (kind != "B" or references[1] is not None)
         if kind != "B" and style.reference:
             self._anchors = (last, number)
             self._planes = (self._planes[1], style.plane)
-        exact = kind == "I" or (self._intact and style.certain and known)
+        exact = kind == "I" or (self._intact and style.certain and complete)
         vectors = None
         if kind == "B" and style.interpolation.startswith("mpeg4"):
             vectors = BackwardVectors(style.plane, self._planes[0], self._planes[1])

@@ -5,7 +5,14 @@ from __future__ import annotations
 import importlib
 import itertools
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Iterator, List, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Union
+
+from edgecvar.errors import reason
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+    from edgecvar.stream.native._h264 import Sequence
 
 CODEC = "h264"
 MODULE = "edgecvar.stream.native._h264"
@@ -28,11 +35,11 @@ class Probe:
     core: Any = None
     refused: str = ""
     empty: bool = False
-    sequence: Any = None
+    sequence: Optional[Sequence] = None
     first: int = 0
     packet: bytes = b""
     sets: bytes = b""
-    packets: List[Any] = field(default_factory=list)
+    packets: List[Packet[Any]] = field(default_factory=list)
 
 
 def native_core() -> Union[Any, str]:
@@ -42,10 +49,10 @@ def native_core() -> Union[Any, str]:
     except ModuleNotFoundError:
         return "its compiled module is not installed here"
     except ImportError as error:
-        return f"its compiled module cannot be loaded ({error})".replace("\n", " ")
+        return f"its compiled module cannot be loaded ({reason(error)})"
 
 
-def probe(codec: str, extradata: Optional[bytes], packets: Iterator[Any]) -> Probe:
+def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Packet[Any]]) -> Probe:
     """Asks the core about a stream, reading no more packets than that takes: one, as a rule.
 
     Of the Extended profile it reads on to the first P or B picture.
@@ -55,35 +62,35 @@ def probe(codec: str, extradata: Optional[bytes], packets: Iterator[Any]) -> Pro
     core = native_core()
     if isinstance(core, str):
         return Probe(refused=core)
-    asked = Probe(core)
+    probe = Probe(core)
     damage = "the stream has no packets"
     try:
         parser = core.Parser(extradata or b"")
         for number, packet in enumerate(itertools.islice(packets, LOOK_AHEAD)):
-            asked.packets.append(packet)
+            probe.packets.append(packet)
             try:
                 pictures = parser.parse(bytes(packet), number)
             except core.Damage as error:
                 damage = str(error)
                 continue
             damage = "packets without a picture"
-            if pictures and asked.sequence is None:
-                asked.sequence, asked.first = pictures[0].sequence, number
-                asked.packet, asked.sets = bytes(packet), parser.parameter_sets()
+            if pictures and probe.sequence is None:
+                probe.sequence, probe.first = pictures[0].sequence, number
+                probe.packet, probe.sets = bytes(packet), parser.parameter_sets()
             if any(picture.kind != "I" or picture.sequence.profile_idc != EXTENDED for picture in pictures):
-                return asked
+                return probe
     except core.Unsupported as error:
-        asked.refused = str(error)
-        return asked
+        probe.refused = str(error)
+        return probe
     except core.Damage as error:
         damage = str(error)
-    if asked.sequence is None:
-        asked.empty = True
-        asked.refused = f"no picture found at the start ({damage})"
-    return asked
+    if probe.sequence is None:
+        probe.empty = True
+        probe.refused = f"no picture found at the start ({damage})"
+    return probe
 
 
-def rejoined(asked: Probe, packets: Iterator[Any]) -> Iterable[Any]:
+def rejoined(probe: Probe, packets: Iterator[Packet[Any]]) -> Iterable[Packet[Any]]:
     """All packets again, those already looked at first."""
-    looked_at, asked.packets = asked.packets, []
+    looked_at, probe.packets = probe.packets, []
     return itertools.chain(looked_at, packets)

@@ -36,7 +36,7 @@ class DisplayOrder:
         self._waiting: List[Tuple[int, int]] = []
         self._next = 0
         self._last: Optional[int] = None
-        self._told_step = step
+        self._stated_step = step
         self._step: Optional[int] = None
         self._gaps = 0
         self._least_reorder = 0
@@ -49,21 +49,21 @@ class DisplayOrder:
         `max_reorder`: pictures that may precede one in decode order and follow it in display order, 0 where both
         orders are the same (pic_order_cnt_type 2).
         """
-        made: Numbered = []
+        numbered: Numbered = []
         if resets_order:
-            made = self.end()
+            numbered = self.end()
             self._last, self._opening = None, poc
         elif self._last is not None and poc <= self._last:
             return [self._misplace(number, max_reorder)]
         if poc & 1:
-            self._told_step = None
+            self._stated_step = None
         heapq.heappush(self._waiting, (poc, number))
         if resets_order and self._opens:
-            made.append(self._take())
+            numbered.append(self._take())
         limit = max(max_reorder, self._least_reorder)
         while self._waiting and (len(self._waiting) > limit or self._follows(self._waiting[0][0])):
-            made.append(self._take())
-        return made
+            numbered.append(self._take())
+        return numbered
 
     def end(self) -> Numbered:
         """The indices of all that wait: the epoch, or the stream, is over."""
@@ -73,7 +73,7 @@ class DisplayOrder:
         if self._last is None:
             return False
         gap = poc - self._last
-        trusted = self._step if self._gaps >= GAPS_TO_TRUST else self._told_step
+        trusted = self._step if self._gaps >= GAPS_TO_TRUST else self._stated_step
         return gap <= 1 or gap == trusted
 
     def _take(self) -> Tuple[int, int]:
@@ -90,7 +90,7 @@ class DisplayOrder:
     def _misplace(self, number: int, max_reorder: int) -> Tuple[int, int]:
         self.misplaced += 1
         self._least_reorder = min(MOST_REORDER, max(self._least_reorder, max_reorder) + 1)
-        self._step = self._told_step = None
+        self._step = self._stated_step = None
         self._gaps = 0
         self._opens = False
         return number, self._index()

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Deque, Dict, Generator, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional, Tuple
 
 from edgecvar.errors import StreamError
+from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
-from edgecvar.stream.native.key_images import KeyDecoder, KeyPicture
+from edgecvar.stream.native.key_images import KeyPicture
 from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.reading import OpenSource
 from edgecvar.stream.types import CodedPicture
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture, Sequence
+    from av.video.frame import VideoFrame
+
+    from edgecvar.stream.native._h264 import Parser, Picture, Sequence
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
 _BASELINE = 66
-_OUTPUT_IS_DECODING_ORDER = 2  # pic_order_cnt_type
+_ORDER_OF_DECODING = 2
+"""pic_order_cnt_type of streams that are displayed in the order in which they are decoded (8.2.1)."""
 
 
 @dataclass
-class _Waiting:
+class _ParsedPicture:
     """A parsed picture; `packet` and `sets` are kept of I-pictures alone."""
 
     picture: Picture
     packet: bytes
     sets: bytes
-    frame: Any = None
+    frame: Optional[VideoFrame] = None
     display_index: Optional[int] = None
     pts_seconds: float = 0.0
     size: Tuple[int, int] = (0, 0)
@@ -58,41 +62,40 @@ class _Start:
 
 
 class NativeReading:
-    """The Reading of H.264 that the native core covers; it takes over what `asked` has read.
+    """The Reading of H.264 that the native core covers; it takes over what `probe` has read.
 
     Every picture that has a slice header is given out: damaged blocks are concealed as skipped ones, and pictures
     whose references are not there (the first ones of a stream cut in the middle, B-pictures before the I-picture of
     an open GOP) come with `exact` False, where a decoder would drop them.
     """
 
-    def __init__(self, opened: OpenSource, asked: Probe) -> None:
-        self._opened = opened
-        self._summary = opened.summary
-        self._clock = opened.clock
-        self._core = asked.core
-        context = opened.video.codec_context
-        self._parser = asked.core.Parser(context.extradata or b"")
-        self._decoder = KeyDecoder(context, opened.name)
-        sequence: Sequence = asked.sequence
-        self._sequence = sequence
-        self._max_reorder = _reorder(sequence)
-        self._size = (sequence.coded_width, sequence.coded_height)
-        self._geometry = _geometry(sequence)
-        self._first_number = asked.first
-        self._first_frame = self._decode_first(asked)
-        reorders = bool(getattr(context, "has_b_frames", True)) and sequence.profile_idc != _BASELINE
-        has_b = reorders and _reorder(sequence) > 0
-        self.info = opened.info("native", NOTE, self._geometry, has_b, self._first_frame)
+    def __init__(self, source: OpenSource, probe: Probe) -> None:
+        assert probe.sequence is not None  # the core has taken the stream
+        self.summary = source.summary
+        self._source = source
+        self._clock = source.clock
+        self._core = probe.core
+        context = source.video.context
+        self._parser: Parser = probe.core.Parser(context.extradata or b"")
+        self._decoder = KeyDecoder(context)
+        self._follow(probe.sequence)
+        self._size = (probe.sequence.coded_width, probe.sequence.coded_height)
+        self._geometry = _geometry(probe.sequence)
+        self._first_number = probe.first
+        self._first_frame = self._decode_first(probe)
+        reorders = bool(getattr(context, "has_b_frames", True)) and probe.sequence.profile_idc != _BASELINE
+        has_b = reorders and self._max_reorder > 0
+        self.info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
         self._order = DisplayOrder(None if reorders else FRAME_STEP)
-        self._queue: Deque[_Waiting] = deque()
-        self._unnumbered: Dict[int, _Waiting] = {}
+        self._queue: Deque[_ParsedPicture] = deque()
+        self._unnumbered: Dict[int, _ParsedPicture] = {}
         self._sets = b""
         self._parsed = self._fed = 0
         self._intra_seen = False
         self._start = _Start()
 
     def pictures(self) -> Generator[CodedPicture, None, None]:
-        for number, packet in numbered_packets(self._opened.packets, self._clock, patience=None):
+        for number, packet in numbered_packets(self._source.packets, self._clock, patience=None):
             self._fed = number + 1
             if not self._parse(number, bytes(packet)):
                 self._clock.lost(number)
@@ -100,17 +103,17 @@ class NativeReading:
         self._number(self._order.end())
         yield from self._due()
         if not self._intra_seen:
-            raise self._opened.no_intra(self._fed)
+            raise self._source.no_intra(self._fed)
 
     def close(self) -> None:
         self._queue.clear()
         self._unnumbered.clear()
         self._first_frame = None
 
-    def _decode_first(self, asked: Probe) -> Any:
+    def _decode_first(self, probe: Probe) -> Optional[VideoFrame]:
         """The first picture's frame, for what the container says of display; None where it cannot be decoded."""
         try:
-            return self._decoder.frame(asked.sets, asked.packet)
+            return self._decoder.frame(probe.sets, probe.packet)
         except StreamError:
             return None
 
@@ -119,84 +122,84 @@ class NativeReading:
         try:
             pictures = self._parser.parse(packet, number)
         except self._core.Damage as error:
-            self._summary.skip(f"packet that cannot be parsed: {error}")
+            self.summary.skip(f"packet that cannot be parsed: {error}")
             return False
         except self._core.Unsupported as error:
             raise StreamError(
-                f"{self._opened.name}: from picture {self._parsed} on the native core cannot read it ({error}); "
+                f"{self._source.name}: from picture {self._parsed} on the native core cannot read it ({error}); "
                 "use extraction='ffmpeg'"
             ) from error
         if not pictures:
-            self._summary.skip("packet that gave no picture")
+            self.summary.skip("packet that gave no picture")
         for picture in pictures:
             self._enter(picture, packet)
         return bool(pictures)
 
     def _enter(self, picture: Picture, packet: bytes) -> None:
-        waiting = _Waiting(picture, b"", b"")
+        parsed = _ParsedPicture(picture, b"", b"")
         if picture.kind == "I":
             sets = self._parser.parameter_sets()
             if sets != self._sets:
                 self._sets = sets
-            waiting = _Waiting(picture, packet, self._sets)
+            parsed = _ParsedPicture(picture, packet, self._sets)
             if picture.number == self._first_number:
-                waiting.frame, self._first_frame = self._first_frame, None
-        sequence = picture.sequence
-        if sequence is not self._sequence:
-            self._sequence, self._max_reorder = sequence, _reorder(sequence)
-        waiting.size = (sequence.coded_width, sequence.coded_height)
-        waiting.intact = self._start.intact(picture)
-        self._queue.append(waiting)
-        self._unnumbered[self._parsed] = waiting
+                parsed.frame, self._first_frame = self._first_frame, None
+        if picture.sequence is not self._sequence:
+            self._follow(picture.sequence)
+        parsed.size = (picture.sequence.coded_width, picture.sequence.coded_height)
+        parsed.intact = self._start.intact(picture)
+        self._queue.append(parsed)
+        self._unnumbered[self._parsed] = parsed
         misplaced = self._order.misplaced
-        made = self._order.push(self._parsed, picture.poc, picture.resets_order, self._max_reorder)
-        waiting.misplaced = self._order.misplaced > misplaced
+        numbered = self._order.push(self._parsed, picture.poc, picture.resets_order, self._max_reorder)
+        parsed.misplaced = self._order.misplaced > misplaced
         self._parsed += 1
-        self._number(made)
+        self._number(numbered)
 
-    def _number(self, made: Numbered) -> None:
-        for number, display_index in made:
-            waiting = self._unnumbered.pop(number)
-            waiting.display_index = waiting.picture.display_index = display_index
-            waiting.pts_seconds = self._clock.show(waiting.picture.number, display_index)
+    def _follow(self, sequence: Sequence) -> None:
+        """Takes note of how far pictures may be reordered from here on."""
+        self._sequence = sequence
+        self._max_reorder = 0 if sequence.poc_type == _ORDER_OF_DECODING else sequence.max_reorder
+
+    def _number(self, numbered: Numbered) -> None:
+        for number, display_index in numbered:
+            parsed = self._unnumbered.pop(number)
+            parsed.display_index = parsed.picture.display_index = display_index
+            parsed.pts_seconds = self._clock.show(parsed.picture.number, display_index)
 
     def _due(self) -> Iterator[CodedPicture]:
         """Pictures whose display indices are known, and those of all before them in decode order."""
         while self._queue and self._queue[0].display_index is not None:
             yield self._picture(self._queue.popleft())
 
-    def _picture(self, waiting: _Waiting) -> CodedPicture:
-        picture, index = waiting.picture, self._summary.pictures
-        if waiting.size != self._size:
-            raise self._opened.size_changed(waiting.size, self._size)
-        assert waiting.display_index is not None
+    def _picture(self, parsed: _ParsedPicture) -> CodedPicture:
+        picture, index = parsed.picture, self.summary.pictures
+        if parsed.size != self._size:
+            raise self._source.size_changed(parsed.size, self._size)
+        assert parsed.display_index is not None
         key = None
         if picture.kind == "I":
             self._intra_seen = True
-            key = KeyPicture(self._decoder, index, waiting.sets, waiting.packet, waiting.frame)
-        self._count(waiting)
+            key = KeyPicture(self._source.name, self._decoder, index, parsed.sets, parsed.packet, parsed.frame)
+        self._count(parsed)
         return CodedPicture(
             decode_index=index,
-            display_index=waiting.display_index,
-            pts_seconds=waiting.pts_seconds,
+            display_index=parsed.display_index,
+            pts_seconds=parsed.pts_seconds,
             kind=picture.kind,
             keyframe=picture.idr or (picture.recovery_point and picture.kind == "I"),
-            content=NativeContent(picture, self._geometry, key, waiting.intact),
+            content=NativeContent(picture, self._geometry, key, parsed.intact),
         )
 
-    def _count(self, waiting: _Waiting) -> None:
-        self._summary.pictures += 1
-        picture = waiting.picture
+    def _count(self, parsed: _ParsedPicture) -> None:
+        self.summary.pictures += 1
+        picture = parsed.picture
         if picture.damaged_slices or picture.concealed_macroblocks:
-            self._summary.conceal(picture.damage or "slices missing")
+            self.summary.conceal(picture.damage or "slices missing")
         elif picture.lost:
-            self._summary.conceal("pictures missing before it")
-        elif waiting.misplaced:
-            self._summary.conceal("displayed out of order")
-
-
-def _reorder(sequence: Sequence) -> int:
-    return 0 if sequence.poc_type == _OUTPUT_IS_DECODING_ORDER else sequence.max_reorder
+            self.summary.conceal("pictures missing before it")
+        elif parsed.misplaced:
+            self.summary.conceal("displayed out of order")
 
 
 def _geometry(sequence: Sequence) -> Geometry:

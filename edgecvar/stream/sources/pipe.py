@@ -1,13 +1,33 @@
-"""Standard input as a video source that can be let go of while it is waited for."""
+"""Sources that only read: standard input, which can be let go of while it is waited for, and unseekable files."""
 
 from __future__ import annotations
 
 import os
 import select
 from threading import Event
-from typing import Any, BinaryIO
+from typing import BinaryIO, Callable, Optional, Protocol, Union
 
 POLL_SECONDS = 0.1
+_CHUNK = 1 << 16
+
+
+class ByteSource(Protocol):
+    """What of a binary file object is needed; `seekable`, `name` and `read1` are used where there are any."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, empty at the end."""
+        ...
+
+
+class Unseekable:
+    """A file object that cannot seek, shown to FFmpeg as one that only reads, and never waits to fill a buffer."""
+
+    def __init__(self, file: ByteSource) -> None:
+        self._file = file
+        self._read: Callable[[int], Optional[bytes]] = getattr(file, "read1", file.read)
+
+    def read(self, size: int) -> bytes:
+        return self._read(size) or b""
 
 
 class PipeSource:
@@ -32,7 +52,7 @@ class PipeSource:
             while not self._left.is_set():
                 ready, _, _ = select.select([self._descriptor], [], [], POLL_SECONDS)
                 if ready:
-                    return os.read(self._descriptor, size if size > 0 else 1 << 16)
+                    return os.read(self._descriptor, size if size > 0 else _CHUNK)
         except KeyboardInterrupt:
             # FFmpeg, which called this, would print the error, forget it and try again.
             self.interrupted = True
@@ -40,6 +60,6 @@ class PipeSource:
         return b""
 
 
-def binary_source(stdin: BinaryIO) -> Any:
+def binary_source(stdin: BinaryIO) -> Union[BinaryIO, PipeSource]:
     """What to give `open_stream` for standard input: the file itself where it can be searched, else a PipeSource."""
     return stdin if stdin.seekable() else PipeSource(stdin)

@@ -11,18 +11,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgecvar.clips.gop import Window
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sample_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.stream.gop import Window
 from edgecvar.stream.types import StreamInfo
+from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.store import ClipStore
-from edgecvar.train.recipe import Augment, Recipe
-from edgecvar.train.settings import SamplingSettings
+from edgecvar.train.parts import Views
+from edgecvar.train.settings import Augment, SamplingSettings
 
 CORNERS = ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 """(down, right) of the centre and the four corners."""
@@ -31,7 +32,7 @@ ORDER, CLIP = 0, 1
 """What a random generator is for: the order of an epoch, or one clip in it."""
 
 Array = NDArray[np.float32]
-Job = Tuple[int, LabelledClip]
+Job = Tuple[int, Clip]
 """A clip and its number among the run's clips, which its random generator is made from."""
 
 
@@ -79,7 +80,7 @@ def fixed_samples(
 
 def prepare_clip(
     store: ClipStore,
-    clip: LabelledClip,
+    clip: Clip,
     samples: Sequence[Sample],
     preparer: Preparer,
     flow: Optional[FlowCache] = None,
@@ -145,38 +146,38 @@ def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
 
 
 class Batches:
-    """Training and validation batches of a recipe, the next ones prepared on threads while torch works.
+    """Training and validation batches of a run's clips, the next ones prepared on threads while torch works.
 
-    `flow`, where there is some, goes to training batches.
+    `workers`: how many threads; with 0 each batch is prepared when it is asked for. Flow goes to training batches.
     """
 
-    def __init__(self, recipe: Recipe, store: ClipStore, flow: Optional[FlowCache] = None) -> None:
-        self._recipe = recipe
-        self._store = store
-        self._flow = flow
+    def __init__(self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0) -> None:
+        self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
+        self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
-    def training(self, clips: Sequence[LabelledClip], epoch: int) -> Iterator[ClipBatch]:
+    def training(self, epoch: int) -> Iterator[ClipBatch]:
         """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
-        order = generator(self._recipe.seed, epoch, ORDER).permutation(len(clips))
+        clips = self._clips.train
+        order = generator(self._views.seed, epoch, ORDER).permutation(len(clips))
         jobs = [(int(number), clips[int(number)]) for number in order]
         return self._prefetched(jobs, epoch)
 
-    def validation(self, clips: Sequence[LabelledClip]) -> Iterator[ClipBatch]:
+    def validation(self) -> Iterator[ClipBatch]:
         """The validation batches, the same each time."""
-        return self._prefetched(list(enumerate(clips)), None)
+        return self._prefetched(list(enumerate(self._clips.validation)), None)
 
     def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Iterator[ClipBatch]:
-        groups = _even_groups(jobs, self._recipe.batch)
-        if self._recipe.workers == 0:
+        groups = _even_groups(jobs, self._views.batch)
+        if self._workers == 0:
             for group in groups:
                 yield self._batch(group, epoch)
             return
-        pool = ThreadPoolExecutor(self._recipe.workers, thread_name_prefix="prepare")
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="prepare")
         waiting: Deque[Future[ClipBatch]] = deque()
         try:
             for group in groups:
                 waiting.append(pool.submit(self._batch, group, epoch))
-                if len(waiting) > self._recipe.workers:
+                if len(waiting) > self._workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -185,17 +186,18 @@ class Batches:
 
     def _batch(self, jobs: Sequence[Job], epoch: Optional[int]) -> ClipBatch:
         prepared: List[PreparedClip] = [self._one(number, clip, epoch) for number, clip in jobs]
-        return collate(prepared, [clip.label for _, clip in jobs])
+        return collate(prepared, [self._numbers[clip.label] for _, clip in jobs])
 
-    def _one(self, number: int, clip: LabelledClip, epoch: Optional[int]) -> PreparedClip:
-        recipe, index = self._recipe, self._store.index(clip.path)
+    def _one(self, number: int, clip: Clip, epoch: Optional[int]) -> PreparedClip:
+        views, store = self._views, self._clips.store
+        index = store.index(clip.path)
         if epoch is None:
-            samples = fixed_samples(index.windows, recipe.validation_segments, recipe.sampling)
-            return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input))
-        rng = generator(recipe.seed, epoch, CLIP, number)
-        if recipe.sampling.name == "dense":
-            samples = dense_segments(index.windows, recipe.segments, recipe.sampling.span, rng.random())
+            samples = fixed_samples(index.windows, views.validation_segments, views.sampling)
+            return prepare_clip(store, clip, samples, Preparer(index.info, self._spec))
+        rng = generator(views.seed, epoch, CLIP, number)
+        if views.sampling.name == "dense":
+            samples = dense_segments(index.windows, views.segments, views.sampling.span, rng.random())
         else:
-            samples = sample_segments(index.windows, recipe.segments, rng)
-        view = random_view(index.info, recipe.input, recipe.augment, rng)
-        return prepare_clip(self._store, clip, samples, Preparer(index.info, recipe.input, view), self._flow)
+            samples = sample_segments(index.windows, views.segments, rng)
+        preparer = Preparer(index.info, self._spec, random_view(index.info, self._spec, views.augment, rng))
+        return prepare_clip(store, clip, samples, preparer, self._clips.flow)

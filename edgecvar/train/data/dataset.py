@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.labelled import Clip
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.labels import LabelledClip, count_by_label, load_split
+from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.store import ClipStore, ScanReport
+from edgecvar.train.parts import Architecture, Data, Machine
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -21,53 +22,56 @@ class Clips:
     """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow."""
 
     labels: List[str]
-    train: List[LabelledClip]
-    validation: List[LabelledClip]
+    train: List[Clip]
+    validation: List[Clip]
     store: ClipStore
     report: ScanReport
     flow: Optional[FlowCache] = None
 
 
-def read_clips(recipe: Recipe, listener: Listener, with_flow: bool = False) -> Clips:
+def read_clips(
+    data: Data, network: Architecture, machine: Machine, listener: Listener, with_flow: bool = False
+) -> Clips:
     """List and read the clips of a recipe; raises DatasetError."""
-    split = load_split(recipe)
+    split = load_split(data)
     if split.missing:
-        listener.say(f"{split.missing} clips of the official lists are not in {recipe.data}: left out")
-    frames = takes_frames(network_stages(recipe.model, recipe.network, recipe.input))
-    store = ClipStore(recipe.input, int(recipe.cache_gib * 2**30), frames)
+        listener.say(f"{split.missing} clips of the official lists are not in {data.source}: left out")
+    frames = takes_frames(network_stages(network.model, network.options, network.input))
+    store = ClipStore(network.input, int(machine.cache_gib * 2**30), frames)
     everything = [*split.train, *split.validation]
     listener.begin("reading clips", len(everything))
     try:
         readable, report = store.scan(
-            everything, workers=recipe.workers, skip_unreadable=recipe.skip_unreadable, on_clip=listener.step
+            everything, workers=machine.workers, skip_unreadable=data.skip_unreadable, on_clip=listener.step
         )
     finally:
         listener.end()
-    known = set(readable)
-    train = [clip for clip in split.train if clip in known]
-    validation = [clip for clip in split.validation if clip in known]
-    _check_every_class(recipe, train, split.labels)
+    intact = set(readable)
+    train = [clip for clip in split.train if clip in intact]
+    validation = [clip for clip in split.validation if clip in intact]
+    _check_every_class(data, train, split.labels)
     flow = None
     if with_flow:
-        flow = _flow_cache(recipe)
+        flow = _flow_cache(data)
         indices = {clip.path: store.index(clip.path) for clip in train}
-        report.unreadable += flow.fill(indices, recipe.workers, recipe.skip_unreadable, listener)
+        report.unreadable += flow.fill(indices, machine.workers, data.skip_unreadable, listener)
         train = [clip for clip in train if clip.path in flow]
-        _check_every_class(recipe, train, split.labels)
+        _check_every_class(data, train, split.labels)
     for line in [*report.unreadable, *report.damaged]:
         listener.say(line)
-    kept = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
-    listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {kept}")
+    memory = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
+    listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")
     return Clips(split.labels, train, validation, store, report, flow)
 
 
-def _check_every_class(recipe: Recipe, train: Sequence[LabelledClip], labels: Sequence[str]) -> None:
-    for label, count in count_by_label(train, labels):
-        if count == 0:
-            raise DatasetError(f"{recipe.data}: no readable clip of class {label!r} is left to train on")
+def _check_every_class(data: Data, train: Sequence[Clip], labels: Sequence[str]) -> None:
+    learnt = {clip.label for clip in train}
+    for label in labels:
+        if label not in learnt:
+            raise DatasetError(f"{data.source}: no readable clip of class {label!r} is left to train on")
 
 
-def _flow_cache(recipe: Recipe) -> FlowCache:
-    data = Path(recipe.data)
-    beside = (data if data.is_dir() else data.parent) / ".flow"
-    return FlowCache(recipe.flow, beside if recipe.flow.cache is None else Path(recipe.flow.cache))
+def _flow_cache(data: Data) -> FlowCache:
+    source = Path(data.source)
+    beside = (source if source.is_dir() else source.parent) / ".flow"
+    return FlowCache(data.flow, beside if data.flow.cache is None else Path(data.flow.cache))

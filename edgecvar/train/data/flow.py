@@ -8,19 +8,18 @@ flow from the picture back to the one before it, with its sign turned.
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import get_ident
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import ConfigError, DatasetError, StreamError
+from edgecvar.errors import ConfigError, DatasetError, StreamError, reason
+from edgecvar.files import whole_file
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.train.data.store import ClipIndex, unreadable
 from edgecvar.train.progress import Listener
@@ -98,20 +97,14 @@ class FlowCache:
         try:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
         except OSError as error:
-            raise DatasetError(f"{path}: cannot read the clip ({error.strerror}); it could be read before") from error
+            raise DatasetError(f"{path}: cannot read the clip ({reason(error)}); it could be read before") from error
         file = self._folder / f"{digest}-{extraction}.npz"
         if not file.is_file():
             fields: Dict[str, Any] = {
                 _member(number): _kept(field) for number, field in clip_flow(path, extraction, self._settings)
             }
-            draft = file.with_name(f".{file.name}.{os.getpid()}.{get_ident()}")  # two clips may have the same bytes
-            with self._keeping():
-                try:
-                    with draft.open("wb") as out:
-                        np.savez_compressed(out, **fields)
-                    os.replace(draft, file)
-                finally:
-                    draft.unlink(missing_ok=True)
+            with self._keeping(), whole_file(file) as draft, draft.open("wb") as out:
+                np.savez_compressed(out, **fields)
         decoded = _pictures_in(file)
         if decoded != {_member(number) for number in index.shown}:
             counts = f"{len(index.shown)} pictures are read and {len(decoded)} decoded"
@@ -123,8 +116,8 @@ class FlowCache:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise DatasetError(f"{self._folder}: cannot keep optical flow there ({reason}); set flow.cache") from error
+            why = reason(error)
+            raise DatasetError(f"{self._folder}: cannot keep optical flow there ({why}); set flow.cache") from error
 
 
 def clip_flow(path: Path, extraction: str, settings: FlowSettings) -> Iterator[Tuple[int, Field]]:
@@ -204,4 +197,4 @@ def _pictures_in(file: Path) -> Set[str]:
 
 
 def _spoilt(file: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"{file}: cannot read the optical flow ({error}); remove it and start again")
+    return DatasetError(f"{file}: cannot read the optical flow ({reason(error)}); remove it and start again")

@@ -6,94 +6,60 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence
 
-from edgecvar.clips.labelled import class_folders, videos_in
-from edgecvar.errors import DatasetError, unknown_name
-from edgecvar.train.data.splits import official_split
-from edgecvar.train.recipe import Recipe
-from edgecvar.train.settings import SplitSettings
+from edgecvar.clips.labelled import Clip, class_clips
+from edgecvar.errors import DatasetError, reason, unknown_name
+from edgecvar.train.data.splits import Split, official_split
+from edgecvar.train.parts import Data
 
 SPLITS = ("train", "validation")
 
 
 @dataclass(frozen=True)
-class LabelledClip:
-    """A video file and the index of its label."""
+class _Row:
+    """A clip, and whether its source says that it validates."""
 
-    path: Path
-    label: int
-
-
-@dataclass(frozen=True)
-class Split:
-    """The labels in order, the clips that train and the clips that validate (perhaps none).
-
-    `missing` counts the clips of official lists that are not there and were left out.
-    """
-
-    labels: List[str]
-    train: List[LabelledClip]
-    validation: List[LabelledClip]
-    missing: int = 0
+    clip: Clip
+    validates: bool = False
 
 
-@dataclass(frozen=True)
-class _Entry:
-    path: Path
-    label: str
-    split: Optional[str] = None
+def load_split(data: Data) -> Split:
+    """The clips of a recipe; labels are sorted, or as official lists have them. Raises DatasetError."""
+    source = Path(data.source)
+    if data.split is None:
+        split, lost = _read_split(data, source), "every clip of class {!r} validates, so none is left to train on"
+    else:
+        split, lost = official_split(data.split, source), "no clip of class {!r} is there to train on"
+    if split.untrained is not None:
+        raise DatasetError(f"{source}: {lost.format(split.untrained)}")
+    labels = set(split.labels)
+    for clip in split.validation:
+        if clip.label not in labels:
+            raise DatasetError(f"{clip.path}: class {clip.label!r} is not among the {len(labels)} classes of {source}")
+    return split
 
 
-def load_split(recipe: Recipe) -> Split:
-    """The clips of a recipe's `data` and `validation`; labels are those of `data`, sorted; raises DatasetError."""
-    data = Path(recipe.data)
-    if recipe.split is not None:
-        return _official(recipe.split, data)
-    entries = _entries(data)
-    labels = sorted({entry.label for entry in entries})
+def _read_split(data: Data, source: Path) -> Split:
+    """What class folders or a CSV, `validation` and `validation_pattern` say."""
+    rows = _rows(source)
+    labels = sorted({row.clip.label for row in rows})
     if len(labels) < 2:
-        raise DatasetError(f"{data}: found only the class {labels[0]!r}; two or more are needed to tell apart")
-    chosen = [entry for entry in entries if _validates(entry, recipe.validation_pattern)]
-    train = [entry for entry in entries if not _validates(entry, recipe.validation_pattern)]
-    if recipe.validation_pattern is not None and not chosen:
-        raise DatasetError(f"{data}: validation_pattern {recipe.validation_pattern!r} matches no file name there")
-    if recipe.validation is not None:
-        chosen = chosen + _entries(Path(recipe.validation))
-    untrained = sorted(set(labels) - {entry.label for entry in train})
-    if untrained:
-        raise DatasetError(f"{data}: every clip of class {untrained[0]!r} validates, so none is left to train on")
-    index = {label: number for number, label in enumerate(labels)}
-    return Split(labels, _numbered(train, index, data), _numbered(chosen, index, data))
+        raise DatasetError(f"{source}: found only the class {labels[0]!r}; two or more are needed to tell apart")
+    validation = [row.clip for row in rows if _validates(row, data.validation_pattern)]
+    train = [row.clip for row in rows if not _validates(row, data.validation_pattern)]
+    if data.validation_pattern is not None and not validation:
+        raise DatasetError(f"{source}: validation_pattern {data.validation_pattern!r} matches no file name there")
+    if data.validation is not None:
+        validation += [row.clip for row in _rows(Path(data.validation))]
+    return Split(labels, train, validation)
 
 
-def _official(settings: SplitSettings, data: Path) -> Split:
-    """What the official lists say; labels in their published order."""
-    found = official_split(settings, data)
-    index = {label: number for number, label in enumerate(found.labels)}
-    train, test = (
-        _numbered([_Entry(clip.path, clip.label) for clip in clips], index, data) for clips in (found.train, found.test)
-    )
-    for label, count in count_by_label(train, found.labels):
-        if count == 0:
-            raise DatasetError(f"{data}: no clip of class {label!r} is there to train on")
-    return Split(found.labels, train, test, found.missing)
+def _validates(row: _Row, pattern: Optional[str]) -> bool:
+    return row.validates or (pattern is not None and re.search(pattern, row.clip.path.name) is not None)
 
 
-def _validates(entry: _Entry, pattern: Optional[str]) -> bool:
-    if pattern is not None and re.search(pattern, entry.path.name):
-        return True
-    return entry.split == "validation"
-
-
-def _numbered(entries: Sequence[_Entry], index: Dict[str, int], data: Path) -> List[LabelledClip]:
-    for entry in entries:
-        if entry.label not in index:
-            raise DatasetError(f"{entry.path}: class {entry.label!r} is not among the {len(index)} classes of {data}")
-    return [LabelledClip(entry.path, index[entry.label]) for entry in entries]
-
-
-def _entries(source: Path) -> List[_Entry]:
+def _rows(source: Path) -> List[_Row]:
     if source.is_dir():
         return _from_folders(source)
     if source.is_file():
@@ -107,43 +73,40 @@ def _remedy(source: Path) -> str:
     return "; give class folders with data=FOLDER, or a CSV with path,label"
 
 
-def _from_folders(root: Path) -> List[_Entry]:
+def _from_folders(root: Path) -> List[_Row]:
     """ROOT/<class>/<clip>, sorted by class, then by name; files that are no videos by suffix are left out."""
-    folders = class_folders(root)
-    if not folders:
+    classes = class_clips(root)
+    if not classes:
         raise DatasetError(f"{root}: no class folders in it; expected {root}/<class>/<clip>.mp4")
-    entries = []
-    for folder in folders:
-        clips = videos_in(folder)
+    for label, clips in classes.items():
         if not clips:
-            held = "no file that is a video by its suffix" if any(folder.iterdir()) else "nothing"
-            raise DatasetError(f"{folder}: class folder with {held}; put clips in it or remove it")
-        entries += [_Entry(clip, folder.name) for clip in clips]
-    return entries
+            content = "no file that is a video by its suffix" if any((root / label).iterdir()) else "nothing"
+            raise DatasetError(f"{root / label}: class folder with {content}; put clips in it or remove it")
+    return [_Row(clip) for clips in classes.values() for clip in clips]
 
 
-def _from_csv(file: Path) -> List[_Entry]:
+def _from_csv(file: Path) -> List[_Row]:
     """Rows path,label[,split], paths relative to the CSV's folder, in the CSV's order."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
-            rows = list(csv.reader(text))
+            lines = list(csv.reader(text))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file}: not a CSV ({error}); expected a header path,label[,split]") from error
-    header = [name.strip() for name in rows[0]] if rows else []
+        raise DatasetError(f"{file}: not a CSV ({reason(error)}); expected a header path,label[,split]") from error
+    header = [name.strip() for name in lines[0]] if lines else []
     if not {"path", "label"} <= set(header):
         raise DatasetError(f"{file}:1: expected a header with path,label[,split], got {','.join(header)[:80]!r}")
-    entries = [
-        _row(file, number, header, row) for number, row in enumerate(rows[1:], start=2) if any(map(str.strip, row))
+    rows = [
+        _row(file, number, header, line) for number, line in enumerate(lines[1:], start=2) if any(map(str.strip, line))
     ]
-    if not entries:
+    if not rows:
         raise DatasetError(f"{file}: no rows under its header; expected one a clip: path,label[,split]")
-    return entries
+    return rows
 
 
-def _row(file: Path, number: int, header: Sequence[str], row: Sequence[str]) -> _Entry:
-    if len(row) != len(header):
-        raise DatasetError(f"{file}:{number}: got {len(row)} values, expected {len(header)} ({','.join(header)})")
-    values: Dict[str, str] = dict(zip(header, (value.strip() for value in row)))
+def _row(file: Path, number: int, header: Sequence[str], line: Sequence[str]) -> _Row:
+    if len(line) != len(header):
+        raise DatasetError(f"{file}:{number}: got {len(line)} values, expected {len(header)} ({','.join(header)})")
+    values: Dict[str, str] = dict(zip(header, (value.strip() for value in line)))
     clip, label, split = file.parent / values["path"], values["label"], values.get("split") or None
     if not label:
         raise DatasetError(f"{file}:{number}: the label is empty")
@@ -151,12 +114,4 @@ def _row(file: Path, number: int, header: Sequence[str], row: Sequence[str]) -> 
         raise DatasetError(f"{file}:{number}: {unknown_name('split', split, SPLITS)}")
     if not clip.is_file():
         raise DatasetError(f"{file}:{number}: no such file: {clip}")
-    return _Entry(clip, label, split)
-
-
-def count_by_label(clips: Sequence[LabelledClip], labels: Sequence[str]) -> List[Tuple[str, int]]:
-    """How many clips each label has."""
-    counts = [0] * len(labels)
-    for clip in clips:
-        counts[clip.label] += 1
-    return list(zip(labels, counts))
+    return _Row(Clip(clip, label), split == "validation")

@@ -10,11 +10,11 @@ from typing import Container, Dict, List, Mapping, Optional, Sequence, Set, Tupl
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.clips.gop import Window, cut_windows
 from edgecvar.clips.spec import InputSpec
 from edgecvar.clips.trace import Tracer
 from edgecvar.errors import DatasetError, StreamError
 from edgecvar.stream.colour import ShownPlanes
-from edgecvar.stream.gop import Window, cut_windows
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, Residual, StreamInfo
 

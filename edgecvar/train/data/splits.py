@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
-from edgecvar.clips.labelled import VIDEO_SUFFIXES
+from edgecvar.clips.labelled import VIDEO_SUFFIXES, Clip, videos_below
 from edgecvar.errors import DatasetError
 from edgecvar.train.settings import SplitSettings
 
@@ -21,8 +21,27 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class ListedClip:
-    """A line of a list: the names that its file may have without suffix, the first one the usual, and its class."""
+class Split:
+    """The labels in order, the clips that train and the clips that validate (perhaps none).
+
+    `missing` counts the clips of official lists that are not there and were left out.
+    """
+
+    labels: List[str]
+    train: List[Clip]
+    validation: List[Clip]
+    missing: int = 0
+
+    @property
+    def untrained(self) -> Optional[str]:
+        """The first label of which no clip trains."""
+        trained = {clip.label for clip in self.train}
+        return next((label for label in self.labels if label not in trained), None)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A clip as a list names it: the names that its file may have without suffix, the usual one first; its class."""
 
     stems: Tuple[str, ...]
     label: str
@@ -33,29 +52,11 @@ class Lists:
     """What a data set's files say: the labels in their published order, and which clips train and which test."""
 
     labels: List[str]
-    train: List[ListedClip]
-    test: List[ListedClip]
+    train: List[Listed]
+    test: List[Listed]
 
 
-@dataclass(frozen=True)
-class Found:
-    """A listed clip's file."""
-
-    path: Path
-    label: str
-
-
-@dataclass(frozen=True)
-class FoundLists:
-    """The lists with their files; `missing` were left out."""
-
-    labels: List[str]
-    train: List[Found]
-    test: List[Found]
-    missing: int
-
-
-def official_split(settings: SplitSettings, videos: Path) -> FoundLists:
+def official_split(settings: SplitSettings, videos: Path) -> Split:
     """The clips that the lists name, found in the folder `videos`; raises DatasetError."""
     files = Path(settings.files)
     if not files.is_dir():
@@ -64,8 +65,8 @@ def official_split(settings: SplitSettings, videos: Path) -> FoundLists:
         raise DatasetError(f"{videos}: no such folder; with split, data is the folder of the videos")
     lists = READERS[settings.format](files, settings.number)
     shelf = _Shelf(videos)
-    missing: List[str] = []
-    train, test = (_find(listed, shelf, missing) for listed in (lists.train, lists.test))
+    train, test = shelf.clips(lists.train), shelf.clips(lists.test)
+    missing = shelf.missing
     if missing and settings.missing == "error":
         named = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
         total = len(lists.train) + len(lists.test)
@@ -73,34 +74,33 @@ def official_split(settings: SplitSettings, videos: Path) -> FoundLists:
             f"{videos}: {len(missing)} of the {total} clips that {files} lists are not there: {named}; "
             "put them there, or leave them out with split.missing=skip"
         )
-    return FoundLists(lists.labels, train, test, len(missing))
-
-
-def _find(listed: Sequence[ListedClip], shelf: _Shelf, missing: List[str]) -> List[Found]:
-    found = []
-    for clip in listed:
-        path = shelf.find(clip)
-        if path is None:
-            missing.append(f"{clip.label}/{clip.stems[0]}")
-        else:
-            found.append(Found(path, clip.label))
-    return found
+    return Split(lists.labels, train, test, len(missing))
 
 
 class _Shelf:
-    """The video files below a folder, by name."""
+    """The videos below a folder, by name; `missing` names the clips that it was asked for in vain."""
 
     def __init__(self, videos: Path) -> None:
+        self.missing: List[str] = []
         self._in_class: Dict[Tuple[str, str], Path] = {}
         self._anywhere: Dict[str, List[Path]] = {}
-        for path in sorted(videos.rglob("*")):
-            if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
-                self._in_class.setdefault((_plain(path.parent.name), path.stem), path)
-                self._anywhere.setdefault(path.stem, []).append(path)
+        for path in videos_below(videos):
+            self._in_class.setdefault((_plain(path.parent.name), path.stem), path)
+            self._anywhere.setdefault(path.stem, []).append(path)
 
-    def find(self, clip: ListedClip) -> Optional[Path]:
-        for stem in clip.stems:
-            path = self._in_class.get((_plain(clip.label), stem))
+    def clips(self, listed: Sequence[Listed]) -> List[Clip]:
+        clips = []
+        for each in listed:
+            path = self._find(each)
+            if path is None:
+                self.missing.append(f"{each.label}/{each.stems[0]}")
+            else:
+                clips.append(Clip(path, each.label))
+        return clips
+
+    def _find(self, listed: Listed) -> Optional[Path]:
+        for stem in listed.stems:
+            path = self._in_class.get((_plain(listed.label), stem))
             if path is not None:
                 return path
             if len(self._anywhere.get(stem, ())) == 1:
@@ -132,7 +132,7 @@ def _ucf101(files: Path, number: int) -> Lists:
             _known(where, label, known)
             if length == 2 and words[1] != str(labels.index(label) + 1):
                 raise DatasetError(f"{where}: class number {words[1]}, but classInd.txt has another for {label!r}")
-            clips.append(ListedClip((_stem(clip),), label))
+            clips.append(Listed((_stem(clip),), label))
         parts.append(clips)
     return Lists(labels, parts[0], parts[1])
 
@@ -143,13 +143,13 @@ def _hmdb51(files: Path, number: int) -> Lists:
     sheets = sorted(files.glob(f"*{ending}"))
     if not sheets:
         raise DatasetError(f"{files}: no <class>{ending} in it; they come from HMDB-51's test_train_splits archive")
-    parts: Dict[str, List[ListedClip]] = {"0": [], "1": [], "2": []}
+    parts: Dict[str, List[Listed]] = {"0": [], "1": [], "2": []}
     labels = [sheet.name[: -len(ending)] for sheet in sheets]
     for sheet, label in zip(sheets, labels):
         for where, words in _lines(sheet):
             if len(words) < 2 or words[-1] not in parts:
                 raise DatasetError(f"{where}: expected '<clip> 0', 1 or 2, got {' '.join(words)!r}")
-            parts[words[-1]].append(ListedClip((_stem(" ".join(words[:-1])),), label))
+            parts[words[-1]].append(Listed((_stem(" ".join(words[:-1])),), label))
     return Lists(labels, parts["1"], parts["2"])
 
 
@@ -168,7 +168,7 @@ def _kinetics(files: Path, number: int) -> Lists:
             except ValueError as error:
                 raise DatasetError(f"{where}: time_start and time_end are seconds ({error})") from error
             name = row["youtube_id"]
-            clips.append(ListedClip((f"{name}_{start:06d}_{end:06d}", name), row["label"]))
+            clips.append(Listed((f"{name}_{start:06d}_{end:06d}", name), row["label"]))
         parts.append(clips)
     return Lists(sorted({clip.label for clip in parts[0]}), parts[0], parts[1])
 
@@ -199,7 +199,7 @@ def _something_v1(labels: Path, train: Path, test: Path) -> Lists:
         for where, words in _rows(sheet, ";"):
             label = ";".join(words[1:])
             _known(where, label, known)
-            clips.append(ListedClip((words[0],), label))
+            clips.append(Listed((words[0],), label))
         parts.append(clips)
     return Lists(order, parts[0], parts[1])
 
@@ -218,7 +218,7 @@ def _something_v2(labels: Path, train: Path, test: Path) -> Lists:
                 raise DatasetError(f"{where}: expected an object with id and template")
             label = str(entry["template"]).replace("[", "").replace("]", "")
             _known(where, label, known)
-            clips.append(ListedClip((str(entry["id"]),), label))
+            clips.append(Listed((str(entry["id"]),), label))
         parts.append(clips)
     return Lists(order, parts[0], parts[1])
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
+from edgecvar.clips.gop import Window
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
-from edgecvar.stream.gop import Window
 from edgecvar.stream.types import StreamInfo
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import RecordedClip, read_clip
 
 AHEAD = 2
@@ -54,12 +54,12 @@ class ClipStore:
 
     def scan(
         self,
-        clips: Sequence[LabelledClip],
+        clips: Sequence[Clip],
         *,
         workers: int,
         skip_unreadable: bool,
         on_clip: Callable[[], None],
-    ) -> Tuple[List[LabelledClip], ScanReport]:
+    ) -> Tuple[List[Clip], ScanReport]:
         """Read every clip once; returns the readable ones in order, and what was found.
 
         Raises DatasetError that names the first unreadable clip, unless they may be skipped.
@@ -68,12 +68,12 @@ class ClipStore:
         readable = []
         paths = [clip.path for clip in clips]
         with _Readings(_Reader(self._spec, self._frames), paths, workers) as readings:
-            for clip, outcome in zip(clips, readings):
-                if isinstance(outcome, EdgecvarError):
-                    report.unreadable.append(unreadable(clip.path, outcome, skip_unreadable))
+            for clip, reading in zip(clips, readings):
+                if isinstance(reading, EdgecvarError):
+                    report.unreadable.append(unreadable(clip.path, reading, skip_unreadable))
                 else:
                     readable.append(clip)
-                    self._take(clip.path, outcome, report)
+                    self._take(clip.path, reading, report)
                 on_clip()
         return readable, report
 
@@ -108,7 +108,8 @@ class ClipStore:
             report.kept_bytes += clip.size
 
 
-Outcome = Union[RecordedClip, EdgecvarError]
+Reading = Union[RecordedClip, EdgecvarError]
+"""A clip that was read, or why it cannot be."""
 
 
 def unreadable(path: Path, error: EdgecvarError, skip: bool) -> str:
@@ -132,7 +133,7 @@ class _Reader:
     spec: InputSpec
     frames: bool
 
-    def __call__(self, path: Path) -> Outcome:
+    def __call__(self, path: Path) -> Reading:
         try:
             return read_clip(path, self.spec, frames=self.frames)
         except EdgecvarError as error:
@@ -140,14 +141,14 @@ class _Reader:
 
 
 class _Readings:
-    """The outcomes of reading `paths`, in their order, on `workers` processes or, with 0 or few clips, in line."""
+    """The clips of `paths` in their order, read on `workers` processes or, with 0 or few clips, in line."""
 
     def __init__(self, reader: _Reader, paths: Sequence[Path], workers: int) -> None:
         self._reader, self._paths = reader, paths
         self._workers = workers if len(paths) > 4 * workers else 0
         self._pool: Optional[ProcessPoolExecutor] = None
 
-    def __enter__(self) -> Iterator[Outcome]:
+    def __enter__(self) -> Iterator[Reading]:
         if self._workers < 2:
             return map(self._reader, self._paths)
         # Spawned, not forked: a fork of a process in which torch has started threads may hang.
@@ -159,8 +160,8 @@ class _Readings:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _pooled(self, pool: ProcessPoolExecutor) -> Iterator[Outcome]:
-        waiting: List[Future[Outcome]] = []
+    def _pooled(self, pool: ProcessPoolExecutor) -> Iterator[Reading]:
+        waiting: List[Future[Reading]] = []
         paths = iter(self._paths)
         for path in paths:
             waiting.append(pool.submit(self._reader, path))
@@ -170,7 +171,7 @@ class _Readings:
             yield _result(waiting.pop(0))
 
 
-def _result(future: Future[Outcome]) -> Outcome:
+def _result(future: Future[Reading]) -> Reading:
     try:
         return future.result()
     except BrokenProcessPool as error:

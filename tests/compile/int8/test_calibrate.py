@@ -86,9 +86,9 @@ def test_every_tensor_of_every_stage_gets_the_range_that_it_has(tmp_path: Path) 
     data = samples(20)
     ranges = ranges_by("minmax", calibrate(specs, files, data, 1))
     assert set(ranges) == {"look", "judge"} and set(ranges["look"]) == {"picture", "seen"}
-    images = {id(each): each.image for sample, neighbour in data for each in (sample.current, neighbour)}
+    images = {id(each): each.image for sample in data for each in (sample.current, sample.neighbour)}
     assert ranges["look"]["picture"] == max(np.abs(image).max() for image in images.values())
-    features = [np.abs(reference(sample, neighbour)[0]).max() for sample, neighbour in data]
+    features = [np.abs(reference(sample)[0]).max() for sample in data]
     assert ranges["judge"]["joined"] == pytest.approx(max(features), rel=1e-5)
     assert ranges_by("entropy", calibrate(specs, files, data, 1)) == ranges_by("entropy", calibrate(specs, files, data))
 
@@ -103,7 +103,7 @@ def test_no_data_is_refused(tmp_path: Path) -> None:
 def test_a_value_that_is_not_finite_is_refused_by_name(tmp_path: Path, value: float) -> None:
     specs, files, _ = chain(tmp_path)
     data = samples(3)
-    image = data[1][0].current.image
+    image = data[1].current.image
     assert image is not None
     image[0, 0, 0] = value
     with pytest.raises(CompileError, match="stage look: tensor picture has NaN or infinite"):
@@ -113,8 +113,8 @@ def test_a_value_that_is_not_finite_is_refused_by_name(tmp_path: Path, value: fl
 def test_a_tensor_that_is_always_zero_is_refused_by_name(tmp_path: Path) -> None:
     specs, files, _ = chain(tmp_path)
     data = samples(3)
-    for sample, neighbour in data:
-        for each in (sample.current, neighbour):
+    for sample in data:
+        for each in (sample.current, sample.neighbour):
             assert each.image is not None
             each.image[:] = 0
     with pytest.raises(CompileError, match=r"stage look: tensors that are 0 in all 3 .*: picture, seen;"):

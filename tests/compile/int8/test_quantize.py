@@ -17,11 +17,11 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from edgecvar.compile.int8.quantize import (  # noqa: E402
     LEVELS,
     MANY,
+    Quantizer,
     find_layers,
     find_residuals,
     quantise_weights,
     quantised_tensors,
-    quantize,
 )
 from edgecvar.compile.int8.sample_walk import open_session  # noqa: E402
 from edgecvar.errors import CompileError  # noqa: E402
@@ -103,7 +103,7 @@ def test_values_on_the_grid_pass_exactly() -> None:
     kernel[:, 0] = 127
     model = model_of([conv("a", "x", "y")], {"a.w": kernel / 128, "a.b": np.zeros(2, np.float32)}, [3, 4, 4])
     x = rng.integers(-127, 128, (2, 3, 4, 4)).astype(np.float32) / 64
-    got = run(quantize(model, {"x": 127 / 64}, frozenset()), x)
+    got = run(Quantizer(model).write({"x": 127 / 64}, frozenset()), x)
     assert np.allclose(got, run(model, x), rtol=1e-6, atol=1e-6)
 
 
@@ -123,20 +123,20 @@ def test_int8_is_what_the_formula_says(residual: Any) -> None:
 
     seen = through(np.maximum(layer("a", through(x, 2.0)), 0), 3.0)
     expected = layer("b", seen) + seen
-    assert np.allclose(run(quantize(residual, ranges, frozenset()), x), expected, atol=1e-5)
+    assert np.allclose(run(Quantizer(residual).write(ranges, frozenset()), x), expected, atol=1e-5)
 
 
 def test_readers_share_one_pair_and_the_identity_branch_has_it(residual: Any) -> None:
     assert [(each.identity, each.layer) for each in find_residuals(residual)] == [("r", "b")]
     assert quantised_tensors(residual) == ["x", "r"]
-    model = quantize(residual, {"x": 1.0, "r": 1.0}, frozenset())
+    model = Quantizer(residual).write({"x": 1.0, "r": 1.0}, frozenset())
     assert ops(model).count("QuantizeLinear") == 2 and ops(model).count("DequantizeLinear") == 4
     through = next(node for node in model.graph.node if node.name == "b").input[0]
     assert list(next(node for node in model.graph.node if node.name == "sum").input) == ["tb", through]
 
 
 def test_a_kept_layer_is_fp16_and_leaves_its_residual_alone(residual: Any) -> None:
-    model = quantize(residual, {"x": 1.0, "r": 1.0}, {"b"})
+    model = Quantizer(residual).write({"x": 1.0, "r": 1.0}, {"b"})
     by_name = {node.name: node for node in model.graph.node}
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     assert [types.get(name) for name in by_name["b"].input] == [None, TensorProto.FLOAT16, TensorProto.FLOAT16]
@@ -147,7 +147,7 @@ def test_a_kept_layer_is_fp16_and_leaves_its_residual_alone(residual: Any) -> No
 def test_all_kept_is_fp16_with_one_cast_between_neighbours() -> None:
     nodes = [conv("a", "x", "t"), conv("b", "t", "y")]
     model = model_of(nodes, {**weights("a", 4, 3, 1, 1), **weights("b", 2, 4, 1, 1, seed=1)}, [3, 5, 5])
-    half = quantize(model, {}, {"a", "b"})
+    half = Quantizer(model).write({}, {"a", "b"})
     assert ops(half) == ["Cast", "Cast", "Conv", "Conv"]
     assert half.graph.output[0].type.tensor_type.elem_type == TensorProto.FLOAT
     x = np.random.default_rng(4).normal(size=(2, 3, 5, 5)).astype(np.float32)
@@ -157,7 +157,7 @@ def test_all_kept_is_fp16_with_one_cast_between_neighbours() -> None:
 def test_a_kept_layer_with_many_weights_stores_them_as_int8() -> None:
     model = model_of([conv("a", "x", "y")], weights("a", MANY // 64, 64, 1, 1), [64, 2, 2])
     (layer,) = find_layers(model)
-    half = quantize(model, {}, {"a"})
+    half = Quantizer(model).write({}, {"a"})
     assert layer.half_bytes == 0 and ops(half) == ["Cast", "Cast", "Cast", "Conv", "DequantizeLinear"]
     assert half.ByteSize() < 0.4 * model.ByteSize()
     x = np.random.default_rng(4).normal(size=(2, 64, 2, 2)).astype(np.float32)
@@ -168,9 +168,9 @@ def test_what_is_beyond_fp16_stays_fp32() -> None:
     values = weights("a", 2, 3, 1, 1)
     values["a.w"][0] *= 1e6
     model = model_of([conv("a", "x", "y")], values, [3, 2, 2])
-    assert ops(quantize(model, {"x": 1.0}, {"a"})) == ["Conv"]
+    assert ops(Quantizer(model).write({"x": 1.0}, {"a"})) == ["Conv"]
     model = model_of([conv("a", "x", "y")], weights("a", 2, 3, 1, 1), [3, 2, 2])
-    assert ops(quantize(model, {"x": 1e6}, {"a"})) == ["Conv"]
+    assert ops(Quantizer(model).write({"x": 1e6}, {"a"})) == ["Conv"]
 
 
 @pytest.mark.parametrize("transposed", [0, 1])
@@ -187,18 +187,18 @@ def test_matrix_products_are_quantised_over_their_output_channels(transposed: in
     x = rng.normal(size=(7, 6)).astype(np.float32)
     largest = {"x": float(np.abs(x).max()), "t": float(np.abs(x @ first).max())}
     for keep in (set(), {"m"}, {"g"}, {"m", "g"}):
-        assert np.abs(run(quantize(model, largest, keep), x) - run(model, x)).max() < 0.15
+        assert np.abs(run(Quantizer(model).write(largest, keep), x) - run(model, x)).max() < 0.15
 
 
 def test_a_product_of_two_activations_is_no_layer() -> None:
     model = model_of([helper.make_node("MatMul", ["x", "x"], ["y"], name="m")], {}, [3, 3])
     assert find_layers(model) == [] and quantised_tensors(model) == []
-    assert ops(quantize(model, {}, frozenset())) == ["MatMul"]
+    assert ops(Quantizer(model).write({}, frozenset())) == ["MatMul"]
 
 
 def test_the_form_is_what_tensorrt_reads(residual: Any) -> None:
     """Three inputs each, zero points of 0 in int8, scales above 0 in fp32, biases in fp32."""
-    model = quantize(residual, {"x": 1.0, "r": 1.0}, frozenset())
+    model = Quantizer(residual).write({"x": 1.0, "r": 1.0}, frozenset())
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     pairs = [node for node in model.graph.node if node.op_type.endswith("quantizeLinear") or "Quantize" in node.op_type]
     assert len(pairs) == 6
@@ -212,9 +212,9 @@ def test_the_form_is_what_tensorrt_reads(residual: Any) -> None:
 
 def test_errors_name_what_is_missing(residual: Any) -> None:
     with pytest.raises(CompileError, match="tensor r has no range"):
-        quantize(residual, {"x": 1.0}, frozenset())
+        Quantizer(residual).write({"x": 1.0}, frozenset())
     with pytest.raises(CompileError, match="no layer named c"):
-        quantize(residual, {"x": 1.0, "r": 1.0}, {"c"})
+        Quantizer(residual).write({"x": 1.0, "r": 1.0}, {"c"})
     residual.graph.node[0].name = "b"
     with pytest.raises(CompileError, match="'b'"):
         find_layers(residual)
@@ -227,7 +227,7 @@ def test_any_choice_stays_near_fp32(keep: set, seed: int) -> None:
     values = {**weights("a", 4, 3, 1, 1, seed=seed), **weights("b", 2, 4, 1, 1, seed=seed + 1)}
     model = model_of(nodes, values, [3, 4, 4])
     x = np.random.default_rng(seed).uniform(-1, 1, (1, 3, 4, 4)).astype(np.float32)
-    got, expected = run(quantize(model, {"x": 1.0, "s": 1.0}, keep), x), run(model, x)
+    got, expected = run(Quantizer(model).write({"x": 1.0, "s": 1.0}, keep), x), run(model, x)
     # Half a level of each input, of at most 4 inputs, and of each weight.
     bound = 4 * np.abs(values["b.w"]).max() * (0.5 / 127 * (2 + np.abs(values["a.w"]).max() * 3)) + 0.01
     assert np.abs(got - expected).max() <= bound

@@ -14,7 +14,6 @@ pytestmark = pytest.mark.train
 
 from edgecvar.bundle.stages import StageSpec  # noqa: E402
 from edgecvar.clips.feed import Appearance, SampledPicture  # noqa: E402
-from edgecvar.clips.samples import Sample  # noqa: E402
 from edgecvar.compile.int8.sample_walk import BATCH, SampleWalk  # noqa: E402
 from edgecvar.judge.parity import record  # noqa: E402
 
@@ -71,15 +70,15 @@ class Sums:
         return value
 
 
-def clip_of(number: int, samples: int, first_index: int) -> List[Sample]:
+def clip_of(number: int, samples: int, first_index: int) -> List[SampledPicture]:
     rng = np.random.default_rng(number)
     images = [Appearance(first_index + 4 * n, rng.normal(size=SHAPES["image"]).astype(np.float32)) for n in range(9)]
-    made: List[Sample] = []
+    made: List[SampledPicture] = []
     for place in range(samples):
         window = place // 2
         inputs = {name: rng.normal(size=SHAPES[name]).astype(np.float32) for name in ("motion", "residual")}
-        sampled = SampledPicture(place, place ^ 1, 0.0, window, 0.0, inputs, images[window], None, clip=number)
-        made.append((sampled, images[window - 1 if window else 1]))
+        beside = images[window - 1 if window else 1]
+        made.append(SampledPicture(place, place ^ 1, 0.0, window, 0.0, inputs, images[window], beside, clip=number))
     return made
 
 
@@ -88,7 +87,7 @@ SAMPLES = clip_of(0, 7, 0) + clip_of(1, 5, 0) + clip_of(2, 1, 100) + clip_of(3, 
 
 
 @pytest.mark.parametrize("samples", [SAMPLES, SAMPLES[1::2], SAMPLES[:1]])
-def test_all_samples_at_once_are_walked_as_one_by_one(samples: List[Sample]) -> None:
+def test_all_samples_at_once_are_walked_as_one_by_one(samples: List[SampledPicture]) -> None:
     runner = Sums()
     expected = record(runner, STAGES, samples)
     walk = SampleWalk(STAGES, samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping, Set
 
 import numpy as np
 import onnx
@@ -17,10 +17,16 @@ from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.onnx.graph import element_types
 from edgecvar.compile.onnx.half import LIMIT, full_layers, to_half
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes
-from edgecvar.compile.subject import find_subject
+from edgecvar.compile.plan import plan_compilation
 from edgecvar.errors import CompileError
 from edgecvar.judge.parity import record
 from edgecvar.runners.onnx import OnnxRunner
+
+
+def full(model: onnx.ModelProto, largest: Mapping[str, float] = {}) -> Set[str]:
+    """Names of the layers that stay fp32."""
+    outputs = full_layers(model, element_types(model), largest)
+    return {node.name for node in model.graph.node if node.output[0] in outputs}
 
 
 def parse(body: str) -> onnx.ModelProto:
@@ -69,7 +75,7 @@ def test_stages_keep_fp32_at_their_ends_and_hold_fp16_inside(compiled: Compiled)
 
 def test_trilinear_pooling_root_and_norm_stay(compiled: Compiled) -> None:
     model = onnx.load(str(compiled.bundle.stage_file("fuse")))
-    changed = {node.name for node in model.graph.node} - full_layers(model)
+    changed = {node.name for node in model.graph.node} - full(model)
     assert "classifier" in changed
     assert {node.op_type for node in model.graph.node if node.name in changed} == {"Gemm", "Mul"}
 
@@ -80,8 +86,8 @@ def test_weights_take_half_the_room() -> None:
 
 
 def test_true_half_arithmetic_agrees(configure: Any, compiled: Compiled) -> None:
-    config = configure()
-    samples = read_inputs(config, find_subject(config)).samples[:2]
+    plan = plan_compilation(configure())
+    samples = read_inputs(plan.clips, plan.subject).samples[:2]
     with OnnxRunner(compiled.bundle, threads=1) as runner:
         recorded = record(runner, compiled.bundle.manifest.stages, samples)
     for spec in compiled.bundle.manifest.stages:
@@ -107,7 +113,7 @@ def test_sums_that_overflow_stay(compiled: Compiled) -> None:
 def test_a_softmax_between_products() -> None:
     body = "g (float[N,8] x) => (float[N,8] y) { a = MatMul (x, w) s = Softmax (a) y = MatMul (s, w) }"
     model = weights(parse(body), w=linear())
-    assert full_layers(model) == {"s"}
+    assert full(model) == {"s"}
     assert casts(to_half(model)) == ["x.fp16", "a.fp32", "s.fp16", "y"]
 
 
@@ -115,7 +121,7 @@ def test_a_softmax_between_products() -> None:
 def test_a_floor_that_half_does_not_hold_stays(floor: float, stays: bool) -> None:
     model = parse("g (float[N,8] x) => (float[N,8] y) { a = MatMul (x, w) b = Add (a, e) y = MatMul (b, w) }")
     weights(model, w=linear(), e=floor)
-    assert full_layers(model) == ({"b"} if stays else set())
+    assert full(model) == ({"b"} if stays else set())
     held = {tensor.name: tensor.data_type for tensor in to_half(model).graph.initializer}
     assert held["e"] == (TensorProto.FLOAT if stays else TensorProto.FLOAT16)
 
@@ -124,7 +130,7 @@ def test_weights_that_overflow_or_vanish_stay() -> None:
     body = "g (float[N,8] x) => (float[N,8] y) { a = Gemm (x, u, d) b = Gemm (a, v) y = Gemm (b, w, d) }"
     model = weights(parse(body), u=linear() * 1e5, v=linear() * 1e-6, w=linear(), d=np.full(8, 1e-9))
     half = to_half(model)
-    assert full_layers(model) == {"a", "b"}
+    assert full(model) == {"a", "b"}
     held = {tensor.name: numpy_helper.to_array(tensor).dtype for tensor in half.graph.initializer}
     # A bias of next to nothing does not keep a layer, and both layers have their own copy of it.
     assert held == {"u": np.float32, "v": np.float32, "w": np.float16, "d": np.float32, "d.fp16": np.float16}
@@ -133,11 +139,11 @@ def test_weights_that_overflow_or_vanish_stay() -> None:
 def test_measured_tensors_decide() -> None:
     body = "g (float[N,8] x) => (float[N,8] y) { a = MatMul (x, w) b = Relu (a) c = MatMul (b, w) y = MatMul (c, w) }"
     model = weights(parse(body), w=linear())
-    assert full_layers(model, {"x": 1.0, "a": 9.0, "b": 9.0, "c": LIMIT, "y": 1.0}) == set()
-    assert full_layers(model, {"b": 2 * LIMIT}) == {"b", "c"}
-    assert full_layers(model, {"c": 1e-5}) == {"c", "y"}
-    assert full_layers(model, {"c": float("nan")}) == {"c", "y"}
-    assert full_layers(model, {"c": 0.0}) == set()
+    assert full(model, {"x": 1.0, "a": 9.0, "b": 9.0, "c": LIMIT, "y": 1.0}) == set()
+    assert full(model, {"b": 2 * LIMIT}) == {"b", "c"}
+    assert full(model, {"c": 1e-5}) == {"c", "y"}
+    assert full(model, {"c": float("nan")}) == {"c", "y"}
+    assert full(model, {"c": 0.0}) == set()
 
 
 def test_means_of_many_stay_unless_measured_small() -> None:
@@ -146,15 +152,15 @@ def test_means_of_many_stay_unless_measured_small() -> None:
         "{ a = Conv (x, w) m = ReduceMean <axes = [2, 3]> (a) b = Mul (a, m) y = Conv (b, w) }"
     )
     model = weights(parse(body), w=linear()[:, :, None, None])
-    assert full_layers(model) == {"m"}
-    assert full_layers(model, {"m": 1.0}) == set()
-    assert full_layers(model, {"m": 100.0}) == {"m"}
+    assert full(model) == {"m"}
+    assert full(model, {"m": 1.0}) == set()
+    assert full(model, {"m": 100.0}) == {"m"}
 
 
 def test_what_is_not_worth_its_casts_stays() -> None:
     body = "g (float[N,8] x) => (float[N,8] y) { a = Relu (x) b = Add (a, x) c = Exp (b) y = MatMul (c, w) }"
     model = weights(parse(body), w=linear())
-    assert full_layers(model) == {"a", "b", "c"}
+    assert full(model) == {"a", "b", "c"}
     nothing = weights(parse("g (float[N,8] x) => (float[N,8] y) { a = Relu (x) y = Mul (a, e) }"), e=2.0)
     assert casts(to_half(nothing)) == []
 
@@ -177,7 +183,7 @@ def test_quantised_layers_stay_as_they_are() -> None:
         "y = MatMul (b, w) }"
     )
     model = weights(parse(body), w=linear(), v=linear())
-    assert full_layers(model) == {"q", "d", "b"}
+    assert full(model) == {"q", "d", "b"}
     types = element_types(to_half(model))
     assert (types["s"], types["v"], types["w"]) == (TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.FLOAT16)
 
@@ -207,7 +213,7 @@ def test_a_choice_by_a_comparison_is_half() -> None:
         "{ a = MatMul (x, w) c = Greater (a, z) b = Where (c, a, z) y = MatMul (b, w) }"
     )
     model = weights(parse(body), w=linear(), z=0.25)
-    assert full_layers(model) == set()
+    assert full(model) == set()
     x = np.eye(8, dtype=np.float32)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
     np.testing.assert_allclose(halves(to_half(model))(x=x), expected, rtol=0.02, atol=0.02)

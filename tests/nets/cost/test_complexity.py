@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Mapping
 
 import pytest
 import torch
@@ -72,8 +72,8 @@ class Stages(Network):
     def stages(self) -> List[StageSpec]:
         return self.specs
 
-    def stage(self, name: str) -> nn.Module:
-        return self.modules_by_name[name]
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return dict(self.modules_by_name.items())
 
     def forward(self, batch: ClipBatch) -> Tensor:
         raise NotImplementedError

@@ -14,9 +14,9 @@ from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
+from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.ffmpeg.headers.h264 import split_units
 from edgecvar.stream.native import choice as native_choice
-from edgecvar.stream.native.key_images import KeyDecoder
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, PredictionWeights, StreamSummary
@@ -200,9 +200,9 @@ def test_the_choice_reads_no_more_than_it_needs(
 ) -> None:
     monkeypatch.setattr(native_choice, "native_core", lambda: Core(script, profile))
     packets = iter([bytes([number]) for number in range(10)])
-    asked = native_choice.probe("h264", None, packets)
-    assert (len(asked.packets), asked.refused) == (looked_at, refused)
-    assert list(native_choice.rejoined(asked, packets)) == [bytes([number]) for number in range(10)]
+    probe = native_choice.probe_packets("h264", None, packets)
+    assert (len(probe.packets), probe.refused) == (looked_at, refused)
+    assert list(native_choice.rejoined(probe, packets)) == [bytes([number]) for number in range(10)]
 
 
 def fallback(path: Path, reason: str) -> None:

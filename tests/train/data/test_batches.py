@@ -10,20 +10,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, centre_view
 from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
-from edgecvar.train.data.batches import Batches, generator, prepare_clip, prepare_recorded, random_view
-from edgecvar.train.data.dataset import Clips, read_clips
+from edgecvar.train.data.batches import generator, prepare_clip, prepare_recorded, random_view
+from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import read_clip
 from edgecvar.train.data.store import ClipStore
-from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Augment, Recipe
-from edgecvar.train.settings import FlowSettings
+from edgecvar.train.recipe import Recipe
+from edgecvar.train.settings import Augment, FlowSettings
+from tests.reading import batches_of, clips_of
 
 pytestmark = pytest.mark.train
 
@@ -35,16 +35,17 @@ def same(one: ClipBatch, other: ClipBatch) -> bool:
 
 
 def of_epoch(recipe: Recipe, clips: Clips, epoch: int) -> List[ClipBatch]:
-    return list(Batches(recipe, clips.store).training(clips.train, epoch))
+    return list(batches_of(recipe, clips).training(epoch))
 
 
 def test_batches_depend_on_seed_and_epoch_alone(small: Callable[..., Recipe]) -> None:
-    recipe = small("augment.scale=[0.6, 1]", "augment.shift=1")
-    clips = read_clips(recipe, Listener())
+    jitter = ["augment.scale=[0.6, 1]", "augment.shift=1"]
+    recipe = small(*jitter)
+    clips = clips_of(recipe)
     first, again, later = (of_epoch(recipe, clips, epoch) for epoch in (1, 1, 2))
-    threaded = of_epoch(recipe.model_copy(update={"workers": 3}), clips, 1)
-    uncached = of_epoch(recipe, read_clips(small("cache_gib=0"), Listener()), 1)
-    reseeded = of_epoch(recipe.model_copy(update={"seed": 7}), clips, 1)
+    threaded = of_epoch(small(*jitter, "workers=3"), clips, 1)
+    uncached = of_epoch(recipe, clips_of(small("cache_gib=0")), 1)
+    reseeded = of_epoch(small(*jitter, "seed=7"), clips, 1)
     assert [len(batch.labels) for batch in first] == [3, 3, 3]
     for one, two, three in zip(first, again, threaded):
         assert same(one, two)
@@ -57,18 +58,18 @@ def test_batches_depend_on_seed_and_epoch_alone(small: Callable[..., Recipe]) ->
 
 def test_a_clip_read_again_gives_the_same_batch(small: Callable[..., Recipe]) -> None:
     kept, read_again = small(), small("cache_gib=0")
-    one = of_epoch(kept, read_clips(kept, Listener()), 1)
-    other = of_epoch(read_again, read_clips(read_again, Listener()), 1)
+    one = of_epoch(kept, clips_of(kept), 1)
+    other = of_epoch(read_again, clips_of(read_again), 1)
     assert all(same(a, b) for a, b in zip(one, other))
 
 
 def test_every_clip_comes_once_an_epoch_and_validation_never_changes(small: Callable[..., Recipe]) -> None:
     recipe = small("augment.scale=[0.6, 1]")
-    clips = read_clips(recipe, Listener())
+    clips = clips_of(recipe)
     labels = torch.cat([batch.labels for batch in of_epoch(recipe, clips, 3)])
     assert sorted(labels.tolist()) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    batches = Batches(recipe, clips.store)
-    one, other = list(batches.validation(clips.validation)), list(batches.validation(clips.validation))
+    batches = batches_of(recipe, clips)
+    one, other = list(batches.validation()), list(batches.validation())
     assert [batch.labels.tolist() for batch in one] == [[0, 1, 2]]
     assert all(same(a, b) for a, b in zip(one, other))
 
@@ -95,7 +96,7 @@ def test_optical_flow_is_of_the_same_pictures_in_the_same_order(moving: Path) ->
             return [np.full((16, 24, 2), index, np.float32) for index in shown]
 
     spec = InputSpec(height=32, width=48, crop=1.0, velocity_unit=1.0)
-    clip, store = LabelledClip(moving / "left" / "clip_0.mp4", 0), ClipStore(spec, 2**30)
+    clip, store = Clip(moving / "left" / "clip_0.mp4", "left"), ClipStore(spec, 2**30)
     store.scan([clip], workers=0, skip_unreadable=False, on_clip=lambda: None)
     index = store.index(clip.path)
     samples = dense_segments(index.windows, 8, 8, 0.0)
@@ -110,7 +111,7 @@ def test_optical_flow_is_of_the_same_pictures_in_the_same_order(moving: Path) ->
 def test_labels_stay_with_their_motion_and_mirroring_turns_it(small: Callable[..., Recipe]) -> None:
     """Clips of "left" move left in the batch; mirrored ones (about half) move right, and nothing else changes."""
     plain, mirrored = small("epochs=1"), small("augment.flip=true")
-    clips = read_clips(plain, Listener())
+    clips = clips_of(plain)
     means = {}
     for name, recipe in (("plain", plain), ("mirrored", mirrored)):
         batches = [batch for epoch in range(1, 5) for batch in of_epoch(recipe, clips, epoch)]

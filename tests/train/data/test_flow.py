@@ -15,14 +15,13 @@ from edgecvar.clips.prepare import Preparer, View
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.stream.pixels import ShownPicture
-from edgecvar.train.data.batches import Batches
-from edgecvar.train.data.dataset import read_clips
 from edgecvar.train.data.flow import FlowCache, clip_flow, pair_of_pictures
 from edgecvar.train.data.recorded import read_clip
 from edgecvar.train.data.store import ClipIndex
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import FlowSettings
+from tests.reading import batches_of, clips_of
 
 pytest.importorskip("cv2", reason="needs the flow extra")
 pytestmark = pytest.mark.train
@@ -125,14 +124,14 @@ def test_nothing_half_written_stays(moving: Path, tmp_path: Path, monkeypatch: p
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("what", ["savez_compressed", "replace"])
+@pytest.mark.parametrize("what", ["edgecvar.train.data.flow.np.savez_compressed", "edgecvar.files.os.replace"])
 def test_a_disk_that_is_full_is_one_error_and_leaves_nothing(
     moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     def full(*ignored: object, **too: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"edgecvar.train.data.flow.{'os' if what == 'replace' else 'np'}.{what}", full)
+    monkeypatch.setattr(what, full)
     with pytest.raises(DatasetError, match=r"cannot keep optical flow there \(No space left.*set flow\.cache"):
         fill(tmp_path, moving / "left" / "clip_0.mp4")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -161,24 +160,25 @@ def test_a_clip_with_pictures_that_cannot_be_decoded_stops_or_is_left_out(
         return iter(pictures[:-1] if path.match("left/clip_1.mp4") else pictures)
 
     monkeypatch.setattr(flow, "decoded_pictures", losing)
-    recipe = small(f"flow={{cache: {tmp_path}, preset: ultrafast, side: 32}}")
+    settings = f"flow={{cache: {tmp_path}, preset: ultrafast, side: 32}}"
+    recipe = small(settings)
     said = (
         r"unreadable clip .*left/clip_1\.mp4: 26 pictures are read and 25 decoded, .*; repair or remove it, or set skip"
     )
     for _ in range(2):  # computed now, or found beside the clips
         with pytest.raises(DatasetError, match=said):
-            read_clips(recipe, Listener(), with_flow=True)
+            clips_of(recipe, with_flow=True)
     listener = Counting()
-    clips = read_clips(recipe.model_copy(update={"skip_unreadable": True}), listener, with_flow=True)
+    clips = clips_of(small(settings, "skip_unreadable=true"), listener, with_flow=True)
     assert len(clips.train) == 8 and not any(clip.path.match("left/clip_1.mp4") for clip in clips.train)
     assert len(clips.report.unreadable) == 1 and clips.report.unreadable[0] in listener.lines
     assert "3 classes, 8 clips train, 3 validate" in listener.lines[-1]
-    batches = list(Batches(recipe, clips.store, clips.flow).training(clips.train, 1))
+    batches = list(batches_of(recipe, clips).training(1))
     assert sum(len(batch.labels) for batch in batches) == 8
     monkeypatch.setattr(flow, "decoded_pictures", lambda path, extraction: iter(list(whole(path, extraction))[1:]))
-    gone = recipe.model_copy(update={"skip_unreadable": True, "flow": FlowSettings(cache=str(tmp_path), side=48)})
+    gone = small(f"flow={{cache: {tmp_path}, side: 48}}", "skip_unreadable=true")
     with pytest.raises(DatasetError, match="no readable clip of class 'left' is left to train on"):
-        read_clips(gone, Listener(), with_flow=True)
+        clips_of(gone, with_flow=True)
 
 
 def test_it_is_prepared_as_motion_is(moving: Path) -> None:
@@ -197,16 +197,16 @@ def test_training_batches_have_the_sampled_pictures_flow(small: Callable[..., Re
     """Where the motion vectors are right, the flow is about them, in their units; validation has none."""
     recipe = small(f"flow={{cache: {tmp_path}}}", "input={height: 32, width: 48, velocity_unit: 1.0}")
     listener = Counting()
-    clips = read_clips(recipe, listener, with_flow=True)
+    clips = clips_of(recipe, listener, with_flow=True)
     assert listener.heard == ["reading clips 12", "optical flow 9"]
-    batches = Batches(recipe, clips.store, clips.flow)
+    batches = batches_of(recipe, clips)
     expected = {0: -1.5, 1: 1.5, 2: 0.0}  # 3 pixels of 96 a frame, seen at half the size
-    for batch in batches.training(clips.train, 1):
+    for batch in batches.training(1):
         assert batch.flow is not None and batch.flow.shape == batch.motion.shape
         for flow, motion, label in zip(batch.flow, batch.motion, batch.labels):
             assert abs(float(flow[:, 0].median()) - expected[int(label)]) < 0.3
             assert abs(float(motion[:, 0].median()) - expected[int(label)]) < 0.3
-    assert all(batch.flow is None for batch in batches.validation(clips.validation))
+    assert all(batch.flow is None for batch in batches.validation())
 
 
 def test_it_lies_beside_the_clips_unless_told_otherwise(
@@ -216,9 +216,9 @@ def test_it_lies_beside_the_clips_unless_told_otherwise(
         (tmp_path / label).mkdir()
         (tmp_path / label / "0.mp4").write_bytes((moving / label / "clip_0.mp4").read_bytes())
     recipe = small(f"data={tmp_path}", "validation_pattern=", "flow.preset=ultrafast")
-    read_clips(recipe, Listener(), with_flow=True)
+    clips_of(recipe, with_flow=True)
     assert len(list((tmp_path / ".flow").rglob("*.npz"))) == 2
-    assert read_clips(recipe, Listener()).labels == ["left", "right"]  # the folder is no class
+    assert clips_of(recipe).labels == ["left", "right"]  # the folder is no class
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

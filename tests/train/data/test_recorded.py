@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from edgecvar.clips.gop import cut_windows
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.spec import InputSpec
 from edgecvar.clips.trace import Tracer
 from edgecvar.errors import DatasetError, EdgecvarError
-from edgecvar.stream.gop import cut_windows
 from edgecvar.stream.reader import open_stream
 from edgecvar.train.data.recorded import Packed, RecordedClip, read_clip
 

@@ -10,7 +10,7 @@ import pytest
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.train.data.labels import load_split
-from edgecvar.train.data.splits import FoundLists, official_split
+from edgecvar.train.data.splits import Split, official_split
 from edgecvar.train.recipe import parse_recipe
 from edgecvar.train.settings import SplitSettings
 
@@ -31,12 +31,12 @@ def put(tmp_path: Path) -> Callable[[Dict[str, str], List[str]], None]:
     return make
 
 
-def read(tmp_path: Path, name: str, **settings: object) -> FoundLists:
-    told = SplitSettings.model_validate({"format": name, "files": str(tmp_path / "lists"), **settings})
-    return official_split(told, tmp_path / "videos")
+def read(tmp_path: Path, name: str, **settings: object) -> Split:
+    lists = SplitSettings.model_validate({"format": name, "files": str(tmp_path / "lists"), **settings})
+    return official_split(lists, tmp_path / "videos")
 
 
-def names(found: FoundLists, part: str) -> List[str]:
+def names(found: Split, part: str) -> List[str]:
     return [f"{clip.label}: {clip.path.name}" for clip in getattr(found, part)]
 
 
@@ -61,8 +61,8 @@ def test_ucf101_with_clips_encoded_anew_and_in_folders_or_not(tmp_path: Path, pu
     assert found.labels == ["ApplyEyeMakeup", "ApplyLipstick"]
     first = "ApplyEyeMakeup: v_ApplyEyeMakeup_g08_c01.mp4"
     assert names(found, "train") == [first, "ApplyLipstick: v_ApplyLipstick_g08_c01.avi"]
-    assert names(found, "test") == ["ApplyEyeMakeup: v_ApplyEyeMakeup_g01_c01.mp4"]
-    assert names(read(tmp_path, "ucf101", number=2), "test") == [first]
+    assert names(found, "validation") == ["ApplyEyeMakeup: v_ApplyEyeMakeup_g01_c01.mp4"]
+    assert names(read(tmp_path, "ucf101", number=2), "validation") == [first]
     with pytest.raises(DatasetError, match=r"trainlist03\.txt: cannot read"):
         read(tmp_path, "ucf101", number=3)
 
@@ -78,7 +78,7 @@ def test_hmdb51_leaves_out_what_is_in_neither_part(tmp_path: Path, put: Callable
     found = read(tmp_path, "hmdb51")
     assert found.labels == ["brush_hair", "cartwheel"]
     assert names(found, "train") == ["brush_hair: a_brush_hair_u_nm.avi", "cartwheel: a_(x)_#2_cartwheel_f.mp4"]
-    assert names(found, "test") == ["brush_hair: b_brush_hair_u_nm.avi", "cartwheel: b.v2_cartwheel_f.mp4"]
+    assert names(found, "validation") == ["brush_hair: b_brush_hair_u_nm.avi", "cartwheel: b.v2_cartwheel_f.mp4"]
 
 
 KINETICS = {
@@ -103,7 +103,7 @@ def test_kinetics_clips_are_named_by_their_seconds_or_their_id(tmp_path: Path, p
         "yoga: xyz_000020_000030.mp4",
         "yoga: xyz_000040_000050.mp4",
     ]
-    assert names(found, "test") == ["yoga: plain.mkv"]
+    assert names(found, "validation") == ["yoga: plain.mkv"]
 
 
 def test_something_v1_and_v2(tmp_path: Path, put: Callable[..., None]) -> None:
@@ -134,7 +134,7 @@ def test_something_v1_and_v2(tmp_path: Path, put: Callable[..., None]) -> None:
     found = read(tmp_path, "something")
     assert found.labels == ["Holding something next to something", "Pushing something"]
     assert names(found, "train") == ["Holding something next to something: 7.webm", "Pushing something: 12.mp4"]
-    assert names(found, "test") == ["Pushing something: 9.webm"]
+    assert names(found, "validation") == ["Pushing something: 9.webm"]
 
 
 def test_missing_clips_are_counted_and_some_are_named(tmp_path: Path, put: Callable[..., None]) -> None:
@@ -188,13 +188,14 @@ def test_a_file_in_another_format_is_named_with_its_line(
 def test_a_recipe_reads_them(tmp_path: Path, put: Callable[..., None]) -> None:
     put(UCF, UCF_CLIPS)
     text = f"model: attp\ndata: {tmp_path}/videos\nsplit: {{format: ucf101, files: {tmp_path}/lists}}"
-    split = load_split(parse_recipe(text))
+    split = load_split(parse_recipe(text).data)
     assert split.labels == ["ApplyEyeMakeup", "ApplyLipstick"]
-    assert ([clip.label for clip in split.train], [clip.label for clip in split.validation]) == ([0, 1], [0])
+    assert [clip.label for clip in split.train] == ["ApplyEyeMakeup", "ApplyLipstick"]
+    assert [clip.label for clip in split.validation] == ["ApplyEyeMakeup"]
     with pytest.raises(ConfigError, match="leave validation and validation_pattern out"):
         parse_recipe(text, ["validation=x"])
     (tmp_path / "videos" / "v_ApplyLipstick_g08_c01.avi").unlink()
     with pytest.raises(DatasetError, match="no clip of class 'ApplyLipstick' is there to train on"):
-        load_split(parse_recipe(text, ["split.missing=skip"]))
+        load_split(parse_recipe(text, ["split.missing=skip"]).data)
     with pytest.raises(DatasetError, match=r"split\.files is the folder"):
-        load_split(parse_recipe(text, ["split.files=/nowhere"]))
+        load_split(parse_recipe(text, ["split.files=/nowhere"]).data)

@@ -5,10 +5,10 @@ from typing import Callable, List
 
 import pytest
 
+from edgecvar.clips.labelled import Clip
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError
 from edgecvar.train.data import store as store_module
-from edgecvar.train.data.labels import LabelledClip
 from edgecvar.train.data.recorded import read_clip
 from edgecvar.train.data.store import ClipStore
 
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.train
 SPEC = InputSpec(height=32, width=32)
 
 
-def clips_of(folder: Path) -> List[LabelledClip]:
-    return [LabelledClip(path, 0) for path in sorted(folder.rglob("*.mp4"))]
+def clips_of(folder: Path) -> List[Clip]:
+    return [Clip(path, "any") for path in sorted(folder.rglob("*.mp4"))]
 
 
-def scan(store: ClipStore, clips: List[LabelledClip], workers: int = 0, skip: bool = False) -> tuple:
+def scan(store: ClipStore, clips: List[Clip], workers: int = 0, skip: bool = False) -> tuple:
     return store.scan(clips, workers=workers, skip_unreadable=skip, on_clip=lambda: None)
 
 
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_read_again_with_the_same_values(moving: Path, monk
 
 
 def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path, write_moving: Callable[..., None]) -> None:
-    clip = LabelledClip(tmp_path / "a.mp4", 0)
+    clip = Clip(tmp_path / "a.mp4", "any")
     write_moving(clip.path, (2, 0), seed=1)
     store = ClipStore(SPEC, 0)
     scan(store, [clip])

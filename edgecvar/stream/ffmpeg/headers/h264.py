@@ -1,4 +1,4 @@
-"""H.264 packets to slice headers, as far as references and weights need them (sections 7.3.1 and 7.3.3)."""
+"""H.264 packets to slice headers, as far as references and weights need them (7.3.1, 7.3.3)."""
 
 from __future__ import annotations
 
@@ -163,12 +163,7 @@ def _slice_header(
     lsb, bottom, delta = _picture_order(reader, picture, sequence, field)
     redundant = picture.redundant_pictures and reader.unsigned() > 0
     spatial = kind == "B" and reader.flag()
-    active = picture.default_active
-    if kind != "I" and reader.flag():
-        active = (reader.unsigned() + 1, reader.unsigned() + 1 if kind == "B" else active[1])
-    active = {"I": (0, 0), "P": (active[0], 0), "B": active}[kind]
-    if max(active) > 32:
-        raise HeaderEnded(f"{max(active)} active references")
+    active = _active(reader, kind, picture.default_active)
     modifications = tuple(_modification(reader) if used else () for used in active)
     weights: Tuple[Tuple[Weight, ...], Tuple[Weight, ...]] = ((), ())
     if (kind == "P" and picture.weighted_pred) or (kind == "B" and picture.weighted_bipred == 1):
@@ -197,6 +192,17 @@ def _slice_header(
     )
 
 
+def _active(reader: BitReader, kind: str, default: Tuple[int, int]) -> Tuple[int, int]:
+    """How many entries of each list the slice uses."""
+    active = default
+    if kind != "I" and reader.flag():
+        active = (reader.unsigned() + 1, reader.unsigned() + 1 if kind == "B" else active[1])
+    active = {"I": (0, 0), "P": (active[0], 0), "B": active}[kind]
+    if max(active) > 32:
+        raise HeaderEnded(f"{max(active)} active references")
+    return active
+
+
 def _picture_order(
     reader: BitReader, picture: PictureSet, sequence: SequenceSet, field: bool
 ) -> Tuple[int, int, Tuple[int, int]]:
@@ -212,16 +218,16 @@ def _picture_order(
 
 
 def _modification(reader: BitReader) -> Tuple[Tuple[int, int], ...]:
-    found: List[Tuple[int, int]] = []
+    commands: List[Tuple[int, int]] = []
     if reader.flag():
         while True:
             command = reader.unsigned()
             if command == 3:
                 break
-            if command > 3 or len(found) > 66:
+            if command > 3 or len(commands) > 66:
                 raise HeaderEnded("a reference list modification that H.264 does not have")
-            found.append((command, reader.unsigned()))
-    return tuple(found)
+            commands.append((command, reader.unsigned()))
+    return tuple(commands)
 
 
 def _weight_tables(

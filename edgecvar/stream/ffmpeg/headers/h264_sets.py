@@ -1,9 +1,9 @@
-"""H.264 sequence and picture parameter sets, as far as references and weights need them (section 7.3.2)."""
+"""H.264 parameter sets, as far as references and weights need them (section 7.3.2)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import NamedTuple, Tuple
 
 from edgecvar.stream.ffmpeg.headers.bits import BitReader
 
@@ -46,6 +46,48 @@ class PictureSet:
     redundant_pictures: bool
 
 
+class _Samples(NamedTuple):
+    """chroma_format_idc, bits a sample, and whether the planes are coded as pictures of their own."""
+
+    chroma: int = 1
+    depth: int = 8
+    separate: bool = False
+
+
+class _Order(NamedTuple):
+    """What the types of picture order count need (section 7.4.2.1.1)."""
+
+    poc_type: int
+    lsb_bits: int = 0
+    always_zero: bool = False
+    non_ref: int = 0
+    offsets: Tuple[int, ...] = ()
+
+
+def _samples(reader: BitReader) -> _Samples:
+    chroma = reader.unsigned()
+    separate = chroma == 3 and reader.flag()
+    depth = 8 + max(reader.unsigned(), reader.unsigned())
+    reader.skip(1)
+    if reader.flag():
+        for index in range(8 if chroma != 3 else 12):
+            if reader.flag():
+                _scaling_list(reader, 16 if index < 6 else 64)
+    return _Samples(chroma, depth, separate)
+
+
+def _order(reader: BitReader) -> _Order:
+    poc_type = reader.unsigned()
+    if poc_type == 0:
+        return _Order(poc_type, lsb_bits=reader.unsigned() + 4)
+    if poc_type != 1:
+        return _Order(poc_type)
+    always_zero, non_ref = reader.flag(), reader.signed()
+    reader.signed()
+    offsets = tuple(reader.signed() for _ in range(min(reader.unsigned(), 255)))
+    return _Order(poc_type, always_zero=always_zero, non_ref=non_ref, offsets=offsets)
+
+
 def _scaling_list(reader: BitReader, size: int) -> None:
     last = following = 8
     for _ in range(size):
@@ -59,45 +101,28 @@ def sequence_set(reader: BitReader) -> Tuple[int, SequenceSet]:
     profile = reader.bits(8)
     reader.skip(16)
     number = reader.unsigned()
-    chroma, depth, separate = 1, 8, False
-    if profile in _HIGH_PROFILES:
-        chroma = reader.unsigned()
-        separate = chroma == 3 and reader.flag()
-        depth = 8 + max(reader.unsigned(), reader.unsigned())
-        reader.skip(1)
-        if reader.flag():
-            for index in range(8 if chroma != 3 else 12):
-                if reader.flag():
-                    _scaling_list(reader, 16 if index < 6 else 64)
+    samples = _samples(reader) if profile in _HIGH_PROFILES else _Samples()
     frame_num_bits = reader.unsigned() + 4
-    poc_type, lsb_bits, always_zero, non_ref = reader.unsigned(), 0, False, 0
-    offsets: Tuple[int, ...] = ()
-    if poc_type == 0:
-        lsb_bits = reader.unsigned() + 4
-    elif poc_type == 1:
-        always_zero = reader.flag()
-        non_ref = reader.signed()
-        reader.signed()
-        offsets = tuple(reader.signed() for _ in range(min(reader.unsigned(), 255)))
+    order = _order(reader)
     max_refs, gaps = reader.unsigned(), reader.flag()
     width, rows = 16 * (reader.unsigned() + 1), 16 * (reader.unsigned() + 1)
     frames_only = reader.flag()
     mbaff = not frames_only and reader.flag()
     inference = reader.flag()
     crop = tuple(reader.unsigned() for _ in range(4)) if reader.flag() else (0, 0, 0, 0)
-    across = 2 if chroma in (1, 2) else 1
-    down = (2 if chroma == 1 else 1) * (1 if frames_only else 2)
+    across = 2 if samples.chroma in (1, 2) else 1
+    down = (2 if samples.chroma == 1 else 1) * (1 if frames_only else 2)
     return number, SequenceSet(
         baseline=profile == 66,
-        chroma_format=chroma,
-        bit_depth=depth,
-        separate_planes=separate,
+        chroma_format=samples.chroma,
+        bit_depth=samples.depth,
+        separate_planes=samples.separate,
         frame_num_bits=frame_num_bits,
-        poc_type=poc_type,
-        poc_lsb_bits=lsb_bits,
-        delta_pic_order_always_zero=always_zero,
-        offset_for_non_ref=non_ref,
-        offsets_for_ref_frame=offsets,
+        poc_type=order.poc_type,
+        poc_lsb_bits=order.lsb_bits,
+        delta_pic_order_always_zero=order.always_zero,
+        offset_for_non_ref=order.non_ref,
+        offsets_for_ref_frame=order.offsets,
         max_ref_frames=max_refs,
         gaps_allowed=gaps,
         width=width,

@@ -1,4 +1,4 @@
-"""Video object layers and planes of MPEG-4 part 2 (ISO/IEC 14496-2, sections 6.2.3 and 6.2.5)."""
+"""Video object layers and planes of MPEG-4 part 2 (ISO/IEC 14496-2, 6.2.3, 6.2.5)."""
 
 from __future__ import annotations
 
@@ -102,17 +102,7 @@ class Mpeg4Headers:
 
 
 def _read_layer(reader: BitReader) -> _Layer:
-    reader.skip(9)
-    version = 1
-    if reader.flag():
-        version = reader.bits(4)
-        reader.skip(3)
-    if reader.bits(4) == 15:
-        reader.skip(16)
-    if reader.flag():
-        reader.skip(3)
-        if reader.flag():
-            reader.skip(79)
+    version = _version(reader)
     shape = reader.bits(2)
     reader.skip(1)
     resolution = max(1, reader.bits(16))
@@ -130,10 +120,7 @@ def _read_layer(reader: BitReader) -> _Layer:
     sprite = reader.bits(1 if version == 1 else 2)
     if sprite:
         reader.skip(9 if sprite == 2 else 9 + 56 + 1)
-    precision = 5
-    if reader.flag():
-        precision = reader.bits(4)
-        reader.skip(4)
+    precision = _precision(reader)
     if reader.flag():
         for _ in range(2):
             if reader.flag():
@@ -152,6 +139,31 @@ def _read_layer(reader: BitReader) -> _Layer:
         columns=-(-width // 16),
         rows=-(-height // 16),
     )
+
+
+def _version(reader: BitReader) -> int:
+    """video_object_layer_verid, and on past aspect ratio and buffer sizes."""
+    reader.skip(9)
+    version = 1
+    if reader.flag():
+        version = reader.bits(4)
+        reader.skip(3)
+    if reader.bits(4) == 15:
+        reader.skip(16)
+    if reader.flag():
+        reader.skip(3)
+        if reader.flag():
+            reader.skip(79)
+    return version
+
+
+def _precision(reader: BitReader) -> int:
+    """Bits of a quantiser."""
+    if not reader.flag():
+        return 5
+    precision = reader.bits(4)
+    reader.skip(4)
+    return precision
 
 
 def _quantiser_matrix(reader: BitReader) -> None:

@@ -139,11 +139,11 @@ class _Walk:
 class _InterWalk(_Walk):
     def skipped(self) -> NDArray[np.bool_]:
         plane = self._plane
-        found = np.zeros(plane.rows * plane.columns, bool)
+        skipped = np.zeros(plane.rows * plane.columns, bool)
         self._quantiser = plane.quantiser
-        for index in range(len(found)):
-            found[index] = self._macroblock()
-        return found.reshape(plane.rows, plane.columns)
+        for index in range(len(skipped)):
+            skipped[index] = self._macroblock()
+        return skipped.reshape(plane.rows, plane.columns)
 
     def _macroblock(self) -> bool:
         """True for one that is not coded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -27,12 +27,12 @@ class PaddedPlane:
 
     def blocks(
         self,
-        plane: int | NDArray,
-        x: NDArray,
-        y: NDArray,
+        plane: int | NDArray[Any],
+        x: NDArray[Any],
+        y: NDArray[Any],
         side: int,
-        step_x: Optional[NDArray] = None,
-        step_y: Optional[NDArray] = None,
+        step_x: Optional[NDArray[Any]] = None,
+        step_y: Optional[NDArray[Any]] = None,
     ) -> NDArray[np.uint8]:
         """Blocks (n, side, side) with top left corner (x + step_x, y + step_y); the steps are 0 or 1.
 
@@ -47,4 +47,5 @@ class PaddedPlane:
         start = (plane * rows + y) * pitch + x
         last = count * rows * pitch - (side - 1) * (pitch + 1)
         windows = as_strided(self._samples, (last, side, side), (1, pitch, 1), writeable=False)
-        return windows[start]
+        picked: NDArray[np.uint8] = windows[start]
+        return picked

@@ -46,12 +46,12 @@ class SamplerStore:
             if key in self._samplers:
                 self._samplers.move_to_end(key)
                 return self._samplers[key]
-        made = make()
+        sampler = make()
         with self._lock:
-            self._samplers[key] = made
+            self._samplers[key] = sampler
             while len(self._samplers) > _KEPT_SAMPLERS:
                 self._samplers.popitem(last=False)
-        return made
+        return sampler
 
 
 def residual_of(
@@ -92,19 +92,19 @@ def _combined(
 ) -> NDArray[np.uint8]:
     """The prediction (n, side, side) of every covered cell, in raster order."""
     covered = used[0] | used[1]
-    made = np.zeros((int(covered.sum()), side, side), np.uint8)
+    prediction = np.zeros((int(covered.sum()), side, side), np.uint8)
     in_zero, in_one = used[0][covered], used[1][covered]
     single = (weighting.list0, weighting.list1)
     for which, inside, other in ((0, in_zero, in_one), (1, in_one, in_zero)):
         samples = lists[which]
         if samples is not None:
             alone = ~other[inside]
-            made[inside & ~other] = weigh(samples[alone], None, single[which], plane)
+            prediction[inside & ~other] = weigh(samples[alone], None, single[which], plane)
     zero, one = lists
     if zero is not None and one is not None:
         a, b = zero[in_one[in_zero]], one[in_zero[in_one]]
-        made[in_zero & in_one] = weigh(a, b, weighting.both, plane)
-    return made
+        prediction[in_zero & in_one] = weigh(a, b, weighting.both, plane)
+    return prediction
 
 
 def weigh(
@@ -113,8 +113,9 @@ def weigh(
     """Samples predicted from `a` alone or from both; `plane` 0, 1, 2 picks the weights of y, cb, cr."""
     if weights is None:
         return a if b is None else (a | b) - ((a ^ b) >> 1)  # (a + b + 1) >> 1, in 8 bits
-    chosen = weights[plane]
-    total = a.astype(np.int32) * chosen.w0 + chosen.rounding
+    weight = weights[plane]
+    total = a.astype(np.int32) * weight.w0 + weight.rounding
     if b is not None:
-        total += b.astype(np.int32) * chosen.w1
-    return np.clip((total >> chosen.shift) + chosen.offset, 0, 255).astype(np.uint8)
+        total += b.astype(np.int32) * weight.w1
+    weighted: NDArray[np.int32] = (total >> weight.shift) + weight.offset
+    return np.clip(weighted, 0, 255).astype(np.uint8)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.ffmpeg.prediction.padded import Blocks, PaddedPlane
 from edgecvar.stream.planes import Plane, Planes
 
+_Scalar = TypeVar("_Scalar", np.int16, np.int32)
 _PAD = 16
 _TAPS = 3
 
@@ -55,12 +58,12 @@ class H264Sampler:
         cb, cr = (_mix(plane.blocks(0, x, y, 5), weights) for plane in self._chroma)
         return luma, cb, cr
 
-    def _luma_blocks(self, x: NDArray, y: NDArray, phase: NDArray) -> NDArray[np.uint8]:
+    def _luma_blocks(self, x: NDArray[Any], y: NDArray[Any], phase: NDArray[Any]) -> NDArray[np.uint8]:
         recipe = _TABLE[phase[:, 1], phase[:, 0]]
         first, second = (
             self._luma.blocks(recipe[:, half, 0], x, y, 8, recipe[:, half, 1], recipe[:, half, 2]) for half in (0, 1)
         )
-        return (first | second) - ((first ^ second) >> 1)  # the rounded-up average, in 8 bits
+        return _average(first, second)
 
 
 def luma_of_cells(luma: Plane, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -77,6 +80,11 @@ def luma_of_cells(luma: Plane, mv: NDArray[np.int16], where: NDArray[np.bool_]) 
         planes[part[:, 0], block, part[:, 2] + side[:, None], part[:, 1] + side]
         for part in (recipe[:, 0], recipe[:, 1])
     )
+    return _average(first, second)
+
+
+def _average(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(a + b + 1) >> 1, in 8 bits."""
     return (first | second) - ((first ^ second) >> 1)
 
 
@@ -87,20 +95,20 @@ def _half_samples(wide: NDArray[np.int16]) -> NDArray[np.uint8]:
     down = _six_taps(wide[..., inner], -2)
     tall = _six_taps(wide, -1).astype(np.int32)
     middle = (_six_taps(tall, -2) + 512) >> 10
-    made = (wide[..., inner, inner], (across + 16) >> 5, (down + 16) >> 5, middle)
-    return np.stack([np.clip(plane, 0, 255).astype(np.uint8) for plane in made])
+    planes = (wide[..., inner, inner], (across + 16) >> 5, (down + 16) >> 5, middle)
+    return np.stack([np.clip(plane, 0, 255).astype(np.uint8) for plane in planes])
 
 
-def _six_taps(samples: NDArray, axis: int) -> NDArray:
+def _six_taps(samples: NDArray[_Scalar], axis: int) -> NDArray[_Scalar]:
     """(1, -5, 20, 20, -5, 1) between each sample and the next; the axis loses three entries at either end."""
     count = samples.shape[axis] - 6
 
-    def tap(offset: int) -> NDArray:
+    def tap(offset: int) -> NDArray[_Scalar]:
         start = 3 + offset
         part = slice(start, start + count)
         return samples[..., part] if axis == -1 else samples[..., part, :]
 
-    total = tap(0) + tap(1)
+    total: NDArray[_Scalar] = tap(0) + tap(1)
     total *= 4
     total -= tap(-1)
     total -= tap(2)
@@ -110,14 +118,14 @@ def _six_taps(samples: NDArray, axis: int) -> NDArray:
     return total
 
 
-def _bilinear(x: NDArray, y: NDArray) -> NDArray[np.uint16]:
+def _bilinear(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.uint16]:
     """The four weights (4, n, 1, 1) of equation 8-270."""
     weights = np.stack([(8 - x) * (8 - y), x * (8 - y), (8 - x) * y, x * y])
     return weights.astype(np.uint16)[:, :, None, None]
 
 
 def _mix(patch: NDArray[np.uint8], weights: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    total = patch[:, :-1, :-1] * weights[0]
+    total: NDArray[np.uint16] = patch[:, :-1, :-1] * weights[0]
     total += patch[:, :-1, 1:] * weights[1]
     total += patch[:, 1:, :-1] * weights[2]
     total += patch[:, 1:, 1:] * weights[3]

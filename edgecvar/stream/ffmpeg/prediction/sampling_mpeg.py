@@ -1,6 +1,8 @@
-"""Samples between pixels in MPEG-1, MPEG-2, H.263 and MPEG-4 part 2: half pixels, and MPEG-4's quarter pixels."""
+"""Samples between pixels in the MPEG family before H.264: half pixels, of MPEG-4 quarter pixels too."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +66,12 @@ class QuarterPelSampler:
         cells[row, column] = self._filtered(8 * column, 8 * row, vector[row, column], 8)
         return cells[where]
 
-    def _filtered(self, x: NDArray, y: NDArray, vector: NDArray[np.int32], side: int) -> NDArray[np.uint8]:
+    def _filtered(self, x: NDArray[Any], y: NDArray[Any], vector: NDArray[np.int32], side: int) -> NDArray[np.uint8]:
         patch = self._luma.blocks(0, x + (vector[:, 0] >> 2), y + (vector[:, 1] >> 2), side + 1)
         flat = self._quarter(patch.astype(np.int16), vector[:, 0] & 3, 2)
         return self._quarter(flat, vector[:, 1] & 3, 1).astype(np.uint8)
 
-    def _quarter(self, samples: NDArray[np.int16], phase: NDArray, axis: int) -> NDArray[np.int16]:
+    def _quarter(self, samples: NDArray[np.int16], phase: NDArray[Any], axis: int) -> NDArray[np.int16]:
         """One direction: n + 1 samples to n, each at `phase` quarters past its own."""
         samples = np.moveaxis(samples, axis, -1)
         here, following = samples[..., :-1], samples[..., 1:]
@@ -77,7 +79,8 @@ class QuarterPelSampler:
         up = 1 - self._rounding
         choices = [here, (here + half + up) >> 1, half, (following + half + up) >> 1]
         at = phase[:, None, None]
-        return np.moveaxis(np.select([at == n for n in range(4)], choices), -1, axis)
+        quarter: NDArray[np.int16] = np.select([at == n for n in range(4)], choices)
+        return np.moveaxis(quarter, -1, axis)
 
 
 def _eight_taps(samples: NDArray[np.int16], rounding: int) -> NDArray[np.int16]:
@@ -87,7 +90,8 @@ def _eight_taps(samples: NDArray[np.int16], rounding: int) -> NDArray[np.int16]:
     total = np.zeros((*samples.shape[:-1], count), np.int16)
     for place, tap in enumerate((-1, 3, -6, 20, 20, -6, 3, -1)):
         total += tap * wide[..., place : place + count]
-    return np.clip((total + 16 - rounding) >> 5, 0, 255)
+    filtered: NDArray[np.int16] = np.clip((total + 16 - rounding) >> 5, 0, 255)
+    return filtered
 
 
 def _bilinear_planes(plane: Plane, pad: int, rounding: int) -> PaddedPlane:
@@ -96,30 +100,31 @@ def _bilinear_planes(plane: Plane, pad: int, rounding: int) -> PaddedPlane:
     here, right = wide[:-1, :-1], wide[:-1, 1:]
     below, corner = wide[1:, :-1], wide[1:, 1:]
     up = 1 - rounding
-    made = (
+    averages = (
         here,
         (here + right + up) >> 1,
         (here + below + up) >> 1,
         (here + right + below + corner + 1 + up) >> 2,
     )
-    return PaddedPlane(np.stack(made).astype(np.uint8), plane.shape, pad)
+    return PaddedPlane(np.stack(averages).astype(np.uint8), plane.shape, pad)
 
 
 def _at_half(plane: PaddedPlane, vector: NDArray[np.int32], where: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
     row, column = np.nonzero(where)
-    chosen = vector[row, column]
-    phase = (chosen[:, 0] & 1) + 2 * (chosen[:, 1] & 1)
-    return plane.blocks(phase, side * column + (chosen[:, 0] >> 1), side * row + (chosen[:, 1] >> 1), side)
+    vectors = vector[row, column]
+    phase = (vectors[:, 0] & 1) + 2 * (vectors[:, 1] & 1)
+    return plane.blocks(phase, side * column + (vectors[:, 0] >> 1), side * row + (vectors[:, 1] >> 1), side)
 
 
 def _toward_zero(vector: NDArray[np.int32]) -> NDArray[np.int32]:
     """Half of each number, rounded toward zero."""
-    return np.sign(vector) * (np.abs(vector) >> 1)
+    halved: NDArray[np.int32] = np.sign(vector) * (np.abs(vector) >> 1)
+    return halved
 
 
 def _macroblock_chroma(half: NDArray[np.int32]) -> NDArray[np.int32]:
     """Chroma vectors in half pixels from the sum of a macroblock's four luma vectors (section 7.6.5)."""
     rows, columns = half.shape[:2]
     total = half.reshape(rows // 2, 2, columns // 2, 2, 2).sum(axis=(1, 3))
-    chroma = _SIXTEENTHS[total & 15] + 2 * (total >> 4)
+    chroma: NDArray[np.int32] = _SIXTEENTHS[total & 15] + 2 * (total >> 4)
     return chroma.repeat(2, axis=0).repeat(2, axis=1)

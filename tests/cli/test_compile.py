@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, List
 
 import pytest
 
 from edgecvar.bundle.manifest import open_bundle
-from edgecvar.cli.main import main
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import tiny_bundle
+
+pytest.importorskip("torch", reason="needs the train extra")
+pytest.importorskip("onnxscript", reason="needs the train extra")
+pytestmark = pytest.mark.train
+
+from edgecvar.cli.main import main  # noqa: E402
 
 TINY = [
     *("--set", "network.backbone={width: 0.1, depth: 0.1}", "--set", "network.fusion=mv"),
     *("--set", "input.height=48", "--set", "input.width=64"),
     *("--set", "input.stride=4", "--set", "input.crop=1.0"),
 ]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return moving_clip(tmp_path_factory.mktemp("clip") / "moving.mp4", restless=True, bf="1")
 
 
 def run(arguments: List[str], capfd: Any) -> Any:
@@ -101,10 +112,9 @@ def test_a_wrong_request_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_to_a_bundle_is_not_replaced(clip: Path, tmp_path: Path, compiled: Any, capfd: Any) -> None:
+def test_a_link_to_a_bundle_is_not_replaced(clip: Path, tmp_path: Path, capfd: Any) -> None:
     """The folder that is renamed away must be the one that was looked at."""
-    real = tmp_path / "real.edgecvar"
-    shutil.copytree(compiled.bundle.path, real)
+    real = tiny_bundle(tmp_path)
     before = open_bundle(real).manifest
     (tmp_path / "link.edgecvar").symlink_to(real)
     arguments = ["--model", "attp", "--untrained", "--data", str(clip), "-o", str(tmp_path / "link.edgecvar"), *TINY]

@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx", reason="needs the train extra")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from edgecvar.compile.int8 import quantize as quantizing  # noqa: E402
-from edgecvar.compile.int8.quantize import quantize  # noqa: E402
+from edgecvar.compile.int8.quantize import Quantizer  # noqa: E402
 from edgecvar.compile.int8.sample_walk import open_session  # noqa: E402
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights  # noqa: E402
 from tests.compile.chains import chain  # noqa: E402
@@ -31,7 +31,7 @@ def run(model: bytes, x: Any) -> Any:
 def test_the_values_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Set[str]) -> None:
     monkeypatch.setattr(quantizing, "MANY", 1)
     _, files, _ = chain(tmp_path)
-    stored = quantize(onnx.load(str(files["look"])), RANGES, keep).SerializeToString()
+    stored = Quantizer(onnx.load(str(files["look"]))).write(RANGES, keep).SerializeToString()
     plain = onnx.load_from_string(plain_weights(stored))
     onnx.checker.check_model(plain, full_check=True)
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in plain.graph.initializer}

@@ -1,0 +1,70 @@
+"""An ablation's table: a row each, with the paper's figures beside."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Tuple
+
+import click
+
+from edgecvar.cli.report.tables import amount, markdown, print_table
+from edgecvar.train.ablation import Ablation
+from edgecvar.train.ablation_rows import RowResult
+
+
+def print_ablation(ablation: Ablation, rows: List[RowResult], as_json: bool, as_markdown: bool) -> None:
+    """The table, a document, or the table in Markdown."""
+    if as_json:
+        document = {"test": ablation.test, "rows": [_row_document(ablation, row) for row in rows]}
+        click.echo(json.dumps(document, ensure_ascii=False))
+        return
+    names, right = columns(ablation, rows)
+    cells = [_cells(ablation, row) for row in rows]
+    if as_markdown:
+        click.echo(markdown(names, cells, right))
+        return
+    print_table(names, cells, right)
+    for row in rows:
+        for each in row.seeds:
+            if each.unreadable:
+                click.echo(f"{row.name}, seed {each.seed}: {each.unreadable} clips unreadable, not counted")
+
+
+def columns(ablation: Ablation, rows: List[RowResult]) -> Tuple[List[str], List[str]]:
+    """All the columns, and those with figures."""
+    seeds = len(rows[0].seeds)
+    told = "validation top-1" if ablation.test is None else "test top-1"
+    top1 = [told] if seeds == 1 else [f"{told}, mean of {seeds} seeds", "lowest to highest"]
+    figures = [*top1, "parameters", "multiply-adds", *(f"paper: {column}" for column in ablation.paper)]
+    return ["row", *figures], figures
+
+
+def _cells(ablation: Ablation, row: RowResult) -> List[str]:
+    low, high = row.spread
+    top1 = [f"{100 * row.top1:.1f} %", *([f"{100 * low:.1f} to {100 * high:.1f} %"] if len(row.seeds) > 1 else [])]
+    paper = [f"{figures[row.name]:.1f} %" if row.name in figures else "" for figures in ablation.paper.values()]
+    return [row.name, *top1, amount(row.cost.parameters), amount(row.cost.multiply_adds), *paper]
+
+
+def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
+    seeds = [
+        {
+            "seed": each.seed,
+            "run": str(each.run),
+            "epoch": each.epoch,
+            "validation_top1": each.validation_top1,
+            "right": each.right,
+            "clips": each.clips,
+            "unreadable": each.unreadable,
+            "top1": round(each.top1, 6),
+        }
+        for each in row.seeds
+    ]
+    return {
+        "row": row.name,
+        "top1": round(row.top1, 6),
+        "parameters": row.cost.parameters,
+        "multiply_adds": row.cost.multiply_adds,
+        "seeds": seeds,
+        "paper": {column: figures.get(row.name) for column, figures in ablation.paper.items()},
+    }

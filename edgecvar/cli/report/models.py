@@ -1,0 +1,104 @@
+"""The networks as tables or documents: what they cost, beside what their papers say."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Sequence
+
+import click
+
+from edgecvar.cli.report.tables import amount, markdown, print_table
+from edgecvar.nets.cost.survey import CountedFigure, ModelSurvey
+
+SHORT = {"image": "I", "motion": "MV", "residual": "R", "frame": "RGB"}
+"""The papers' letters for the prepared inputs."""
+
+COLUMNS = ("model", "paper", "inputs", "size", "parameters", "multiply-adds", "stages", "verified by tests")
+FIGURE_COLUMNS = ("model", "figure", "where", "paper", "counted", "difference")
+RIGHT = ("parameters", "multiply-adds", "counted")
+WRAPS = ("stages", "verified by tests", "difference", "figure")
+
+
+def print_models(surveys: Sequence[ModelSurvey], as_markdown: bool) -> None:
+    """The networks, then each figure that a paper prints against the counted one."""
+    networks, figures = [_cells(survey) for survey in surveys], _figure_rows(surveys)
+    if as_markdown:
+        click.echo(markdown(COLUMNS, networks, RIGHT))
+        click.echo()
+        click.echo(markdown(FIGURE_COLUMNS, figures, RIGHT))
+        return
+    for columns, rows in ((COLUMNS, networks), (FIGURE_COLUMNS, figures)):
+        print_table(columns, rows, RIGHT, WRAPS)
+        click.echo()
+
+
+def model_document(survey: ModelSurvey) -> Dict[str, Any]:
+    """One network as plain data."""
+    cost = {stage.name: stage for stage in survey.cost.stages}
+    stages = [
+        {
+            "name": stage.name,
+            "cadence": stage.cadence,
+            "inputs": [tensor.model_dump(exclude_defaults=True) for tensor in stage.inputs],
+            "output_shape": stage.output_shape,
+            "runs": cost[stage.name].runs,
+            "parameters": cost[stage.name].parameters,
+            "multiply_adds": cost[stage.name].multiply_adds,
+        }
+        for stage in survey.stages
+    ]
+    return {
+        "model": survey.name,
+        "paper": survey.entry.paper,
+        "inputs": list(survey.inputs),
+        "input": survey.input.model_dump(),
+        "classes": survey.entry.classes,
+        "parameters": survey.cost.parameters,
+        "multiply_adds": survey.cost.multiply_adds,
+        "stages": stages,
+        "figures": [_figure_document(each) for each in survey.figures],
+        "verified": list(survey.entry.verified),
+    }
+
+
+def _figure_document(each: CountedFigure) -> Dict[str, Any]:
+    figure = each.figure
+    return {
+        "name": figure.name,
+        "quantity": figure.quantity,
+        "where": figure.where,
+        "paper": figure.value,
+        "counted": each.counted,
+        "tolerance": figure.tolerance,
+        "holds": each.holds,
+        "note": figure.note,
+    }
+
+
+def _cells(survey: ModelSurvey) -> List[str]:
+    stages = ", ".join(f"{stage.name}{' (a GOP)' if stage.cadence == 'gop' else ''}" for stage in survey.stages)
+    traced = " since I" if survey.input.accumulate else ""
+    return [
+        survey.name,
+        survey.entry.paper,
+        ", ".join(SHORT[source] + (traced if source in ("motion", "residual") else "") for source in survey.inputs),
+        f"{survey.input.height} x {survey.input.width}",
+        amount(survey.cost.parameters),
+        amount(survey.cost.multiply_adds),
+        stages,
+        "; ".join(survey.entry.verified),
+    ]
+
+
+def _figure_rows(surveys: Sequence[ModelSurvey]) -> List[List[str]]:
+    rows = []
+    for survey in surveys:
+        for each in survey.figures:
+            figure = each.figure
+            difference = f"{each.counted / figure.value - 1:+.1%}"
+            if not each.holds:
+                difference += f": {figure.note}" if figure.note else f", more than {figure.tolerance:.0%}"
+            what = f"{figure.name}, {figure.quantity.replace('_', '-')}"
+            rows.append(
+                [survey.name, what, figure.where, amount(figure.value, exact=False), amount(each.counted), difference]
+            )
+    return rows

@@ -1,0 +1,44 @@
+"""What may be asked of a compilation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, FrozenSet, Optional
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgecvar.bundle.engines import Converter
+from edgecvar.bundle.precision import Precision
+from edgecvar.clips.spec import InputSpec
+
+
+class CompileConfig(BaseModel):
+    """What to compile, and into what.
+
+    Without `checkpoint` it is the newest run of `model` under `runs`; `untrained` takes random weights instead, for
+    `classes` classes with the `network` and `input` options. `data`: a clip, or a folder with clips, for the parity
+    check and, a folder then, for int8. `output`: the bundle's folder, by default MODEL.edgecvar here.
+    `precision`: what to make beside fp32, which is always made; by default all that `device` has. `max_drop`: the
+    largest share of decisions, in percent, that int8 may change; None for every layer in int8 whatever it costs.
+    `search_samples`: sampled pictures that int8 is judged by. `engines`: also build TensorRT's engines, on this
+    machine, by `converter` and for the DLA core `dla`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Optional[str] = None
+    checkpoint: Optional[Path] = None
+    untrained: bool = False
+    classes: int = Field(default=51, ge=1, le=100_000)
+    network: Dict[str, Any] = Field(default_factory=dict)
+    input: InputSpec = InputSpec.model_validate({})
+    data: Optional[Path] = None
+    output: Optional[Path] = None
+    runs: Path = Path("runs")
+    device: Optional[str] = None
+    precision: Optional[FrozenSet[Precision]] = None
+    max_drop: Optional[float] = Field(default=0.5, ge=0, le=100)
+    search_samples: int = Field(default=512, ge=1)
+    engines: bool = False
+    converter: Converter = "onnx"
+    dla: Optional[int] = Field(default=None, ge=0)

@@ -1,0 +1,106 @@
+"""What a compilation comes to: every choice made and every clip named, before a picture is read or a file written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from edgecvar.bundle.devices import Device, find_device, require_precision
+from edgecvar.bundle.manifest import MANIFEST, SUFFIX
+from edgecvar.bundle.precision import PRECISIONS, Precision
+from edgecvar.clips.samples import spread
+from edgecvar.compile.clips import choose_clips
+from edgecvar.compile.config import CompileConfig
+from edgecvar.compile.engines import choose_engines
+from edgecvar.compile.subject import Subject, find_subject
+from edgecvar.errors import CompileError, ConfigError
+from edgecvar.runners.choice import RunnerChoice
+
+CHECKING_CLIPS = 3
+CALIBRATING_CLIPS = 64
+
+
+@dataclass(frozen=True)
+class Int8Plan:
+    """The clips that give int8 its ranges, and those that judge it; `name` is what the user called the data.
+
+    `search_samples`: pictures of the latter that judge. `max_drop`: see CompileConfig.
+    """
+
+    name: str
+    calibrate: List[Path]
+    judge: List[Path]
+    search_samples: int
+    max_drop: Optional[float]
+
+
+@dataclass(frozen=True)
+class CompilePlan:
+    """A compilation, all of it decided.
+
+    `precisions`: what is written, fp32 first. `left_out`: why int8 is not, where the device has it and nobody refused
+    it. `clips`: they check every stage. `int8`: None where it is not written. `target`: the bundle's folder.
+    `engines`: those that TensorRT builds here.
+    """
+
+    subject: Subject
+    precisions: List[Precision]
+    left_out: Optional[str]
+    clips: List[Path]
+    int8: Optional[Int8Plan]
+    target: Path
+    engines: Dict[Precision, RunnerChoice]
+
+
+def plan_compilation(config: CompileConfig) -> CompilePlan:
+    """Decide all that `config` leaves open; raises ConfigError, and CompileError where it cannot be done here."""
+    subject = find_subject(config)
+    clips = choose_clips(config.data, subject)
+    device = None if config.device is None else find_device(config.device)
+    precisions, left_out = _choose_precisions(config, device, clips.why_no_int8)
+    int8 = None
+    if clips.halves is not None and "int8" in precisions:
+        calibrate, judge = clips.halves
+        int8 = Int8Plan(
+            name=clips.name,
+            calibrate=spread(calibrate, CALIBRATING_CLIPS),
+            judge=spread(judge, max(CALIBRATING_CLIPS, config.search_samples)),
+            search_samples=config.search_samples,
+            max_drop=config.max_drop,
+        )
+    return CompilePlan(
+        subject=subject,
+        precisions=precisions,
+        left_out=left_out,
+        clips=spread(clips.check, CHECKING_CLIPS),
+        int8=int8,
+        target=_target(config.output, subject.model),
+        engines=choose_engines(config, precisions),
+    )
+
+
+def _choose_precisions(
+    config: CompileConfig, device: Optional[Device], why_no_int8: Optional[str]
+) -> Tuple[List[Precision], Optional[str]]:
+    """What to make, and why int8 is left out where nobody asked for it by name; raises ConfigError."""
+    if config.precision is None:
+        offered = PRECISIONS if device is None else device.precisions
+        left_out = why_no_int8 if "int8" in offered else None
+        return [each for each in offered if each != "int8" or left_out is None], left_out
+    for precision in config.precision:
+        if device is not None:
+            require_precision(device, precision)
+    if "int8" in config.precision and why_no_int8 is not None:
+        raise ConfigError(f"int8: {why_no_int8}, or leave int8 out with --precision fp32,fp16")
+    return [each for each in PRECISIONS if each in {"fp32", *config.precision}], None
+
+
+def _target(output: Optional[Path], model: str) -> Path:
+    """Where the bundle goes; raises CompileError where something else would be overwritten."""
+    target = output or Path(f"{model}{SUFFIX}")
+    if target.suffix != SUFFIX:
+        raise CompileError(f"{target}: a bundle's folder ends in {SUFFIX}; for example {target.name}{SUFFIX}")
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise CompileError(f"{target}: exists and is no bundle, so it is left alone; name another output")
+    return target

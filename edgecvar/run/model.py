@@ -1,0 +1,222 @@
+"""A bundle ready to run: sources in, decisions out."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Union
+
+from edgecvar.bundle.default import default_bundle
+from edgecvar.bundle.engines import Converter
+from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.precision import Precision
+from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.feed import Watcher
+from edgecvar.clips.spec import InputSpec
+from edgecvar.config import from_flags
+from edgecvar.errors import EdgecvarError
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.run.recognizer import Recognition, RunOptions, recognize
+from edgecvar.runners.choice import RunnerChoice, make_runner
+from edgecvar.runners.runner import Runner
+from edgecvar.stream.reader import Stream, open_stream
+from edgecvar.stream.sources.pipe import PipeSource, binary_source
+from edgecvar.stream.types import StreamInfo
+
+Source = Union[str, Path, BinaryIO]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """`every`: sample every k-th picture, the bundle's stride unless given; `top`: labels a decision.
+
+    `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
+    """
+
+    every: Optional[int] = None
+    top: int = 5
+    watch: Callable[[StreamInfo], Optional[Watcher]] = field(default=lambda info: None)
+
+
+_DEFAULT = RunSettings()
+
+
+def load(
+    bundle: Union[str, Path, None] = None,
+    *,
+    runner: str = "auto",
+    precision: Optional[Precision] = None,
+    threads: Optional[int] = None,
+    device: Optional[str] = None,
+    dla: Optional[int] = None,
+    converter: Converter = "onnx",
+) -> Model:
+    """The model of a bundle's folder, by default of the one that the package ships.
+
+    `runner` is "onnx", "trt", or "auto": TensorRT where it can be imported, else ONNX Runtime. `precision` is "fp32",
+    "fp16" or "int8", by default fp32 on ONNX Runtime and fp16 on TensorRT. `threads` are those of ONNX Runtime;
+    `device` (a Jetson's name), `dla` (a core) and `converter` are for TensorRT. Raises BundleError and ConfigError;
+    nothing is loaded before the first run.
+    """
+    choice = {"runner": runner, "precision": precision, "threads": threads}
+    choice.update(device=device, dla=dla, converter=converter)
+    opened = open_bundle(default_bundle() if bundle is None else Path(bundle))
+    return Model(opened, from_flags(RunnerChoice, choice))
+
+
+class LoadedRunner:
+    """An entered runner, left by `close` or when nobody holds it any more: neither its model nor a run of its."""
+
+    def __init__(self, runner: Runner) -> None:
+        stack = ExitStack()
+        self.runner = stack.enter_context(runner)
+        self.close = weakref.finalize(self, stack.close)
+
+
+class Model:
+    """A bundle with the runner that runs it: loaded at the first run, freed by `close`, `with`, or with the object.
+
+    A run that is begun ends the one before it.
+    """
+
+    def __init__(self, bundle: Bundle, choice: RunnerChoice) -> None:
+        self.bundle = bundle
+        self._runner = make_runner(bundle, choice)
+        self._loaded: Optional[LoadedRunner] = None
+        self._last: Optional[Run] = None
+
+    @property
+    def labels(self) -> List[str]:
+        """The classes, in the order of the scores."""
+        return list(self.bundle.manifest.labels)
+
+    @property
+    def input(self) -> InputSpec:
+        """What the network sees: size, scale, cadence."""
+        return self.bundle.manifest.input
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights are random, so that the labels mean nothing."""
+        return self.bundle.manifest.provenance.untrained
+
+    @property
+    def summary(self) -> Optional[RunSummary]:
+        """The counts of the newest run, None before the first."""
+        return None if self._last is None else self._last.summary
+
+    def run(self, source: Source, *, every: Optional[int] = None, top: int = 5) -> Run:
+        """Decisions of a video, in decode order: a path, a URL or a binary file object.
+
+        `every`: sample every k-th picture, the bundle's stride unless given; `top`: labels listed with a decision.
+        The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
+        """
+        return self.start(source, RunSettings(every=every, top=top))
+
+    def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
+        """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""
+        if self._last is not None:
+            self._last.close()
+        if self._loaded is None:
+            self._loaded = LoadedRunner(self._runner)
+        self._last = Run(self.bundle, self._loaded, source, settings)
+        return self._last
+
+    def close(self) -> None:
+        """End the newest run and free what is loaded; the next run loads it again."""
+        if self._last is not None:
+            self._last.close()
+        if self._loaded is not None:
+            self._loaded.close()
+            self._loaded = None
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        spec, untrained = self.input, ", untrained" if self.untrained else ""
+        size = f"{spec.width} x {spec.height}"
+        return f"<Model {self.bundle.name}: {len(self.labels)} classes, {size}, {self._runner.name}{untrained}>"
+
+
+class Run:
+    """The decisions of one source, to be taken once; leaving the loop, `close` or `with` ends it.
+
+    `info` is what is known of the stream; `summary` counts as it goes.
+    """
+
+    def __init__(self, bundle: Bundle, loaded: LoadedRunner, source: Source, settings: RunSettings = _DEFAULT) -> None:
+        self._name = str(getattr(source, "name", source))
+        self._loaded = loaded
+        self._stack = ExitStack()
+        pipe = source if isinstance(source, (str, Path)) else _searchable(source)
+        stream = self._stack.enter_context(_open(pipe, takes_frames(bundle.manifest.stages)))
+        try:
+            self.info: StreamInfo = stream.info
+            options = RunOptions(
+                every=settings.every,
+                top=settings.top,
+                # A reader that waits for a pipe is woken; one of a file comes back by itself.
+                release=pipe.leave if isinstance(pipe, PipeSource) else None,
+                watcher=settings.watch(stream.info),
+            )
+            self._recognition: Recognition = recognize(stream, bundle.manifest, loaded.runner, options)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._stack.callback(self._recognition.close)
+        self._begun = self._closed = False
+
+    @property
+    def summary(self) -> RunSummary:
+        """The counts so far, or of the whole run once it has ended."""
+        return self._recognition.summary
+
+    def __iter__(self) -> Iterator[Decision]:
+        if self._begun or self._closed:
+            raise EdgecvarError(f"{self._name}: a run gives its decisions once, and none when closed; run it again")
+        self._begun = True
+        return self._decide()
+
+    def _decide(self) -> Iterator[Decision]:
+        try:
+            for decision in self._recognition:
+                yield decision
+                if self._closed:
+                    raise EdgecvarError(f"{self._name}: this run was closed, or ended by another one of its model")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop reading and let go of the source; the summary stays."""
+        self._closed = True
+        self._stack.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "under way" if self._begun else "ready"
+        return f"<Run of {self._name}: {self.summary.decisions} decisions, {state}>"
+
+
+def _searchable(file: BinaryIO) -> Any:
+    with suppress(OSError, AttributeError, ValueError):  # a file object without a descriptor is read as it is
+        return binary_source(file)
+    return file
+
+
+def _open(source: Any, frames: bool) -> Stream:
+    try:
+        return open_stream(source, frames=frames)
+    finally:
+        if isinstance(source, PipeSource) and source.interrupted:
+            raise KeyboardInterrupt

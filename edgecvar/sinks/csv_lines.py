@@ -1,0 +1,31 @@
+"""Decisions as CSV: a row each, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.sinks.sink import Stateless
+
+COLUMNS = ("source", "pts_seconds", "display_index", "label", "probability", "latency_ms")
+
+
+class CsvLines(Stateless):
+    """One row a decision, flushed; counts are no rows, so what a summary says is not in it."""
+
+    def __init__(self, out: TextIO, source: str, header: bool = True) -> None:
+        self._out = out
+        self._source = source
+        self._rows = csv.writer(out, lineterminator="\n")
+        if header:
+            self._rows.writerow(COLUMNS)
+
+    def decision(self, decision: Decision) -> None:
+        pts, latency = round(decision.pts_seconds, 6), round(decision.latency_ms, 3)
+        probability = round(decision.probability, 6)
+        self._rows.writerow([self._source, pts, decision.display_index, decision.label, probability, latency])
+        self._out.flush()
+
+    def finish(self, summary: RunSummary) -> None:
+        self._out.flush()

@@ -1,0 +1,99 @@
+"""One stream's coded values into a file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Dict, Literal, Optional
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgecvar.errors import ConfigError, StreamError, reason
+from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, NpzFile, ParquetFile
+from edgecvar.stream.reader import open_stream
+from edgecvar.stream.rectangles import rectangles
+from edgecvar.stream.types import CodedPicture, Residual, StreamInfo
+
+Residuals = Literal["none", "statistics", "planes"]
+
+
+class ExtractionConfig(BaseModel):
+    """`output`: .npz or .parquet. `pictures`: at most so many. `residual`: what is kept of it; planes in .npz alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    output: Path
+    residual: Residuals = "statistics"
+    pictures: Optional[int] = Field(None, ge=1)
+    extraction: Literal["auto", "native", "ffmpeg"] = "auto"
+
+
+@dataclass
+class ExtractionSummary:
+    """What was written; `skipped` packets gave no picture, and `without_residual` pictures have none, by reason."""
+
+    info: StreamInfo
+    pictures: int = 0
+    vectors: int = 0
+    inexact: int = 0
+    skipped: int = 0
+    reasons: Dict[str, int] = field(default_factory=dict)
+    without_residual: Dict[str, int] = field(default_factory=dict)
+
+
+def extract(config: ExtractionConfig, follow: Callable[[int], None] = lambda pictures: None) -> ExtractionSummary:
+    """Write what the pictures of a stream hold, telling `follow` how many are done.
+
+    Raises StreamError where the stream cannot be read, ConfigError where the file cannot be written.
+    """
+    _check(config)
+    with open_stream(config.source, extraction=config.extraction) as stream:
+        summary = ExtractionSummary(stream.info)
+        try:
+            with _sink(config, stream.info) as sink:
+                for picture in stream:
+                    values = _values(config, picture, summary)
+                    sink.picture(values)
+                    summary.pictures += 1
+                    summary.vectors += 0 if values.vectors is None else len(values.vectors)
+                    summary.inexact += picture.motion is not None and not picture.motion.exact
+                    follow(summary.pictures)
+                    if summary.pictures == config.pictures:
+                        break
+        except OSError as error:
+            raise ConfigError(f"{config.output}: cannot be written ({reason(error)}); choose another file") from error
+        summary.skipped, summary.reasons = stream.summary.skipped, dict(stream.summary.reasons)
+    return summary
+
+
+def _check(config: ExtractionConfig) -> None:
+    output = config.output
+    if output.suffix.lower() not in (".npz", ".parquet"):
+        raise ConfigError(f"--output {output}: got suffix {output.suffix!r}, expected .npz or .parquet")
+    if config.residual == "planes" and output.suffix.lower() != ".npz":
+        raise ConfigError("--residual planes: a table has no room for planes; write an .npz")
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
+    if output.exists() and Path(config.source).exists() and os.path.samefile(config.source, output):
+        raise ConfigError(f"--output {output}: this is the source itself; choose another name")
+
+
+def _sink(config: ExtractionConfig, info: StreamInfo) -> CodedValuesSink:
+    statistics = config.residual != "none"
+    if config.output.suffix.lower() == ".npz":
+        return NpzFile(config.output, info, statistics, planes=config.residual == "planes")
+    return ParquetFile(config.output, info, statistics)
+
+
+def _values(config: ExtractionConfig, picture: CodedPicture, summary: ExtractionSummary) -> CodedValues:
+    vectors = None if picture.motion is None else rectangles(picture.motion)
+    residual: Optional[Residual] = None
+    if config.residual != "none":
+        try:
+            residual = picture.residual
+        except StreamError as error:
+            why = str(error)
+            summary.without_residual[why] = summary.without_residual.get(why, 0) + 1
+    return CodedValues(picture, vectors, residual, statistics=config.residual != "none")

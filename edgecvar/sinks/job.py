@@ -1,0 +1,199 @@
+"""Sources run one after the other, each into its sinks."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Literal, Optional, Sequence, TextIO, Tuple
+
+from pydantic import Field
+
+from edgecvar.bundle.default import default_bundle
+from edgecvar.bundle.manifest import open_bundle
+from edgecvar.clips.feed import Watcher
+from edgecvar.clips.labelled import videos_below
+from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, reason
+from edgecvar.run.decisions import RunSummary
+from edgecvar.run.model import Model, Run, RunSettings
+from edgecvar.runners.choice import RunnerChoice
+from edgecvar.sinks.csv_lines import CsvLines
+from edgecvar.sinks.json_lines import JsonLines
+from edgecvar.sinks.overlay import Overlay, check_overlay
+from edgecvar.sinks.sink import Sink
+from edgecvar.sinks.table import LiveTable, PlainTable
+from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.types import StreamInfo
+
+Form = Literal["table", "json", "csv"]
+FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
+"""What the name of an output file says of its form."""
+
+
+class RunConfig(RunnerChoice):
+    """`sources`: files, URLs, or "-" alone for standard input.
+
+    `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
+    a folder. `every`: sample every k-th picture. `top`: labels listed with a decision.
+    """
+
+    sources: Tuple[str, ...] = Field(min_length=1)
+    bundle: Optional[Path] = None
+    form: Optional[Form] = None
+    output: Optional[Path] = None
+    overlay: Optional[Path] = None
+    every: Optional[int] = Field(None, ge=1, le=300)
+    top: int = Field(5, ge=1, le=1000)
+
+    @property
+    def written_form(self) -> str:
+        by_name = "table" if self.output is None else FORMS.get(self.output.suffix.lower(), "table")
+        return self.form or by_name
+
+
+def find_sources(arguments: Sequence[str]) -> List[str]:
+    """What the arguments name, each once: a folder's videos, a pattern's files; raises DatasetError for none."""
+    sources: List[str] = []
+    for argument in arguments:
+        if Path(argument).is_dir():
+            matches = [str(file) for file in videos_below(Path(argument))]
+        elif glob.has_magic(argument) and "://" not in argument and not Path(argument).exists():
+            matches = sorted(file for file in glob.glob(argument, recursive=True) if Path(file).is_file())
+        else:
+            matches = [argument]
+        if not matches:
+            raise DatasetError(f"{argument}: no video there; name a file, a folder with videos, or a pattern in quotes")
+        sources += matches
+    return list(dict.fromkeys(sources))
+
+
+def run_job(config: RunConfig) -> bool:
+    """Run every source; whether all of them could be. Raises EdgecvarError where the only one cannot, or none."""
+    _check(config)
+    bundle = open_bundle(config.bundle or default_bundle())
+    with ExitStack() as stack:
+        model = stack.enter_context(Model(bundle, config))
+        warn_untrained(bundle)
+        out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
+        if len(config.sources) == 1:
+            _run_one(_Task(config, model, config.sources[0], out, 0))
+            return True
+        return _run_all(config, model, out)
+
+
+def _run_all(config: RunConfig, model: Model, out: TextIO) -> bool:
+    failed = 0
+    total = len(config.sources)
+    for number, source in enumerate(config.sources):
+        print(f"[{number + 1}/{total}] {source}", file=sys.stderr)
+        try:
+            _run_one(_Task(config, model, source, out, number))
+        except EdgecvarError as error:
+            failed += 1
+            print(f"error: {error}", file=sys.stderr)
+            if config.written_form == "json":
+                JsonLines(out, source, model.untrained).fail(str(error))
+    if failed:
+        print(f"{failed} of {total} sources could not be run", file=sys.stderr)
+    return not failed
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One source, its place among the others, and where what is decided goes."""
+
+    config: RunConfig
+    model: Model
+    source: str
+    out: TextIO
+    number: int
+
+    def sinks(self) -> List[Sink]:
+        form, untrained = self.config.written_form, self.model.untrained
+        if form == "json":
+            return [JsonLines(self.out, self.source, untrained)]
+        if form == "csv":
+            return [CsvLines(self.out, self.source, header=self.number == 0)]
+        if self.out.isatty():
+            return [LiveTable(f"{self.source}  {self.model.bundle.name}{'  (untrained)' if untrained else ''}")]
+        return [PlainTable(self.out, self.model.labels, untrained)]
+
+    def overlay(self, info: StreamInfo) -> Optional[Overlay]:
+        target = _overlay_file(self.config, self.source)
+        return None if target is None else Overlay(self.source, target, info, "untrained" * self.model.untrained)
+
+
+def _run_one(task: _Task) -> None:
+    with ExitStack() as stack:
+        overlays: List[Overlay] = []
+
+        def watch(info: StreamInfo) -> Optional[Watcher]:
+            overlay = task.overlay(info)
+            if overlay is not None:
+                overlays.append(overlay)
+            return overlay
+
+        settings = RunSettings(task.config.every, task.config.top, watch)
+        source = sys.stdin.buffer if task.source == "-" else task.source
+        run = stack.enter_context(task.model.start(source, settings))
+        sinks: List[Sink] = [stack.enter_context(sink) for sink in (*task.sinks(), *overlays)]
+        _pour(run, sinks)
+    for overlay in overlays:
+        print(f"overlay: {overlay.target}", file=sys.stderr)
+
+
+def _pour(run: Run, sinks: Sequence[Sink]) -> None:
+    """Every decision into every sink, and the summary when the run has ended, by Ctrl-C too."""
+    try:
+        for decision in run:
+            for sink in sinks:
+                sink.decision(decision)
+    except KeyboardInterrupt:
+        run.close()
+        _finish(sinks, run.summary)
+        raise
+    _finish(sinks, run.summary)
+
+
+def _finish(sinks: Sequence[Sink], summary: RunSummary) -> None:
+    for sink in sinks:
+        sink.finish(summary)
+
+
+def _check(config: RunConfig) -> None:
+    """Refuse what cannot be written before anything is read; raises ConfigError."""
+    if "-" in config.sources and len(config.sources) > 1:
+        raise ConfigError("- is standard input, and cannot be one of several sources")
+    output = config.output
+    if output is not None:
+        if output.exists() and any(Path(each).exists() and os.path.samefile(each, output) for each in config.sources):
+            raise ConfigError(f"--output {output}: this is a source itself; choose another name")
+        if output.is_dir() or not output.absolute().parent.is_dir():
+            raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
+    if config.overlay is not None and len(config.sources) > 1:
+        if not config.overlay.is_dir():
+            raise ConfigError(f"--overlay {config.overlay}: not a folder, and there are several sources; make it first")
+        names = [Path(source).stem for source in config.sources]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"--overlay: two sources are called {twice}; run them apart")
+    for source in config.sources:
+        target = _overlay_file(config, source)
+        if target is not None:
+            check_overlay(source, target)
+
+
+def _overlay_file(config: RunConfig, source: str) -> Optional[Path]:
+    if config.overlay is None or len(config.sources) == 1:
+        return config.overlay
+    return config.overlay / f"{Path(source).stem}.mp4"
+
+
+def _opened(output: Path) -> TextIO:
+    try:
+        return output.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError(f"--output {output}: cannot be written ({reason(error)}); choose another file") from error

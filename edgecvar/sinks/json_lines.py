@@ -1,0 +1,63 @@
+"""Decisions as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, TextIO
+
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.sinks.sink import Stateless
+
+
+class JsonLines(Stateless):
+    """One JSON object a decision, then {"summary": ...}; each names its source, and is flushed, for pipes."""
+
+    def __init__(self, out: TextIO, source: str, untrained: bool) -> None:
+        self._out = out
+        self._source = source
+        self._mark = {"untrained": True} if untrained else {}
+
+    def decision(self, decision: Decision) -> None:
+        self._write(decision_document(decision))
+
+    def finish(self, summary: RunSummary) -> None:
+        self._write({"summary": summary_document(summary)})
+
+    def fail(self, error: str) -> None:
+        """The source could not be run, or not to its end."""
+        self._write({"error": error})
+
+    def _write(self, document: Dict[str, Any]) -> None:
+        self._out.write(json.dumps({"source": self._source, **document, **self._mark}, ensure_ascii=False) + "\n")
+        self._out.flush()
+
+
+def decision_document(decision: Decision) -> Dict[str, Any]:
+    """A decision as plain data."""
+    return {
+        "pts_seconds": round(decision.pts_seconds, 6),
+        "display_index": decision.display_index,
+        "label": decision.label,
+        "probability": round(decision.probability, 6),
+        "top": [{"label": label, "probability": round(part, 6)} for label, part in decision.top],
+        "latency_ms": round(decision.latency_ms, 3),
+    }
+
+
+def summary_document(summary: RunSummary) -> Dict[str, Any]:
+    """A summary as plain data; `damaged` and `damage` only where there is any, `note` where there is no decision."""
+    document: Dict[str, Any] = {
+        "pictures": summary.pictures,
+        "sampled": summary.sampled,
+        "skipped": summary.skipped,
+        "reasons": summary.reasons,
+        "decisions": summary.decisions,
+        "stream_fps": round(summary.stream_fps, 2),
+        "stream_seconds": round(summary.stream_seconds, 3),
+        "wall_seconds": round(summary.wall_seconds, 3),
+    }
+    if summary.damaged:
+        document.update(damaged=summary.damaged, damage=dict(summary.damage))
+    if not summary.complete:
+        document["interrupted"] = True
+    return {**document, "note": summary.note} if summary.note else document

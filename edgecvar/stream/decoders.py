@@ -1,0 +1,104 @@
+"""The one place that sets a decoder up: for an I-picture alone, for pictures as they are shown, for exported vectors.
+
+Every one decodes in the calling thread. With frame threads exported vectors differ from run to run, and a packet that
+cannot be decoded takes other pictures with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
+
+import av
+
+from edgecvar.errors import StreamError, reason
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+
+_WHOLE_MACROBLOCKS = {"apply_cropping": "0"}
+_CODED_SAMPLES = {**_WHOLE_MACROBLOCKS, "skip_loop_filter": "nointra"}
+"""I-pictures are filtered; of P and B pictures the samples are the prediction plus the residual."""
+_INCOMPLETE = {"flags": "+output_corrupt", "flags2": "+showall"}
+"""A picture that has no recovery point before it, or whose references are lost, is given out all the same."""
+_VECTORS = {"flags2": "+export_mvs"}
+
+
+def decode(context: VideoCodecContext, packet: Optional[Packet[Any]]) -> List[VideoFrame]:
+    """The frames that come out after a packet, with None at the end; raises StreamError with the decoder's reason."""
+    try:
+        return context.decode(packet)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise StreamError(reason(error)) from error
+
+
+class KeyDecoder:
+    """One I-picture in, its frame out: none of the packets knows of the others. May be shared by threads.
+
+    `context` is the container's, which nothing else may decode with.
+    """
+
+    def __init__(self, context: VideoCodecContext) -> None:
+        self._context = _set_up(context, {**_CODED_SAMPLES, **_INCOMPLETE})
+        self._sets: Optional[bytes] = None
+        self._lock = threading.Lock()
+
+    def frame(self, sets: bytes, packet: bytes) -> VideoFrame:
+        """The decoded frame of `packet`, read with the parameter sets `sets`; raises StreamError with the reason."""
+        with self._lock:
+            data = packet if sets == self._sets else sets + packet
+            self._sets = None
+            frames = self._drained(data)
+            self._sets = sets
+        if not frames:
+            raise StreamError("the decoder gives no picture for it")
+        return frames[0]
+
+    def _drained(self, data: bytes) -> List[VideoFrame]:
+        try:
+            return [*decode(self._context, av.Packet(data)), *decode(self._context, None)]
+        finally:
+            if self._context.is_open:
+                self._context.flush_buffers()
+
+
+def vector_decoder(context: VideoCodecContext) -> VideoCodecContext:
+    """The container's decoder, for all pictures, their exported vectors and the samples that residuals are made of."""
+    return _set_up(context, {**_CODED_SAMPLES, **_VECTORS})
+
+
+def viewer(context: VideoCodecContext, incomplete: bool) -> VideoCodecContext:
+    """The container's decoder, for pictures as they are shown; `incomplete`: those whose references are lost, too."""
+    return _set_up(context, _INCOMPLETE if incomplete else {})
+
+
+def plain_decoder(context: VideoCodecContext, vectors: bool) -> VideoCodecContext:
+    """The container's decoder as PyAV has it, opened already; for what is measured beside it."""
+    _set_up(context, _VECTORS if vectors else {}).open(strict=False)
+    return context
+
+
+def viewer_beside(like: VideoCodecContext) -> VideoCodecContext:
+    """A decoder of its own for the packets that `like` is made for: pictures as they are shown, macroblocks whole."""
+    context = cast("VideoCodecContext", av.CodecContext.create(like.name, "r"))
+    context.extradata = like.extradata
+    with suppress(UnicodeDecodeError):  # of a tag that is no text PyAV says nothing
+        context.codec_tag = like.codec_tag  # MPEG-4 decoders know an encoder's faults by it
+    if like.width and like.height:
+        context.width, context.height = like.width, like.height
+    for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+        setattr(context, name, getattr(like, name))
+    options = dict(_WHOLE_MACROBLOCKS)
+    if like.name == "h264" and like.has_b_frames:
+        # It would learn the stream's delay from pictures that it drops; by the standard it is known beforehand.
+        options["strict"] = "1"
+    return _set_up(context, options)
+
+
+def _set_up(context: VideoCodecContext, options: Dict[str, str]) -> VideoCodecContext:
+    context.options = dict(options)
+    context.thread_type, context.thread_count = "SLICE", 1
+    return context

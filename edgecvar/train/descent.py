@@ -1,0 +1,53 @@
+"""How a run descends: its optimiser, and the rate of each step."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, List, Mapping, Tuple
+
+import torch
+from torch import nn
+
+from edgecvar.train.parts import Course, Descent
+
+
+def make_optimizer(
+    descent: Descent, parameters: Mapping[str, nn.Parameter]
+) -> Tuple[torch.optim.Optimizer, List[float]]:
+    """The recipe's optimiser, and a factor on the rate for each of its groups.
+
+    Weights decay; biases and the scales of normalisation do not.
+    """
+    groups: List[Dict[str, Any]] = []
+    rates: List[float] = []
+    factors = {name: _factor(descent.rates, name) for name in parameters}
+    for factor in sorted(set(factors.values()), reverse=True):
+        named = [parameter for name, parameter in parameters.items() if factors[name] == factor]
+        groups.append({"params": [each for each in named if each.ndim > 1], "weight_decay": descent.weight_decay})
+        groups.append({"params": [each for each in named if each.ndim <= 1], "weight_decay": 0.0})
+        rates += [factor, factor]
+    settings = descent.optimizer
+    if settings.name == "adamw":
+        return torch.optim.AdamW(groups, lr=descent.lr), rates
+    return torch.optim.SGD(groups, lr=descent.lr, momentum=settings.momentum, nesterov=settings.nesterov), rates
+
+
+def _factor(rates: Mapping[str, float], name: str) -> float:
+    fitting = [part for part in rates if name.startswith(part)]
+    return rates[max(fitting, key=len)] if fitting else 1.0
+
+
+def learning_rate(descent: Descent, course: Course, step: int, steps_per_epoch: int) -> float:
+    """The rate of a step counted from 0: linear up to `lr`, then as the schedule says.
+
+    Half a cosine ends at 0 after the last step; a phase that restarts begins such a course of its own.
+    """
+    before, epochs = course.stretch(step // steps_per_epoch + 1)
+    step -= before * steps_per_epoch
+    total, warm = epochs * steps_per_epoch, descent.warmup_epochs * steps_per_epoch
+    if step < warm:
+        return descent.lr * (step + 1) / (warm + 1)
+    if descent.schedule.name == "steps":
+        passed = sum(1 for milestone in descent.schedule.milestones if step >= milestone * steps_per_epoch)
+        return descent.lr * descent.schedule.gamma**passed
+    return descent.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1.0, total - warm)))

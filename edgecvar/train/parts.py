@@ -1,0 +1,190 @@
+"""The parts of a recipe: what each step of training needs to know, and nothing else.
+
+A part's fields are keys of the recipe's document, which is flat; an alias is the key where the field says it better.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Literal, Optional, Set, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edgecvar.clips.spec import InputSpec
+from edgecvar.train.settings import (
+    Augment,
+    FlowSettings,
+    OptimizerSettings,
+    Phase,
+    SamplingSettings,
+    ScheduleSettings,
+    SplitSettings,
+    TestProtocol,
+)
+
+
+class Part(BaseModel):
+    """Some of a recipe's keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    @classmethod
+    def document_keys(cls) -> List[str]:
+        """Those of the document that it holds."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+class Architecture(Part):
+    """Which network, with which options, and what it sees.
+
+    `weights`: a checkpoint of this toolkit to start from, or one or more published state dicts: every backbone takes
+    the one that is its own.
+    """
+
+    model: str
+    options: Dict[str, Any] = Field(default_factory=dict, alias="network")
+    input: InputSpec = InputSpec.model_validate({})
+    weights: List[str] = Field(default_factory=list)
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return [] if value is None else [value] if isinstance(value, str) else value
+
+
+class Data(Part):
+    """Which clips train and which validate.
+
+    `data`: class folders, or a CSV with the columns path, label and perhaps split. What validates is `validation`
+    (folder or CSV), or the clips of `data` whose file name matches `validation_pattern`, or the CSV's split; with
+    `split`, what its official test list names. Paths are relative to the current folder.
+    `flow`: optical flow for losses that learn from it.
+    """
+
+    source: str = Field(alias="data")
+    validation: Optional[str] = None
+    validation_pattern: Optional[str] = None
+    split: Optional[SplitSettings] = None
+    flow: FlowSettings = FlowSettings.model_validate({})
+    skip_unreadable: bool = False
+
+    @field_validator("validation_pattern")
+    @classmethod
+    def _compiles(cls, pattern: Optional[str]) -> Optional[str]:
+        if pattern is not None:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way_to_validate(self) -> Data:
+        if self.split is not None and (self.validation or self.validation_pattern):
+            raise ValueError("split names the clips that validate: leave validation and validation_pattern out")
+        return self
+
+
+class Views(Part):
+    """What is seen of the clips, and how many clips make a batch.
+
+    `segments`: sampled pictures of a clip; `sampling`: which. `test`: how `edgecvar eval` looks at each clip.
+    """
+
+    segments: int = Field(8, ge=1, le=256)
+    validation_segments: int = Field(8, ge=1, le=256)
+    sampling: SamplingSettings = SamplingSettings.model_validate({})
+    augment: Augment = Augment()
+    test: TestProtocol = TestProtocol.model_validate({})
+    batch: int = Field(16, ge=1)
+    seed: int = Field(0, ge=0)
+
+    @property
+    def test_segments(self) -> int:
+        """Sampled pictures of a clip in a test."""
+        return self.validation_segments if self.test.segments is None else self.test.segments
+
+
+class Descent(Part):
+    """How parameters move: by which optimiser and at what rate.
+
+    `lr`: the peak, after a linear warm-up, before the `schedule`, counted in steps. `rates`: factors on it for the
+    parameters whose names begin so, the longest beginning that fits. `optimizer`: which. `clip_gradient`: largest norm.
+    """
+
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_epochs: float = Field(1.0, ge=0)
+    optimizer: OptimizerSettings = OptimizerSettings.model_validate({})
+    schedule: ScheduleSettings = ScheduleSettings.model_validate({})
+    rates: Dict[str, float] = Field(default_factory=dict)
+    clip_gradient: Optional[float] = Field(None, gt=0)
+
+
+class Course(Part):
+    """What each epoch learns by.
+
+    `losses`: names of edgecvar.train.losses and their weights; `phases`: which of them when.
+    `teacher`: a last.pt whose teacher is taken over.
+    """
+
+    epochs: int = Field(30, ge=1)
+    losses: Dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0}, min_length=1)
+    phases: List[Phase] = Field(default_factory=list)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    teacher: Optional[str] = None
+
+    @field_validator("phases")
+    @classmethod
+    def _last_is_open(cls, phases: List[Phase]) -> List[Phase]:
+        for number, phase in enumerate(phases, start=1):
+            if (phase.epochs is None) != (number == len(phases)):
+                wrong = "lasts to the run's end: leave its epochs out" if phase.epochs else "needs its epochs"
+                raise ValueError(f"phase {number} of {len(phases)} {wrong}")
+        return phases
+
+    def whole_phases(self) -> List[Phase]:
+        """The phases, one at least, each with its losses."""
+        phases = self.phases or [Phase.model_validate({})]
+        return [phase if phase.losses else phase.model_copy(update={"losses": self.losses}) for phase in phases]
+
+    def loss_names(self) -> Set[str]:
+        """The losses of all phases."""
+        return {name for phase in self.whole_phases() for name in phase.losses or {}}
+
+    def phase(self, epoch: int) -> Phase:
+        """What epoch `epoch`, counted from 1, does; its losses are filled in."""
+        return self.whole_phases()[self._place(epoch)]
+
+    def starts_anew(self, epoch: int) -> bool:
+        """Whether epoch `epoch` is the first of a phase that restarts optimisers and schedule."""
+        place = self._place(epoch)
+        return self.whole_phases()[place].restart and (epoch == 1 or self._place(epoch - 1) != place)
+
+    def stretch(self, epoch: int) -> Tuple[int, int]:
+        """(epochs before it, its epochs): the part of the run around `epoch` that one schedule covers."""
+        if not any(phase.restart for phase in self.phases):
+            return 0, self.epochs
+        starts = [0, *(each - 1 for each in range(2, self.epochs + 1) if self.starts_anew(each)), self.epochs]
+        start = max(each for each in starts[:-1] if each < epoch)
+        return start, min(each for each in starts if each > start) - start
+
+    def _place(self, epoch: int) -> int:
+        ends, end = [], 0
+        for phase in self.phases[:-1]:
+            end += phase.epochs or 0
+            ends.append(end)
+        return sum(1 for end in ends if epoch > end)
+
+
+class Machine(Part):
+    """Where a run computes and how fast its clips come: nothing of what it learns.
+
+    `cache_gib`: memory for clips kept as coded values; what does not fit is read again each epoch.
+    `workers`: processes that read clips, threads that prepare them; 0 does it all in line. `threads`: torch's.
+    """
+
+    cache_gib: float = Field(4.0, ge=0)
+    workers: int = Field(2, ge=0, le=64)
+    threads: Optional[int] = Field(None, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -1,0 +1,99 @@
+"""`edgecvar extract`: what is written is what the stream gives, and whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from edgecvar import open_stream
+from edgecvar.stream.rectangles import rectangles
+from tests.moving_clip import moving_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return moving_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures=30, bf="2")
+
+
+def test_an_npz_has_every_vector_with_its_reference(edgecvar, clip, tmp_path):
+    target = tmp_path / "clip.npz"
+    code, out, err = edgecvar("extract", clip, "-o", target, "--residual", "planes")
+    assert (code, err) == (0, "") and out.startswith(f"{target}: 30 pictures")
+    with open_stream(clip) as stream, np.load(target, allow_pickle=False) as written:
+        for place, picture in enumerate(stream):
+            assert written["picture_kind"][place] == picture.kind
+            assert written["picture_display_index"][place] == picture.display_index
+            assert written["picture_pts_seconds"][place] == picture.pts_seconds
+            own = written["vector_decode_index"] == picture.decode_index
+            if picture.motion is None:
+                assert not own.any() and written["picture_residual_largest"][place] == -1
+                continue
+            expected = rectangles(picture.motion)
+            for name in ("list", "x", "y", "width", "height", "mv_x", "mv_y", "ref_offset", "weighted"):
+                assert (written[f"vector_{name}"][own] == getattr(expected, name)).all()
+            for plane in ("y", "cb", "cr"):
+                planes = written[f"residual_{plane}_{picture.decode_index:06d}"]
+                assert (planes == getattr(picture.residual, plane)).all() and planes.dtype == np.int16
+            zero = (picture.residual.y == 0).mean()
+            assert written["picture_residual_zero"][place] == pytest.approx(zero)
+        assert json.loads(str(written["info"]))["extraction"] == "native"
+
+
+def test_a_parquet_has_the_rows_of_the_npz(edgecvar, clip, tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    for name in ("a.npz", "a.parquet"):
+        assert edgecvar("extract", clip, "-o", tmp_path / name)[0] == 0
+    table = pq.read_table(tmp_path / "a.parquet").to_pydict()
+    with np.load(tmp_path / "a.npz") as written:
+        vectors = [place for place, x in enumerate(table["x"]) if x is not None]
+        for name in ("x", "y", "width", "height", "mv_x", "mv_y", "ref_offset", "list", "weighted"):
+            assert [table[name][place] for place in vectors] == written[f"vector_{name}"].tolist()
+        assert [table["decode_index"][place] for place in vectors] == written["vector_decode_index"].tolist()
+        assert sorted(set(table["decode_index"])) == written["picture_decode_index"].tolist()
+
+
+def test_pictures_and_residual_are_what_was_asked_for(edgecvar, clip, tmp_path):
+    target = tmp_path / "clip.npz"
+    code, out, _ = edgecvar(
+        "extract", clip, "-o", target, "--pictures", "5", "--residual", "none", "--extraction", "ffmpeg", "--json"
+    )
+    document = json.loads(out)
+    assert code == 0 and (document["pictures"], document["extraction"]) == (5, "ffmpeg")
+    with np.load(target) as written:
+        assert len(written["picture_kind"]) == 5 and not any("residual" in name for name in written)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["{clip}", "-o", "{folder}/a.txt"], "expected .npz or .parquet"),
+        (["{clip}", "-o", "{folder}/a.parquet", "--residual", "planes"], "write an .npz"),
+        (["{clip}", "-o", "{folder}/none/a.npz"], "make the folder first"),
+        (["{folder}/none.mp4", "-o", "{folder}/a.npz"], "no such file"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_nothing_written(edgecvar, clip, tmp_path, arguments, message):
+    filled = [argument.format(clip=clip, folder=tmp_path) for argument in arguments]
+    code, out, err = edgecvar("extract", *filled)
+    assert (code, out) == (1, "") and message in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_no_file(tmp_path):
+    clip = moving_clip(tmp_path / "long.mp4", pictures=3000)
+    command = [sys.executable, "-m", "edgecvar", "extract", str(clip), "-o", str(tmp_path / "a.npz")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:  # its draft is there
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.strip()) == (130, b"", b"interrupted")
+    assert [file.name for file in tmp_path.iterdir()] == ["long.mp4"]

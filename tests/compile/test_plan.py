@@ -1,0 +1,45 @@
+"""What a compilation comes to: its precisions, and why int8 is not among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from edgecvar.compile.plan import plan_compilation
+from edgecvar.errors import ConfigError
+
+Configure = Callable[..., Any]
+
+
+def test_everything_is_the_default_where_clips_can_calibrate(configure: Configure, folder: Path, clip: Path) -> None:
+    plan = plan_compilation(configure(data=folder, precision=None))
+    assert (plan.precisions, plan.left_out) == (["fp32", "fp16", "int8"], None)
+    plan = plan_compilation(configure(data=clip, precision=None))
+    assert plan.precisions == ["fp32", "fp16"] and plan.int8 is None
+    assert plan.left_out is not None and "one clip" in plan.left_out
+
+
+def test_a_device_gets_what_it_has(configure: Configure, folder: Path) -> None:
+    plan = plan_compilation(configure(data=folder, precision=None, device="tx2"))
+    assert (plan.precisions, plan.left_out) == (["fp32", "fp16"], None)
+    plan = plan_compilation(configure(data=folder, precision={"int8"}, device="agx-orin"))
+    assert (plan.precisions, plan.left_out) == (["fp32", "int8"], None)
+    with pytest.raises(ConfigError, match=r"no INT8 path.*use --precision fp16"):
+        plan_compilation(configure(data=folder, precision={"int8"}, device="tx2"))
+
+
+def test_there_is_no_random_calibration(configure: Configure) -> None:
+    assert plan_compilation(configure(data=None, precision=None)).left_out is not None
+    with pytest.raises(ConfigError, match="name a folder with --data"):
+        plan_compilation(configure(data=None, precision={"int8"}))
+
+
+def test_a_folder_of_one_clip_checks_and_cannot_calibrate(configure: Configure, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "only.mp4").write_bytes(clip.read_bytes())
+    plan = plan_compilation(configure(data=tmp_path, precision=None))
+    assert plan.clips == [tmp_path / "only.mp4"] and plan.precisions == ["fp32", "fp16"]
+    assert "holds one clip" in str(plan.left_out)
+    with pytest.raises(ConfigError, match="holds one clip, and some calibrate while others judge"):
+        plan_compilation(configure(data=tmp_path, precision={"int8"}))

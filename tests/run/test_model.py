@@ -1,0 +1,156 @@
+"""The face for Python: a model that runs, and is left at any point."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+
+import pytest
+
+import edgecvar
+from edgecvar.errors import BundleError, ConfigError, EdgecvarError, StreamError
+from edgecvar.run import model as model_module
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=60)
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """The runners that were entered, and whether they have been left."""
+    entered = []
+
+    def make(bundle, choice, make=model_module.make_runner):
+        runner = make(bundle, choice)
+        leave, record = runner.__exit__, {"left": False}
+        entered.append(record)
+        monkeypatch.setattr(type(runner), "__exit__", lambda self, *exc: (record.update(left=True), leave(*exc))[1])
+        return runner
+
+    monkeypatch.setattr(model_module, "make_runner", make)
+    return entered
+
+
+def readers():
+    return [thread for thread in threading.enumerate() if thread.name == "edgecvar-reader"]
+
+
+def open_files(path):
+    links = (os.path.join("/proc/self/fd", entry) for entry in os.listdir("/proc/self/fd"))
+    return [link for link in links if os.path.exists(link) and os.path.realpath(link) == str(path)]
+
+
+def test_a_model_says_what_it_is_and_gives_decisions(bundle, clip):
+    model = edgecvar.load(bundle)
+    assert model.labels == ["left", "right", "still"] and model.input.width == 32 and model.summary is None
+    decisions = list(model.run(clip))
+    assert decisions[-1].label == "right" and model.summary.complete and model.summary.pictures == 60
+    assert len(list(model.run(clip, every=30))) < len(decisions)
+    assert len(next(iter(model.run(str(clip), top=1))).top) == 1
+    with clip.open("rb") as file:
+        assert [each.label for each in model.run(file)] == [each.label for each in decisions]
+
+
+def test_leaving_the_loop_closes_the_source_and_the_thread(bundle, clip):
+    model = edgecvar.load(bundle)
+    for decision in model.run(clip):
+        assert readers() and open_files(clip) and decision.label
+        break
+    assert not readers() and not open_files(clip)
+    assert not model.summary.complete and model.summary.decisions >= 1
+
+
+def test_an_exception_in_the_loop_closes_too(bundle, clip):
+    model = edgecvar.load(bundle)
+    with pytest.raises(RuntimeError):
+        for _ in model.run(clip):
+            raise RuntimeError
+    assert not readers() and not open_files(clip)
+
+
+def test_a_run_that_is_never_begun_or_closed_by_hand_lets_go(bundle, clip):
+    model = edgecvar.load(bundle)
+    run = model.run(clip)
+    assert run.info.width > 0 and open_files(clip)
+    run.close()
+    run.close()
+    assert not open_files(clip)
+    with pytest.raises(EdgecvarError, match="once"):
+        iter(run)
+    with model.run(clip) as again:
+        next(iter(again))
+    assert not readers() and not open_files(clip)
+
+
+def test_a_run_is_taken_once(bundle, clip):
+    run = edgecvar.load(bundle).run(clip)
+    assert list(run)
+    with pytest.raises(EdgecvarError, match="once"):
+        iter(run)
+
+
+def test_another_run_ends_the_one_before_it_and_it_says_so(bundle, clip):
+    model = edgecvar.load(bundle)
+    first = iter(model.run(clip))
+    next(first)
+    assert list(model.run(clip))
+    with pytest.raises(EdgecvarError, match="ended by another"):
+        next(first)
+    assert not readers()
+
+
+def test_the_runner_is_loaded_at_the_first_run_kept_and_left_with_the_model(bundle, clip, left):
+    with edgecvar.load(bundle) as model:
+        assert left == [{"left": False}]
+        list(model.run(clip))
+        assert left == [{"left": False}]
+    assert left == [{"left": True}]
+    assert list(model.run(clip))  # loaded again
+    del model
+    gc.collect()
+
+
+def test_a_model_that_nobody_holds_lives_as_long_as_its_run(bundle, clip, left):
+    decisions = [decision.label for decision in edgecvar.load(bundle).run(clip)]
+    gc.collect()
+    assert decisions[-1] == "right" and left == [{"left": True}]
+
+
+def test_what_cannot_be_loaded_or_opened_is_an_error_at_once(bundle, clip, tmp_path):
+    with pytest.raises(BundleError, match="not a bundle"):
+        edgecvar.load(tmp_path)
+    with pytest.raises(ConfigError, match="runner"):
+        edgecvar.load(bundle, runner="onxx")
+    with pytest.raises(BundleError, match="no int8 stages"):
+        edgecvar.load(bundle, precision="int8")
+    with pytest.raises(StreamError, match="no such file"):
+        edgecvar.load(bundle).run(tmp_path / "nothing.mp4")
+
+
+def test_objects_have_a_short_repr(bundle, clip):
+    model = edgecvar.load(bundle)
+    run = model.run(clip)
+    decision = next(iter(run))
+    with edgecvar.open_stream(clip) as stream:
+        pictures = [picture for picture, _ in zip(stream, range(3))]
+        values = [stream.info, *pictures, pictures[1].motion, pictures[1].residual, pictures[1].weights]
+    for value in (model, run, decision, run.summary, *values):
+        text = repr(value)
+        assert text.startswith("<") and "\n" not in text and len(text) < 120, text
+    assert "right" in repr(decision) or "left" in repr(decision)
+
+
+def test_pictures_show_themselves_in_a_notebook(clip):
+    with edgecvar.open_stream(clip) as stream:
+        for picture, _ in zip(stream, range(2)):
+            assert picture._repr_png_().startswith(b"\x89PNG\r\n")
