@@ -53,7 +53,7 @@ $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
-	$(STRICT) $(INSTALL) --editable '.[train,flow,test,dev]'
+	$(STRICT) $(INSTALL) --editable '.[train,flow,parquet,test,dev]'
 	touch $@
 
 clean:
