@@ -14,7 +14,7 @@ from edgecvar.errors import need_extra
 @click.command("ablate", short_help="Train a recipe's ablations and print their table.")
 @click.argument("arguments", nargs=-1, metavar="FILE [KEY=VALUE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--markdown", is_flag=True, help="Print the table as the README has it.")
+@click.option("--markdown", is_flag=True, help="Print the table as docs/measured.md has it.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the runs [default: runs/FILE's name].")
 def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: Optional[Path]) -> None:
     """Train one recipe once for each row that FILE (YAML) states, test each row's best epoch, and print the table.

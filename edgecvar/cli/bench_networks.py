@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of ONNX Runtime.")
 @click.option("--json", "as_json", is_flag=True, help="Print every round as one JSON document.")
-@click.option("--markdown", is_flag=True, help="Print the table as the README has it.")
+@click.option("--markdown", is_flag=True, help="Print the table as docs/measured.md has it.")
 def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: Any) -> None:
     """Compare trained networks on this CPU.
 

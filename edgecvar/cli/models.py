@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("models", short_help="List the networks: paper, inputs, cost, stages, what is verified.")
 @click.argument("names", nargs=-1, metavar="[MODEL]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--markdown", is_flag=True, help="Print the tables of the README.")
+@click.option("--markdown", is_flag=True, help="Print the tables as docs/measured.md has them.")
 def command(names: Tuple[str, ...], as_json: bool, markdown: bool) -> None:
     """List the networks, or those named: paper, inputs, parameters, multiply-adds, stages, what is verified.
 

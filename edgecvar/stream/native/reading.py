@@ -159,7 +159,7 @@ class NativeReading:
     def _follow(self, sequence: Sequence) -> None:
         """Takes note of how far pictures may be reordered from here on."""
         self._sequence = sequence
-        self._max_reorder = 0 if sequence.poc_type == _ORDER_OF_DECODING else sequence.max_reorder
+        self._max_reorder = sequence.max_reorder
 
     def _number(self, numbered: Numbered) -> None:
         for number, display_index in numbered:
