@@ -44,8 +44,8 @@ class FlowCache:
 
     def __init__(self, settings: FlowSettings, folder: Path) -> None:
         self._settings = settings
-        told = f"{VERSION} {settings.model_dump_json(exclude={'cache'})}"
-        self._folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
+        method = f"{VERSION} {settings.model_dump_json(exclude={'cache'})}"
+        self._folder = folder / hashlib.sha256(method.encode()).hexdigest()[:12]
         self._files: Dict[Path, Path] = {}
 
     def __contains__(self, path: Path) -> bool:
@@ -64,23 +64,20 @@ class FlowCache:
         pair_of_pictures(self._settings)
         with self._keeping():
             self._folder.mkdir(parents=True, exist_ok=True)
-        listener.begin("optical flow", len(clips))
         left_out = []
-        try:
-            with ThreadPoolExecutor(max(1, workers), thread_name_prefix="flow") as pool:
-                futures = [pool.submit(self._one, path, index) for path, index in clips.items()]
-                try:
-                    for path, future in zip(clips, futures):
-                        try:
-                            self._files[path] = future.result()
-                        except StreamError as error:
-                            left_out.append(unreadable(path, error, skip_unreadable))
-                        listener.step()
-                finally:
-                    for future in futures:
-                        future.cancel()
-        finally:
-            listener.end()
+        pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="flow")
+        with listener.phase("optical flow", len(clips)), pool:
+            futures = [pool.submit(self._one, path, index) for path, index in clips.items()]
+            try:
+                for path, future in zip(clips, futures):
+                    try:
+                        self._files[path] = future.result()
+                    except StreamError as error:
+                        left_out.append(unreadable(path, error, skip_unreadable))
+                    listener.step()
+            finally:
+                for future in futures:
+                    future.cancel()
         return left_out
 
     def fields(self, path: Path, shown: Sequence[int]) -> List[Field]:
