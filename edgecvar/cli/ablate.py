@@ -77,8 +77,8 @@ def _print(ablation: Ablation, rows: List[RowResult], as_json: bool, as_markdown
 def _columns(ablation: Ablation, rows: List[RowResult]) -> Tuple[List[str], List[str]]:
     """All the columns, and those with figures."""
     seeds = len(rows[0].seeds)
-    told = "validation top-1" if ablation.test is None else "test top-1"
-    top1 = [told] if seeds == 1 else [f"{told}, mean of {seeds} seeds", "lowest to highest"]
+    figure = "validation top-1" if ablation.test is None else "test top-1"
+    top1 = [figure] if seeds == 1 else [f"{figure}, mean of {seeds} seeds", "lowest to highest"]
     figures = [*top1, "parameters", "multiply-adds", *(f"paper: {column}" for column in ablation.paper)]
     return ["row", *figures], figures
 

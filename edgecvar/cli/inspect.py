@@ -53,15 +53,15 @@ def _inspect_video(path: str, picture: Optional[Path], at: Optional[int], as_jso
     from edgecvar.stream.reader import open_stream
 
     with open_stream(path) as stream:
-        found = anatomy(stream)
+        structure = anatomy(stream)
     if as_json:
         import json
 
-        click.echo(json.dumps(_video_document(found)))
+        click.echo(json.dumps(_video_document(structure)))
     else:
         from rich.console import Console
 
-        _print_video(path, found, Console())
+        _print_video(path, structure, Console())
     if picture is not None:
         from edgecvar.cli.report.portrait import draw_portrait
 
@@ -69,17 +69,17 @@ def _inspect_video(path: str, picture: Optional[Path], at: Optional[int], as_jso
         click.echo(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
 
 
-def _video_document(found: Anatomy) -> Dict[str, Any]:
+def _video_document(structure: Anatomy) -> Dict[str, Any]:
     from dataclasses import asdict
 
-    document = asdict(found)
-    document["info"]["fps"] = float(found.info.fps)
-    document["info"]["time_base"] = str(found.info.time_base)
+    document = asdict(structure)
+    document["info"]["fps"] = float(structure.info.fps)
+    document["info"]["time_base"] = str(structure.info.time_base)
     return document
 
 
-def _print_video(path: str, found: Anatomy, console: Console) -> None:
-    info, summary = found.info, found.summary
+def _print_video(path: str, structure: Anatomy, console: Console) -> None:
+    info, summary = structure.info, structure.summary
     console.print(path, style="bold", markup=False, highlight=False)
     size = f"{info.width} x {info.height}"
     if (info.coded_width, info.coded_height) != (info.width, info.height):
@@ -87,41 +87,41 @@ def _print_video(path: str, found: Anatomy, console: Console) -> None:
     turned = f", turned {info.rotation} degrees" if info.rotation else ""
     rows = [
         ("codec", f"{info.codec}, {size}{turned}"),
-        ("rate", f"{float(info.fps):.5g} pictures/s, {found.seconds:.2f} s from first to last picture"),
+        ("rate", f"{float(info.fps):.5g} pictures/s, {structure.seconds:.2f} s from first to last picture"),
         ("extraction", f"{info.extraction}: {info.extraction_note}" if info.extraction_note else info.extraction),
-        ("pictures", ", ".join(f"{count} {kind}" for kind, count in found.counts.items()) + _key_note(found)),
-        ("GOP", _gop_note(found.gop_lengths)),
+        ("pictures", ", ".join(f"{count} {kind}" for kind, count in structure.counts.items()) + _key_note(structure)),
+        ("GOP", _gop_note(structure.gop_lengths)),
     ]
-    if found.motion is not None:
-        m = found.motion
+    if structure.motion is not None:
+        m = structure.motion
         rows += [
             ("vectors", f"mean {m.mean_speed:.2f}, p99 {m.p99_speed:.2f} pixels a frame; references exact in "
              f"{m.exact:.0%} of {m.pictures} P and B pictures"),
             ("blocks", f"{m.intra:.1%} intra, {m.still:.1%} still, {m.backward:.1%} from the future, "
              f"{m.bipredicted:.1%} bi-predicted, {m.weighted:.1%} weighted"),
         ]  # fmt: skip
-    if found.residual is not None:
-        r = found.residual
+    if structure.residual is not None:
+        r = structure.residual
         rows.append(
             ("residual", f"{r.zero:.1%} of samples zero, mean |r| {r.mean_absolute:.2f}, largest {r.largest} "
              f"({r.pictures} pictures sampled)")
         )  # fmt: skip
-    if found.residual_note:
-        rows.append(("residual", found.residual_note))
+    if structure.residual_note:
+        rows.append(("residual", structure.residual_note))
     rows.append(("skipped", _counted(summary.skipped, summary.reasons)))
     if summary.damaged:
         rows.append(("damaged", _counted(summary.damaged, summary.damage)))
     for name, text in rows:
         console.print(f"{name:>11}  {text}", markup=False, highlight=False, soft_wrap=True)
-    _print_strip(found.kinds, console)
+    _print_strip(structure.kinds, console)
 
 
 def _counted(number: int, reasons: Dict[str, int]) -> str:
     return f"{number}" + "".join(f"; {n} x {why}" for why, n in reasons.items())
 
 
-def _key_note(found: Anatomy) -> str:
-    return f"; {found.keyframes} key pictures" if found.keyframes != found.counts["I"] else ""
+def _key_note(structure: Anatomy) -> str:
+    return f"; {structure.keyframes} key pictures" if structure.keyframes != structure.counts["I"] else ""
 
 
 def _gop_note(lengths: List[int]) -> str:

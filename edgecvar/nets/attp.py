@@ -105,9 +105,9 @@ class Branch(nn.Module):
         self.projection = projection
 
     def forward(self, prepared: Tensor) -> Tensor:
-        return self.taken(self.backbone(prepared))
+        return self.fusion_input(self.backbone(prepared))
 
-    def taken(self, maps: Tensor) -> Tensor:
+    def fusion_input(self, maps: Tensor) -> Tensor:
         """What fusion takes of the feature maps (B, c, h', w')."""
         return maps.mean((2, 3)) if self.projection is None else self.projection(maps)
 
@@ -266,18 +266,18 @@ class AttpFeatures(Features):
     def _linear_scores(self) -> Tensor:
         """Of all N * T samples."""
         network = self._network
-        taken = []
+        means = []
         for name in network.used:
             stage = network.stage(name)
             prepared = getattr(self._batch, MODALITIES[name]).flatten(0, 1)
-            taken.append(stage.taken(self._maps) if name == "motion" else stage(prepared))
-        scores: Tensor = network.stage("fuse")(*taken)
+            means.append(stage.fusion_input(self._maps) if name == "motion" else stage(prepared))
+        scores: Tensor = network.stage("fuse")(*means)
         return scores
 
     def _pooled_scores(self) -> Tensor:
         """Eq. 4 to 7, or the sum over pairs, of all N * T samples."""
         network, batch = self._network, self._batch
-        motion = network.stage("motion").taken(self._maps)  # V^T MV_t
+        motion = network.stage("motion").fusion_input(self._maps)  # V^T MV_t
         residual = network.stage("residual")(batch.residual.flatten(0, 1))  # W^T R_t
         images = [batch.image.flatten(0, 1)]
         if network.options.fusion == "ttp":

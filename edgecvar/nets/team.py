@@ -138,7 +138,7 @@ class Pathway:
     def channels(self) -> List[int]:
         """Of the maps after each part."""
         convolutions = [[layer for layer in part.modules() if isinstance(layer, nn.Conv2d)] for part in self.parts]
-        return [found[-1].out_channels for found in convolutions]
+        return [layers[-1].out_channels for layers in convolutions]
 
     def shape(self, parts: int, spec: InputSpec) -> List[int]:
         """[channels, h, w] of the maps after the first so many parts."""

@@ -86,24 +86,24 @@ def prepare_clip(
     flow: Optional[FlowCache] = None,
 ) -> PreparedClip:
     """The inputs of a clip's samples in display order; an I-picture that several of them show is prepared once."""
-    wanted = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
-    prepared = prepare_recorded(store.clip(clip.path, wanted), samples, preparer)
+    pictures = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
+    prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer)
     if flow is None:
         return prepared
-    shown = store.index(clip.path).shown
-    samples = in_display_order(samples, shown)
-    fields = flow.fields(clip.path, [shown[sample.picture] for sample in samples])
+    display = store.index(clip.path).display
+    samples = in_display_order(samples, display)
+    fields = flow.fields(clip.path, [display[sample.picture] for sample in samples])
     return replace(prepared, flow=np.stack([preparer.flow(field) for field in fields]))
 
 
-def in_display_order(samples: Sequence[Sample], shown: Sequence[int]) -> List[Sample]:
-    """The samples as time goes, which decoding does not with B-pictures; `shown`: as of RecordedClip."""
-    return sorted(samples, key=lambda sample: shown[sample.picture])
+def in_display_order(samples: Sequence[Sample], display: Sequence[int]) -> List[Sample]:
+    """The samples as time goes, which decoding does not with B-pictures; `display`: as of RecordedClip."""
+    return sorted(samples, key=lambda sample: display[sample.picture])
 
 
 def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
     """As `prepare_clip`, of a clip that has been read, without optical flow."""
-    samples = in_display_order(samples, recorded.shown)
+    samples = in_display_order(samples, recorded.display)
     images: Dict[int, Array] = {}
     for sample in samples:
         for index in (sample.appearance, sample.adjacent):
