@@ -168,7 +168,8 @@ class TrilinearFusion(nn.Module):
     def scores(self, pooled: Tensor) -> Tensor:
         """P^T f of the pooled vectors (B, D)."""
         unit = unit_length(signed_root(pooled))
-        return self.classifier(self.dropout(unit * self.scale))
+        scores: Tensor = self.classifier(self.dropout(unit * self.scale))
+        return scores
 
 
 class BilinearFusion(nn.Module):
@@ -247,7 +248,8 @@ class AttpFeatures(Features):
     @cached_property
     def scores(self) -> Tensor:
         every = self._pooled_scores() if self._network.options.projected else self._linear_scores()
-        return every.unflatten(0, self._batch.motion.shape[:2]).mean(1)  # (N, classes)
+        scores: Tensor = every.unflatten(0, self._batch.motion.shape[:2]).mean(1)  # (N, classes)
+        return scores
 
     @cached_property
     def motion(self) -> Optional[LayerPair]:

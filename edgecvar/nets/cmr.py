@@ -144,7 +144,7 @@ class TemporalInteraction(nn.Module):
         nothing = torch.zeros_like(clips[:, :1])
         before = torch.cat([nothing, clips[:, :-1]], 1)
         after = torch.cat([clips[:, 1:], nothing], 1)
-        mixed = before * self.weight[0] + clips * self.weight[1] + after * self.weight[2]
+        mixed: Tensor = before * self.weight[0] + clips * self.weight[1] + after * self.weight[2]
         return mixed.flatten(0, 1)
 
 

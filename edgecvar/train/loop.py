@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -224,10 +225,9 @@ class Training:
                 self._listener.step()
         return tally
 
-    def _arriving(self, batches: Iterable[ClipBatch], tally: Tally) -> Iterator[ClipBatch]:
+    def _arriving(self, batches: Generator[ClipBatch, None, None], tally: Tally) -> Iterator[ClipBatch]:
         """Batches on the device, the wait for each counted."""
-        batches = iter(batches)
-        try:
+        with closing(batches):
             while True:
                 began = time.monotonic()
                 batch = next(batches, None)
@@ -235,8 +235,6 @@ class Training:
                 if batch is None:
                     return
                 yield batch.to(self._device)
-        finally:
-            batches.close()  # type: ignore[attr-defined]
 
 
 def _clip_names(clips: Clips) -> List[str]:

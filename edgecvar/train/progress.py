@@ -76,8 +76,9 @@ class TerminalListener(Listener):
 
     def step(self, loss: Optional[float] = None) -> None:
         if self._bar is not None:
-            columns = {} if loss is None else {"loss": f"loss {loss:.3f}"}
-            self._bar.update(self._task, advance=1, **columns)  # type: ignore[arg-type]
+            self._bar.update(self._task, advance=1)
+            if loss is not None:
+                self._bar.update(self._task, loss=f"loss {loss:.3f}")
 
     def end(self) -> None:
         if self._bar is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Deque, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import Deque, Dict, Generator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
@@ -155,18 +155,18 @@ class Batches:
         self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
         self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
-    def training(self, epoch: int) -> Iterator[ClipBatch]:
+    def training(self, epoch: int) -> Generator[ClipBatch, None, None]:
         """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
         clips = self._clips.train
         order = generator(self._views.seed, epoch, ORDER).permutation(len(clips))
         jobs = [(int(number), clips[int(number)]) for number in order]
         return self._prefetched(jobs, epoch)
 
-    def validation(self) -> Iterator[ClipBatch]:
+    def validation(self) -> Generator[ClipBatch, None, None]:
         """The validation batches, the same each time."""
         return self._prefetched(list(enumerate(self._clips.validation)), None)
 
-    def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Iterator[ClipBatch]:
+    def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Generator[ClipBatch, None, None]:
         groups = _even_groups(jobs, self._views.batch)
         if self._workers == 0:
             for group in groups:
