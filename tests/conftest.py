@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -42,6 +43,22 @@ def by_heart(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
         return runs[name]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders left, right and still of small clips that move so; not to be written to."""
+    from tests.small_recipe import write_clips
+
+    return write_clips(tmp_path_factory.mktemp("moving"))
+
+
+@pytest.fixture
+def small(moving: Path) -> Callable[..., Any]:
+    """The small recipe on the moving clips, with any overrides."""
+    from tests.small_recipe import small_recipe
+
+    return partial(small_recipe, moving)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:

@@ -36,7 +36,7 @@ def command(
     size: Optional[str],
     fps: Optional[int],
     force: bool,
-    **given: Optional[int],
+    **encoding: Optional[int],
 ) -> None:
     """Write small labelled videos whose classes differ by motion alone.
 
@@ -45,7 +45,7 @@ def command(
     """
     from edgecvar.synth.dataset import Fixed, Request
 
-    fixed = Fixed(size=_width_and_height(size), fps=None if fps is None else Fraction(fps), **given)
+    fixed = Fixed(size=_width_and_height(size), fps=None if fps is None else Fraction(fps), **encoding)
     if sequence is not None:
         if clips is not None or jobs is not None:
             raise click.UsageError("--clips and --jobs fill a folder: leave them out with --sequence")

@@ -105,9 +105,9 @@ class Branch(nn.Module):
         self.projection = projection
 
     def forward(self, prepared: Tensor) -> Tensor:
-        return self.taken(self.backbone(prepared))
+        return self.fusion_input(self.backbone(prepared))
 
-    def taken(self, maps: Tensor) -> Tensor:
+    def fusion_input(self, maps: Tensor) -> Tensor:
         """What fusion takes of the feature maps (B, c, h', w')."""
         return maps.mean((2, 3)) if self.projection is None else self.projection(maps)
 
@@ -168,7 +168,8 @@ class TrilinearFusion(nn.Module):
     def scores(self, pooled: Tensor) -> Tensor:
         """P^T f of the pooled vectors (B, D)."""
         unit = unit_length(signed_root(pooled))
-        return self.classifier(self.dropout(unit * self.scale))
+        scores: Tensor = self.classifier(self.dropout(unit * self.scale))
+        return scores
 
 
 class BilinearFusion(nn.Module):
@@ -247,7 +248,8 @@ class AttpFeatures(Features):
     @cached_property
     def scores(self) -> Tensor:
         every = self._pooled_scores() if self._network.options.projected else self._linear_scores()
-        return every.unflatten(0, self._batch.motion.shape[:2]).mean(1)  # (N, classes)
+        scores: Tensor = every.unflatten(0, self._batch.motion.shape[:2]).mean(1)  # (N, classes)
+        return scores
 
     @cached_property
     def motion(self) -> Optional[LayerPair]:
@@ -266,18 +268,18 @@ class AttpFeatures(Features):
     def _linear_scores(self) -> Tensor:
         """Of all N * T samples."""
         network = self._network
-        taken = []
+        means = []
         for name in network.used:
             stage = network.stage(name)
             prepared = getattr(self._batch, MODALITIES[name]).flatten(0, 1)
-            taken.append(stage.taken(self._maps) if name == "motion" else stage(prepared))
-        scores: Tensor = network.stage("fuse")(*taken)
+            means.append(stage.fusion_input(self._maps) if name == "motion" else stage(prepared))
+        scores: Tensor = network.stage("fuse")(*means)
         return scores
 
     def _pooled_scores(self) -> Tensor:
         """Eq. 4 to 7, or the sum over pairs, of all N * T samples."""
         network, batch = self._network, self._batch
-        motion = network.stage("motion").taken(self._maps)  # V^T MV_t
+        motion = network.stage("motion").fusion_input(self._maps)  # V^T MV_t
         residual = network.stage("residual")(batch.residual.flatten(0, 1))  # W^T R_t
         images = [batch.image.flatten(0, 1)]
         if network.options.fusion == "ttp":

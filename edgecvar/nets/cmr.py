@@ -107,9 +107,9 @@ class ChannelMotion(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         means = maps.mean((2, 3)).unflatten(0, (-1, self.segments))  # (B, T, C)
-        told, compared = self.w1(means), self.w2(means)  # z (B, T, C / r1), k (B, T, C / r2)
-        weights = torch.softmax(-(compared @ compared.transpose(1, 2)), -1)  # (B, T, T), eq. 4
-        gates = torch.sigmoid(self.w3(told + weights @ told))  # (B, T, C), eq. 5, 6
+        z, k = self.w1(means), self.w2(means)  # (B, T, C / r1), (B, T, C / r2)
+        weights = torch.softmax(-(k @ k.transpose(1, 2)), -1)  # (B, T, T), eq. 4
+        gates = torch.sigmoid(self.w3(z + weights @ z))  # (B, T, C), eq. 5, 6
         return maps * gates.flatten(0, 1)[:, :, None, None]
 
     def activation_products(self, maps: Tensor) -> int:
@@ -144,7 +144,7 @@ class TemporalInteraction(nn.Module):
         nothing = torch.zeros_like(clips[:, :1])
         before = torch.cat([nothing, clips[:, :-1]], 1)
         after = torch.cat([clips[:, 1:], nothing], 1)
-        mixed = before * self.weight[0] + clips * self.weight[1] + after * self.weight[2]
+        mixed: Tensor = before * self.weight[0] + clips * self.weight[1] + after * self.weight[2]
         return mixed.flatten(0, 1)
 
 

@@ -105,8 +105,8 @@ class CrossModalityAugment(nn.Module):
         self.maps = nn.ModuleDict({part: nn.Conv3d(channels, self.width, 1) for part in parts})
 
     def forward(self, appearance: Tensor, motion: Tensor) -> Tensor:
-        taken = {"i": appearance, "p": motion}
-        part = {name: conv(taken[name[-1]]).flatten(2) for name, conv in self.maps.items()}  # (B, d_k, T * h * w)
+        modality = {"i": appearance, "p": motion}
+        part = {name: conv(modality[name[-1]]).flatten(2) for name, conv in self.maps.items()}  # (B, d_k, T * h * w)
         of_image = self._attend(part["query_p"], part["key_i"], part["value_i"])
         return of_image + self._attend(part["query_i"], part["key_p"], part["value_p"])
 
@@ -127,10 +127,10 @@ class MeaciClip(nn.Module):
         super().__init__()
         flat = options.first_kernels == "1x1x1" and options.motion not in ("b1", "b1+dm")
         changes = {"kernels": ((1,), (1,), (1,), (1,))} if flat else {}
-        image, *moving = channels
+        image, *vectors = channels
         self.appearance = ResNet3d(options.backbone, image, classes)
         self.motion = ResNet3d(
-            options.backbone.model_copy(update=changes), sum(moving), classes, MOTION_BLOCKS[options.motion]
+            options.backbone.model_copy(update=changes), sum(vectors), classes, MOTION_BLOCKS[options.motion]
         )
         self.smc = nn.ModuleList(
             SelectiveMotionComplement(each) for each in self.appearance.layer_channels[1:] if options.smc
@@ -140,17 +140,17 @@ class MeaciClip(nn.Module):
         self.dropout = nn.Dropout(options.dropout)
 
     def forward(self, image: Tensor, motion: Tensor, residual: Tensor) -> Tensor:
-        seen = self.appearance.stem(image.transpose(1, 2))  # (B, 64, T, h / 4, w / 4)
-        moved = self.motion.stem(torch.cat([motion, residual], 2).transpose(1, 2))
-        for place, (see, move) in enumerate(zip(self.appearance.layers(), self.motion.layers())):
-            seen, moved = see(seen), move(moved)
+        still = self.appearance.stem(image.transpose(1, 2))  # (B, 64, T, h / 4, w / 4)
+        moving = self.motion.stem(torch.cat([motion, residual], 2).transpose(1, 2))
+        for place, (look, move) in enumerate(zip(self.appearance.layers(), self.motion.layers())):
+            still, moving = look(still), move(moving)
             if len(self.smc):
-                seen = self.smc[place](seen, moved)
+                still = self.smc[place](still, moving)
         heads: List[Any] = [self.appearance.fc, self.motion.fc]
-        features = [seen.mean((2, 3, 4)), moved.mean((2, 3, 4))]
+        features = [still.mean((2, 3, 4)), moving.mean((2, 3, 4))]
         if self.cma is not None:
             heads.append(self.fused)
-            features.append(self.cma(seen, moved).mean(1))
+            features.append(self.cma(still, moving).mean(1))
         scores = [head(self.dropout(each)) for head, each in zip(heads, features)]  # CLS of each
         return torch.stack(scores).mean(0)
 

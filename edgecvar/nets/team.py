@@ -138,7 +138,7 @@ class Pathway:
     def channels(self) -> List[int]:
         """Of the maps after each part."""
         convolutions = [[layer for layer in part.modules() if isinstance(layer, nn.Conv2d)] for part in self.parts]
-        return [found[-1].out_channels for found in convolutions]
+        return [layers[-1].out_channels for layers in convolutions]
 
     def shape(self, parts: int, spec: InputSpec) -> List[int]:
         """[channels, h, w] of the maps after the first so many parts."""
@@ -173,14 +173,9 @@ class ShiftedConv(nn.Conv2d):
     """A convolution that reads its input shifted in time, under the name and with the weights of the plain one."""
 
     def __init__(self, plain: nn.Conv2d, segments: int) -> None:
-        super().__init__(
-            plain.in_channels,
-            plain.out_channels,
-            plain.kernel_size,  # type: ignore[arg-type]
-            plain.stride,  # type: ignore[arg-type]
-            plain.padding,  # type: ignore[arg-type]
-            bias=False,
-        )
+        # torch takes two sides here, and types what a convolution has of them as any number.
+        sides: Any = {"kernel_size": plain.kernel_size, "stride": plain.stride, "padding": plain.padding}
+        super().__init__(plain.in_channels, plain.out_channels, **sides, bias=False)
         self.weight = plain.weight
         self.segments = segments
 
@@ -253,8 +248,9 @@ class Team(Network):
         clips, samples = batch.motion.shape[:2]
         opened = self.stage("appearance")(batch.image.flatten(0, 1))
         if self.segments is None:
-            scores: Tensor = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
-            return scores.unflatten(0, (clips, samples)).mean(1)  # (N, classes)
+            every: Tensor = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
+            scores: Tensor = every.unflatten(0, (clips, samples)).mean(1)  # (N, classes)
+            return scores
         self.check_clip(samples, self.segments)
         of_clips: Tensor = self.stage("fuse")(opened.unflatten(0, (clips, samples)), batch.motion, batch.residual)
         return of_clips

@@ -61,5 +61,6 @@ class Tsn(Network):
         return [opening("appearance", "image", self.spec, [self.classes])]
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        scores: Tensor = self.appearance(batch.image.flatten(0, 1))
-        return scores.unflatten(0, batch.image.shape[:2]).mean(1)  # (N, classes)
+        every: Tensor = self.appearance(batch.image.flatten(0, 1))
+        scores: Tensor = every.unflatten(0, batch.image.shape[:2]).mean(1)  # (N, classes)
+        return scores

@@ -185,10 +185,10 @@ def describe(written: Written, seed: int) -> Dict[str, Any]:
 
 def _drop_others(folder: Path, clips: Sequence[Written]) -> None:
     """Remove clips of an earlier filling: a folder that is trained on holds what its lists say, and no more."""
-    kept = {written.path for written in clips}
+    paths = {written.path for written in clips}
     for label in LABELS:
         for file in (folder / label).glob(f"{label}_[0-9][0-9][0-9][0-9][0-9].*"):
-            if file.suffix[1:] in CONTAINERS and f"{label}/{file.name}" not in kept:
+            if file.suffix[1:] in CONTAINERS and f"{label}/{file.name}" not in paths:
                 file.unlink()
 
 

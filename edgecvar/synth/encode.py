@@ -51,7 +51,7 @@ def x264_options(encoding: Encoding) -> Dict[str, str]:
     mbtree and qcomp would give the I-pictures of calm clips a finer quantiser, which tells calm from lively
     without any motion vector; scene cuts would put I-pictures where objects jump.
     """
-    wanted = {
+    settings = {
         "keyint": encoding.gop_length,
         "min-keyint": encoding.gop_length,
         "scenecut": 0,
@@ -65,7 +65,7 @@ def x264_options(encoding: Encoding) -> Dict[str, str]:
         "qcomp": 1,
         "threads": 1,
     }
-    parameters = ":".join(f"{key}={value}" for key, value in wanted.items())
+    parameters = ":".join(f"{key}={value}" for key, value in settings.items())
     return {"preset": "veryfast", "crf": str(encoding.crf), "x264-params": parameters, "flags": "+bitexact"}
 
 

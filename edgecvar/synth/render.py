@@ -50,7 +50,8 @@ class _Backdrop:
         u, v = (self.offsets[index] % 1).astype(np.float32)
         rows = self.image[top : top + self.height + 1, left : left + self.width + 1]
         mixed = rows[:-1] * (1 - v) + rows[1:] * v
-        return mixed[:, :-1] * (1 - u) + mixed[:, 1:] * u
+        moved: NDArray[np.float32] = mixed[:, :-1] * (1 - u) + mixed[:, 1:] * u
+        return moved
 
 
 def _sprite(look: ObjectLook, height: int) -> NDArray[np.float32]:
@@ -117,7 +118,7 @@ def _bilinear(
     u, v = (columns - left)[..., None], (rows - top)[..., None]
     flat = image.reshape(-1, image.shape[-1])
     corner = top * side + left
-    upper = flat[corner]
+    upper: NDArray[np.float32] = flat[corner]
     upper += (flat[corner + 1] - upper) * u
     lower = flat[corner + side]
     lower += (flat[corner + side + 1] - lower) * u

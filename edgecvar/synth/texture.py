@@ -84,7 +84,8 @@ def _pattern(texture: Texture, height: int, width: int, rng: np.random.Generator
 
 
 def _squash(field: NDArray[np.floating]) -> NDArray[np.float32]:
-    return (0.5 + 0.5 * np.tanh(field)).astype(np.float32)
+    unit: NDArray[np.float32] = (0.5 + 0.5 * np.tanh(field)).astype(np.float32)
+    return unit
 
 
 def _rotated_grid(height: int, width: int, angle: float) -> Tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -101,4 +102,5 @@ def _noise(height: int, width: int, wavelength: float, rng: np.random.Generator)
     octave = np.hypot(rows, columns) * wavelength
     gain = np.where(octave > 0.5, 1 / np.maximum(octave, 0.5), 0) * np.exp(-((octave / 4) ** 4))
     field = np.fft.irfft2(np.fft.rfft2(white) * gain, s=(height, width))
-    return field / field.std()
+    unit: NDArray[np.floating] = field / field.std()
+    return unit

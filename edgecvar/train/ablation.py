@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgecvar.config import mistake
 from edgecvar.errors import ConfigError, reason, unknown_name
+from edgecvar.train.loop import resolve
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
-from edgecvar.train.resolve import resolve
 
 
 class Ablation(BaseModel):

@@ -61,8 +61,8 @@ class RowResult:
     @property
     def spread(self) -> Tuple[float, float]:
         """The lowest and the highest top-1 of its seeds."""
-        found = [each.top1 for each in self.seeds]
-        return min(found), max(found)
+        figures = [each.top1 for each in self.seeds]
+        return min(figures), max(figures)
 
     @property
     def cost(self) -> NetworkCost:
@@ -142,8 +142,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     data = _tested(recipe.data, test)
     clips = held_out(checkpoint, data)
     right, readable = 0, 0
-    listener.begin("test", len(clips))
-    try:
+    with listener.phase("test", len(clips)):
         for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips):
             listener.step()
             if each.scores is None:
@@ -151,8 +150,6 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
                 continue
             readable += 1
             right += checkpoint.labels[int(each.scores.argmax())] == each.clip.label
-    finally:
-        listener.end()
     if not readable:
         raise DatasetError(f"{test or data.source}: none of the {len(clips)} clips that test can be read")
     best = (load_checkpoint(run / LAST).training or {}).get("best") or {}

@@ -1,4 +1,4 @@
-"""Checkpoints and run folders: written whole, read without unpickling anything but tensors and plain values."""
+"""Checkpoints in run folders: written whole, read without unpickling anything but tensors and plain values."""
 
 from __future__ import annotations
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import contextmanager
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.catalog import build_network
+from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, new_run, save_checkpoint
 from edgecvar.train.data.batches import Batches
@@ -21,11 +22,11 @@ from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.descent import learning_rate
 from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
-from edgecvar.train.losses import needs_flow, trains_network
+from edgecvar.train.losses import check_losses, needs_flow, trains_network
 from edgecvar.train.objective import BatchResult, Objective
+from edgecvar.train.parts import Views
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
-from edgecvar.train.resolve import resolve
 from edgecvar.train.tally import Tally
 from edgecvar.train.weights import start_from
 
@@ -57,6 +58,32 @@ def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Tr
     training.folder = folder
     training.restore(checkpoint)
     return training
+
+
+def resolve(recipe: Recipe) -> Recipe:
+    """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model, option or loss.
+
+    Also where a network looks at clips of another length than the recipe samples.
+    """
+    check_losses(recipe.course)
+    network = recipe.network
+    options = network_options(network.model, network.options)
+    _check_segments(recipe.views, network.model, getattr(options, "segments", None))
+    return replace(recipe, network=network.model_copy(update={"options": options.model_dump(mode="json")}))
+
+
+def _check_segments(views: Views, model: str, clip: Optional[int]) -> None:
+    sampling = {
+        "segments": views.segments,
+        "validation_segments": views.validation_segments,
+        "test.segments": views.test_segments,
+    }
+    for key, sampled in sampling.items():
+        if clip is not None and sampled != clip:
+            raise ConfigError(
+                f"{model} looks at clips of {clip} sampled pictures (network.segments) and the recipe has "
+                f"{key}={sampled}; give segments, validation_segments and network.segments one number"
+            )
 
 
 def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
@@ -168,7 +195,7 @@ class Training:
         if course.starts_anew(epoch):
             self._objective.restart()
         self._objective.begin(course.phase(epoch))
-        with self._phase(f"epoch {epoch}/{course.epochs}", self._steps):
+        with self._listener.phase(f"epoch {epoch}/{course.epochs}", self._steps):
             batches = self._arriving(self._batches.training(epoch), tally)
             for number, batch in enumerate(batches):
                 step = (epoch - 1) * self._steps + number
@@ -190,7 +217,7 @@ class Training:
     def _validate(self) -> Tally:
         tally = Tally()
         self.network.eval()
-        with self._phase("validation", math.ceil(len(self.clips.validation) / self.recipe.views.batch)):
+        with self._listener.phase("validation", math.ceil(len(self.clips.validation) / self.recipe.views.batch)):
             for batch in self._arriving(self._batches.validation(), tally):
                 scores = self.network(batch)
                 loss = nn.functional.cross_entropy(scores, batch.labels)
@@ -198,10 +225,9 @@ class Training:
                 self._listener.step()
         return tally
 
-    def _arriving(self, batches: Iterable[ClipBatch], tally: Tally) -> Iterator[ClipBatch]:
+    def _arriving(self, batches: Generator[ClipBatch, None, None], tally: Tally) -> Iterator[ClipBatch]:
         """Batches on the device, the wait for each counted."""
-        batches = iter(batches)
-        try:
+        with closing(batches):
             while True:
                 began = time.monotonic()
                 batch = next(batches, None)
@@ -209,16 +235,6 @@ class Training:
                 if batch is None:
                     return
                 yield batch.to(self._device)
-        finally:
-            batches.close()  # type: ignore[attr-defined]
-
-    @contextmanager
-    def _phase(self, what: str, total: int) -> Iterator[None]:
-        self._listener.begin(what, total)
-        try:
-            yield
-        finally:
-            self._listener.end()
 
 
 def _clip_names(clips: Clips) -> List[str]:

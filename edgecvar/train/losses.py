@@ -30,7 +30,7 @@ REAL, FAKE = 1, 0
 
 
 @dataclass(frozen=True)
-class Seen:
+class ForwardPass:
     """What a loss may look at."""
 
     batch: ClipBatch
@@ -62,64 +62,64 @@ class Term:
 class Loss:
     """A loss, the step that it belongs to, and what it needs."""
 
-    term: Callable[[Seen], Term]
+    term: Callable[[ForwardPass], Term]
     step: str = "network"
     companions: Tuple[str, ...] = ()
     flow: bool = True
 
 
-def cross_entropy(seen: Seen) -> Term:
+def cross_entropy(forward: ForwardPass) -> Term:
     """Huo et al. 2020, eq. 9, of the clip's scores."""
-    scores = seen.features.scores
-    value = functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
+    scores = forward.features.scores
+    value = functional.cross_entropy(scores, forward.batch.labels, label_smoothing=forward.label_smoothing)
     return Term(value, scores)
 
 
-def streams(seen: Seen) -> Term:
+def streams(forward: ForwardPass) -> Term:
     """The sum of each stream's cross-entropy: streams that share no weights learn as if alone (Wu et al. 2018)."""
-    if not seen.features.streams:
+    if not forward.features.streams:
         raise ConfigError("the streams loss trains the streams of a late fusion apart, but the network has none")
     each = [
-        functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
-        for scores in seen.features.streams
+        functional.cross_entropy(scores, forward.batch.labels, label_smoothing=forward.label_smoothing)
+        for scores in forward.features.streams
     ]
-    return Term(torch.stack(each).sum(), seen.features.scores)
+    return Term(torch.stack(each).sum(), forward.features.scores)
 
 
-def alignment(seen: Seen) -> Term:
+def alignment(forward: ForwardPass) -> Term:
     """Huo et al. 2020, eq. 8: motion features before and after the last layer, against a teacher's on optical flow."""
-    motion = seen.features.motion
+    motion = forward.features.motion
     if motion is None:
         raise ConfigError("the alignment loss compares motion features, but the network shows none")
     with torch.no_grad():
-        teacher: LayerPair = seen.companions["teacher"](seen.flow())
-    after = seen.companions["student"](motion.before) if motion.after is None else motion.after
+        teacher: LayerPair = forward.companions["teacher"](forward.flow())
+    after = forward.companions["student"](motion.before) if motion.after is None else motion.after
     assert teacher.after is not None, "a teacher has a last layer"
     return Term(functional.mse_loss(motion.before, teacher.before) + functional.mse_loss(after, teacher.after))
 
 
-def teacher(seen: Seen) -> Term:
+def teacher(forward: ForwardPass) -> Term:
     """Cross-entropy of LiteNet_OF: optical flow instead of motion vectors, logits averaged over the segments."""
-    after = seen.companions["teacher"](seen.flow()).after
-    scores = after.unflatten(0, seen.batch.motion.shape[:2]).mean(1)
-    value = functional.cross_entropy(scores, seen.batch.labels, label_smoothing=seen.label_smoothing)
+    after = forward.companions["teacher"](forward.flow()).after
+    scores = after.unflatten(0, forward.batch.motion.shape[:2]).mean(1)
+    value = functional.cross_entropy(scores, forward.batch.labels, label_smoothing=forward.label_smoothing)
     return Term(value, scores)
 
 
-def reconstruction(seen: Seen) -> Term:
+def reconstruction(forward: ForwardPass) -> Term:
     """Shou et al. 2019, eq. 1: the generated motion against optical flow."""
-    return Term(functional.mse_loss(seen.cue(), seen.flow()))
+    return Term(functional.mse_loss(forward.cue(), forward.flow()))
 
 
-def discriminator(seen: Seen) -> Term:
+def discriminator(forward: ForwardPass) -> Term:
     """Shou et al. 2019, eq. 2: the generated motion is fake and optical flow is real."""
-    judge = seen.companions["discriminator"]
-    return Term(_told_apart(judge(seen.cue().detach()), FAKE) + _told_apart(judge(seen.flow()), REAL))
+    judge = forward.companions["discriminator"]
+    return Term(_told_apart(judge(forward.cue().detach()), FAKE) + _told_apart(judge(forward.flow()), REAL))
 
 
-def adversarial(seen: Seen) -> Term:
+def adversarial(forward: ForwardPass) -> Term:
     """Shou et al. 2019, eq. 3: the generated motion should be taken for real."""
-    return Term(_told_apart(seen.companions["discriminator"](seen.cue()), REAL))
+    return Term(_told_apart(forward.companions["discriminator"](forward.cue()), REAL))
 
 
 def _told_apart(logits: Tensor, answer: int) -> Tensor:

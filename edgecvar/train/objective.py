@@ -18,7 +18,7 @@ from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
 from edgecvar.train.descent import make_optimizer
-from edgecvar.train.losses import LOSSES, Seen, Term
+from edgecvar.train.losses import LOSSES, ForwardPass, Term
 from edgecvar.train.parts import Course, Descent
 from edgecvar.train.settings import Phase
 
@@ -76,7 +76,8 @@ class Objective:
     def step(self, batch: ClipBatch, rate: float) -> BatchResult:
         """One batch: the phase's steps in turn, each at its parameters' rates."""
         losses = self._phase.losses or {}
-        seen = Seen(batch, self._network.features(batch), dict(self.companions.items()), self._course.label_smoothing)
+        features, companions = self._network.features(batch), dict(self.companions.items())
+        forward = ForwardPass(batch, features, companions, self._course.label_smoothing)
         terms: Dict[str, float] = {}
         loss, scores = 0.0, None
         for step in self._steps:
@@ -84,7 +85,7 @@ class Objective:
             if not weights:
                 continue
             self._hold_others(step)
-            summands = {name: LOSSES[name].term(seen) for name in weights}
+            summands = {name: LOSSES[name].term(forward) for name in weights}
             loss = self._descend(step, _sum(summands, weights), rate)
             terms.update({name: term.value.item() for name, term in summands.items()})
             scores = next((term.scores for term in summands.values() if term.scores is not None), scores)

@@ -6,6 +6,7 @@ A part's fields are keys of the recipe's document, which is flat; an alias is th
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import Any, Dict, List, Literal, Optional, Set, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -143,6 +144,18 @@ class Course(Part):
                 raise ValueError(f"phase {number} of {len(phases)} {wrong}")
         return phases
 
+    @model_validator(mode="after")
+    def _every_phase_runs(self) -> Course:
+        ends = self._ends()
+        for number, end in enumerate(ends, start=1):
+            if end >= self.epochs:
+                before = "phase 1 takes" if number == 1 else f"phases 1 to {number} take"
+                raise ValueError(
+                    f"{before} all {self.epochs} epochs, so phase {number + 1} would never run: "
+                    f"set epochs above {ends[-1]}, or shorten what comes before"
+                )
+        return self
+
     def whole_phases(self) -> List[Phase]:
         """The phases, one at least, each with its losses."""
         phases = self.phases or [Phase.model_validate({})]
@@ -170,11 +183,11 @@ class Course(Part):
         return start, min(each for each in starts if each > start) - start
 
     def _place(self, epoch: int) -> int:
-        ends, end = [], 0
-        for phase in self.phases[:-1]:
-            end += phase.epochs or 0
-            ends.append(end)
-        return sum(1 for end in ends if epoch > end)
+        return sum(1 for end in self._ends() if epoch > end)
+
+    def _ends(self) -> List[int]:
+        """The last epoch of every phase but the last."""
+        return list(accumulate(phase.epochs or 0 for phase in self.phases[:-1]))
 
 
 class Machine(Part):

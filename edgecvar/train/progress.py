@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Optional
+from contextlib import contextmanager
+from typing import Iterator, Optional
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +25,15 @@ class Listener:
 
     def say(self, line: str) -> None:
         """Something a person should know."""
+
+    @contextmanager
+    def phase(self, what: str, total: int) -> Iterator[None]:
+        """The time of a phase of `total` steps."""
+        self.begin(what, total)
+        try:
+            yield
+        finally:
+            self.end()
 
     def begin(self, what: str, total: int) -> None:
         """A phase of `total` steps begins."""
@@ -66,8 +76,9 @@ class TerminalListener(Listener):
 
     def step(self, loss: Optional[float] = None) -> None:
         if self._bar is not None:
-            shown = {} if loss is None else {"loss": f"loss {loss:.3f}"}
-            self._bar.update(self._task, advance=1, **shown)  # type: ignore[arg-type]
+            self._bar.update(self._task, advance=1)
+            if loss is not None:
+                self._bar.update(self._task, loss=f"loss {loss:.3f}")
 
     def end(self) -> None:
         if self._bar is not None:

@@ -40,10 +40,10 @@ PARTS: Dict[str, Type[Part]] = get_type_hints(Recipe)
 
 def recipe_of(document: Mapping[str, Any], where: str = "recipe") -> Recipe:
     """The recipe that a mapping of keys to values states; raises ConfigError with the key that is wrong."""
-    known = [key for part in PARTS.values() for key in part.document_keys()]
+    keys = [key for part in PARTS.values() for key in part.document_keys()]
     for key in document:
-        if key not in known:
-            raise ConfigError(f"{where}: {unknown_name('key', str(key), known)}")
+        if key not in keys:
+            raise ConfigError(f"{where}: {unknown_name('key', str(key), keys)}")
     parts: Dict[str, Any] = {}
     for name, part in PARTS.items():
         try:

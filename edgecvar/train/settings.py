@@ -1,4 +1,4 @@
-"""The parts of a recipe: how it learns, what it looks at, which official lists it reads, how it is tested."""
+"""What stands under one key of a recipe: its optimizer, its split, how it is tested."""
 
 from __future__ import annotations
 

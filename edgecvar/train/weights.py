@@ -58,14 +58,16 @@ def _copy_published(network: Network, documents: Mapping[Path, Any]) -> str:
     backbones = _backbones(network)
     if not backbones:
         raise ConfigError(f"{next(iter(documents))}: the network has no backbone that a published file could fill")
-    taken: Dict[Path, List[str]] = {path: [] for path in documents}
+    fillings: Dict[Path, List[str]] = {path: [] for path in documents}
     for name, backbone in backbones.items():
         path, state = _own_file(name, backbone, documents)
-        taken[path].append(_fill(backbone, state))
-    unused = [str(path) for path, told in taken.items() if not told]
+        fillings[path].append(_fill(backbone, state))
+    unused = [str(path) for path, each in fillings.items() if not each]
     if unused:
         raise ConfigError(f"{unused[0]}: fits no backbone of the network; leave it out")
-    return "; ".join(f"{path}: {len(told)} backbones: {'; '.join(sorted(set(told)))}" for path, told in taken.items())
+    return "; ".join(
+        f"{path}: {len(each)} backbones: {'; '.join(sorted(set(each)))}" for path, each in fillings.items()
+    )
 
 
 def _backbones(module: nn.Module) -> Dict[str, Backbone]:
@@ -102,21 +104,21 @@ def _plain_forms(backbone: Backbone) -> List[Shapes]:
 
 
 def _shapes(state: Mapping[str, Any]) -> Shapes:
-    kept = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    tensors = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
     return {
         name: tuple(tensor.shape)
-        for name, tensor in kept.items()
+        for name, tensor in tensors.items()
         if not name.startswith(CLASSIFIERS) and not name.endswith(COUNTER)
     }
 
 
 def _difference(plain: Shapes, document: Mapping[str, Any]) -> Optional[str]:
     """The first thing in which a file is not the plain form; None where it is."""
-    given = _shapes(document)
+    published = _shapes(document)
     for name, shape in plain.items():
-        if given.get(name) != shape:
+        if published.get(name) != shape:
             return f"no weights of shape {shape} for {name} in it"
-    unknown = [name for name in given if name not in plain]
+    unknown = [name for name in published if name not in plain]
     return f"weights of another network in it, such as {unknown[0]}" if unknown else None
 
 
@@ -128,10 +130,10 @@ def _fill(backbone: Backbone, state: State) -> str:
     fitting = {name: tensor for name, tensor in adapted.items() if name in own and tensor.shape == own[name].shape}
     backbone.load_state_dict(fitting, strict=False)
     afresh = [name for name in own if name not in fitting and not name.endswith(COUNTER)]
-    told = f"{len(fitting)} tensors taken"
+    summary = f"{len(fitting)} tensors taken"
     if channels != PUBLISHED_CHANNELS:
-        told += f", {first} adapted from {PUBLISHED_CHANNELS} to {channels} channels"
-    return told + _listed(afresh)
+        summary += f", {first} adapted from {PUBLISHED_CHANNELS} to {channels} channels"
+    return summary + _listed(afresh)
 
 
 def adapt_channels(weight: Tensor, channels: int) -> Tensor:
@@ -158,19 +160,19 @@ def _copy_checkpoint(network: Network, state: Mapping[str, Any], path: Path) -> 
     return f"{len(fitting)} tensors taken{_listed(afresh)}"
 
 
-def _may_start_afresh(network: Network, name: str, own: Tensor, given: Any) -> bool:
+def _may_start_afresh(network: Network, name: str, own: Tensor, other: Any) -> bool:
     """Whether all that differs is a classifier's number of classes, or a first convolution's of input channels."""
-    if not isinstance(given, Tensor):
+    if not isinstance(other, Tensor):
         return False
     if isinstance(network.get_submodule(name.rpartition(".")[0]), nn.Linear):
-        return own.shape[0] == network.classes and own.shape[1:] == given.shape[1:]
+        return own.shape[0] == network.classes and own.shape[1:] == other.shape[1:]
     firsts = [f"{place}.{_first_convolution(part)}" for place, part in _backbones(network).items()]
-    return name in firsts and own.shape[:1] + own.shape[2:] == given.shape[:1] + given.shape[2:]
+    return name in firsts and own.shape[:1] + own.shape[2:] == other.shape[:1] + other.shape[2:]
 
 
 def _listed(afresh: Sequence[str]) -> str:
-    shown = 4
+    limit = 4
     if not afresh:
         return ""
-    more = f" and {len(afresh) - shown} more" if len(afresh) > shown else ""
-    return f", afresh: {', '.join(afresh[:shown])}{more}"
+    more = f" and {len(afresh) - limit} more" if len(afresh) > limit else ""
+    return f", afresh: {', '.join(afresh[:limit])}{more}"

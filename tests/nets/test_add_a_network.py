@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator
 import onnx
 import pytest
 import yaml
+from edgecvar.train.resolve import resolve
 
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.cli.verify import torch_reference
@@ -21,7 +22,6 @@ from edgecvar.compile.plan import plan_compilation
 from edgecvar.judge.verify import VerifyConfig, verify
 from edgecvar.nets import catalog
 from edgecvar.train.recipe import recipe_of
-from edgecvar.train.resolve import resolve
 from tests import small_networks
 
 pytestmark = pytest.mark.train

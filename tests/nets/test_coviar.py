@@ -15,7 +15,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
 from edgecvar.nets.coviar import Coviar
 from edgecvar.nets.features import Features
-from edgecvar.train.losses import Seen, streams
+from edgecvar.train.losses import ForwardPass, streams
 
 pytestmark = pytest.mark.train
 
@@ -89,7 +89,7 @@ def test_under_the_streams_loss_each_stream_learns_as_if_alone() -> None:
     inputs = batch()
     together = network().train()
     optimizer = torch.optim.Adam(together.parameters(), lr=0.01)
-    streams(Seen(inputs, together.features(inputs), {}, 0.1)).value.backward()  # type: ignore[no-untyped-call]
+    streams(ForwardPass(inputs, together.features(inputs), {}, 0.1)).value.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     sources = {"appearance": inputs.image, "motion": inputs.motion, "residual": inputs.residual}
     for name, prepared in sources.items():
@@ -107,7 +107,7 @@ def test_under_the_streams_loss_each_stream_learns_as_if_alone() -> None:
 
 def test_the_streams_loss_needs_streams() -> None:
     with pytest.raises(ConfigError, match="the network has none"):
-        streams(Seen(batch(), Features(torch.zeros(2, 4)), {}, 0.0))
+        streams(ForwardPass(batch(), Features(torch.zeros(2, 4)), {}, 0.0))
 
 
 def test_stages_are_the_whole() -> None:

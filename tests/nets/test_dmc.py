@@ -175,7 +175,7 @@ def test_the_losses_are_equations_1_to_3() -> None:
     batch = doubled(drawn(clips=1, segments=2))
     network = built(VARIANTS["cue"], drawn()).double()
     discriminator = settled_discriminator(32, 48)
-    seen = losses.Seen(batch, network.features(batch), {"discriminator": discriminator}, 0.0)
+    seen = losses.ForwardPass(batch, network.features(batch), {"discriminator": discriminator}, 0.0)
     with torch.no_grad():
         cues = [network.generator(mv[None], r[None])[0].numpy() for mv, r in zip(batch.motion[0], batch.residual[0])]
         reconstruction, adversarial = losses.reconstruction(seen).value, losses.adversarial(seen).value

@@ -16,10 +16,9 @@ from edgecvar.train import loop
 from edgecvar.train.checkpoint import load_checkpoint, newest_run
 from edgecvar.train.descent import learning_rate
 from edgecvar.train.history import read_records
-from edgecvar.train.loop import resume_run, start_run
+from edgecvar.train.loop import resolve, resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
-from edgecvar.train.resolve import resolve
 from tests.train.compared_runs import assert_same_runs, differing, untimed
 
 pytestmark = pytest.mark.train
@@ -205,9 +204,9 @@ def test_unknown_models_and_options_are_named() -> None:
     ],
 )
 def test_a_phase_that_would_never_run_is_refused(epochs: int, said: Optional[str]) -> None:
-    recipe = parse_recipe(f"{{model: attp, data: x, epochs: {epochs}, phases: [{{epochs: 2}}, {{epochs: 3}}, {{}}]}}")
+    text = f"{{model: attp, data: x, epochs: {epochs}, phases: [{{epochs: 2}}, {{epochs: 3}}, {{}}]}}"
     if said is None:
-        assert resolve(recipe).course.epochs == epochs
+        assert resolve(parse_recipe(text)).course.epochs == epochs
         return
     with pytest.raises(ConfigError, match=said):
-        resolve(recipe)
+        parse_recipe(text)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.features import Features, LayerPair
-from edgecvar.train.losses import LOSSES, Seen, check_losses, needs_flow
+from edgecvar.train.losses import LOSSES, ForwardPass, check_losses, needs_flow
 from edgecvar.train.recipe import parse_recipe
 
 pytestmark = pytest.mark.train
@@ -46,14 +46,14 @@ class Teacher(nn.Module):
         return LayerPair(maps, self.last(maps.mean((2, 3))))
 
 
-def seen(after: bool = True, **companions: nn.Module) -> Seen:
+def seen(after: bool = True, **companions: nn.Module) -> ForwardPass:
     motion, flow = draw(N, T, 2, 6, 8, seed=1), draw(N, T, 2, 6, 8, seed=2)
     three = draw(N, T, 3, 6, 8)
     batch = ClipBatch(three, three, motion, three, torch.tensor([1, 3]), flow)
     before = draw(N * T, 5, 6, 8, seed=3).requires_grad_()
     pair = LayerPair(before, draw(N * T, CLASSES, seed=4) if after else None)
     cue = draw(N, T, 2, 6, 8, seed=5).requires_grad_()
-    return Seen(batch, Features(draw(N, CLASSES, seed=6), pair, cue), companions, 0.0)
+    return ForwardPass(batch, Features(draw(N, CLASSES, seed=6), pair, cue), companions, 0.0)
 
 
 def surprise(logits: Any, answer: int) -> float:
@@ -62,7 +62,7 @@ def surprise(logits: Any, answer: int) -> float:
     return float(np.mean([-np.log(np.exp(row[answer]) / sum(np.exp(each) for each in row)) for row in rows]))
 
 
-def value(name: str, given: Seen) -> float:
+def value(name: str, given: ForwardPass) -> float:
     return LOSSES[name].term(given).value.item()
 
 
@@ -143,7 +143,7 @@ def test_the_discriminators_loss_leaves_the_generator_alone() -> None:
 )
 def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> None:
     given = seen()
-    bare = Seen(given.batch, Features(given.features.scores), {}, 0.0)
+    bare = ForwardPass(given.batch, Features(given.features.scores), {}, 0.0)
     with pytest.raises(ConfigError, match=said):
         LOSSES[name].term(bare)
 

@@ -65,9 +65,9 @@ HEAD_EXPANSION = 4  # 320 -> 1280 channels
 
 def scaled_channels(channels: int, width: float) -> int:
     """`channels` x `width` to the nearest multiple of 8, never more than a tenth below the exact product."""
-    wanted = channels * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * wanted else rounded + 8
+    exact = channels * width
+    rounded = max(8, int(exact + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * exact else rounded + 8
 
 
 class ConvNorm(nn.Sequential):
@@ -115,8 +115,8 @@ class InvertedResidual(nn.Module):
         if not self.identity:
             return out
         if self.training and self.drop > 0:
-            kept = torch.empty(out.shape[0], 1, 1, 1, dtype=out.dtype, device=out.device)
-            out = out * kept.bernoulli_(1 - self.drop).div_(1 - self.drop)
+            mask = torch.empty(out.shape[0], 1, 1, 1, dtype=out.dtype, device=out.device)
+            out = out * mask.bernoulli_(1 - self.drop).div_(1 - self.drop)
         return out + maps
 
 

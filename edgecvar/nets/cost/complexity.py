@@ -141,7 +141,7 @@ def _counter(name: str, counted: Dict[str, int]) -> Any:
             # And here what one input element is multiplied with.
             adds = inputs[0].numel() * module.weight[0].numel()
         else:
-            adds = module.activation_products(*inputs)  # type: ignore[operator]
+            adds = module.activation_products(*inputs)  # type: ignore[operator]  # torch types what it does not know as a Tensor
         counted[name] = counted.get(name, 0) + int(adds)
 
     return count

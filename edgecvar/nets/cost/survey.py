@@ -41,8 +41,8 @@ class ModelSurvey:
     @property
     def inputs(self) -> Tuple[str, ...]:
         """The prepared inputs that its stages take: image, motion, residual, frame."""
-        taken = prepared_sources(self.stages)
-        return tuple(source for source in PREPARED if source in taken)
+        sources = prepared_sources(self.stages)
+        return tuple(source for source in PREPARED if source in sources)
 
 
 def paper_input(entry: Entry, changes: Mapping[str, Any]) -> InputSpec:
@@ -68,13 +68,13 @@ def count_network(model: str, options: Mapping[str, Any], spec: InputSpec, class
 def survey_model(name: str) -> ModelSurvey:
     """Count the network called `name`, once for each variant that its figures are of."""
     entry = find_entry(name)
-    known: Dict[str, Counted] = {}
+    counts: Dict[str, Counted] = {}
 
     def counted(options: Mapping[str, Any], changes: Mapping[str, Any]) -> Counted:
         key = json.dumps([options, changes], sort_keys=True)
-        if key not in known:
-            known[key] = count_network(name, options, paper_input(entry, changes), entry.classes)
-        return known[key]
+        if key not in counts:
+            counts[key] = count_network(name, options, paper_input(entry, changes), entry.classes)
+        return counts[key]
 
     figures = []
     for figure in entry.figures:
@@ -88,12 +88,12 @@ def _part_cost(cost: NetworkCost, figure: Figure) -> int:
     """What the figure is of: the network, a stage, or the parts of that name in all stages; raises ValueError."""
     if not figure.part:
         return int(getattr(cost, figure.quantity))
-    found: List[int] = []
+    amounts: List[int] = []
     for stage in cost.stages:
         runs = stage.runs if figure.quantity == "multiply_adds" else 1
-        taken = [stage] if stage.name == figure.part else [part for part in stage.parts if part.name == figure.part]
-        found += [runs * getattr(part, figure.quantity) for part in taken]
-    if not found:
-        known = ", ".join(f"{stage.name}.{part.name}" for stage in cost.stages for part in stage.parts)
-        raise ValueError(f"figure {figure.name!r}: no part called {figure.part!r} among {known}")
-    return sum(found)
+        parts = [stage] if stage.name == figure.part else [part for part in stage.parts if part.name == figure.part]
+        amounts += [runs * getattr(part, figure.quantity) for part in parts]
+    if not amounts:
+        names = ", ".join(f"{stage.name}.{part.name}" for stage in cost.stages for part in stage.parts)
+        raise ValueError(f"figure {figure.name!r}: no part called {figure.part!r} among {names}")
+    return sum(amounts)

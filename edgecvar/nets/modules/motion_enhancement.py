@@ -21,7 +21,7 @@ with the first convolution's channels split into X_1 to X_4, and ST_i a 3 x 3 co
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +80,14 @@ class MultiScaleBlock(ResidualBlock):
     """
 
     def __init__(
-        self, inputs: int, channels: int, stride: int, kernel: int, *, lengths: tuple = LENGTHS, denoise: bool = True
+        self,
+        inputs: int,
+        channels: int,
+        stride: int,
+        kernel: int,
+        *,
+        lengths: Tuple[int, ...] = LENGTHS,
+        denoise: bool = True,
     ) -> None:
         super().__init__()
         outputs, part = channels * EXPANSION["bottleneck"], channels // BRANCHES

@@ -40,7 +40,8 @@ class Projection(nn.Conv2d):
 def trilinear_pool(image: Tensor, motion: Tensor, residual: Tensor, factor: int) -> Tensor:
     """f_TP (B, D) of three projected maps (B, d * D, h, w): Hadamard product, summed over d and all positions."""
     product = image * motion * residual  # (B, d * D, h, w)
-    return product.sum((2, 3)).unflatten(1, (-1, factor)).sum(2)  # (B, D)
+    pooled: Tensor = product.sum((2, 3)).unflatten(1, (-1, factor)).sum(2)  # (B, D)
+    return pooled
 
 
 class RandomSigns(nn.Conv2d):
@@ -73,4 +74,5 @@ def signed_root(pooled: Tensor) -> Tensor:
 
 def unit_length(rooted: Tensor) -> Tensor:
     """f / ||f||, row by row of (B, D)."""
-    return rooted / rooted.norm(dim=1, keepdim=True).clamp_min(NORM_FLOOR)
+    unit: Tensor = rooted / rooted.norm(dim=1, keepdim=True).clamp_min(NORM_FLOOR)
+    return unit

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
 _BASELINE = 66
-_ORDER_OF_DECODING = 2
-"""pic_order_cnt_type of streams that are displayed in the order in which they are decoded (8.2.1)."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Deque, Dict, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import Deque, Dict, Generator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
@@ -86,24 +86,24 @@ def prepare_clip(
     flow: Optional[FlowCache] = None,
 ) -> PreparedClip:
     """The inputs of a clip's samples in display order; an I-picture that several of them show is prepared once."""
-    wanted = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
-    prepared = prepare_recorded(store.clip(clip.path, wanted), samples, preparer)
+    pictures = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
+    prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer)
     if flow is None:
         return prepared
-    shown = store.index(clip.path).shown
-    samples = in_display_order(samples, shown)
-    fields = flow.fields(clip.path, [shown[sample.picture] for sample in samples])
+    display = store.index(clip.path).display
+    samples = in_display_order(samples, display)
+    fields = flow.fields(clip.path, [display[sample.picture] for sample in samples])
     return replace(prepared, flow=np.stack([preparer.flow(field) for field in fields]))
 
 
-def in_display_order(samples: Sequence[Sample], shown: Sequence[int]) -> List[Sample]:
-    """The samples as time goes, which decoding does not with B-pictures; `shown`: as of RecordedClip."""
-    return sorted(samples, key=lambda sample: shown[sample.picture])
+def in_display_order(samples: Sequence[Sample], display: Sequence[int]) -> List[Sample]:
+    """The samples as time goes, which decoding does not with B-pictures; `display`: as of RecordedClip."""
+    return sorted(samples, key=lambda sample: display[sample.picture])
 
 
 def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
     """As `prepare_clip`, of a clip that has been read, without optical flow."""
-    samples = in_display_order(samples, recorded.shown)
+    samples = in_display_order(samples, recorded.display)
     images: Dict[int, Array] = {}
     for sample in samples:
         for index in (sample.appearance, sample.adjacent):
@@ -155,18 +155,18 @@ class Batches:
         self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
         self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
-    def training(self, epoch: int) -> Iterator[ClipBatch]:
+    def training(self, epoch: int) -> Generator[ClipBatch, None, None]:
         """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
         clips = self._clips.train
         order = generator(self._views.seed, epoch, ORDER).permutation(len(clips))
         jobs = [(int(number), clips[int(number)]) for number in order]
         return self._prefetched(jobs, epoch)
 
-    def validation(self) -> Iterator[ClipBatch]:
+    def validation(self) -> Generator[ClipBatch, None, None]:
         """The validation batches, the same each time."""
         return self._prefetched(list(enumerate(self._clips.validation)), None)
 
-    def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Iterator[ClipBatch]:
+    def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Generator[ClipBatch, None, None]:
         groups = _even_groups(jobs, self._views.batch)
         if self._workers == 0:
             for group in groups:

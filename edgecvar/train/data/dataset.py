@@ -39,13 +39,10 @@ def read_clips(
     frames = takes_frames(network_stages(network.model, network.options, network.input))
     store = ClipStore(network.input, int(machine.cache_gib * 2**30), frames)
     everything = [*split.train, *split.validation]
-    listener.begin("reading clips", len(everything))
-    try:
+    with listener.phase("reading clips", len(everything)):
         readable, report = store.scan(
             everything, workers=machine.workers, skip_unreadable=data.skip_unreadable, on_clip=listener.step
         )
-    finally:
-        listener.end()
     intact = set(readable)
     train = [clip for clip in split.train if clip in intact]
     validation = [clip for clip in split.validation if clip in intact]

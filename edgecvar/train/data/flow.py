@@ -44,8 +44,8 @@ class FlowCache:
 
     def __init__(self, settings: FlowSettings, folder: Path) -> None:
         self._settings = settings
-        told = f"{VERSION} {settings.model_dump_json(exclude={'cache'})}"
-        self._folder = folder / hashlib.sha256(told.encode()).hexdigest()[:12]
+        method = f"{VERSION} {settings.model_dump_json(exclude={'cache'})}"
+        self._folder = folder / hashlib.sha256(method.encode()).hexdigest()[:12]
         self._files: Dict[Path, Path] = {}
 
     def __contains__(self, path: Path) -> bool:
@@ -64,31 +64,28 @@ class FlowCache:
         pair_of_pictures(self._settings)
         with self._keeping():
             self._folder.mkdir(parents=True, exist_ok=True)
-        listener.begin("optical flow", len(clips))
         left_out = []
-        try:
-            with ThreadPoolExecutor(max(1, workers), thread_name_prefix="flow") as pool:
-                futures = [pool.submit(self._one, path, index) for path, index in clips.items()]
-                try:
-                    for path, future in zip(clips, futures):
-                        try:
-                            self._files[path] = future.result()
-                        except StreamError as error:
-                            left_out.append(unreadable(path, error, skip_unreadable))
-                        listener.step()
-                finally:
-                    for future in futures:
-                        future.cancel()
-        finally:
-            listener.end()
+        pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="flow")
+        with listener.phase("optical flow", len(clips)), pool:
+            futures = [pool.submit(self._one, path, index) for path, index in clips.items()]
+            try:
+                for path, future in zip(clips, futures):
+                    try:
+                        self._files[path] = future.result()
+                    except StreamError as error:
+                        left_out.append(unreadable(path, error, skip_unreadable))
+                    listener.step()
+            finally:
+                for future in futures:
+                    future.cancel()
         return left_out
 
-    def fields(self, path: Path, shown: Sequence[int]) -> List[Field]:
+    def fields(self, path: Path, indices: Sequence[int]) -> List[Field]:
         """Velocities float32 (rows, columns, xy) of pictures by display index; raises DatasetError."""
         file = self._files[path]
         try:
-            with np.load(file, allow_pickle=False) as kept:
-                return [kept[_member(index)].astype(np.float32) / UNIT for index in shown]
+            with np.load(file, allow_pickle=False) as arrays:
+                return [arrays[_member(index)].astype(np.float32) / UNIT for index in indices]
         except UNREADABLE as error:
             raise _spoilt(file, error) from error
 
@@ -101,13 +98,13 @@ class FlowCache:
         file = self._folder / f"{digest}-{extraction}.npz"
         if not file.is_file():
             fields: Dict[str, Any] = {
-                _member(number): _kept(field) for number, field in clip_flow(path, extraction, self._settings)
+                _member(number): _fixed_point(field) for number, field in clip_flow(path, extraction, self._settings)
             }
             with self._keeping(), whole_file(file) as draft, draft.open("wb") as out:
                 np.savez_compressed(out, **fields)
         decoded = _pictures_in(file)
-        if decoded != {_member(number) for number in index.shown}:
-            counts = f"{len(index.shown)} pictures are read and {len(decoded)} decoded"
+        if decoded != {_member(number) for number in index.display}:
+            counts = f"{len(index.display)} pictures are read and {len(decoded)} decoded"
             raise StreamError(f"{counts}, so nothing says whose the optical flow of each is")
         return file
 
@@ -180,7 +177,7 @@ def _cells(field: Any, cell: int) -> Field:
     return np.asarray(cv2.resize(np.ascontiguousarray(field, np.float32), size, interpolation=cv2.INTER_AREA))
 
 
-def _kept(field: Field) -> NDArray[np.int16]:
+def _fixed_point(field: Field) -> NDArray[np.int16]:
     return np.clip(np.rint(field * UNIT), -32767, 32767).astype(np.int16)
 
 
@@ -190,8 +187,8 @@ def _member(index: int) -> str:
 
 def _pictures_in(file: Path) -> Set[str]:
     try:
-        with np.load(file, allow_pickle=False) as kept:
-            return set(kept.files)
+        with np.load(file, allow_pickle=False) as arrays:
+            return set(arrays.files)
     except UNREADABLE as error:
         raise _spoilt(file, error) from error
 

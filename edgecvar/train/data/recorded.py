@@ -33,8 +33,8 @@ class Packed:
         """Pack float32 or int16; the value that `unpack` gives is `array` bit for bit."""
         with np.errstate(over="ignore"):
             narrow = array.astype({"f": np.float16, "i": np.int8}[array.dtype.kind])
-        kept = narrow if np.array_equal(narrow.astype(array.dtype), array) else array
-        return Packed(kept.dtype.str, array.dtype.str, array.shape, zlib.compress(kept.tobytes(), 1))
+        exact = narrow if np.array_equal(narrow.astype(array.dtype), array) else array
+        return Packed(exact.dtype.str, array.dtype.str, array.shape, zlib.compress(exact.tobytes(), 1))
 
     def unpack(self) -> NDArray[np.generic]:
         """The array again, of its own type."""
@@ -91,8 +91,8 @@ class CodedValues:
 class RecordedClip:
     """A read clip: windows, I-pictures (uint8 RGB) and coded values of P and B pictures, by decode index.
 
-    `skipped` counts packets of the file that gave no picture. `shown`: display indices by decode index. `frames`: where
-    they are asked for, of P and B pictures; `undecoded` ones, which cannot be decoded, are in no window then.
+    `skipped` counts packets of the file that gave no picture. `display`: display indices by decode index. `frames`:
+    where they are asked for, of P and B pictures; `undecoded` ones, which cannot be decoded, are in no window then.
     """
 
     info: StreamInfo
@@ -100,7 +100,7 @@ class RecordedClip:
     images: Dict[int, NDArray[np.uint8]]
     values: Dict[int, CodedValues]
     skipped: int
-    shown: Sequence[int] = ()
+    display: Sequence[int] = ()
     frames: Mapping[int, PackedFrame] = field(default_factory=dict)
     undecoded: int = 0
 
@@ -114,15 +114,15 @@ class RecordedClip:
 
 
 def read_clip(
-    path: Path, spec: InputSpec, wanted: Optional[Container[int]] = None, frames: bool = False
+    path: Path, spec: InputSpec, pictures: Optional[Container[int]] = None, frames: bool = False
 ) -> RecordedClip:
-    """Read a clip, keeping every picture's values or, with `wanted`, those decode indices alone.
+    """Read a clip, keeping every picture's values or, with `pictures`, those decode indices alone.
 
     With `frames` the decoded pictures are kept as well. Raises StreamError when it cannot be read and DatasetError when
     nothing in it can be sampled.
     """
     kinds: List[str] = []
-    shown: List[int] = []
+    display: List[int] = []
     images: Dict[int, NDArray[np.uint8]] = {}
     values: Dict[int, CodedValues] = {}
     decoded: Dict[int, PackedFrame] = {}
@@ -131,9 +131,9 @@ def read_clip(
         tracer = Tracer(stream.info, spec)
         for index, picture in enumerate(stream):
             kinds.append(picture.kind)
-            shown.append(picture.display_index)
+            display.append(picture.display_index)
             tracer.push(picture)
-            if wanted is not None and index not in wanted:
+            if pictures is not None and index not in pictures:
                 continue
             if picture.kind == "I":
                 images[index] = _image(picture)
@@ -146,16 +146,22 @@ def read_clip(
                     decoded[index] = frame
                 values[index] = _values(tracer, picture)
         info, skipped = stream.info, stream.summary.skipped
+    windows = _windows(kinds, spec.gop_length, undecoded)
+    return RecordedClip(info, windows, images, values, skipped, display, decoded, len(undecoded))
+
+
+def _windows(kinds: Sequence[str], gop_length: int, undecoded: Set[int]) -> List[Window]:
+    """The windows of pictures of these kinds without the undecoded; raises DatasetError where nothing is in them."""
     windows = [
         replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded))
-        for window in cut_windows(kinds, spec.gop_length)
+        for window in cut_windows(kinds, gop_length)
     ]
     if not any(window.pictures for window in windows):
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in "IPB")
         if undecoded:
             counts += f", {len(undecoded)} cannot be decoded"
         raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
-    return RecordedClip(info, windows, images, values, skipped, shown, decoded, len(undecoded))
+    return windows
 
 
 def _image(picture: CodedPicture) -> NDArray[np.uint8]:

@@ -120,7 +120,7 @@ def _ucf101(files: Path, number: int) -> Lists:
         if len(words) != 2 or words[0] != str(len(labels) + 1):
             raise DatasetError(f"{where}: expected '{len(labels) + 1} <class>', got {' '.join(words)!r}")
         labels.append(words[1])
-    known = set(labels)
+    classes = set(labels)
     parts = []
     for name, length in (("train", 2), ("test", 1)):
         clips = []
@@ -129,7 +129,7 @@ def _ucf101(files: Path, number: int) -> Lists:
             if len(words) != length or not slash:
                 number_too = " <class number>" if length == 2 else ""
                 raise DatasetError(f"{where}: expected '<class>/<clip>{number_too}', got {' '.join(words)!r}")
-            _known(where, label, known)
+            _check_label(where, label, classes)
             if length == 2 and words[1] != str(labels.index(label) + 1):
                 raise DatasetError(f"{where}: class number {words[1]}, but classInd.txt has another for {label!r}")
             clips.append(Listed((_stem(clip),), label))
@@ -193,12 +193,12 @@ def _something_names(part: str, version: str, ending: str) -> List[str]:
 
 def _something_v1(labels: Path, train: Path, test: Path) -> Lists:
     order = [";".join(words) for _, words in _rows(labels, ";")]
-    known, parts = set(order), []
+    classes, parts = set(order), []
     for sheet in (train, test):
         clips = []
         for where, words in _rows(sheet, ";"):
             label = ";".join(words[1:])
-            _known(where, label, known)
+            _check_label(where, label, classes)
             clips.append(Listed((words[0],), label))
         parts.append(clips)
     return Lists(order, parts[0], parts[1])
@@ -209,7 +209,7 @@ def _something_v2(labels: Path, train: Path, test: Path) -> Lists:
     if not isinstance(numbers, dict) or not all(str(number).isdigit() for number in numbers.values()):
         raise DatasetError(f'{labels}: expected {{"<template>": "<number>", ...}}')
     order = sorted(numbers, key=lambda label: int(numbers[label]))
-    known, parts = set(order), []
+    classes, parts = set(order), []
     for sheet in (train, test):
         clips = []
         for place, entry in enumerate(_json(sheet)):
@@ -217,7 +217,7 @@ def _something_v2(labels: Path, train: Path, test: Path) -> Lists:
             if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
                 raise DatasetError(f"{where}: expected an object with id and template")
             label = str(entry["template"]).replace("[", "").replace("]", "")
-            _known(where, label, known)
+            _check_label(where, label, classes)
             clips.append(Listed((str(entry["id"]),), label))
         parts.append(clips)
     return Lists(order, parts[0], parts[1])
@@ -231,9 +231,9 @@ def _stem(name: str) -> str:
     return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in VIDEO_SUFFIXES else name
 
 
-def _known(where: str, label: str, known: Set[str]) -> None:
-    if label not in known:
-        raise DatasetError(f"{where}: class {label!r} is not among the {len(known)} classes of the labels' file")
+def _check_label(where: str, label: str, labels: Set[str]) -> None:
+    if label not in labels:
+        raise DatasetError(f"{where}: class {label!r} is not among the {len(labels)} classes of the labels' file")
 
 
 def _text(file: Path) -> str:
@@ -277,7 +277,7 @@ def _first(files: Path, names: Sequence[str]) -> Optional[Path]:
 
 
 def _one_of(files: Path, names: Sequence[str]) -> Path:
-    found = _first(files, names)
-    if found is None:
+    file = _first(files, names)
+    if file is None:
         raise DatasetError(f"{files}: no {' or '.join(names)} in it")
-    return found
+    return file

@@ -23,11 +23,11 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """What sampling needs to know of a clip, whether or not its values are kept; `shown` as of RecordedClip."""
+    """What sampling needs to know of a clip, whether or not its values are kept; `display` as of RecordedClip."""
 
     info: StreamInfo
     windows: List[Window]
-    shown: Sequence[int] = ()
+    display: Sequence[int] = ()
 
 
 @dataclass
@@ -49,7 +49,7 @@ class ClipStore:
     def __init__(self, spec: InputSpec, cache_bytes: int, frames: bool = False) -> None:
         self._spec, self._frames = spec, frames
         self._room = cache_bytes
-        self._kept: Dict[Path, RecordedClip] = {}
+        self._memory: Dict[Path, RecordedClip] = {}
         self._index: Dict[Path, ClipIndex] = {}
 
     def scan(
@@ -81,16 +81,16 @@ class ClipStore:
         """What a scanned clip is made of."""
         return self._index[path]
 
-    def clip(self, path: Path, wanted: Set[int]) -> RecordedClip:
-        """A clip with at least the wanted pictures; raises DatasetError when it can no longer be read."""
-        kept = self._kept.get(path)
-        if kept is not None:
-            return kept
+    def clip(self, path: Path, pictures: Set[int]) -> RecordedClip:
+        """A clip with at least those pictures; raises DatasetError when it can no longer be read."""
+        clip = self._memory.get(path)
+        if clip is not None:
+            return clip
         try:
-            clip = read_clip(path, self._spec, wanted, self._frames)
+            clip = read_clip(path, self._spec, pictures, self._frames)
         except EdgecvarError as error:
             raise DatasetError(f"{_named(path, error)}; it could be read when the run began") from error
-        missing = wanted - clip.images.keys() - clip.values.keys()
+        missing = pictures - clip.images.keys() - clip.values.keys()
         if missing:
             raise DatasetError(f"{path}: picture {min(missing)} is gone; the file changed since the run began")
         return clip
@@ -100,10 +100,10 @@ class ClipStore:
             report.damaged.append(f"{path}: {clip.skipped} packets gave no picture")
         if clip.undecoded:
             report.damaged.append(f"{path}: {clip.undecoded} pictures cannot be decoded and are left out")
-        self._index[path] = ClipIndex(clip.info, clip.windows, clip.shown)
+        self._index[path] = ClipIndex(clip.info, clip.windows, clip.display)
         if clip.size <= self._room:
             self._room -= clip.size
-            self._kept[path] = clip
+            self._memory[path] = clip
             report.kept += 1
             report.kept_bytes += clip.size
 

@@ -79,7 +79,7 @@ def test_samples_of_a_clip_come_in_display_order(moving: Path) -> None:
     recorded = read_clip(moving / "left" / "clip_0.mp4", spec, frames=True)
     preparer = Preparer(recorded.info, spec)
     samples = dense_segments(recorded.windows, 8, 8, 0.0)
-    shown = [recorded.shown[sample.picture] for sample in samples]
+    shown = [recorded.display[sample.picture] for sample in samples]
     places = np.argsort(shown)
     assert places.tolist() != list(range(8))  # B-pictures come late in decode order
     clip = prepare_recorded(recorded, samples, preparer)
@@ -104,7 +104,7 @@ def test_optical_flow_is_of_the_same_pictures_in_the_same_order(moving: Path) ->
     prepared = prepare_clip(store, clip, samples, Preparer(index.info, spec), flow)
     assert prepared.flow is not None
     rising = prepared.flow[:, 0].mean((1, 2))
-    expected = sorted(index.shown[sample.picture] for sample in samples)
+    expected = sorted(index.display[sample.picture] for sample in samples)
     assert rising / rising[0] * expected[0] == pytest.approx(expected)
 
 

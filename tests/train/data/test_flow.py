@@ -47,7 +47,7 @@ def fill(folder: Path, clip: Path, **settings: object) -> FlowCache:
 
 def index_of(clip: Path) -> ClipIndex:
     read = read_clip(clip, InputSpec())
-    return ClipIndex(read.info, read.windows, read.shown)
+    return ClipIndex(read.info, read.windows, read.display)
 
 
 @pytest.mark.parametrize("settings", [{}, {"side": 48, "cell": 1}, {"cell": 4, "preset": "fast"}])

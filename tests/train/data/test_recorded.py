@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from edgecvar.clips.trace import Tracer
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.reader import open_stream
 from edgecvar.train.data.recorded import Packed, RecordedClip, read_clip
+from tests.small_recipe import write_clip
 
 pytestmark = pytest.mark.train
 
@@ -78,7 +78,7 @@ def test_a_recorded_clip_is_a_fresh_reading_bit_for_bit(moving: Path, accumulate
 
 def test_only_the_wanted_pictures_are_kept_and_they_are_the_same(moving: Path) -> None:
     path, spec = moving / "right" / "clip_1.mp4", InputSpec(height=32, width=32)
-    whole, part = read_clip(path, spec), read_clip(path, spec, wanted={0, 5, 7})
+    whole, part = read_clip(path, spec), read_clip(path, spec, pictures={0, 5, 7})
     assert part.windows == whole.windows
     assert (sorted(part.images), sorted(part.values)) == ([0], [5, 7])
     assert all(part.values[index] == whole.values[index] for index in (5, 7))
@@ -102,7 +102,7 @@ def test_text_and_half_a_file_cannot_be_read(moving: Path, tmp_path: Path) -> No
             read_clip(tmp_path / name, InputSpec(height=32, width=32))
 
 
-def test_a_clip_of_one_picture_has_nothing_to_sample(tmp_path: Path, write_moving: Callable[..., None]) -> None:
-    write_moving(tmp_path / "one.mp4", (1, 0), seed=1, pictures=1)
+def test_a_clip_of_one_picture_has_nothing_to_sample(tmp_path: Path) -> None:
+    write_clip(tmp_path / "one.mp4", (1, 0), seed=1, pictures=1)
     with pytest.raises(DatasetError, match="no P or B picture"):
         read_clip(tmp_path / "one.mp4", InputSpec(height=32, width=32))

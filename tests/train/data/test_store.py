@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, List
+from typing import List
 
 import pytest
 
@@ -11,6 +11,7 @@ from edgecvar.errors import DatasetError
 from edgecvar.train.data import store as store_module
 from edgecvar.train.data.recorded import read_clip
 from edgecvar.train.data.store import ClipStore
+from tests.small_recipe import write_clip
 
 pytestmark = pytest.mark.train
 
@@ -93,12 +94,12 @@ def test_what_does_not_fit_is_read_again_with_the_same_values(moving: Path, monk
     assert store.index(clips[1].path).windows == fresh.windows
 
 
-def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path, write_moving: Callable[..., None]) -> None:
+def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path) -> None:
     clip = Clip(tmp_path / "a.mp4", "any")
-    write_moving(clip.path, (2, 0), seed=1)
+    write_clip(clip.path, (2, 0), seed=1)
     store = ClipStore(SPEC, 0)
     scan(store, [clip])
-    write_moving(clip.path, (2, 0), seed=1, pictures=6)
+    write_clip(clip.path, (2, 0), seed=1, pictures=6)
     with pytest.raises(DatasetError, match=r"a\.mp4: picture 20 is gone"):
         store.clip(clip.path, {0, 3, 20})
     clip.path.unlink()

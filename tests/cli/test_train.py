@@ -9,6 +9,8 @@ from typing import Callable, List
 import pytest
 from click.testing import CliRunner, Result
 
+pytest.importorskip("torch", reason="needs the train extra")
+
 from edgecvar.cli.main import main
 from edgecvar.cli.train import command
 from edgecvar.errors import EdgecvarError
