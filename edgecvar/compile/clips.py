@@ -9,7 +9,8 @@ from typing import List, Optional, Sequence, Tuple
 from edgecvar.bundle.default import default_clip
 from edgecvar.clips.labelled import find_videos
 from edgecvar.compile.subject import Subject
-from edgecvar.train.data.labels import Split, load_split
+from edgecvar.train.data.labels import load_split
+from edgecvar.train.data.splits import Split
 from edgecvar.train.recipe import parse_recipe
 
 Halves = Tuple[List[Path], List[Path]]

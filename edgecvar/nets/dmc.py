@@ -1,4 +1,4 @@
-"""DMC-Net: a generated motion cue, classified and fused with I, MV and R (Shou et al. 2019).
+"""DMC-Net: a generated motion cue, classified, then fused with I, MV and R (Shou et al. 2019).
 
 A small generator (`dmc_generator`) turns MV and R into a discriminative motion cue of MV's size and units, which
 learns to resemble optical flow; a classifier takes it from there. Beside it stand CoViAR's three streams (`coviar`),

@@ -1,4 +1,4 @@
-"""MEACI-Net: an I3D-ResNet-50 on I-pictures and a CME network on MV and R, which meet often (Li et al. 2022).
+"""MEACI-Net: an I3D-ResNet-50 on I-pictures beside a CME network on MV and R, which meet often (Li et al. 2022).
 
 After each layer l, a Selective Motion Complement unit (section 3.3, table A) takes motion into the RGB stream,
 

@@ -20,7 +20,6 @@ from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
 from edgecvar.train.data.batches import CORNERS, collate, fixed_samples, prepare_recorded
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.recorded import RecordedClip, read_clip
-from edgecvar.train.device import choose_device
 from edgecvar.train.parts import Data, Machine, Views
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
 from edgecvar.train.settings import TestProtocol
@@ -74,9 +73,7 @@ def score_checkpoint(
     if fixed is not None and segments != fixed:
         raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")
     network = checkpoint.build()
-    device = choose_device(machine.device)
-    if machine.threads is not None:
-        torch.set_num_threads(machine.threads)
+    device = machine.torch_device()
     network.to(device)
     reader = _Reader(checkpoint.input, views, takes_frames(network.stages()))
     for clip, batches in _prepared(clips, reader, max(1, machine.workers)):

@@ -20,7 +20,6 @@ from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, n
 from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.descent import learning_rate
-from edgecvar.train.device import choose_device
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import check_losses, needs_flow, trains_network
 from edgecvar.train.objective import BatchResult, Objective
@@ -97,10 +96,8 @@ class Training:
 
     def __init__(self, recipe: Recipe, clips: Clips, listener: Listener, fresh: bool = False) -> None:
         self.recipe, self.clips, self._listener = recipe, clips, listener
-        if recipe.machine.threads is not None:
-            torch.set_num_threads(recipe.machine.threads)
         torch.manual_seed(recipe.views.seed)
-        self._device = choose_device(recipe.machine.device)
+        self._device = recipe.machine.torch_device()
         design, course = recipe.network, recipe.course
         self.network: Network = build_network(design.model, design.options, design.input, len(clips.labels))
         _channels_last(self.network.to(self._device))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
-from typing import Any, Dict, List, Literal, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Set, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError
 from edgecvar.train.settings import (
     Augment,
     FlowSettings,
@@ -22,6 +23,9 @@ from edgecvar.train.settings import (
     SplitSettings,
     TestProtocol,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Part(BaseModel):
@@ -201,3 +205,14 @@ class Machine(Part):
     workers: int = Field(2, ge=0, le=64)
     threads: Optional[int] = Field(None, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def torch_device(self) -> torch.device:
+        """Where torch computes, its threads set; raises ConfigError where there is no CUDA device."""
+        import torch
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        present = torch.cuda.is_available()
+        if self.device == "cuda" and not present:
+            raise ConfigError("device=cuda, but torch sees no CUDA device; use device=cpu or install torch with CUDA")
+        return torch.device("cuda" if present and self.device != "cpu" else "cpu")

@@ -1,4 +1,4 @@
-"""Stages to ONNX files that TensorRT 8.2 to 11 and ONNX Runtime 1.19 and newer read: one file each, any batch."""
+"""Stages to ONNX files, one each, that TensorRT 8.2 to 11 and ONNX Runtime from 1.19 on read at any batch."""
 
 from __future__ import annotations
 

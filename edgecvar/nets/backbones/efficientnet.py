@@ -1,4 +1,4 @@
-"""EfficientNet (Tan and Le 2019), with the parameter names and shapes that torchvision publishes."""
+"""EfficientNet (Tan and Le 2019), with the state dict that torchvision publishes."""
 
 from __future__ import annotations
 
