@@ -33,8 +33,8 @@ def print_ablation(ablation: Ablation, rows: List[RowResult], as_json: bool, as_
 def columns(ablation: Ablation, rows: List[RowResult]) -> Tuple[List[str], List[str]]:
     """All the columns, and those with figures."""
     seeds = len(rows[0].seeds)
-    told = "validation top-1" if ablation.test is None else "test top-1"
-    top1 = [told] if seeds == 1 else [f"{told}, mean of {seeds} seeds", "lowest to highest"]
+    title = "validation top-1" if ablation.test is None else "test top-1"
+    top1 = [title] if seeds == 1 else [f"{title}, mean of {seeds} seeds", "lowest to highest"]
     figures = [*top1, "parameters", "multiply-adds", *(f"paper: {column}" for column in ablation.paper)]
     return ["row", *figures], figures
 
