@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.gop import WindowCutter
+from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import EveryKth
 from edgecvar.clips.spec import InputSpec
-from edgecvar.clips.trace import Tracer
 from edgecvar.errors import StreamError
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
@@ -126,7 +126,7 @@ class Feed:
         self._demand = demand
         self._clock = clock
         self._trace_clock = clock if spec.accumulate else NoClock()
-        self._tracer = Tracer(stream.info, spec, residual="residual" in demand.sources)
+        self._motion_source = MotionSource(stream.info, spec, residual="residual" in demand.sources)
         self._preparer = Preparer(stream.info, spec)
         self._cutter = WindowCutter(spec.gop_length)
         self._picker = EveryKth(demand.every)
@@ -146,10 +146,10 @@ class Feed:
             position = self._cutter.push(picture.kind)
             usable = position.window >= 0
             with self._trace_clock.span("trace"):
-                self._tracer.push(picture)
+                self._motion_source.push(picture)
             if watcher is not None:
                 moving = usable and picture.motion is not None
-                watcher.picture(picture, self._tracer.velocity(picture) if moving else None)
+                watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
             if position.starts:
                 self._turn(picture)
                 if position.window == 1 and self._demand.adjacent and self.counts.sampled:
@@ -187,9 +187,9 @@ class Feed:
                 inputs["frame"] = self._preparer.image(frame)
             self.counts.sampled += 1
             if "motion" in self._demand.sources:
-                inputs["motion"] = self._preparer.motion(self._tracer.velocity(picture))
+                inputs["motion"] = self._preparer.motion(self._motion_source.motion(picture))
             if "residual" in self._demand.sources:
-                inputs["residual"] = self._preparer.residual(self._tracer.residual(picture))
+                inputs["residual"] = self._preparer.residual(self._motion_source.residual(picture))
             waits = self._before is None or not self._demand.adjacent
             adjacent = None if waits else _appearance(self._before) or current
         return SampledPicture(

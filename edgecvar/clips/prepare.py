@@ -82,14 +82,14 @@ class Preparer:
 
     def motion(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
         """Velocity (H/4, W/4, xy) on the coded grid to float32 (2, h, w): input pixels a frame / velocity_unit."""
-        return self._velocity(self._blocks, velocity)
+        return self._resampled(self._blocks, velocity)
 
     def flow(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
         """As `motion`, of a velocity on any grid (rows, columns, xy) that covers the picture as displayed."""
         rows, columns = velocity.shape[:2]
-        return self._velocity(self._region.grid(rows, columns), velocity)
+        return self._resampled(self._region.grid(rows, columns), velocity)
 
-    def _velocity(self, resampled: _Resampler, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _resampled(self, resampled: _Resampler, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
         vx = resampled(velocity[..., 0]) * np.float32(self._scale_x)
         vy = resampled(velocity[..., 1]) * np.float32(self._scale_y)
         for _ in range(self._turns):

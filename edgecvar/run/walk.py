@@ -48,7 +48,7 @@ class StageWalk:
 
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
-        self._appearance(sampled.current)
+        self._window_outputs(sampled.current)
         outputs: Outputs = {}
         for stage in self._at_once:
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, sampled.current)
@@ -61,13 +61,13 @@ class StageWalk:
         sampled, outputs = started.sampled, dict(started.outputs)
         for stage in self._waiting:
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, adjacent)
-        last = outputs if self._last.cadence == "picture" else self._appearance(sampled.current)
+        last = outputs if self._last.cadence == "picture" else self._window_outputs(sampled.current)
         for index in set(self._features) - {sampled.current.index, adjacent.index}:
             del self._features[index]
         scores: NDArray[np.float32] = last[self._last.name][0]
         return scores
 
-    def _appearance(self, appearance: Appearance) -> Outputs:
+    def _window_outputs(self, appearance: Appearance) -> Outputs:
         """The window stages' outputs of an I-picture, run once however often they are asked for."""
         if appearance.index not in self._features:
             outputs: Outputs = {}
@@ -76,7 +76,7 @@ class StageWalk:
                     outputs[each.tensor.source] if each.from_stage else appearance.prepared[None]
                     for each in stage.inputs
                 ]
-                outputs[stage.spec.name] = self._timed(stage.spec, tensors)
+                outputs[stage.spec.name] = self._launch(stage.spec, tensors)
             self._features[appearance.index] = outputs
         return self._features[appearance.index]
 
@@ -86,11 +86,11 @@ class StageWalk:
             source = each.tensor.source
             appearance = adjacent if each.tensor.gop == "adjacent" else sampled.current
             if each.from_stage:
-                value = outputs[source] if source in outputs else self._appearance(appearance)[source]
+                value = outputs[source] if source in outputs else self._window_outputs(appearance)[source]
             else:
                 value = appearance.prepared[None] if source == "image" else sampled.inputs[source][None]
             tensors.append(self._history(stage, each, sampled, value))
-        return self._timed(stage.spec, tensors)
+        return self._launch(stage.spec, tensors)
 
     def _history(self, stage: PlannedStage, each: PlannedInput, sampled: SampledPicture, value: Any) -> Any:
         """The input as the stage takes it: `value`, or with `segments` the newest of them in display order."""
@@ -103,7 +103,7 @@ class StageWalk:
         history = History((*[clip[0]] * (segments - len(clip)), *clip))
         return history if each.from_stage else as_array(history)
 
-    def _timed(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
+    def _launch(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
         inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
         with self._clock.span(f"stage:{spec.name}"):
             launched = self._runner.launch(spec.name, inputs)

@@ -19,8 +19,8 @@ from edgecvar.stream.decoders import plain_decoder
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.native.choice import Probe, probe_packets
 from edgecvar.stream.native.reading import NativeReading
+from edgecvar.stream.open_source import OpenSource, Reading
 from edgecvar.stream.packets import coded_packets, numbered_packets
-from edgecvar.stream.reading import OpenSource, Reading
 from edgecvar.stream.types import StreamSummary
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.decoders import decode, viewer_beside
+from edgecvar.stream.open_source import Reading
 from edgecvar.stream.packets import MAX_REORDER, to_decode
 from edgecvar.stream.planes import Geometry
-from edgecvar.stream.reading import Reading
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from edgecvar.stream.ffmpeg.reading import FFmpegReading
 from edgecvar.stream.frames import FrameDecoder
 from edgecvar.stream.native.choice import Probe, probe_packets, rejoined
 from edgecvar.stream.native.reading import NativeReading
+from edgecvar.stream.open_source import OpenSource, Reading
 from edgecvar.stream.packets import coded_packets
-from edgecvar.stream.reading import OpenSource, Reading
 from edgecvar.stream.sources.opening import Source
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 

@@ -1,4 +1,4 @@
-"""The values that cross the stream's boundary: frozen, shape-checked, units in their names."""
+"""The values that cross the stream's boundary, shapes checked, units in their names."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class MotionField:
     """Motion vectors of one picture on the 4 x 4-pixel grid of the coded picture.
 
     `mv_qpel` int16 (2, H/4, W/4, 2): list, row, column, (x, y), from the block to its reference in quarter pixels.
-    `ref_offset` int16 (2, H/4, W/4): display index of the reference minus this picture's; 0 where unused.
+    `ref_offset` int16 (2, H/4, W/4): display index of the reference minus this picture's; 0 where unused,
+    in intra blocks, and on the FFmpeg path where the reference is not known.
     `intra` and `weighted` bool (H/4, W/4). `exact` is False where the nearest reference had to be assumed, or where
     vectors rest on what was lost.
     """

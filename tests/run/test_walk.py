@@ -13,9 +13,9 @@ pytestmark = pytest.mark.train
 
 from edgecvar.bundle.manifest import Manifest, Provenance  # noqa: E402
 from edgecvar.clips.gop import cut_windows  # noqa: E402
+from edgecvar.clips.motion_source import MotionSource  # noqa: E402
 from edgecvar.clips.prepare import Preparer  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
-from edgecvar.clips.trace import Tracer  # noqa: E402
 from edgecvar.compile.bundle import compile_bundle  # noqa: E402
 from edgecvar.compile.config import CompileConfig  # noqa: E402
 from edgecvar.compile.plan import plan_compilation  # noqa: E402
@@ -58,15 +58,18 @@ def network_of(fusion, inputs, batch):
 def every_sample(path, inputs, stride):
     """One ClipBatch with a clip of one segment for each sampled picture, by the definitions, from a whole reading."""
     with open_stream(path) as stream:
-        tracer, preparer = Tracer(stream.info, inputs), Preparer(stream.info, inputs)
+        motion_source, preparer = MotionSource(stream.info, inputs), Preparer(stream.info, inputs)
         kinds, images, prepared = [], {}, {}
         for index, picture in enumerate(stream):
-            tracer.push(picture)
+            motion_source.push(picture)
             kinds.append(picture.kind)
             if picture.kind == "I":
                 images[index] = preparer.image(picture.image)
             else:
-                prepared[index] = preparer.motion(tracer.velocity(picture)), preparer.residual(tracer.residual(picture))
+                prepared[index] = (
+                    preparer.motion(motion_source.motion(picture)),
+                    preparer.residual(motion_source.residual(picture)),
+                )
     windows = cut_windows(kinds, inputs.gop_length)
     rows, due = [], False
     for window in windows:

@@ -15,9 +15,9 @@ from edgecvar.stream.ffmpeg.headers.mpeg import header_reader
 from edgecvar.stream.ffmpeg.prediction.residual import SamplerStore
 from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
+from edgecvar.stream.open_source import OpenSource
 from edgecvar.stream.packets import MAX_REORDER, numbered_packets
 from edgecvar.stream.planes import Geometry
-from edgecvar.stream.reading import OpenSource
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 if TYPE_CHECKING:

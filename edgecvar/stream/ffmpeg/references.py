@@ -1,4 +1,4 @@
-"""Which pictures a picture predicts from: the plan every codec's reference model hands to the residual."""
+"""Which pictures a picture predicts from: the plan that every codec's reference model makes."""
 
 from __future__ import annotations
 

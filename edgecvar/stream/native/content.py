@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class NativeContent:
     """The lazy content of a parsed picture; `key` is what its image is made of, None unless it is an I-picture.
 
-    `intact` is False where the stream was cut before what the picture refers to, so that its lists are others.
+    `intact` is False where the stream was cut before what the picture refers to, so that its reference lists may not be
+    the encoder's.
 
     The residual is the coded one in all blocks: in intra blocks the difference to the intra prediction. 4:0:0 gives
     zero chroma, samples of more than 8 bits a residual in their own units.

@@ -1,4 +1,5 @@
-// The decoded picture buffer without pictures: order counts, lists and marking (ITU-T H.264, 8.2.1, 8.2.4, 8.2.5).
+// The decoded picture buffer without pictures: order counts, lists and marking (ITU-T H.264, 8.2.1, 8.2.4, 8.2.5), in
+// picture_order.cpp, reference_lists.cpp and marking.cpp.
 #pragma once
 
 #include <memory>

@@ -12,9 +12,9 @@ from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
 from edgecvar.stream.native.key_images import KeyPicture
+from edgecvar.stream.open_source import OpenSource
 from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry
-from edgecvar.stream.reading import OpenSource
 from edgecvar.stream.types import CodedPicture
 
 if TYPE_CHECKING:

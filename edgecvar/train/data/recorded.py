@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.gop import Window, cut_windows
+from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.spec import InputSpec
-from edgecvar.clips.trace import Tracer
 from edgecvar.errors import DatasetError, StreamError
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.reader import open_stream
@@ -128,11 +128,11 @@ def read_clip(
     decoded: Dict[int, PackedFrame] = {}
     undecoded: Set[int] = set()
     with open_stream(path, frames=frames) as stream:
-        tracer = Tracer(stream.info, spec)
+        motion_source = MotionSource(stream.info, spec)
         for index, picture in enumerate(stream):
             kinds.append(picture.kind)
             display.append(picture.display_index)
-            tracer.push(picture)
+            motion_source.push(picture)
             if pictures is not None and index not in pictures:
                 continue
             if picture.kind == "I":
@@ -144,7 +144,7 @@ def read_clip(
                         undecoded.add(index)
                         continue
                     decoded[index] = frame
-                values[index] = _values(tracer, picture)
+                values[index] = _values(motion_source, picture)
         info, skipped = stream.info, stream.summary.skipped
     windows = _windows(kinds, spec.gop_length, undecoded)
     return RecordedClip(info, windows, images, values, skipped, display, decoded, len(undecoded))
@@ -179,9 +179,9 @@ def _frame(picture: CodedPicture) -> Optional[PackedFrame]:
         return None
 
 
-def _values(tracer: Tracer, picture: CodedPicture) -> CodedValues:
-    residual = tracer.residual(picture)
+def _values(motion_source: MotionSource, picture: CodedPicture) -> CodedValues:
+    residual = motion_source.residual(picture)
     return CodedValues(
-        Packed.pack(tracer.velocity(picture)),
+        Packed.pack(motion_source.motion(picture)),
         (Packed.pack(residual.y), Packed.pack(residual.cb), Packed.pack(residual.cr)),
     )

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edgecvar.clips.gop import cut_windows
+from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.spec import InputSpec
-from edgecvar.clips.trace import Tracer
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.reader import open_stream
 from edgecvar.train.data.recorded import Packed, RecordedClip, read_clip
@@ -52,18 +52,18 @@ def test_a_recorded_clip_is_a_fresh_reading_bit_for_bit(moving: Path, accumulate
     recorded = read_clip(path, spec)
     compared = 0
     with open_stream(path) as stream:
-        tracer, preparer = Tracer(stream.info, spec), Preparer(stream.info, spec)
+        motion_source, preparer = MotionSource(stream.info, spec), Preparer(stream.info, spec)
         assert recorded.info == stream.info
         kinds = []
         for index, picture in enumerate(stream):
             kinds.append(picture.kind)
-            tracer.push(picture)
+            motion_source.push(picture)
             if picture.kind == "I":
                 assert picture.image is not None
                 assert recorded.images[index].tobytes() == picture.image.tobytes()
                 continue
             kept = recorded.values[index]
-            velocity, residual = tracer.velocity(picture), tracer.residual(picture)
+            velocity, residual = motion_source.motion(picture), motion_source.residual(picture)
             assert kept.velocity.unpack().tobytes() == velocity.tobytes()
             again = kept.residual()
             for name in ("y", "cb", "cr"):

@@ -29,7 +29,7 @@ class _Trace:
     residual: Optional[Residual]
 
 
-class Tracer:
+class MotionSource:
     """Motion and residual of pictures of one stream, as the spec's `accumulate` says.
 
     Plain: velocity in pixels a frame, and the picture's own residual. Accumulated (Wu et al. 2018, section 3.1):
@@ -61,7 +61,7 @@ class Tracer:
             while len(traces) > limit:
                 traces.popitem(last=False)
 
-    def velocity(self, picture: CodedPicture) -> NDArray[np.float32]:
+    def motion(self, picture: CodedPicture) -> NDArray[np.float32]:
         """float32 (H/4, W/4, xy) on the coded grid: pixels a frame, or pixels since the I-picture if accumulated."""
         if self._accumulate:
             return self._trace(picture).displacement

@@ -9,7 +9,7 @@ namespace edgecvar {
 namespace {
 
 // The distance in display order, one step where the reference never arrived.
-int16_t distance(const Tag& own, const Tag& reference) {
+int16_t display_offset(const Tag& own, const Tag& reference) {
     if (reference.lost || !reference.displayed) return reference.poc > own.poc ? 1 : -1;
     return int16_t(std::clamp(int64_t(reference.display) - own.display, int64_t(-32768), int64_t(32767)));
 }
@@ -63,7 +63,7 @@ struct SliceOutput {
         const int counts[2] = {int(slice.lists[0].size()), int(slice.lists[1].size())};
         for (int list = 0; list < 2; ++list) {
             for (int i = 0; i < counts[list]; ++i) {
-                offsets[list][i + 1] = 0x10001u * uint16_t(distance(*picture.tag, *slice.lists[list][i]));
+                offsets[list][i + 1] = 0x10001u * uint16_t(display_offset(*picture.tag, *slice.lists[list][i]));
             }
         }
         for (int zero = -1; zero < counts[0]; ++zero) {

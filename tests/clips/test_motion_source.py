@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.spec import InputSpec
-from edgecvar.clips.trace import Tracer
 from edgecvar.errors import StreamError
 from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo
 
@@ -62,117 +62,119 @@ def inner(array):
 
 
 def test_plain_tracing_gives_the_pictures_own_values():
-    tracer = Tracer(INFO, InputSpec(height=32, width=32))
+    motion_source = MotionSource(INFO, InputSpec(height=32, width=32))
     shown = picture(1, 2, "P", field({0: (-2, (-16, 8))}), flat(7))
-    tracer.push(shown)
-    np.testing.assert_array_equal(tracer.velocity(shown), np.broadcast_to(np.float32([2, -1]), (*GRID, 2)))
-    assert tracer.residual(shown).y.max() == 7
+    motion_source.push(shown)
+    np.testing.assert_array_equal(motion_source.motion(shown), np.broadcast_to(np.float32([2, -1]), (*GRID, 2)))
+    assert motion_source.residual(shown).y.max() == 7
 
 
 def test_an_i_picture_has_neither():
-    tracer = Tracer(INFO, InputSpec(height=32, width=32))
+    motion_source = MotionSource(INFO, InputSpec(height=32, width=32))
     with pytest.raises(StreamError, match="picture 0"):
-        tracer.velocity(picture(0, 0, "I"))
+        motion_source.motion(picture(0, 0, "I"))
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(-8, 8), st.integers(-8, 8)), min_size=1, max_size=4))
 def test_displacement_composes_along_a_chain(steps):
     """P-pictures that move by whole blocks: the displacement since the I-picture is the sum of the steps."""
-    tracer = Tracer(INFO, ACCUMULATE, residual=False)
-    tracer.push(picture(0, 0, "I"))
+    motion_source = MotionSource(INFO, ACCUMULATE, residual=False)
+    motion_source.push(picture(0, 0, "I"))
     total = np.zeros(2, np.float32)
     for index, (dx, dy) in enumerate(steps, start=1):
         last = picture(index, index, "P", field({0: (-1, (-16 * dx, -16 * dy))}))
-        tracer.push(last)
+        motion_source.push(last)
         total += (4 * dx, 4 * dy)
-    np.testing.assert_allclose(tracer.velocity(last), np.broadcast_to(total, (*GRID, 2)))
+    np.testing.assert_allclose(motion_source.motion(last), np.broadcast_to(total, (*GRID, 2)))
 
 
 def test_residuals_are_fetched_along_the_vectors_and_summed():
-    tracer = Tracer(INFO, ACCUMULATE)
-    tracer.push(picture(0, 0, "I"))
+    motion_source = MotionSource(INFO, ACCUMULATE)
+    motion_source.push(picture(0, 0, "I"))
     marked = flat(0)
     marked.y[20, 24] = 50
-    tracer.push(picture(1, 1, "P", field({0: (-1, (0, 0))}), marked))
+    motion_source.push(picture(1, 1, "P", field({0: (-1, (0, 0))}), marked))
     last = picture(2, 2, "P", field({0: (-1, (-4 * 4, 4 * 8))}), flat(1))
-    tracer.push(last)
+    motion_source.push(last)
     expected = np.ones((SIDE, SIDE), np.int16)
     expected[20 - 8, 24 + 4] = 51  # content that stood at (20, 24) is now 4 right and 8 up
-    np.testing.assert_array_equal(tracer.residual(last).y, expected)
+    np.testing.assert_array_equal(motion_source.residual(last).y, expected)
 
 
 def test_both_lists_are_averaged():
-    tracer = Tracer(INFO, ACCUMULATE)
-    tracer.push(picture(0, 0, "I"))
-    tracer.push(picture(1, 4, "P", field({0: (-4, (-64, 0))}), flat(10)))  # 16 pixels right since the I-picture
+    motion_source = MotionSource(INFO, ACCUMULATE)
+    motion_source.push(picture(0, 0, "I"))
+    motion_source.push(picture(1, 4, "P", field({0: (-4, (-64, 0))}), flat(10)))  # 16 pixels right since the I-picture
     middle = picture(2, 2, "B", field({0: (-2, (-32, 0)), 1: (2, (16, 0))}), flat(3))
-    tracer.push(middle)
+    motion_source.push(middle)
     # List 0: 8 right. List 1: 4 left of where the P-picture is, that is 16 - 4 = 12 right.
-    np.testing.assert_allclose(inner(tracer.velocity(middle)), np.broadcast_to(np.float32([10, 0]), (8, 8, 2)))
-    assert set(np.unique(tracer.residual(middle).y)) == {8}  # 3 + (0 + 10) / 2
+    np.testing.assert_allclose(inner(motion_source.motion(middle)), np.broadcast_to(np.float32([10, 0]), (8, 8, 2)))
+    assert set(np.unique(motion_source.residual(middle).y)) == {8}  # 3 + (0 + 10) / 2
 
 
 def test_intra_blocks_start_anew():
     intra = np.zeros(GRID, bool)
     intra[8] = True
-    tracer = Tracer(INFO, ACCUMULATE)
-    tracer.push(picture(0, 0, "I"))
-    tracer.push(picture(1, 1, "P", field({0: (-1, (-16, 0))}), flat(5)))
+    motion_source = MotionSource(INFO, ACCUMULATE)
+    motion_source.push(picture(0, 0, "I"))
+    motion_source.push(picture(1, 1, "P", field({0: (-1, (-16, 0))}), flat(5)))
     last = picture(2, 2, "P", field({0: (-1, (-16, 0))}, intra), flat(2))
-    tracer.push(last)
-    np.testing.assert_array_equal(tracer.velocity(last)[8], 0)
-    np.testing.assert_array_equal(tracer.velocity(last)[7], np.broadcast_to(np.float32([8, 0]), (GRID[1], 2)))
-    assert tracer.residual(last).y[33, 5] == 2
-    assert tracer.residual(last).y[5, 5] == 7
+    motion_source.push(last)
+    np.testing.assert_array_equal(motion_source.motion(last)[8], 0)
+    np.testing.assert_array_equal(motion_source.motion(last)[7], np.broadcast_to(np.float32([8, 0]), (GRID[1], 2)))
+    assert motion_source.residual(last).y[33, 5] == 2
+    assert motion_source.residual(last).y[5, 5] == 7
 
 
 def test_a_list_that_leads_before_the_newest_i_picture_gives_way():
     """Open GOP: the B-picture shown before the new I-picture keeps the path to that one."""
-    tracer = Tracer(INFO, ACCUMULATE, residual=False)
-    tracer.push(picture(0, 0, "I"))
-    tracer.push(picture(1, 1, "P", field({0: (-1, (-40, 0))})))
-    tracer.push(picture(2, 3, "I"))
+    motion_source = MotionSource(INFO, ACCUMULATE, residual=False)
+    motion_source.push(picture(0, 0, "I"))
+    motion_source.push(picture(1, 1, "P", field({0: (-1, (-40, 0))})))
+    motion_source.push(picture(2, 3, "I"))
     leading = picture(3, 2, "B", field({0: (-1, (-400, 0)), 1: (1, (16, 0))}))
-    tracer.push(leading)
-    np.testing.assert_allclose(tracer.velocity(leading), np.broadcast_to(np.float32([-4, 0]), (*GRID, 2)))
+    motion_source.push(leading)
+    np.testing.assert_allclose(motion_source.motion(leading), np.broadcast_to(np.float32([-4, 0]), (*GRID, 2)))
 
 
 def test_anchors_with_16_b_pictures_between_are_followed():
     """The B-pictures all use the older anchor alone; the younger one must still be there for the next anchor."""
-    tracer = Tracer(INFO, ACCUMULATE, residual=False)
-    tracer.push(picture(0, 0, "I"))
+    motion_source = MotionSource(INFO, ACCUMULATE, residual=False)
+    motion_source.push(picture(0, 0, "I"))
     decode = 0
     for group in range(1, 4):
         decode += 1
         anchor = picture(decode, 17 * group, "P", field({0: (-17, (-16, 0))}))
-        tracer.push(anchor)
-        np.testing.assert_allclose(tracer.velocity(anchor), np.broadcast_to(np.float32([4 * group, 0]), (*GRID, 2)))
+        motion_source.push(anchor)
+        np.testing.assert_allclose(
+            motion_source.motion(anchor), np.broadcast_to(np.float32([4 * group, 0]), (*GRID, 2))
+        )
         for step in range(1, 17):
             decode += 1
-            tracer.push(picture(decode, 17 * (group - 1) + step, "B", field({0: (-step, (0, 0))})))
+            motion_source.push(picture(decode, 17 * (group - 1) + step, "B", field({0: (-step, (0, 0))})))
 
 
 def test_a_reference_that_is_gone_is_an_error_that_names_the_picture():
-    tracer = Tracer(INFO, ACCUMULATE, residual=False)
-    tracer.push(picture(0, 0, "I"))
-    tracer.push(picture(1, 1, "P", field({0: (-1, (0, 0))})))
+    motion_source = MotionSource(INFO, ACCUMULATE, residual=False)
+    motion_source.push(picture(0, 0, "I"))
+    motion_source.push(picture(1, 1, "P", field({0: (-1, (0, 0))})))
     for index in range(2, 36):
-        tracer.push(picture(index, index, "P", field({0: (1 - index, (0, 0))})))
+        motion_source.push(picture(index, index, "P", field({0: (1 - index, (0, 0))})))
     with pytest.raises(StreamError, match=r"picture 36 \(P\).*displayed as 0"):
-        tracer.push(picture(36, 36, "P", field({0: (-36, (0, 0))})))
+        motion_source.push(picture(36, 36, "P", field({0: (-36, (0, 0))})))
 
 
 def test_sixteen_references_are_there_however_often_older_ones_were_used():
-    tracer = Tracer(INFO, ACCUMULATE, residual=False)
-    tracer.push(picture(0, 0, "I"))
+    motion_source = MotionSource(INFO, ACCUMULATE, residual=False)
+    motion_source.push(picture(0, 0, "I"))
     for index in range(1, 40):
         back = min(index, 16) if index % 2 else 1
-        tracer.push(picture(index, index, "P", field({0: (-back, (0, 0))})))
+        motion_source.push(picture(index, index, "P", field({0: (-back, (0, 0))})))
 
 
 def test_what_refers_to_a_lost_picture_begins_there():
-    tracer = Tracer(INFO, ACCUMULATE, residual=False)
+    motion_source = MotionSource(INFO, ACCUMULATE, residual=False)
     orphan = picture(0, 0, "P", replace(field({0: (-1, (-8, 0))}), exact=False))
-    tracer.push(orphan)
-    np.testing.assert_allclose(tracer.velocity(orphan), np.broadcast_to(np.float32([2, 0]), (*GRID, 2)))
+    motion_source.push(orphan)
+    np.testing.assert_allclose(motion_source.motion(orphan), np.broadcast_to(np.float32([2, 0]), (*GRID, 2)))
