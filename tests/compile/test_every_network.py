@@ -60,8 +60,10 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
         data=synthetic,
         output=tmp_path / "net.edgecvar",
         precision=frozenset({"fp32", "fp16", "int8"}),
-        max_drop=None,
-        search_samples=6,
+        # What a network has learnt by heart differs from processor to processor, and so does what int8 costs it: where it
+        # costs decisions, layers stay fp16, as they do for a user.
+        max_drop=0.5,
+        search_samples=16,
     )
     plan = plan_compilation(config)
     bundle = open_bundle(compile_bundle(plan).bundle.path)
