@@ -60,8 +60,8 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
         data=synthetic,
         output=tmp_path / "net.edgecvar",
         precision=frozenset({"fp32", "fp16", "int8"}),
-        # What a network has learnt by heart differs from processor to processor, and so does what int8 costs it: where it
-        # costs decisions, layers stay fp16, as they do for a user.
+        # What is learnt by heart differs from processor to processor, and so does what int8 costs: where it costs
+        # decisions, layers stay fp16, as they do for a user.
         max_drop=0.5,
         search_samples=16,
     )

@@ -11,7 +11,6 @@ from typing import Any, Dict, Iterator
 import onnx
 import pytest
 import yaml
-from edgecvar.train.resolve import resolve
 
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.cli.verify import torch_reference
@@ -21,6 +20,7 @@ from edgecvar.compile.onnx.operators import unsupported
 from edgecvar.compile.plan import plan_compilation
 from edgecvar.judge.verify import VerifyConfig, verify
 from edgecvar.nets import catalog
+from edgecvar.train.loop import resolve
 from edgecvar.train.recipe import recipe_of
 from tests import small_networks
 
