@@ -21,8 +21,8 @@ class Recipe:
     network: Architecture
     data: Data
     views: Views
-    descent: Descent
     course: Course
+    descent: Descent
     machine: Machine
 
     def document(self) -> Dict[str, Any]:

@@ -218,7 +218,7 @@ def test_projected_maps_start_around_one(build: Make, batch: Make) -> None:
         ({"fuson": "tp"}, "fusion"),
         ({"fusion": "tpp"}, "'t+p'"),
         ({"backbone": "efficientnet_b2"}, "efficientnet_b[01]"),
-        ({"backbone": {"widht": 0.5}}, "backbone 'widht': did you mean 'width'"),
+        ({"backbone": {"widht": 0.5}}, "'widht' in 'backbone': did you mean 'width'"),
         ({"dim": 0}, "dim"),
         ({"dim": "many"}, "got 'many'"),
     ],
