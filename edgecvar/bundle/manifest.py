@@ -93,6 +93,9 @@ class Bundle:
     path: Path
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        return f"<Bundle {self.name}: {', '.join(self.precisions)}>"
+
     @property
     def name(self) -> str:
         return self.path.name[: -len(SUFFIX)] if self.path.name.endswith(SUFFIX) else self.path.name

@@ -59,6 +59,10 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
         session = load_session(saved)
     else:
         from edgecvar.bench.measure import BenchConfig, measure
+        from edgecvar.errors import ConfigError
+
+        if source is not None and source.exists() and save.exists() and save.samefile(source):
+            raise ConfigError(f"--save {save}: this is the source itself; choose another name")
         from edgecvar.config import from_flags
 
         session = measure(from_flags(BenchConfig, {"source": source, **options}))

@@ -28,7 +28,8 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     edgecvar run recordings/ --csv -o seen.csv
     cat camera.ts | edgecvar run - --json
 
-    Several are run one after the other. One that cannot be read is named, the others go on, and the exit code is 1.
+    Several are run one after the other. A video that cannot be read is named, the others go on, and the exit code is 1.
+    Without --bundle the demo's is run.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: one or the other")

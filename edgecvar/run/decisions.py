@@ -56,7 +56,7 @@ class RunSummary:
         return self.pictures / self.wall_seconds if self.wall_seconds > 0 else 0.0
 
     def __repr__(self) -> str:
-        rest = "" if self.complete else ", interrupted"
+        rest = "" if self.complete else ", not to the end"
         counts = f"{self.pictures} pictures, {self.sampled} sampled, {self.skipped} skipped, {self.damaged} damaged"
         return f"<RunSummary: {self.decisions} decisions, {counts}, {self.stream_fps:.0f} pictures/s{rest}>"
 

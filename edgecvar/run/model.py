@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import Watcher
 from edgecvar.clips.spec import InputSpec
 from edgecvar.config import from_flags
-from edgecvar.errors import EdgecvarError
+from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
@@ -78,7 +79,7 @@ class LoadedRunner:
 class Model:
     """A bundle with the runner that runs it: loaded at the first run, freed by `close`, `with`, or with the object.
 
-    A run that is begun ends the one before it.
+    A run that is begun ends the one before it: for several at a time, load several models.
     """
 
     def __init__(self, bundle: Bundle, choice: RunnerChoice) -> None:
@@ -86,6 +87,7 @@ class Model:
         self._runner = make_runner(bundle, choice)
         self._loaded: Optional[LoadedRunner] = None
         self._last: Optional[Run] = None
+        self._lock = threading.Lock()
 
     @property
     def labels(self) -> List[str]:
@@ -113,16 +115,20 @@ class Model:
         `every`: sample every k-th picture, the bundle's stride unless given; `top`: labels listed with a decision.
         The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
         """
+        for name, value, most in (("every", every, 300), ("top", top, 1000)):
+            if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
+                raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
         return self.start(source, RunSettings(every=every, top=top))
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
         """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""
-        if self._last is not None:
-            self._last.close()
-        if self._loaded is None:
-            self._loaded = LoadedRunner(self._runner)
-        self._last = Run(self.bundle, self._loaded, source, settings)
-        return self._last
+        with self._lock:
+            if self._last is not None:
+                self._last.close()
+            if self._loaded is None:
+                self._loaded = LoadedRunner(self._runner)
+            self._last = Run(self.bundle, self._loaded, source, settings)
+            return self._last
 
     def close(self) -> None:
         """End the newest run and free what is loaded; the next run loads it again."""
@@ -179,7 +185,10 @@ class Run:
 
     def __iter__(self) -> Iterator[Decision]:
         if self._begun or self._closed:
-            raise EdgecvarError(f"{self._name}: a run gives its decisions once, and none when closed; run it again")
+            raise EdgecvarError(
+                f"{self._name}: a run gives its decisions once, and none when it was closed, or ended by another one "
+                "of its model; run it again"
+            )
         self._begun = True
         return self._decide()
 
@@ -188,9 +197,16 @@ class Run:
             for decision in self._recognition:
                 yield decision
                 if self._closed:
-                    raise EdgecvarError(f"{self._name}: this run was closed, or ended by another one of its model")
+                    break
+        except EdgecvarError:
+            if not self._closed:  # else it is the end of a stream that was taken away
+                raise
+        else:
+            if not self._closed:
+                return
         finally:
             self.close()
+        raise EdgecvarError(f"{self._name}: this run was closed, or ended by another one of its model")
 
     def close(self) -> None:
         """Stop reading and let go of the source; the summary stays."""
@@ -215,8 +231,7 @@ def _searchable(file: BinaryIO) -> Any:
 
 
 def _open(source: Any, frames: bool) -> Stream:
-    try:
+    if not isinstance(source, PipeSource):
         return open_stream(source, frames=frames)
-    finally:
-        if isinstance(source, PipeSource) and source.interrupted:
-            raise KeyboardInterrupt
+    with source.interruptible():
+        return open_stream(source, frames=frames)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import List, Literal, Optional, Sequence, TextIO, Tuple
+from typing import Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
 
 from pydantic import Field
 
@@ -22,6 +21,7 @@ from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.sinks.csv_lines import CsvLines
 from edgecvar.sinks.json_lines import JsonLines
+from edgecvar.sinks.names import as_text, printable
 from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
@@ -58,6 +58,8 @@ def find_sources(arguments: Sequence[str]) -> List[str]:
     """What the arguments name, each once: a folder's videos, a pattern's files; raises DatasetError for none."""
     sources: List[str] = []
     for argument in arguments:
+        if not argument:
+            raise ConfigError("a source is empty; name a file, a folder with videos, or a pattern in quotes")
         if Path(argument).is_dir():
             matches = [str(file) for file in videos_below(Path(argument))]
         elif glob.has_magic(argument) and "://" not in argument and not Path(argument).exists():
@@ -78,71 +80,67 @@ def run_job(config: RunConfig) -> bool:
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
         out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
-        if len(config.sources) == 1:
-            _run_one(_Task(config, model, config.sources[0], out, 0))
-            return True
-        return _run_all(config, model, out)
+        job = _Job(config, model, out)
+        if len(config.sources) > 1:
+            return job.run_all()
+        job.run(config.sources[0])
+        return True
 
 
-def _run_all(config: RunConfig, model: Model, out: TextIO) -> bool:
-    failed = 0
-    total = len(config.sources)
-    for number, source in enumerate(config.sources):
-        print(f"[{number + 1}/{total}] {source}", file=sys.stderr)
-        try:
-            _run_one(_Task(config, model, source, out, number))
-        except EdgecvarError as error:
-            failed += 1
-            print(f"error: {error}", file=sys.stderr)
-            if config.written_form == "json":
-                JsonLines(out, source, model.untrained).fail(str(error))
-    if failed:
-        print(f"{failed} of {total} sources could not be run", file=sys.stderr)
-    return not failed
+class _Job:
+    """The sources of one command, and where what is decided of each goes."""
 
+    def __init__(self, config: RunConfig, model: Model, out: TextIO) -> None:
+        self._config, self._model, self._out = config, model, out
+        self._header_due = True
 
-@dataclass(frozen=True)
-class _Task:
-    """One source, its place among the others, and where what is decided goes."""
+    def run_all(self) -> bool:
+        """One after the other; what cannot be run is named, and the others go on."""
+        failed, total = 0, len(self._config.sources)
+        for number, source in enumerate(self._config.sources, start=1):
+            print(f"[{number}/{total}] {printable(source)}", file=sys.stderr)
+            try:
+                self.run(source)
+            except EdgecvarError as error:
+                failed += 1
+                print(f"error: {printable(str(error))}", file=sys.stderr)
+                if self._config.written_form == "json":
+                    JsonLines(self._out, as_text(source), self._model.untrained).fail(as_text(str(error)))
+        if failed:
+            print(f"{failed} of {total} sources could not be run", file=sys.stderr)
+        return not failed
 
-    config: RunConfig
-    model: Model
-    source: str
-    out: TextIO
-    number: int
+    def run(self, source: str) -> None:
+        """One source into its sinks; raises EdgecvarError."""
+        with ExitStack() as stack:
+            overlays: List[Overlay] = []
 
-    def sinks(self) -> List[Sink]:
-        form, untrained = self.config.written_form, self.model.untrained
+            def watch(info: StreamInfo) -> Optional[Watcher]:
+                target = _overlay_file(self._config, source)
+                if target is None:
+                    return None
+                overlays.append(Overlay(source, target, info, "untrained" * self._model.untrained))
+                return overlays[0]
+
+            settings = RunSettings(self._config.every, self._config.top, watch)
+            opened = sys.stdin.buffer if source == "-" else source
+            run = stack.enter_context(self._model.start(opened, settings))
+            sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
+            _pour(run, sinks)
+        for overlay in overlays:
+            print(f"overlay: {printable(str(overlay.target))}", file=sys.stderr)
+
+    def _written(self, source: str) -> Sink:
+        form, untrained = self._config.written_form, self._model.untrained
         if form == "json":
-            return [JsonLines(self.out, self.source, untrained)]
+            return JsonLines(self._out, as_text(source), untrained)
         if form == "csv":
-            return [CsvLines(self.out, self.source, header=self.number == 0)]
-        if self.out.isatty():
-            return [LiveTable(f"{self.source}  {self.model.bundle.name}{'  (untrained)' if untrained else ''}")]
-        return [PlainTable(self.out, self.model.labels, untrained)]
-
-    def overlay(self, info: StreamInfo) -> Optional[Overlay]:
-        target = _overlay_file(self.config, self.source)
-        return None if target is None else Overlay(self.source, target, info, "untrained" * self.model.untrained)
-
-
-def _run_one(task: _Task) -> None:
-    with ExitStack() as stack:
-        overlays: List[Overlay] = []
-
-        def watch(info: StreamInfo) -> Optional[Watcher]:
-            overlay = task.overlay(info)
-            if overlay is not None:
-                overlays.append(overlay)
-            return overlay
-
-        settings = RunSettings(task.config.every, task.config.top, watch)
-        source = sys.stdin.buffer if task.source == "-" else task.source
-        run = stack.enter_context(task.model.start(source, settings))
-        sinks: List[Sink] = [stack.enter_context(sink) for sink in (*task.sinks(), *overlays)]
-        _pour(run, sinks)
-    for overlay in overlays:
-        print(f"overlay: {overlay.target}", file=sys.stderr)
+            header, self._header_due = self._header_due, False
+            return CsvLines(self._out, as_text(source), header)
+        if self._out.isatty():
+            return LiveTable(f"{printable(source)}  {self._model.bundle.name}{'  (untrained)' * untrained}")
+        title = printable(source) if len(self._config.sources) > 1 else ""
+        return PlainTable(self._out, self._model.labels, untrained, title)
 
 
 def _pour(run: Run, sinks: Sequence[Sink]) -> None:
@@ -173,6 +171,8 @@ def _check(config: RunConfig) -> None:
             raise ConfigError(f"--output {output}: this is a source itself; choose another name")
         if output.is_dir() or not output.absolute().parent.is_dir():
             raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
+        if config.overlay is not None and output.absolute() == config.overlay.absolute():
+            raise ConfigError(f"--output {output}: --overlay writes there, too; choose another name")
     if config.overlay is not None and len(config.sources) > 1:
         if not config.overlay.is_dir():
             raise ConfigError(f"--overlay {config.overlay}: not a folder, and there are several sources; make it first")
@@ -187,13 +187,19 @@ def _check(config: RunConfig) -> None:
 
 
 def _overlay_file(config: RunConfig, source: str) -> Optional[Path]:
-    if config.overlay is None or len(config.sources) == 1:
+    if config.overlay is None or not config.overlay.is_dir():
         return config.overlay
     return config.overlay / f"{Path(source).stem}.mp4"
 
 
-def _opened(output: Path) -> TextIO:
+@contextmanager
+def _opened(output: Path) -> Iterator[TextIO]:
     try:
-        return output.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise ConfigError(f"--output {output}: cannot be written ({reason(error)}); choose another file") from error
+        with output.open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:  # closing writes what is left
+        raise _refusal(output, error) from error
+
+
+def _refusal(output: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"--output {output}: cannot be written ({reason(error)}); choose another file")

@@ -35,12 +35,18 @@ def summary_line(summary: RunSummary) -> str:
 class PlainTable(Stateless):
     """Aligned lines, one a stretch of equal labels, written when the stretch ends: for files and pipes."""
 
-    def __init__(self, out: TextIO, labels: Sequence[str], untrained: bool) -> None:
+    def __init__(self, out: TextIO, labels: Sequence[str], untrained: bool, title: str = "") -> None:
         self._out = out
+        self._title = title
         self._width = max(len("label"), *(len(label) for label in labels))
         self._untrained = untrained
         self._stretches = Stretches()
         self._header = False
+
+    def __enter__(self) -> PlainTable:
+        if self._title:
+            self._out.write(f"{self._title}\n")
+        return self
 
     def decision(self, decision: Decision) -> None:
         self._write(self._stretches.push(decision))

@@ -62,6 +62,9 @@ class Stream:
             self.close()
             raise
 
+    def __repr__(self) -> str:
+        return f"<Stream of {self._video.name}: {self.info!r}>"
+
     def __enter__(self) -> Stream:
         return self
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecvar.stream.types import BLOCK, MotionField
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rectangles:
     """N rectangles of one picture, each with one vector to one reference; a bi-predicted area has one in either list.
 

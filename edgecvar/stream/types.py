@@ -45,7 +45,7 @@ class StreamInfo:
         return f"<StreamInfo {self.codec}, {self.width} x {self.height}, {rate}, {self.extraction}>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MotionField:
     """Motion vectors of one picture on the 4 x 4-pixel grid of the coded picture.
 
@@ -74,7 +74,7 @@ class MotionField:
         return f"<MotionField {rows} x {columns} blocks{'' if self.exact else ', not exact'}>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Residual:
     """What the bitstream adds to the prediction: int16 y (H, W), cb and cr (H/2, W/2), of the coded picture."""
 
@@ -93,7 +93,7 @@ class Residual:
         return f"<Residual {self.y.shape[0]} x {self.y.shape[1]}>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PredictionWeights:
     """How the references of one picture weigh, on the 4 x 4-pixel grid of the coded picture; last axis y, cb, cr.
 
@@ -203,6 +203,9 @@ class StreamSummary:
     reasons: dict[str, int] = field(default_factory=dict)
     damaged: int = 0
     damage: dict[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<StreamSummary: {self.pictures} pictures, {self.skipped} skipped, {self.damaged} damaged>"
 
     def skip(self, reason: str) -> None:
         self.skipped += 1

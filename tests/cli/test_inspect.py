@@ -69,3 +69,11 @@ def test_an_unknown_network_names_the_nearest(edgecvar):
     pytest.importorskip("torch", reason="the device half has no torch")
     code, _, err = edgecvar("inspect", "atttp")
     assert code == 1 and "attp" in err
+
+
+def test_the_picture_is_never_the_source(edgecvar, tmp_path):
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=20)
+    before = clip.read_bytes()
+    for arguments in (("inspect", clip, "--picture", clip), ("bench", clip, "--save", clip, "--seconds", "0.2")):
+        code, _, err = edgecvar(*arguments)
+        assert code == 1 and "the source itself" in err and clip.read_bytes() == before

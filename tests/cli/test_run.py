@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,6 +120,25 @@ def test_csv_goes_into_a_file_with_one_header(edgecvar, bundle, folder, tmp_path
     assert [row.rpartition(",")[0] for row in alone[1:]] == [row.rpartition(",")[0] for row in rows[: len(alone) - 1]]
 
 
+def test_csv_has_its_header_where_the_first_source_is_broken_and_names_of_any_bytes(edgecvar, bundle, folder, tmp_path):
+    strange = os.fsdecode(bytes(tmp_path) + b"/b\xff\n.mp4")
+    shutil.copy(folder / "a.mp4", strange)
+    target = tmp_path / "seen.csv"
+    arguments = (folder / "broken.mp4", strange, "--bundle", bundle)
+    code, _, err = edgecvar("run", *arguments, "-o", target)
+    header, *rows = target.read_text(encoding="utf-8").splitlines()
+    assert code == 1 and header.startswith("source,") and rows
+    assert "b\\udcff\\n.mp4" in err and err.count("\n") == 4
+    code, out, _ = edgecvar("run", *arguments, "--json")
+    assert json.loads(out.splitlines()[1])["source"].endswith("b\\udcff\n.mp4")
+
+
+def test_tables_of_several_sources_name_them(edgecvar, bundle, folder):
+    code, out, _ = edgecvar("run", folder / "a.mp4", folder / "below", "--bundle", bundle)
+    names = [line for line in out.splitlines() if line.endswith(".mp4")]
+    assert code == 0 and names == [str(folder / "a.mp4"), str(folder / "below" / "b.mp4")]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -127,6 +147,8 @@ def test_csv_goes_into_a_file_with_one_header(edgecvar, bundle, folder, tmp_path
         (["{clip}", "-o", "{folder}/nowhere/out.csv"], "make the folder first"),
         (["{clip}", "{folder}/below", "--overlay", "{folder}/out.mp4"], "several sources"),
         (["{folder}/empty"], "no video there"),
+        ([""], "a source is empty"),
+        (["{clip}", "--overlay", "{folder}/x.mp4", "-o", "{folder}/x.mp4"], "--overlay writes there"),
     ],
 )
 def test_what_cannot_be_written_or_found_is_refused_before_anything_runs(
@@ -144,6 +166,9 @@ def test_what_cannot_be_written_or_found_is_refused_before_anything_runs(
 def test_several_overlays_go_into_a_folder(edgecvar, bundle, folder, tmp_path):
     code, _, _ = edgecvar("run", folder / "a.mp4", folder / "below", "--bundle", bundle, "--overlay", tmp_path)
     assert code == 0 and sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+    (tmp_path / "one").mkdir()
+    assert edgecvar("run", folder / "below", "--bundle", bundle, "--overlay", tmp_path / "one")[0] == 0
+    assert [file.name for file in (tmp_path / "one").iterdir()] == ["b.mp4"]
 
 
 def test_json_and_csv_together_are_refused(edgecvar, clip):
@@ -233,3 +258,5 @@ def test_a_full_disk_is_one_line(bundle, clip):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.startswith("error:") and "No space left" in done.stderr and done.stderr.count("\n") == 1
+    done = subprocess.run([*command, "-o", "/dev/full"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "/dev/full: cannot be written (No space left" in done.stderr

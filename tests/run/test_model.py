@@ -109,6 +109,35 @@ def test_another_run_ends_the_one_before_it_and_it_says_so(bundle, clip):
     assert not readers()
 
 
+def test_one_model_in_two_threads_gives_whole_results_or_an_error(bundle, clip):
+    model = edgecvar.load(bundle)
+    outcomes = []
+
+    def take():
+        try:
+            outcomes.append(len(list(model.run(clip, every=1))))
+        except EdgecvarError as error:
+            outcomes.append(str(error))
+
+    whole = len(list(model.run(clip, every=1)))
+    for _ in range(5):
+        threads = [threading.Thread(target=take) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+    assert len(outcomes) == 15 and whole in outcomes
+    assert all(each == whole or "another one" in str(each) for each in outcomes), outcomes
+    assert not readers()
+
+
+@pytest.mark.parametrize("options", [{"every": 0}, {"every": 1.5}, {"every": 301}, {"every": "4"}, {"top": 0}])
+def test_an_option_out_of_range_is_an_error(bundle, clip, options):
+    with pytest.raises(ConfigError, match=f"{next(iter(options))}="):
+        edgecvar.load(bundle).run(clip, **options)
+    assert not open_files(clip)
+
+
 def test_the_runner_is_loaded_at_the_first_run_kept_and_left_with_the_model(bundle, clip, left):
     with edgecvar.load(bundle) as model:
         assert left == [{"left": False}]
@@ -143,10 +172,19 @@ def test_objects_have_a_short_repr(bundle, clip):
     decision = next(iter(run))
     with edgecvar.open_stream(clip) as stream:
         pictures = [picture for picture, _ in zip(stream, range(3))]
-        values = [stream.info, *pictures, pictures[1].motion, pictures[1].residual, pictures[1].weights]
-    for value in (model, run, decision, run.summary, *values):
+        values = [
+            stream,
+            stream.summary,
+            stream.info,
+            *pictures,
+            pictures[1].motion,
+            pictures[1].residual,
+            pictures[1].weights,
+        ]
+    for value in (model, model.bundle, run, decision, run.summary, *values):
         text = repr(value)
-        assert text.startswith("<") and "\n" not in text and len(text) < 120, text
+        assert text.startswith("<") and "\n" not in text and len(text) < 250, text
+    assert pictures[1].motion != pictures[2].motion  # values with arrays are compared as objects
     assert "right" in repr(decision) or "left" in repr(decision)
 
 

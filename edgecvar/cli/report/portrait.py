@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
@@ -37,6 +38,8 @@ def draw_portrait(source: str, target: Path, at: Optional[int] = None) -> CodedP
 
     Raises StreamError where there is none, ConfigError where the PNG cannot be written.
     """
+    if target.exists() and os.path.samefile(source, target):
+        raise ConfigError(f"--picture {target}: this is the source itself; choose another name")
     parts = _find(source, _middle(source) if at is None else at)
     panels = _panels(parts)
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)

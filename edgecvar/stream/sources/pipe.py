@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
+import threading
+from contextlib import contextmanager
 from threading import Event
-from typing import BinaryIO, Callable, Optional, Protocol, Union
+from typing import BinaryIO, Callable, Iterator, List, Optional, Protocol, Union
 
 POLL_SECONDS = 0.1
 _CHUNK = 1 << 16
@@ -33,12 +36,11 @@ class Unseekable:
 class PipeSource:
     """A pipe's bytes for `open_stream`; `leave` ends the stream, so that a reader that waits for bytes wakes up.
 
-    Ctrl-C while the main thread reads ends the stream too; `interrupted` then says so.
+    Inside `interruptible` Ctrl-C ends the stream too, and is raised when that is left.
     """
 
     def __init__(self, pipe: BinaryIO, name: str = "<stdin>") -> None:
         self.name = name
-        self.interrupted = False
         self._descriptor = pipe.fileno()
         self._left = Event()
 
@@ -48,16 +50,34 @@ class PipeSource:
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes (64 KiB unless given); empty at the end or once left."""
-        try:
-            while not self._left.is_set():
-                ready, _, _ = select.select([self._descriptor], [], [], POLL_SECONDS)
-                if ready:
-                    return os.read(self._descriptor, size if size > 0 else _CHUNK)
-        except KeyboardInterrupt:
-            # FFmpeg, which called this, would print the error, forget it and try again.
-            self.interrupted = True
-            self.leave()
+        while not self._left.is_set():
+            ready, _, _ = select.select([self._descriptor], [], [], POLL_SECONDS)
+            if ready:
+                return os.read(self._descriptor, size if size > 0 else _CHUNK)
         return b""
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """For the main thread while it reads: Ctrl-C leaves the pipe, and KeyboardInterrupt is raised at the end.
+
+        FFmpeg, which calls `read`, would print an exception from there, forget it and try again.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals: List[int] = []
+
+        def leave(number: int, frame: object) -> None:
+            signals.append(number)
+            self.leave()
+
+        handler = signal.signal(signal.SIGINT, leave)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            if signals:
+                raise KeyboardInterrupt
 
 
 def binary_source(stdin: BinaryIO) -> Union[BinaryIO, PipeSource]:

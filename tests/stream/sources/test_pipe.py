@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+
+import pytest
 
 from edgecvar.stream.sources.pipe import PipeSource, binary_source
 
@@ -27,6 +30,18 @@ def test_leaving_wakes_a_reader_that_waits():
         source.leave()
         thread.join(timeout=30)
         assert got == [b""] and not thread.is_alive()
+    os.close(writing)
+
+
+def test_ctrl_c_ends_the_pipe_and_is_raised_at_the_end():
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as pipe:
+        source = PipeSource(pipe)
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), source.interruptible():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert source.read(10) == b""
+        assert signal.getsignal(signal.SIGINT) is before
     os.close(writing)
 
 
