@@ -27,6 +27,9 @@ PROBABILITY = 1e-3
 ROUNDED = {"fp16": 0.01, "int8": 0.25}
 """On mean differences of probabilities, of networks this small; int8 reaches 0.07, a wrong graph nearly 1."""
 
+SEARCHED = frozenset({"attp"})
+"""What int8 costs this one, learnt by heart, differs from processor to processor: its search keeps layers in fp16."""
+
 
 def softmax(scores: Any) -> Any:
     shifted = np.exp(scores - scores.max(1, keepdims=True))
@@ -60,10 +63,8 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
         data=synthetic,
         output=tmp_path / "net.edgecvar",
         precision=frozenset({"fp32", "fp16", "int8"}),
-        # What is learnt by heart differs from processor to processor, and so does what int8 costs: where it costs
-        # decisions, layers stay fp16, as they do for a user.
-        max_drop=0.5,
-        search_samples=16,
+        max_drop=0.5 if name in SEARCHED else None,
+        search_samples=16 if name in SEARCHED else 6,
     )
     plan = plan_compilation(config)
     bundle = open_bundle(compile_bundle(plan).bundle.path)
