@@ -8,7 +8,6 @@ import io
 import json
 import multiprocessing
 import signal
-import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import numpy as np
 
 from edgecvar.errors import DatasetError
 from edgecvar.files import whole_file
+from edgecvar.interrupts import held_interrupt
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode
 from edgecvar.synth.plan import CONTAINERS, Canvas, ClipPlan, draw_plan, draw_sequence
@@ -158,22 +158,15 @@ def _in_processes(request: Request) -> Generator[Written, None, None]:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Ctrl-C waits until the end of this, and processes started here never get it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: List[int] = []
     # It starts with the first process and would let go of what is held.
     resource_tracker.ensure_running()
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    # The mask is for the new processes alone: another thread of this one may still take the signal.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if came:
-        raise KeyboardInterrupt
+    with held_interrupt():
+        # The mask is for the new processes alone: another thread of this one may still take the signal.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def describe(written: Written, seed: int) -> Dict[str, Any]:

@@ -38,16 +38,16 @@ def _casts() -> Tuple[Tuple[str, str], ...]:
 
 def _cells(device: Device) -> Tuple[str, ...]:
     return (
-        _amount(device.sm),
+        _figure(device.sm),
         _range(device.jetpack),
         _range(device.cuda),
         _range(device.tensorrt),
         " ".join(f"{kind}*" if kind in device.casts else kind for kind in device.precisions),
-        _amount(device.dla_cores or None),
-        _amount(device.peak_fp16_tflops),
-        _amount(device.peak_int8_tops),
-        _amount(device.bandwidth_gb_per_s),
-        _amount(device.memory_gb),
+        _figure(device.dla_cores or None),
+        _figure(device.peak_fp16_tflops),
+        _figure(device.peak_int8_tops),
+        _figure(device.bandwidth_gb_per_s),
+        _figure(device.memory_gb),
     )
 
 
@@ -58,5 +58,5 @@ def _range(versions: Optional[Tuple[str, str]]) -> str:
     return first if first == last else f"{first}-{last}"
 
 
-def _amount(value: Union[int, float, None]) -> str:
+def _figure(value: Union[int, float, None]) -> str:
     return "-" if value is None else f"{value:g}"

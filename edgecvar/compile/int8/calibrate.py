@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from edgecvar.bundle.precision import Method
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.compile.int8.quantize import quantised_tensors
+from edgecvar.compile.int8.layers import quantised_tensors
 from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session
 from edgecvar.errors import CompileError
 

@@ -6,7 +6,6 @@ TensorRT calls explicit quantisation ("Working with INT8" in its developer guide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Set, Tuple
 
 import numpy as np
@@ -14,12 +13,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from edgecvar.compile.int8.layers import Layer, find_layers, find_residuals
 from edgecvar.compile.onnx.graph import (
     constant_tensor,
     constants,
-    consumers,
     drop_unused,
-    producers,
     tensor_names,
     unused_name,
 )
@@ -28,98 +26,7 @@ from edgecvar.errors import CompileError
 LEVELS = 127
 """Largest magnitude of a weight: -128 would make the range lopsided."""
 
-WEIGHTED = ("Conv", "Gemm", "MatMul")
-
-MANY = 4096
-"""Weights from which a layer in fp16 keeps them as int8 in the file: it is rounding activations that costs decisions,
-rounding per channel the weights of a large layer costs none that can be measured, and these are nearly all bytes."""
-
 HALF_MAX = float(np.finfo(np.float16).max)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A node with constant weights: the place of its activation and of its weights among its inputs.
-
-    `axis`: the weights' axis that runs over the output channels, None where there is no such axis.
-    `size`: number of weights.
-    """
-
-    name: str
-    activation: str
-    place: int
-    axis: Optional[int]
-    size: int
-
-    @property
-    def half_bytes(self) -> int:
-        """What its weights take more in fp16 than in int8."""
-        return self.size if self.size < MANY else 0
-
-
-@dataclass(frozen=True)
-class Residual:
-    """An Add that closes a residual: its output, the place of its identity branch, and the layer before it.
-
-    TensorRT fuses the sum into that layer when the identity branch is quantised too.
-    """
-
-    output: str
-    place: int
-    identity: str
-    layer: str
-
-
-def find_layers(model: onnx.ModelProto) -> List[Layer]:
-    """What can be quantised, in the order of the graph; raises CompileError where two layers have one name."""
-    graph = model.graph
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    layers: List[Layer] = []
-    for node in graph.node:
-        if node.op_type not in WEIGHTED or node.domain not in ("", "ai.onnx"):
-            continue
-        if node.input[1] in shapes and node.input[0] not in shapes:
-            place = 1
-        elif node.op_type == "MatMul" and node.input[0] in shapes and node.input[1] not in shapes:
-            place = 0
-        else:
-            continue
-        shape = shapes[node.input[place]]
-        layers.append(
-            Layer(node.name, node.input[1 - place], place, _channel_axis(node, place, shape), int(np.prod(shape)))
-        )
-    names = [layer.name for layer in layers]
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
-    if twice:
-        raise CompileError(f"layers without a name of their own: {', '.join(map(repr, twice))}; export the stage again")
-    return layers
-
-
-def find_residuals(model: onnx.ModelProto) -> List[Residual]:
-    """The Adds of two computed tensors of which one comes straight from a layer and goes nowhere else."""
-    graph = model.graph
-    layers = {layer.name for layer in find_layers(model)}
-    makers, read = producers(graph), consumers(graph)
-    order = {name: place for place, node in enumerate(graph.node) for name in node.output}
-    outputs = {value.name for value in graph.output}
-    constant = {tensor.name for tensor in graph.initializer}
-    residuals: List[Residual] = []
-    for node in graph.node:
-        if node.op_type != "Add" or constant.intersection(node.input) or node.input[0] == node.input[1]:
-            continue
-        # The branch that ends last is the one that the sum is fused with.
-        last = max((0, 1), key=lambda place: order.get(node.input[place], -1))
-        branch = node.input[last]
-        ends = makers.get(branch)
-        if ends is not None and ends.name in layers and len(read[branch]) == 1 and branch not in outputs:
-            residuals.append(Residual(node.output[0], 1 - last, node.input[1 - last], ends.name))
-    return residuals
-
-
-def quantised_tensors(model: onnx.ModelProto) -> List[str]:
-    """The activations that need a range, each once, in the order of the graph."""
-    activations = [layer.activation for layer in find_layers(model)]
-    return list(dict.fromkeys([*activations, *(residual.identity for residual in find_residuals(model))]))
 
 
 class Quantizer:
@@ -183,7 +90,7 @@ class _Writer:
         self._count = 0
         self._nodes: List[onnx.NodeProto] = []
         self._constants: Dict[str, onnx.TensorProto] = {}
-        self._made: Dict[Tuple[str, str], str] = {}
+        self._forms: Dict[Tuple[str, str], str] = {}
 
     def add_int8(self, node: onnx.NodeProto, layer: Layer) -> None:
         """The layer between dequantised activations and dequantised weights."""
@@ -208,7 +115,7 @@ class _Writer:
         (output,) = node.output
         half = self._short("h")
         changed.output[0] = half
-        self._made[output, "half"] = half
+        self._forms[output, "half"] = half
         self._nodes.append(changed)
         self._node("Cast", [half], output, output, to=TensorProto.FLOAT)
 
@@ -240,47 +147,47 @@ class _Writer:
 
     def _through_int8(self, tensor: str) -> str:
         """`tensor` quantised and dequantised, once however many nodes read it."""
-        if (tensor, "int8") not in self._made:
+        if (tensor, "int8") not in self._forms:
             if not self._ranges.get(tensor, 0.0) > 0:
                 raise CompileError(f"tensor {tensor} has no range to quantise it with; calibrate the stage again")
             scale = self._constant("s", np.asarray(self._ranges[tensor] / LEVELS, np.float32))
             inputs = [scale, self._zero(None)]
             quantised = self._node("QuantizeLinear", [tensor, *inputs], self._short("q"), tensor)
-            self._made[tensor, "int8"] = self._node("DequantizeLinear", [quantised, *inputs], self._short("d"), tensor)
-        return self._made[tensor, "int8"]
+            self._forms[tensor, "int8"] = self._node("DequantizeLinear", [quantised, *inputs], self._short("d"), tensor)
+        return self._forms[tensor, "int8"]
 
     def _dequantised(self, weights: str, axis: Optional[int]) -> str:
         key = (weights, f"int8 {axis}")
-        if key not in self._made:
+        if key not in self._forms:
             values, scale = self._source.int8_weights(weights, axis)
             zero = self._zero(None if axis is None else scale.size)
             inputs = [self._constant("w", values), self._constant("s", scale), zero]
             attributes = {} if axis is None else {"axis": axis}
-            self._made[key] = self._node("DequantizeLinear", inputs, self._short("d"), weights, **attributes)
-        return self._made[key]
+            self._forms[key] = self._node("DequantizeLinear", inputs, self._short("d"), weights, **attributes)
+        return self._forms[key]
 
     def _in_half(self, tensor: str) -> str:
-        if (tensor, "half") not in self._made:
+        if (tensor, "half") not in self._forms:
             if tensor in self._source.constants:
-                self._made[tensor, "half"] = self._constant("h", self._source.constants[tensor].astype(np.float16))
+                self._forms[tensor, "half"] = self._constant("h", self._source.constants[tensor].astype(np.float16))
             else:
                 half = self._node("Cast", [tensor], self._short("h"), tensor, to=TensorProto.FLOAT16)
-                self._made[tensor, "half"] = half
-        return self._made[tensor, "half"]
+                self._forms[tensor, "half"] = half
+        return self._forms[tensor, "half"]
 
     def _half_from_int8(self, weights: str, axis: Optional[int]) -> str:
         key = (weights, f"half from int8 {axis}")
-        if key not in self._made:
+        if key not in self._forms:
             stored = self._dequantised(weights, axis)
-            self._made[key] = self._node("Cast", [stored], self._short("h"), weights, to=TensorProto.FLOAT16)
-        return self._made[key]
+            self._forms[key] = self._node("Cast", [stored], self._short("h"), weights, to=TensorProto.FLOAT16)
+        return self._forms[key]
 
     def _zero(self, channels: Optional[int]) -> str:
         """The int8 zero point, a scalar or (channels,): TensorRT 8 wants it stated."""
         key = ("zero point", str(channels))
-        if key not in self._made:
-            self._made[key] = self._constant("z", np.zeros(() if channels is None else channels, np.int8))
-        return self._made[key]
+        if key not in self._forms:
+            self._forms[key] = self._constant("z", np.zeros(() if channels is None else channels, np.int8))
+        return self._forms[key]
 
     def _constant(self, kind: str, values: NDArray[Any]) -> str:
         name = self._short(kind)
@@ -301,12 +208,3 @@ class _Writer:
 def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
     copy: onnx.NodeProto = onnx.NodeProto.FromString(node.SerializeToString())
     return copy
-
-
-def _channel_axis(node: onnx.NodeProto, place: int, shape: Tuple[int, ...]) -> Optional[int]:
-    if node.op_type == "Conv":
-        return 0
-    if node.op_type == "Gemm":
-        transposed = any(each.name == "transB" and each.i for each in node.attribute)
-        return 0 if transposed else 1
-    return (0 if place == 0 else 1) if len(shape) == 2 else None

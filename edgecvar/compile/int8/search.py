@@ -85,12 +85,7 @@ def make_int8(
     deviation, ranges = by_method[method]
     kept: List[KeptLayer] = []
     if max_drop is not None and deviation.drop > max_drop:
-        half = trial.measure(ranges, trial.layers)
-        if half.drop > max_drop:
-            raise CompileError(
-                f"with every layer in fp16 {half.drop:.2f} % of {len(search)} decisions differ from fp32's, and "
-                f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
-            )
+        _check_half(trial.measure(ranges, trial.layers).drop, max_drop, len(search))
         losses = _sensitivities(Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), threads), ranges, steps)
         smallest = _smallest(trial, ranges, losses, max_drop, steps)
         deviation = trial.measure(ranges, smallest)
@@ -105,6 +100,15 @@ def make_int8(
         searched=len(search),
         kept=kept,
     )
+
+
+def _check_half(drop: float, max_drop: float, searched: int) -> None:
+    """Raises CompileError where even every layer in fp16 drops more percent than `max_drop`."""
+    if drop > max_drop:
+        raise CompileError(
+            f"with every layer in fp16 {drop:.2f} % of {searched} decisions differ from fp32's, and "
+            f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
+        )
 
 
 class Trial:

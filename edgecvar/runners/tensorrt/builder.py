@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import signal
 import sys
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError, ConfigError
+from edgecvar.interrupts import held_interrupt
 from edgecvar.runners.tensorrt.api import Generation, generation_of, limit_workspace
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.onnx_nodes import read_nodes
@@ -123,23 +123,13 @@ def _late_interrupt(progress: TextIO) -> Iterator[None]:
 
     TensorRT calls the logger, where Python would raise KeyboardInterrupt, and swallows what a logger raises.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pressed: List[int] = []
 
-    def note(number: int, frame: object) -> None:
-        pressed.append(number)
+    def react() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         print("      stopping when this engine is built; Ctrl-C again: at once", file=progress, flush=True)
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with held_interrupt(react):
         yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt
 
 
 def _check_dla(builder: trt.Builder, core: Optional[int]) -> None:

@@ -58,7 +58,7 @@ class StageMemory:
         self._stage = stage
         self._shape = (max_batch, *stage.output_shape)
         self._pool: List[DeviceBuffer] = []
-        self._made: List[DeviceBuffer] = []
+        self._buffers: List[DeviceBuffer] = []
 
     def allocate(self) -> None:
         """Take the memory; `free` gives back what was taken, also after half of it."""
@@ -84,14 +84,14 @@ class StageMemory:
         return value
 
     def free(self) -> None:
-        while self._made:
-            self._made.pop().memory.free()
+        while self._buffers:
+            self._buffers.pop().memory.free()
         self._pool.clear()
         self.hosts.clear()
 
     def _make(self, shape: Tuple[int, ...]) -> DeviceBuffer:
         buffer = DeviceBuffer(shape)
-        self._made.append(buffer)
+        self._buffers.append(buffer)
         return buffer
 
 
@@ -111,7 +111,7 @@ class DeviceStage:
         self._batch = 0
         self._runs = 0
         self._stream: Optional[driver.Stream] = None
-        self._taken: Optional[driver.Event] = None
+        self._inputs_free: Optional[driver.Event] = None
 
     def open(self) -> None:
         """Take memory and a stream; raises DeviceError. `close` and `memory.free` undo it, also after half of it."""
@@ -120,7 +120,7 @@ class DeviceStage:
         self.memory.allocate()
         self._stream = new_stream()
         # Recorded behind the copies to the engine's inputs: from there on what they came from may be written anew.
-        self._taken = new_event()
+        self._inputs_free = new_event()
         if not self._execution.set_addresses(self.memory.addresses):
             raise self._failure("does not take the addresses of its tensors")
 
@@ -148,7 +148,7 @@ class DeviceStage:
         finally:
             self._drop_graph()
             self._execution.close()
-            self._taken = None
+            self._inputs_free = None
             self._stream = None
 
     def _drop_graph(self) -> None:
@@ -157,9 +157,9 @@ class DeviceStage:
             self._graph = None
 
     def _opened(self) -> Tuple[driver.Stream, driver.Event]:
-        if self._stream is None or self._taken is None:
+        if self._stream is None or self._inputs_free is None:
             raise DeviceError(f"stage {self._name}: the runner was left")
-        return self._stream, self._taken
+        return self._stream, self._inputs_free
 
     def _check(self, inputs: Mapping[str, Any]) -> int:
         """The batch size; raises BundleError where names, shapes or types are not the stage's."""
@@ -204,25 +204,25 @@ class DeviceStage:
         self._batch = batch
 
     def _take_inputs(self, inputs: Mapping[str, Any], batch: int) -> None:
-        stream, taken = self._opened()
+        stream, inputs_free = self._opened()
         if any(not isinstance(value, (DeviceValue, History)) for value in inputs.values()):
-            taken.synchronize()
+            inputs_free.synchronize()
         for name, value in inputs.items():
             target = self.memory.inputs[name]
             if isinstance(value, DeviceValue):
                 stream.wait_for_event(value.buffer.written)
                 copy(target, value.buffer, batch, stream)
-                value.buffer.readers[stream.handle] = taken
+                value.buffer.readers[stream.handle] = inputs_free
             elif isinstance(value, History):
                 for slot, each in enumerate(value.values):
                     stream.wait_for_event(each.buffer.written)
                     copy_slot(target, slot, each.buffer, batch, stream)
-                    each.buffer.readers[stream.handle] = taken
+                    each.buffer.readers[stream.handle] = inputs_free
             else:
                 host = self.memory.hosts[name][:batch]
                 np.copyto(host, value)
                 upload(target, host, stream)
-        taken.record(stream)
+        inputs_free.record(stream)
 
     def _enqueue(self, stream: int) -> None:
         """Run the engine: the first time as it is, which settles what a new shape changes, then as a graph."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
-import threading
 from contextlib import contextmanager
 from threading import Event
-from typing import BinaryIO, Callable, Iterator, List, Optional, Protocol, Union
+from typing import BinaryIO, Callable, Iterator, Optional, Protocol, Union
+
+from edgecvar.interrupts import held_interrupt
 
 POLL_SECONDS = 0.1
 _CHUNK = 1 << 16
@@ -62,22 +62,8 @@ class PipeSource:
 
         FFmpeg, which calls `read`, would print an exception from there, forget it and try again.
         """
-        if threading.current_thread() is not threading.main_thread():
+        with held_interrupt(self.leave):
             yield
-            return
-        signals: List[int] = []
-
-        def leave(number: int, frame: object) -> None:
-            signals.append(number)
-            self.leave()
-
-        handler = signal.signal(signal.SIGINT, leave)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, handler)
-            if signals:
-                raise KeyboardInterrupt
 
 
 def binary_source(stdin: BinaryIO) -> Union[BinaryIO, PipeSource]:

@@ -14,15 +14,8 @@ onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from edgecvar.compile.int8.quantize import (  # noqa: E402
-    LEVELS,
-    MANY,
-    Quantizer,
-    find_layers,
-    find_residuals,
-    quantise_weights,
-    quantised_tensors,
-)
+from edgecvar.compile.int8.layers import MANY, find_layers, find_residuals, quantised_tensors  # noqa: E402
+from edgecvar.compile.int8.quantize import LEVELS, Quantizer, quantise_weights  # noqa: E402
 from edgecvar.compile.int8.sample_walk import open_session  # noqa: E402
 from edgecvar.errors import CompileError  # noqa: E402
 

@@ -12,7 +12,8 @@ import torch
 from onnx import parser
 
 from edgecvar.clips.spec import InputSpec
-from edgecvar.compile.int8.quantize import Quantizer, find_layers, quantised_tensors
+from edgecvar.compile.int8.layers import find_layers, quantised_tensors
+from edgecvar.compile.int8.quantize import Quantizer
 from edgecvar.compile.onnx.export import export_stage
 from edgecvar.compile.onnx.half import to_half
 from edgecvar.compile.onnx.operators import TABLE, unsupported

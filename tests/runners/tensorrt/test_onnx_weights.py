@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from edgecvar.compile.int8 import quantize as quantizing  # noqa: E402
+from edgecvar.compile.int8 import layers  # noqa: E402
 from edgecvar.compile.int8.quantize import Quantizer  # noqa: E402
 from edgecvar.compile.int8.sample_walk import open_session  # noqa: E402
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights  # noqa: E402
@@ -29,7 +29,7 @@ def run(model: bytes, x: Any) -> Any:
 
 @pytest.mark.parametrize("keep", [set(), {"first"}, {"first", "second"}])
 def test_the_values_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Set[str]) -> None:
-    monkeypatch.setattr(quantizing, "MANY", 1)
+    monkeypatch.setattr(layers, "MANY", 1)
     _, files, _ = chain(tmp_path)
     stored = Quantizer(onnx.load(str(files["look"]))).write(RANGES, keep).SerializeToString()
     plain = onnx.load_from_string(plain_weights(stored))
