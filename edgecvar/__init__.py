@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edgecvar.run.model import load as load
     from edgecvar.stream.reader import Stream as Stream
     from edgecvar.stream.reader import open_stream as open_stream
+    from edgecvar.stream.types import Break as Break
     from edgecvar.stream.types import CodedPicture as CodedPicture
     from edgecvar.stream.types import MotionField as MotionField
     from edgecvar.stream.types import PredictionWeights as PredictionWeights
@@ -35,6 +36,7 @@ _HOMES = {
     "StreamInfo": "stream.types",
     "StreamSummary": "stream.types",
     "CodedPicture": "stream.types",
+    "Break": "stream.types",
     "MotionField": "stream.types",
     "PredictionWeights": "stream.types",
     "Residual": "stream.types",

@@ -23,14 +23,17 @@ MEMBERS = {
     "Model": {"bundle", "close", "input", "labels", "run", "start", "summary", "untrained"},
     "Run": {"close", "info", "summary"},
     "Stream": {"close", "info", "summary"},
-    "Decision": {"decode_index", "display_index", "label", "latency_ms", "probability", "pts_seconds", "scores", "top"},
+    "Decision": {"decode_index", "display_index", "label", "latency_ms", "probability", "pts_seconds", "scores", "top"}
+    | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "note", "pictures", "reasons", "sampled", "skipped"}
-    | {"stream_fps", "stream_seconds", "wall_seconds"},
+    | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden"},
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width"},
-    "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"},
+    "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
+    | {"breaks", "broke", "hidden"},
+    "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "image", "keyframe", "kind"}
-    | {"motion", "pts_seconds", "residual", "weights"},
+    | {"motion", "opens", "pts_seconds", "residual", "shown", "weights"},
     "MotionField": {"exact", "intra", "mv_qpel", "ref_offset", "weighted"},
     "PredictionWeights": {"log2_denominator", "offset", "weight"},
     "Residual": {"cb", "cr", "y"},

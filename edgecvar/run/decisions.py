@@ -15,7 +15,8 @@ class Decision:
     """What is seen at one sampled picture: the consensus of the newest sampled pictures.
 
     `top` holds (label, probability), most probable first. `latency_ms` runs from the moment when the picture's
-    packet came out of the reader. `scores` float32 (classes,) are this picture's own, before the consensus.
+    packet came out of the reader. `scores` float32 (classes,) are this picture's own, before the consensus. `opens`
+    is why the stream broke since the decision before this one, empty where it did not.
     """
 
     pts_seconds: float
@@ -26,6 +27,7 @@ class Decision:
     top: Tuple[Tuple[str, float], ...]
     latency_ms: float
     scores: NDArray[np.float32] = field(repr=False, compare=False)
+    opens: str = ""
 
     def __repr__(self) -> str:
         return f"<Decision at {self.pts_seconds:.2f} s: {self.label} {self.probability:.0%}>"
@@ -34,10 +36,11 @@ class Decision:
 @dataclass(frozen=True)
 class RunSummary:
     """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why; `damaged` pictures were
-    used although a part of them is made up, `damage` says what is wrong with them.
+    used although a part of them is made up, `damage` says what is wrong with them. `hidden` ones, which an edit list
+    hides, are not among `pictures`. `breaks`: places where the stream did not go on as it was, by reason.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
-    the stream's own time. `complete`: the stream was run to its end.
+    the stream's own time, without the gaps at breaks. `complete`: the stream was run to its end.
     """
 
     pictures: int
@@ -50,6 +53,8 @@ class RunSummary:
     complete: bool = True
     damaged: int = 0
     damage: Mapping[str, int] = field(default_factory=dict)
+    hidden: int = 0
+    breaks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stream_fps(self) -> float:

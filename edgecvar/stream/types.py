@@ -45,6 +45,18 @@ class StreamInfo:
         return f"<StreamInfo {self.codec}, {self.width} x {self.height}, {rate}, {self.extraction}>"
 
 
+@dataclass(frozen=True)
+class Break:
+    """A place where a stream does not go on as it was: no picture from here on belongs to a window before it.
+
+    `reason` is one of a few words that are counted ("picture size changed", "timestamps went back", "timestamps jumped
+    ahead"); `info` is what is known of the stream from here on.
+    """
+
+    reason: str
+    info: StreamInfo
+
+
 @dataclass(frozen=True, eq=False)
 class MotionField:
     """Motion vectors of one picture on the 4 x 4-pixel grid of the coded picture.
@@ -147,6 +159,10 @@ class CodedPicture:
     path never gives; `image` is uint8 (height, width, 3) RGB on I pictures, as displayed but not rotated, and None
     elsewhere. `frame` is the same of any picture where the stream was opened with frames, else None. All raise
     StreamError where the picture's bits do not give them.
+
+    `pts_seconds` lies on one timeline, which rises in display order whatever the container's timestamps do. `opens` is
+    the break that this picture is the first after, in decode order. `shown` is False where an edit list hides the
+    picture: others refer to it, and nobody is to see it.
     """
 
     decode_index: int
@@ -156,6 +172,8 @@ class CodedPicture:
     keyframe: bool
     content: PictureContent = field(repr=False, compare=False)
     decoded: Optional[Decoded] = field(default=None, repr=False, compare=False)
+    opens: Optional[Break] = None
+    shown: bool = True
 
     @cached_property
     def motion(self) -> Optional[MotionField]:
@@ -195,7 +213,8 @@ class CodedPicture:
 class StreamSummary:
     """Running counts of one reading: pictures given out, packets that gave none and why, damage in those given.
 
-    `damaged` pictures are among `pictures`; `damage` counts them by what is wrong with each.
+    `hidden` pictures are given out, not shown, and not among `pictures`. `damaged` ones are among both; `damage` counts
+    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was.
     """
 
     pictures: int = 0
@@ -203,6 +222,8 @@ class StreamSummary:
     reasons: dict[str, int] = field(default_factory=dict)
     damaged: int = 0
     damage: dict[str, int] = field(default_factory=dict)
+    hidden: int = 0
+    breaks: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<StreamSummary: {self.pictures} pictures, {self.skipped} skipped, {self.damaged} damaged>"
@@ -215,3 +236,7 @@ class StreamSummary:
         """One more picture that is given out although a part of it is made up or out of place."""
         self.damaged += 1
         self.damage[reason] = self.damage.get(reason, 0) + 1
+
+    def broke(self, reason: str) -> None:
+        """The stream did not go on as it was."""
+        self.breaks[reason] = self.breaks.get(reason, 0) + 1
