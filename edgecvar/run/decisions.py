@@ -9,6 +9,8 @@ from typing import Deque, Dict, Mapping, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.errors import EdgecvarError, reason
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -40,7 +42,8 @@ class RunSummary:
     hides, are not among `pictures`. `breaks`: places where the stream did not go on as it was, by reason.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
-    the stream's own time, without the gaps at breaks. `complete`: the stream was run to its end.
+    the stream's own time, without the gaps at breaks. `ended` is empty where the stream was run to its end, else what
+    ended the run before: "interrupted", "terminated", "closed", an error's text; "under way" as long as it runs.
     """
 
     pictures: int
@@ -50,18 +53,22 @@ class RunSummary:
     reasons: Dict[str, int]
     wall_seconds: float
     stream_seconds: float
-    complete: bool = True
+    ended: str = ""
     damaged: int = 0
     damage: Mapping[str, int] = field(default_factory=dict)
     hidden: int = 0
     breaks: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def complete(self) -> bool:
+        return not self.ended
+
+    @property
     def stream_fps(self) -> float:
         return self.pictures / self.wall_seconds if self.wall_seconds > 0 else 0.0
 
     def __repr__(self) -> str:
-        rest = "" if self.complete else ", not to the end"
+        rest = f", ended early: {self.ended}" if self.ended else ""
         counts = f"{self.pictures} pictures, {self.sampled} sampled, {self.skipped} skipped, {self.damaged} damaged"
         return f"<RunSummary: {self.decisions} decisions, {counts}, {self.stream_fps:.0f} pictures/s{rest}>"
 
@@ -73,6 +80,15 @@ class RunSummary:
         if not self.pictures:
             return "no decision: no picture could be decoded"
         return f"no decision: none of {self.pictures} pictures is a P or B picture after an I-picture"
+
+
+def ended_by(error: BaseException) -> str:
+    """What a summary says of a run that `error` ended; an interrupt may carry its own name."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted"
+    if isinstance(error, GeneratorExit):
+        return "closed"
+    return str(error) if isinstance(error, EdgecvarError) else reason(error)
 
 
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -12,12 +12,15 @@ from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
 from edgecvar.run.channel import Channel
-from edgecvar.run.decisions import Consensus, Decision, RunSummary, ranked
+from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import StageWalk, Started
 from edgecvar.runners.runner import Runner
 
 AHEAD = 4
 """Sampled pictures that the reader may be ahead of inference: enough to ride out an I-picture's extra stage."""
+
+UNDER_WAY = "under way"
+"""Of a run that has not ended, where the reason for its end will be."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Recognition:
         self._channel: Channel[Message] = Channel(AHEAD)
         self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
         self._decisions = 0
-        self._complete = False
+        self._ended = UNDER_WAY
         self._span: Tuple[Optional[float], Optional[float]] = (None, None)
 
     def __enter__(self) -> Recognition:
@@ -77,6 +80,8 @@ class Recognition:
 
     def close(self) -> None:
         """Stop the reader thread and wait for it; decisions that are left are dropped."""
+        if self._ended == UNDER_WAY:
+            self._ended = "closed"
         self._channel.close()
         if self._options.release is not None:
             self._options.release()
@@ -102,7 +107,7 @@ class Recognition:
             reasons=reasons,
             wall_seconds=wall,
             stream_seconds=max(0.0, counts.last_pts - counts.first_pts) if counts.pictures else 0.0,
-            complete=self._complete,
+            ended=self._ended,
             damaged=packets.damaged,
             damage=dict(packets.damage),
         )
@@ -131,7 +136,11 @@ class Recognition:
                     yield from self._release(message.appearance)
             # The stream ended in its first window: the window is its own neighbour.
             yield from self._release(None)
-            self._complete = True
+            if self._ended == UNDER_WAY:
+                self._ended = ""
+        except BaseException as error:
+            self._ended = ended_by(error)
+            raise
         finally:
             self.close()
 

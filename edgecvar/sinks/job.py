@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
 
@@ -16,7 +17,7 @@ from edgecvar.bundle.manifest import open_bundle
 from edgecvar.clips.feed import Watcher
 from edgecvar.clips.labelled import videos_below
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, reason
-from edgecvar.run.decisions import RunSummary
+from edgecvar.run.decisions import ended_by
 from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.sinks.csv_lines import CsvLines
@@ -144,21 +145,20 @@ class _Job:
 
 
 def _pour(run: Run, sinks: Sequence[Sink]) -> None:
-    """Every decision into every sink, and the summary when the run has ended, by Ctrl-C too."""
+    """Every decision into every sink, and the summary when the run has ended, whatever ended it."""
     try:
         for decision in run:
             for sink in sinks:
                 sink.decision(decision)
-    except KeyboardInterrupt:
+    except BaseException as error:
         run.close()
-        _finish(sinks, run.summary)
+        summary = replace(run.summary, ended=ended_by(error))
+        for sink in sinks:
+            with suppress(EdgecvarError, OSError):  # what a broken sink says twice would hide the error
+                sink.finish(summary)
         raise
-    _finish(sinks, run.summary)
-
-
-def _finish(sinks: Sequence[Sink], summary: RunSummary) -> None:
     for sink in sinks:
-        sink.finish(summary)
+        sink.finish(run.summary)
 
 
 def _check(config: RunConfig) -> None:

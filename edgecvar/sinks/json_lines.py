@@ -45,7 +45,11 @@ def decision_document(decision: Decision) -> Dict[str, Any]:
 
 
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
-    """A summary as plain data; `damaged` and `damage` only where there is any, `note` where there is no decision."""
+    """A summary as plain data.
+
+    `damaged` and `damage` only where there is any, `ended` where that was before the stream's end, `note` where there
+    is no decision.
+    """
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
         "sampled": summary.sampled,
@@ -58,6 +62,6 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
     }
     if summary.damaged:
         document.update(damaged=summary.damaged, damage=dict(summary.damage))
-    if not summary.complete:
-        document["interrupted"] = True
+    if summary.ended:
+        document["ended"] = summary.ended
     return {**document, "note": summary.note} if summary.note else document

@@ -32,7 +32,7 @@ class Overlay:
     """A sink that draws, and the watcher that brings it the motion fields.
 
     The source is decoded a second time for its pixels. A picture is drawn once no decision to come can change its
-    label, so what is held is what the recognizer has under way. Ctrl-C ends the file whole; an error leaves none.
+    label, so what is held is what the recognizer has under way. Of a run that ended early the file holds what was read.
     """
 
     def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "") -> None:
@@ -48,6 +48,7 @@ class Overlay:
         self._drawn = 0
         self._newest_read = -1
         self._video: Optional[_VideoFile] = None
+        self._finished = False
 
     def __enter__(self) -> Overlay:
         self._video = _VideoFile(self.target, self._info)
@@ -56,7 +57,7 @@ class Overlay:
 
     def __exit__(self, *exc: object) -> None:
         if self._video is not None:
-            self._video.close(keep=exc[0] in (None, KeyboardInterrupt))
+            self._video.close(keep=self._finished or exc[0] in (None, KeyboardInterrupt))
 
     def picture(self, picture: CodedPicture, velocity: Optional[NDArray[np.float32]]) -> None:
         """Called in the reader thread."""
@@ -75,8 +76,9 @@ class Overlay:
             del self._decisions[:passed]
 
     def finish(self, summary: RunSummary) -> None:
-        """Draw what is left: of an interrupted run, as far as it was read."""
+        """Draw what is left: of a run that ended early, as far as it was read."""
         self._draw_until(None if summary.complete else self._newest_read + 1)
+        self._finished = True
 
     def _draw_until(self, end: Optional[int]) -> None:
         """Draw pictures below display index `end`, all of them if None."""

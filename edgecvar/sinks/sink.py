@@ -17,7 +17,7 @@ class Sink(Protocol):
     def decision(self, decision: Decision) -> None: ...
 
     def finish(self, summary: RunSummary) -> None:
-        """The stream has ended, or where the summary says so the run was interrupted."""
+        """The run has ended: `summary.ended` says why where that is before the stream's end."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, Deque, Optional, Sequence, TextIO
 
 from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.sinks.names import printable
 from edgecvar.sinks.sink import Stateless
 from edgecvar.sinks.stretches import Stretch, Stretches
 
@@ -28,8 +29,8 @@ def summary_line(summary: RunSummary) -> str:
         if count:
             why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
             parts.insert(3, f"{count} {what} ({why})")
-    line = ", ".join(parts) + ("" if summary.complete else " (interrupted)")
-    return f"{line}\n{summary.note}" if summary.note else line
+    ended = f"ended early: {printable(summary.ended)}" if summary.ended else ""
+    return "\n".join(line for line in (", ".join(parts), ended, summary.note) if line)
 
 
 class PlainTable(Stateless):

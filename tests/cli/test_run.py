@@ -240,7 +240,7 @@ def test_interrupting_a_run_that_waits_for_its_pipe_ends_it_with_a_summary(tmp_p
     assert process.wait(timeout=60) == 130  # with its pipe still open
     out, err = process.communicate()
     assert err.strip() == b"interrupted"
-    assert json.loads(out.splitlines()[-1])["summary"]["interrupted"] is True
+    assert json.loads(out.splitlines()[-1])["summary"]["ended"] == "interrupted"
 
 
 def test_interrupting_a_run_that_still_looks_for_a_video_in_its_pipe_ends_it(bundle):

@@ -208,7 +208,7 @@ def test_an_error_of_the_reader_reaches_the_caller_after_what_was_read():
         for decision in recognition:
             seen.append(decision.decode_index)
     assert seen == [1, 2, 4]
-    assert not recognition.summary.complete
+    assert recognition.summary.ended == "broken at picture 5" and not recognition.summary.complete
     assert readers() == []
 
 
@@ -219,7 +219,27 @@ def test_leaving_early_ends_the_reader_thread():
             break
     assert readers() == []
     assert stream.given < 100
-    assert not recognition.summary.complete
+    assert recognition.summary.ended == "closed"
+
+
+def test_a_summary_under_way_says_so_and_at_the_end_nothing():
+    with recognize(ScriptedStream("IPP"), manifest(), RecordingRunner()) as recognition:
+        decisions = iter(recognition)
+        next(decisions)
+        assert recognition.summary.ended == "under way"
+        assert len(list(decisions)) == 1
+    assert recognition.summary.ended == "" and recognition.summary.complete
+
+
+def test_a_run_closed_while_it_waits_is_not_complete():
+    waits, leave = threading.Event(), threading.Event()
+    stream = ScriptedStream("IPPPPP", on_read=lambda index: index < 4 or (waits.set(), leave.wait(60)))
+    with recognize(stream, manifest(), RecordingRunner(), RunOptions(release=leave.set)) as recognition:
+        closing = threading.Thread(target=lambda: waits.wait(60) and recognition.close())
+        closing.start()
+        list(recognition)
+        closing.join(60)
+    assert recognition.summary.ended == "closed"
 
 
 def test_breaking_out_of_a_plain_loop_ends_the_reader_thread_too():
@@ -252,6 +272,7 @@ def test_an_error_of_the_runner_ends_the_reader_thread():
     recognition = recognize(ScriptedStream("I" + "P" * 1000), manifest(), Failing())
     with pytest.raises(RuntimeError, match="engine failed"), recognition:
         list(recognition)
+    assert recognition.summary.ended == "engine failed"
     assert readers() == []
 
 

@@ -103,7 +103,7 @@ def test_an_interrupted_run_is_drawn_as_far_as_it_was_read(tmp_path):
             overlay.picture(picture, None)
             if picture.display_index == 29:
                 break
-        overlay.finish(replace(DONE, complete=False))
+        overlay.finish(replace(DONE, ended="interrupted"))
     assert len(bar_widths(tmp_path / "out.mp4")) == 30
 
 

@@ -82,12 +82,17 @@ def test_every_json_line_of_an_untrained_bundle_says_so():
 
 
 def test_an_interrupted_run_and_one_without_decisions_say_so():
-    summary = RunSummary(5, 0, 0, 0, {}, 0.1, 0.2, complete=False)
+    summary = RunSummary(5, 0, 0, 0, {}, 0.1, 0.2, ended="interrupted")
     (line,) = lines(lambda out: JsonLines(out, "a.mp4", False), [], summary)
     document = json.loads(line)["summary"]
-    assert document["interrupted"] is True and document["note"].startswith("no decision")
+    assert document["ended"] == "interrupted" and document["note"].startswith("no decision")
     text = "\n".join(lines(lambda out: PlainTable(out, ["a"], False), [], summary))
-    assert "interrupted" in text and "no decision" in text
+    assert "ended early: interrupted" in text and "no decision" in text
+
+
+def test_the_reason_that_ended_a_run_cannot_move_the_terminals_cursor():
+    text = lines(lambda out: PlainTable(out, ["a"], False), [], replace(SUMMARY, ended="a\x1b[2J: broken\n"))
+    assert text[-1] == "ended early: a\\x1b[2J: broken\\n"
 
 
 def test_damage_that_was_concealed_is_told_beside_what_was_skipped():

@@ -1,0 +1,79 @@
+"""A run that has begun writes its summary, whatever ends it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgecvar.errors import EdgecvarError, StreamError
+from edgecvar.run.walk import StageWalk
+from edgecvar.sinks.job import RunConfig, run_job
+from edgecvar.sinks.overlay import Overlay
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """Runs a clip of 40 pictures, and gives what was written."""
+    folder = tmp_path_factory.mktemp("job")
+    bundle, clip = tiny_bundle(folder / "bundle"), moving_clip(folder / "clip.mp4", pictures=40)
+
+    def run(form, error, **options):
+        config = RunConfig(sources=(str(clip),), bundle=bundle, output=folder / f"out.{form}", **options)
+        with pytest.raises(type(error)):
+            run_job(config)
+        return (folder / f"out.{form}").read_text()
+
+    return run
+
+
+def fail_after(monkeypatch, kind, method, calls, error):
+    """The method raises `error` at the call after so many."""
+    works, left = getattr(kind, method), [calls]
+
+    def counted(self, *arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise error
+        return works(self, *arguments)
+
+    monkeypatch.setattr(kind, method, counted)
+
+
+@pytest.mark.parametrize(
+    "error, ended",
+    [
+        (EdgecvarError("stage fuse: no score"), "stage fuse: no score"),
+        (KeyboardInterrupt(), "interrupted"),
+        (KeyboardInterrupt("terminated"), "terminated"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_the_summary_follows_what_was_decided_and_says_what_ended_the_run(monkeypatch, job, error, ended):
+    fail_after(monkeypatch, StageWalk, "finish", 3, error)
+    *decisions, last = map(json.loads, job("json", error).splitlines())
+    assert len(decisions) == last["summary"]["decisions"] == 3 and last["summary"]["ended"] == ended
+
+
+def test_the_table_says_so_in_a_line_of_its_own(monkeypatch, job):
+    fail_after(monkeypatch, StageWalk, "finish", 3, StreamError("camera: gone"))
+    rows = job("txt", StreamError("")).splitlines()
+    assert "3 decisions" in rows[-2] and rows[-1] == "ended early: camera: gone"
+
+
+def test_a_sink_that_breaks_neither_hides_its_error_nor_the_summary_of_the_others(monkeypatch, job, tmp_path):
+    broken = EdgecvarError("overlay.mp4: cannot be written")
+    fail_after(monkeypatch, Overlay, "decision", 2, broken)
+    fail_after(monkeypatch, Overlay, "finish", 0, EdgecvarError("again"))
+    *decisions, last = map(json.loads, job("json", broken, overlay=tmp_path / "overlay.mp4").splitlines())
+    assert len(decisions) == 3 and last["summary"]["ended"] == str(broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_overlay_of_a_stream_that_broke_holds_what_was_read(monkeypatch, job, tmp_path):
+    fail_after(monkeypatch, StageWalk, "finish", 8, StreamError("camera: gone"))
+    summary = job("json", StreamError(""), overlay=tmp_path / "overlay.mp4").splitlines()[-1]
+    assert json.loads(summary)["summary"]["ended"] == "camera: gone"
+    assert [file.name for file in tmp_path.iterdir()] == ["overlay.mp4"]
