@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from importlib.util import find_spec
 from typing import Iterable
 
@@ -43,6 +44,18 @@ def reason(error: BaseException, limit: int = 200) -> str:
     """What a library or the system says of a failure, on one line of at most `limit` characters."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:limit]
+
+
+def import_reason(error: BaseException) -> str:
+    """Why a library could not be imported, on one line, and what to preload where it found no room for its threads.
+
+    Room for thread-local storage is set aside when a program starts; on AArch64 libgomp, loaded late, finds it taken.
+    """
+    text = " ".join(str(error).split())[:400]
+    found = re.search(r"(\S+): cannot allocate memory in static TLS block", text)
+    if found is None:
+        return text
+    return f"{text}; load that library first: LD_PRELOAD={found.group(1)} before the command"
 
 
 def need_extra(extra: str, what: str, *packages: str) -> None:

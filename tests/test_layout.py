@@ -121,3 +121,8 @@ def test_tests_mirror_the_package():
         inside = folder.relative_to(here)
         if any(folder.glob("test_*.py")) and inside.parts[0] not in apart:
             assert (PACKAGE / inside).is_dir(), f"tests/{inside} mirrors no folder of the package"
+
+
+def test_onnx_runtime_is_loaded_at_one_door():
+    doors = {file for _, file in files() if "onnxruntime" in [module for _, module in imports(file)]}
+    assert doors == {PACKAGE / "runners" / "onnx.py"}

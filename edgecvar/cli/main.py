@@ -10,7 +10,7 @@ from typing import Any, List, Optional, Tuple
 import click
 
 from edgecvar import __version__
-from edgecvar.errors import EdgecvarError, unknown_name
+from edgecvar.errors import EdgecvarError, import_reason, unknown_name
 
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
@@ -68,7 +68,7 @@ def cli() -> None:
 
 
 def main(args: Optional[List[str]] = None) -> None:
-    """Run the command line; an EdgecvarError or OSError becomes one line on stderr and exit code 1, Ctrl-C 130."""
+    """Run the command line; an expected error becomes one line on stderr and exit code 1, Ctrl-C 130."""
     try:
         cli.main(args=args, prog_name="edgecvar", standalone_mode=False)
     except click.ClickException as error:
@@ -77,8 +77,10 @@ def main(args: Optional[List[str]] = None) -> None:
     except EdgecvarError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    except OSError as error:
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    except (OSError, ImportError) as error:
+        if isinstance(error, ImportError) and (error.name or "").startswith("edgecvar"):
+            raise
+        click.echo(f"error: {import_reason(error)}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

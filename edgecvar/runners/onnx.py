@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import BundleError, reason
+from edgecvar.errors import BundleError, DeviceError, import_reason, reason
 from edgecvar.runners.runner import as_array
 
 
@@ -27,8 +27,7 @@ class OnnxRunner:
         self._sessions: Dict[str, Any] = {}
 
     def __enter__(self) -> OnnxRunner:
-        import onnxruntime
-
+        onnxruntime = onnx_runtime()
         options = session_options(self.threads, as_written=self._precision == "int8" and saturates())
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
@@ -57,11 +56,24 @@ class OnnxRunner:
         return value
 
 
+def onnx_runtime() -> Any:
+    """The `onnxruntime` module; raises DeviceError. The one door to it, which shuts its telemetry before it loads.
+
+    Left to itself it writes an identity and a database under the user's cache, and waits to send what it notes there.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        raise DeviceError(
+            f"ONNX Runtime cannot be imported: {import_reason(error)} (pip install onnxruntime brings it)"
+        ) from error
+    return onnxruntime
+
+
 def session_options(threads: int, as_written: bool) -> Any:
     """Of a session on the CPU; `as_written`: Q/DQ is computed as the graph says, not by int8 kernels."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = onnx_runtime().SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -14,7 +14,7 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.feed import Appearance, SampledPicture
 from edgecvar.clips.samples import histories
 from edgecvar.errors import CompileError, reason
-from edgecvar.runners.onnx import session_options, usable_cores
+from edgecvar.runners.onnx import onnx_runtime, session_options, usable_cores
 
 Array = NDArray[np.float32]
 Samples = Sequence[SampledPicture]
@@ -75,8 +75,7 @@ class SampleWalk:
 
 def open_session(model: Union[bytes, Path], stage: str, threads: Optional[int] = None) -> Any:
     """An ONNX Runtime session that computes what the graph says, Q/DQ included; raises CompileError."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     # Its own int8 kernels saturate sums to 16 bits on some CPUs, which no device does.
     options = session_options(threads or usable_cores(), as_written=True)
     source = model if isinstance(model, bytes) else str(model)

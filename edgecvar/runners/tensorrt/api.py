@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Mapping, Tuple, Type, Union
 
-from edgecvar.errors import DeviceError
+from edgecvar.errors import DeviceError, import_reason
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -24,7 +24,7 @@ def installed_version() -> str:
         import tensorrt as trt
     except (ImportError, OSError) as error:  # the wheel loads its libraries itself
         raise DeviceError(
-            f"TensorRT cannot be imported ({error}): it comes with JetPack on a Jetson and with "
+            f"TensorRT cannot be imported ({import_reason(error)}): it comes with JetPack on a Jetson and with "
             "`pip install edgecvar[gpu]` elsewhere; or use --runner onnx"
         ) from error
     return str(trt.__version__)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import DeviceError
+from edgecvar.errors import DeviceError, import_reason
 
 if TYPE_CHECKING:
     import pycuda.driver as driver
@@ -38,9 +38,9 @@ class CudaDevice:
     def __enter__(self) -> CudaDevice:
         try:
             import pycuda.driver as driver
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             raise DeviceError(
-                f"pycuda cannot be imported ({error}): `pip install edgecvar[device]` on a Jetson, "
+                f"pycuda cannot be imported ({import_reason(error)}): `pip install edgecvar[device]` on a Jetson, "
                 "`pip install edgecvar[gpu]` elsewhere; or use --runner onnx"
             ) from error
         try:

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import ConfigError, DatasetError, StreamError, reason
+from edgecvar.errors import ConfigError, DatasetError, StreamError, import_reason, reason
 from edgecvar.files import whole_file
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.train.data.store import ClipIndex, unreadable
@@ -138,8 +138,10 @@ def pair_of_pictures(settings: FlowSettings) -> Pair:
     """The method's flow between two pictures; raises ConfigError where its package is missing."""
     try:
         import cv2
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ConfigError("optical flow needs OpenCV, which is not installed: pip install 'edgecvar[flow]'") from error
+    except (ImportError, OSError) as error:
+        raise ConfigError(f"optical flow needs OpenCV, which cannot be imported: {import_reason(error)}") from error
     library: Any = cv2
     if settings.method == "tvl1":
         contributed = getattr(library, "optflow", None)
