@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 from edgecvar.errors import ConfigError, unknown_name
 
 M = TypeVar("M", bound=BaseModel)
+SHOWN = 120
+"""Characters of a wrong value that an error shows."""
 
 
 def from_flags(model: Type[M], flags: Mapping[str, Any]) -> M:
@@ -31,7 +33,13 @@ def mistake(error: ValidationError, model: Type[BaseModel]) -> str:
     message = first["msg"].replace("Value error, ", "")
     if not place:  # a rule on the model as a whole says itself what it got
         return message
-    return f"{'.'.join(place)}: {message}, got {first['input']!r}"
+    return f"{'.'.join(place)}: {message}, got {shortened(first['input'])}"
+
+
+def shortened(value: Any) -> str:
+    """How Python writes a value, on `SHOWN` characters at most."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def _keys_at(model: Type[BaseModel], place: Sequence[str]) -> Sequence[str]:

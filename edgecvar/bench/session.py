@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Dict, List, Literal, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgecvar.config import mistake
+from edgecvar.documents import MEBIBYTE, parse_json, read_text
 from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
+
+SESSION_BYTES = 256 * MEBIBYTE
+"""At most: every span of every picture is in it."""
 
 
 class Phase(BaseModel):
@@ -72,7 +75,7 @@ def save_session(session: Session, path: Path) -> None:
 def load_session(path: Path) -> Session:
     """Read a saved session; raises ConfigError when it is not one."""
     try:
-        return Session.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return Session.model_validate(parse_json(read_text(path, SESSION_BYTES)))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
     except ValueError as error:

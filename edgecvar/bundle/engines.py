@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edgecvar.bundle.hashes import check_file, check_hash
 from edgecvar.bundle.precision import Precision
 from edgecvar.config import mistake
+from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import BundleError, reason
 from edgecvar.files import whole_folder
 
@@ -175,9 +176,9 @@ def _timing_folder(root: Path, sm: str, tensorrt: str) -> Path:
 def _read_index(folder: Path) -> FolderIndex:
     file = folder / INDEX
     try:
-        text = file.read_text(encoding="utf-8")
-        index = FolderIndex.model_validate(json.loads(text))
-    except (OSError, ValueError, RecursionError) as error:
+        text = read_text(file)
+        index = FolderIndex.model_validate(parse_json(text))
+    except (OSError, ValueError) as error:
         cause = mistake(error, FolderIndex) if isinstance(error, ValidationError) else reason(error)
         raise BundleError(f"{file}: not an index of engines: {cause}; {REMOVE}") from error
     if index.sealed().text != text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, reason
 
 
 def sha256_of(path: Path) -> str:
@@ -20,12 +20,16 @@ def sha256_of(path: Path) -> str:
 def check_file(root: Path, name: str, expected: str) -> None:
     """The file `name` is inside `root` and hashes to `expected`; raises BundleError."""
     file = root / name
-    inside = root.resolve() in file.resolve().parents
-    if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
-        raise BundleError(f"{root}: file name {name!r} leaves the bundle")
-    if not file.is_file():
-        raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
-    check_hash(file, sha256_of(file), expected)
+    try:
+        inside = root.resolve() in file.resolve().parents
+        if Path(name).is_absolute() or ".." in Path(name).parts or not inside:
+            raise BundleError(f"{root}: file name {name!r} leaves the bundle")
+        if not file.is_file():
+            raise BundleError(f"{root}: {name} is missing; copy the whole folder again")
+        got = sha256_of(file)
+    except (OSError, ValueError, RuntimeError) as error:  # of a name too long, one with a NUL, links in a circle
+        raise BundleError(f"{root}: {name[:80]!r} cannot be read ({reason(error)})") from error
+    check_hash(file, got, expected)
 
 
 def check_hash(file: Path, got: str, expected: str) -> None:

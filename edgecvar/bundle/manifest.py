@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Literal, Optional
@@ -16,6 +15,7 @@ from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.config import mistake
+from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import BundleError, reason
 
 SCHEMA: Literal[2] = 2
@@ -31,7 +31,7 @@ class StageFile(BaseModel):
     stage: str
     precision: Precision
     path: str
-    max_difference: float
+    max_difference: float = Field(ge=0)
 
 
 class Provenance(BaseModel):
@@ -120,15 +120,15 @@ def open_bundle(path: Path) -> Bundle:
     if not document.is_file():
         raise BundleError(f"{path}: not a bundle (no {MANIFEST}); make one with `edgecvar compile`")
     try:
-        text = document.read_text(encoding="utf-8")
-        fields = json.loads(text)
+        text = read_text(document)
+        fields = parse_json(text)
         version = fields.get("schema_version") if isinstance(fields, dict) else None
         if isinstance(version, int) and version != SCHEMA:
             raise BundleError(
                 f"{path}: a bundle of schema {version}, and this edgecvar reads {SCHEMA}; compile it again"
             )
         manifest = Manifest.model_validate(fields)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         cause = mistake(error, Manifest) if isinstance(error, ValidationError) else reason(error)
         raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {cause}") from error
     if not manifest.seal or sealed(_with_seal(text, manifest.seal, "")) != text:

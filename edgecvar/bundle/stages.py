@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import FrozenSet, List, Literal, Optional, Sequence, Set
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+RANK = 7
+"""Dimensions of a tensor at most, without its batch: TensorRT takes one more."""
+LARGEST = 1 << 24
+"""Of a dimension."""
 
 
 class StageInput(BaseModel):
@@ -23,7 +28,12 @@ class StageInput(BaseModel):
     source: str
     gop: Literal["current", "adjacent"] = "current"
     segments: Optional[int] = Field(default=None, ge=1, le=256)
-    shape: List[int]
+    shape: List[int] = Field(max_length=RANK)
+
+    @field_validator("shape")
+    @classmethod
+    def _sizes(cls, shape: List[int]) -> List[int]:
+        return _positive(shape)
 
 
 class StageSpec(BaseModel):
@@ -37,7 +47,12 @@ class StageSpec(BaseModel):
     name: str
     cadence: Literal["gop", "picture"]
     inputs: List[StageInput] = Field(min_length=1)
-    output_shape: List[int]
+    output_shape: List[int] = Field(max_length=RANK)
+
+    @field_validator("output_shape")
+    @classmethod
+    def _sizes(cls, shape: List[int]) -> List[int]:
+        return _positive(shape)
 
 
 def prepared_sources(stages: Sequence[StageSpec]) -> FrozenSet[str]:
@@ -58,3 +73,9 @@ def takes_frames(stages: Sequence[StageSpec]) -> bool:
 def clip_segments(stages: Sequence[StageSpec]) -> int:
     """How many sampled pictures a network looks at together: the most that an input of a stage takes, or 1."""
     return max([1, *(tensor.segments or 1 for stage in stages for tensor in stage.inputs)])
+
+
+def _positive(shape: List[int]) -> List[int]:
+    if not all(1 <= size <= LARGEST for size in shape):
+        raise ValueError(f"every size must lie between 1 and {LARGEST}")
+    return shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from edgecvar.errors import unknown_name
 
@@ -28,7 +28,7 @@ class InputSpec(BaseModel):
     `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     height: int = Field(240, ge=32, le=1024)
     width: int = Field(240, ge=32, le=1024)
@@ -38,13 +38,30 @@ class InputSpec(BaseModel):
     stride: int = Field(12, ge=1, le=300)
     consensus: int = Field(8, ge=1, le=256)
     accumulate: bool = False
-    velocity_unit: float = Field(4.0, gt=0)
-    residual_unit: float = Field(32.0, gt=0)
+    velocity_unit: float = Field(4.0, ge=1e-6, le=1e6)
+    residual_unit: float = Field(32.0, ge=1e-6, le=1e6)
     image_mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
     image_std: Tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    @field_validator("image_mean")
+    @classmethod
+    def _means(cls, means: Tuple[float, float, float]) -> Tuple[float, float, float]:
+        return _each_within(means, -1e6, 1e6)
+
+    @field_validator("image_std")
+    @classmethod
+    def _deviations(cls, deviations: Tuple[float, float, float]) -> Tuple[float, float, float]:
+        return _each_within(deviations, 1e-6, 1e6)
 
     def shape(self, source: str) -> Tuple[int, int, int]:
         """(channels, height, width) of one prepared input: "image", "motion", "residual" or "frame"."""
         if source not in CHANNELS:
             raise unknown_name("input", source, CHANNELS)
         return CHANNELS[source], self.height, self.width
+
+
+def _each_within(values: Tuple[float, float, float], low: float, high: float) -> Tuple[float, float, float]:
+    # float32 has to hold what is divided by them.
+    if not all(low <= value <= high for value in values):
+        raise ValueError(f"each must lie between {low:g} and {high:g}")
+    return values

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecvar.config import mistake
+from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.train.loop import resolve
+from edgecvar.train.plain_yaml import parse_yaml
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
 
 
@@ -62,11 +63,11 @@ class Planned:
 def load_ablation(path: Path) -> Ablation:
     """Read an ablation's file; raises ConfigError."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = parse_yaml(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the ablation ({reason(error)})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {reason(error)}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {reason(error)}") from error
     if not is_ablation(document):
         raise ConfigError(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
     try:

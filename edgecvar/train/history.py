@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
 
@@ -58,10 +58,10 @@ def read_records(folder: Path) -> List[EpochRecord]:
     file = folder / METRICS
     if not file.is_file():
         return []
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
     try:
-        return [EpochRecord.model_validate(json.loads(line)) for line in lines]
-    except (ValueError, ValidationError) as error:
+        lines = read_text(file).split("\n")[:-1]
+        return [EpochRecord.model_validate(parse_json(line)) for line in lines]
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: not the metrics of a run: {reason(error, 120)}") from error
 
 

@@ -10,8 +10,10 @@ import yaml
 from pydantic import ValidationError
 
 from edgecvar.config import mistake
+from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.train.parts import Architecture, Course, Data, Descent, Machine, Part, Views
+from edgecvar.train.plain_yaml import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ def recipe_of(document: Mapping[str, Any], where: str = "recipe") -> Recipe:
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply `key=value` overrides, keys dotted, values as YAML; raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot read the recipe ({reason(error)}); recipes/ holds some") from error
     return parse_recipe(text, overrides, str(path))
 
@@ -94,9 +96,9 @@ def first_outside(overrides: Sequence[str], allowed: Sequence[str]) -> Optional[
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: not YAML: {reason(error)}") from error
+        return parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {reason(error)}") from error
 
 
 def _split(override: str) -> Tuple[List[str], str]:

@@ -161,6 +161,14 @@ def test_a_broken_index_is_one_clear_error(root, text):
     assert "\n" not in str(caught.value)
 
 
+def test_an_index_that_is_a_pipe_is_never_waited_for(root):
+    file = root / "engines" / KEY.folder / "index.json"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(BundleError, match="not an index of engines: not a regular file"):
+        open_bundle(root)
+
+
 def test_engines_are_written_whole_or_not_at_all(root, monkeypatch):
     before = {file: file.read_bytes() for file in root.rglob("*") if file.is_file()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,68 @@ def test_names_are_unique():
         manifest(labels=["left", "left"])
     with pytest.raises(ValueError, match="a stage is named twice"):
         manifest(stages=manifest().stages * 2)
+
+
+def rewritten(bundle, old, new):
+    """The manifest with a part of its text replaced, sealed again: made so on purpose."""
+    file = bundle / "manifest.json"
+    document = json.loads(file.read_text())
+    text = file.read_text().replace(document["seal"], "")
+    assert text.count(old) == 1, old
+    file.write_text(sealed(text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ('"crop": 0.9375', '"crop": NaN', "NaN is no number"),
+        ('"crop": 0.9375', '"crop": 1e999', "1e999 is no number"),
+        ('"crop": 0.9375', '"crop": ' + "9" * 100_000, "too large a number"),
+        ('"velocity_unit": 4.0', '"velocity_unit": 1e308', "velocity_unit"),
+        ("0.229", "0", "image_std: each must lie between 1e-06 and"),
+        ("0.485", "1e308", "image_mean: each must lie between"),
+        ('"max_difference": 0.0', '"max_difference": -1', "max_difference"),
+        ('"labels": [', '"labels": ["up", "down"], "labels": [', "key 'labels' is given twice"),
+        ('"left"', r'"\ud800"', "half a character"),
+        ('"crop": 0.9375', '"crop": ' + "[" * 50_000, "inside each other"),
+        ('"recipe": null', '"recipe": "' + " " * (16 << 20) + '"', "larger than 16 MiB"),
+        ('"stride": 12', '"stride": "' + "x" * 10_000 + '"', "got 'xxx"),
+    ],
+)
+def test_a_manifest_of_what_is_no_value_is_one_short_error(bundle, old, new, said):
+    rewritten(bundle, old, new)
+    with pytest.raises(BundleError, match="not a manifest of schema") as caught:
+        open_bundle(bundle)
+    assert said in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("size", [0, -2, 10**30])
+def test_a_tensor_has_sizes_that_are_some(bundle, size):
+    text = (bundle / "manifest.json").read_text()
+    document = json.loads(text)
+    stage = {**document["stages"][0], "name": "earlier", "output_shape": [size]}
+    document.update(stages=[stage, *document["stages"]], seal="")
+    (bundle / "manifest.json").write_text(sealed(json.dumps(document)))
+    with pytest.raises(BundleError, match="every size must lie between 1 and"):
+        open_bundle(bundle)
+
+
+def test_a_manifest_that_is_a_device_or_a_pipe_is_never_waited_for(bundle):
+    (bundle / "manifest.json").unlink()
+    os.mkfifo(bundle / "manifest.json")
+    with pytest.raises(BundleError, match="not a bundle"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "circle"])
+def test_a_file_name_that_is_none_is_refused(bundle, name):
+    (bundle / "circle").symlink_to("circle")
+    document = json.loads((bundle / "manifest.json").read_text())
+    document["sha256"][name] = "0" * 64
+    (bundle / "manifest.json").write_text(sealed(json.dumps({**document, "seal": ""})))
+    with pytest.raises(BundleError) as caught:
+        open_bundle(bundle)
+    assert len(str(caught.value)) < 300
 
 
 def test_a_link_out_of_the_bundle_is_refused(bundle):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from edgecvar.errors import ConfigError
+from edgecvar.train.ablation import load_ablation
 from edgecvar.train.recipe import PARTS, first_outside, load_recipe, override_keys, parse_recipe
 
 pytestmark = pytest.mark.train
@@ -65,6 +67,61 @@ def test_what_is_wrong_is_named(overrides: list, said: str) -> None:
 def test_a_text_that_is_no_recipe_is_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse_recipe(text)
+
+
+BOMB = "a: &a [x, x, x, x]\n" + "".join(f"n{n}: &n{n} [{', '.join([f'*n{n - 1}'] * 9)}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB.replace("a: &a", "n0: &n0"), "with its aliases written out"),
+        (f"input: &a {{height: 32}}\nnetwork: {{<<: [{', '.join(['*a'] * 20_000)}]}}", "with its aliases written out"),
+        ("model: &a [*a]", "an alias stands in what it stands for"),
+        ("data: " + "[" * 50_000, "inside each other"),
+        ("- " * 50_000, "inside each other"),
+        ("data: x\n" * 20_000, "longer than"),
+        ("data: x\ndata: y", "key 'data' is given twice"),
+        ("lr: .nan", ".nan is no number"),
+        ("lr: 1.0e+999", "1.0e+999 is no number"),
+        ("seed: " + "9" * 100_000, "too large a number"),
+        ("seed: 1" + ":59" * 30_000, "too large a number"),
+        ("skip_unreadable: !!bool perhaps", "not YAML"),
+        ("seed: !!int ''", ""),
+        ('model: "\\UFFFFFFFF"', "not YAML"),
+        ("model: !!binary aaaa", "not YAML"),
+        ("model: !!python/object/apply:os.getcwd []", "not YAML"),
+        ("{[a]: b}", "not YAML"),
+        ("model: attp\ndata: x\nepochs: 2001-13-45", "epochs"),
+    ],
+)
+def test_a_hostile_text_is_one_short_error_at_once(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_recipe(text)
+    assert said in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_aliases_and_dates_that_mean_something_are_taken() -> None:
+    stated = "model: attp\ndata: 2001-01-01\nnetwork: {motion: &s {width: 0.25}, residual: *s, c: {<<: *s, d: 1}}"
+    recipe = parse_recipe(stated)
+    assert recipe.data.source == "2001-01-01"
+    assert recipe.network.options["residual"] == {"width": 0.25}
+    assert recipe.network.options["c"] == {"width": 0.25, "d": 1}
+
+
+def test_a_recipe_that_is_no_text_is_one_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "binary").write_bytes(b"\x7fELF\xff\xfe")
+    for file, said in (
+        (tmp_path / "pipe", "not a regular file"),
+        (Path("/dev/zero"), "not a regular file"),
+        (tmp_path / "binary", "not UTF-8"),
+        (tmp_path, "not a regular file"),
+    ):
+        for load in (load_recipe, load_ablation):
+            with pytest.raises(ConfigError) as caught:
+                load(file)
+            assert said in str(caught.value) and str(file) in str(caught.value)
 
 
 def test_a_missing_recipe_file_is_named(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from edgecvar.clips.labelled import Clip, class_clips
+from edgecvar.documents import read_text
 from edgecvar.errors import DatasetError, reason, unknown_name
-from edgecvar.train.data.splits import Split, official_split
+from edgecvar.train.data.splits import LIST_BYTES, Split, official_split
 from edgecvar.train.parts import Data
 
 SPLITS = ("train", "validation")
@@ -88,9 +90,8 @@ def _from_folders(root: Path) -> List[_Row]:
 def _from_csv(file: Path) -> List[_Row]:
     """Rows path,label[,split], paths relative to the CSV's folder, in the CSV's order."""
     try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            lines = list(csv.reader(text))
-    except (UnicodeDecodeError, csv.Error) as error:
+        lines = list(csv.reader(io.StringIO(read_text(file, LIST_BYTES).lstrip("\ufeff"))))
+    except (ValueError, csv.Error) as error:
         raise DatasetError(f"{file}: not a CSV ({reason(error)}); expected a header path,label[,split]") from error
     header = [name.strip() for name in lines[0]] if lines else []
     if not {"path", "label"} <= set(header):

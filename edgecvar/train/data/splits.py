@@ -7,17 +7,19 @@ name without suffix, in a folder of its class or anywhere where the name is the 
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 from edgecvar.clips.labelled import VIDEO_SUFFIXES, Clip, videos_below
-from edgecvar.errors import DatasetError
+from edgecvar.documents import MEBIBYTE, parse_json, read_text
+from edgecvar.errors import DatasetError, reason
 from edgecvar.train.settings import SplitSettings
 
 SHOWN = 5
 """Missing clips that an error names; the others are counted."""
+LIST_BYTES = 256 * MEBIBYTE
+"""At most, of one list; those of Something-Something V2 have 25 MiB."""
 
 
 @dataclass(frozen=True)
@@ -238,9 +240,9 @@ def _check_label(where: str, label: str, labels: Set[str]) -> None:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file}: cannot read this list of the official split ({error})") from error
+        return read_text(file, LIST_BYTES).lstrip("\ufeff")
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file}: cannot read this list of the official split ({reason(error)})") from error
 
 
 def _lines(file: Path) -> List[Tuple[str, List[str]]]:
@@ -267,9 +269,9 @@ def _table(file: Path, columns: Sequence[str], separator: str) -> List[Tuple[str
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(_text(file))
+        return parse_json(_text(file))
     except ValueError as error:
-        raise DatasetError(f"{file}: not JSON ({error})") from error
+        raise DatasetError(f"{file}: not JSON ({reason(error)})") from error
 
 
 def _first(files: Path, names: Sequence[str]) -> Optional[Path]:
