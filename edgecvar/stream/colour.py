@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.planes import FORMATS_420, Geometry, displayed_planes
+from edgecvar.stream.planes import Geometry, displayed_planes, sample_format, samples_in_420
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BITS = 14
 _MATRICES = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593), 7: (0.212, 0.087)}
 _BT601 = (0.299, 0.114)
+_BT601_NUMBER = 6
 _FULL_RANGE = 2
 
 
@@ -47,12 +48,16 @@ class ShownPlanes:
 
 
 def planes_of(frame: VideoFrame, geometry: Geometry) -> ShownPlanes:
-    """A frame's displayed rectangle; views of its samples where they are 8-bit 4:2:0, else converted to that."""
+    """A frame's displayed rectangle; views of its samples where they are 8-bit 4:2:0, else converted to that.
+
+    Raises StreamError where the samples are not in planes of their own.
+    """
+    form = sample_format(frame)
+    planes = samples_in_420(displayed_planes(frame, geometry), form)
+    if form.rgb:
+        return ShownPlanes(*planes, matrix=_BT601_NUMBER, full=False)
     full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
-    matrix = int(frame.colorspace)
-    if frame.format.name not in FORMATS_420:
-        frame = frame.reformat(format="yuv420p")
-    return ShownPlanes(*displayed_planes(frame, geometry), matrix, full)
+    return ShownPlanes(*planes, int(frame.colorspace), full)
 
 
 def rgb_of(frame: VideoFrame, geometry: Geometry) -> NDArray[np.uint8]:

@@ -88,7 +88,11 @@ class MotionField:
 
 @dataclass(frozen=True, eq=False)
 class Residual:
-    """What the bitstream adds to the prediction: int16 y (H, W), cb and cr (H/2, W/2), of the coded picture."""
+    """What the bitstream adds to the prediction: int16 y (H, W), cb and cr (H/2, W/2), of the coded picture.
+
+    In 8-bit 4:2:0, whatever the stream is sampled in: of other formats the mean of what is in a sample's place, in
+    BT.601 of RGB.
+    """
 
     y: NDArray[np.int16]
     cb: NDArray[np.int16]

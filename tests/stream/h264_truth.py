@@ -264,7 +264,8 @@ def _check(
     report.p_pictures += picture.kind == "P"
     report.b_pictures += picture.kind == "B"
     _count(report, motion)
-    residual, frame, own = picture.residual, truth.frame(number), truth.picture(number)
+    residual: Any = picture.content.coded_residual()  # type: ignore[attr-defined]
+    frame, own = truth.frame(number), truth.picture(number)
     if own is None or frame is None or residual is None:
         report.without_truth += 1
         return
@@ -281,7 +282,7 @@ def _check(
     inter = ~motion.intra
     wrong_here = 0
     for plane, name in enumerate(PLANES[: len(own.planes)]):
-        coded = getattr(residual, name)
+        coded = residual[plane]
         side = 4 if plane == 0 else 2
         sure = (inter & prediction.known).repeat(side, axis=0).repeat(side, axis=1)
         rebuilt = np.clip(prediction.planes[plane].astype(np.int32) + coded, 0, own.maximum)

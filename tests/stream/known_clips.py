@@ -80,8 +80,8 @@ def encode_x264(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictur
     return encode(path, pictures, "libx264", {"x264-params": parameters}, b_pictures)
 
 
-def decoded_planes(path: Path) -> Dict[int, Tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """By display index, the y, cb, cr planes over the coded size: a decode of the test's own."""
+def decoded_planes(path: Path) -> Dict[int, Tuple[np.ndarray, ...]]:
+    """By display index, the planes over the coded size, uint16 above 8 bits: a decode of the test's own."""
     found = {}
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -90,7 +90,8 @@ def decoded_planes(path: Path) -> Dict[int, Tuple[np.ndarray, np.ndarray, np.nda
         for index, frame in enumerate(container.decode(stream)):
             planes = []
             for plane in frame.planes:
-                whole = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)
+                samples = np.dtype(np.uint16 if frame.format.name.endswith("le") else np.uint8)
+                whole = np.frombuffer(bytes(plane), samples).reshape(-1, plane.line_size // samples.itemsize)
                 planes.append(whole[: plane.height, : plane.width].copy())
-            found[index] = (planes[0], planes[1], planes[2])
+            found[index] = tuple(planes)
     return found

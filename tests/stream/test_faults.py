@@ -154,17 +154,6 @@ def test_no_keyframe(clip: Path, tmp_path: Path) -> None:
     assert "headless.h264" in error_of(path)
 
 
-def test_ten_bits_give_vectors_and_a_clear_word_on_residuals(tmp_path: Path) -> None:
-    pictures = translation(6, (48, 64), (1.5, 0))
-    path = encode(tmp_path / "clip.mp4", pictures, "libx264", pixel_format="yuv420p10le")
-    with open_stream(path, extraction="ffmpeg") as stream:
-        found = list(stream)
-    assert found[0].image is not None and found[0].image.shape == (48, 64, 3)
-    assert found[1].motion is not None and not found[1].motion.intra.all()
-    with pytest.raises(StreamError, match=r"8-bit 4:2:0.*yuv420p10"):
-        _ = found[1].residual
-
-
 @pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
 def test_ffmpeg_says_nothing(clip: Path, tmp_path: Path, extraction: str, capfd: pytest.CaptureFixture) -> None:
     data = bytearray(clip.read_bytes())

@@ -116,7 +116,7 @@ def test_half_sample_planes_are_shared_by_the_pictures_of_a_reference(
 ) -> None:
     made = []
     right = content.make_sampler
-    monkeypatch.setattr(content, "make_sampler", lambda planes, plan: made.append(1) or right(planes, plan))
+    monkeypatch.setattr(content, "make_sampler", lambda *given: made.append(1) or right(*given))
     with open_stream(clip, "ffmpeg") as stream:
         for picture in itertools.islice(stream, 12):
             assert picture.residual is not None or picture.kind == "I"

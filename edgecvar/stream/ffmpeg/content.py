@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import StreamError
 from edgecvar.stream.colour import rgb_of
 from edgecvar.stream.ffmpeg.mpeg4_vectors import BackwardVectors
 from edgecvar.stream.ffmpeg.prediction.residual import Sampler, SamplerStore, make_sampler, residual_of
@@ -16,7 +15,7 @@ from edgecvar.stream.ffmpeg.references import PredictionPlan
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.ffmpeg.undecided import drop_placeholders, settle_by_samples
 from edgecvar.stream.ffmpeg.vector_grid import motion_field, vectors_to_grid
-from edgecvar.stream.planes import FORMATS_420, Geometry, Planes, coded_planes
+from edgecvar.stream.planes import Geometry, Planes, SampleFormat, coded_planes, differences_in_420, sample_format
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
 if TYPE_CHECKING:
@@ -69,13 +68,21 @@ class DecodedContent:
         return None
 
     def residual(self) -> Optional[Residual]:
-        """Picture minus prediction, None on I pictures; raises StreamError unless the samples are 8-bit 4:2:0."""
+        """The coded residual in 8-bit 4:2:0, None on I pictures; raises StreamError as `coded_residual` does."""
+        planes = self.coded_residual()
+        return None if planes is None else Residual(*differences_in_420(planes, self._format))
+
+    def coded_residual(self) -> Optional[Tuple[NDArray[np.int16], ...]]:
+        """Picture minus prediction, in the planes and units of the stream's own format; None on I pictures.
+
+        Raises StreamError where FFmpeg gives samples that are not read.
+        """
         motion = self.motion()
         if motion is None:
             return None
         own = self._planes(self._current)
         samplers = (self._sampler(self._references[0]), self._sampler(self._references[1]))
-        return residual_of(own, samplers, motion, self._plan.weighting)
+        return residual_of(own, self._format, samplers, motion, self._plan.weighting)
 
     def image(self) -> Optional[NDArray[np.uint8]]:
         """Displayed RGB of an I picture, None elsewhere."""
@@ -99,11 +106,11 @@ class DecodedContent:
 
     def _settle(self, mv: NDArray[np.int16], used: NDArray[np.bool_], split: NDArray[np.bool_]) -> bool:
         zero, one = self._references
-        if zero is None or one is None or self._current.frame.format.name not in FORMATS_420:
+        if zero is None or one is None:
             return drop_placeholders(mv, used, split)
         own = self._planes(self._current)[0]
         lumas = (self._planes(zero)[0], self._planes(one)[0])
-        return settle_by_samples(mv, used, split, own, lumas, self._plan.weighting.both)
+        return settle_by_samples(mv, used, split, own, lumas, self._plan.weighting.both, self._format.maximum)
 
     def _fill(
         self, vectors: BackwardVectors, mv: NDArray[np.int16], used: NDArray[np.bool_]
@@ -115,13 +122,11 @@ class DecodedContent:
         future_mv, _, _ = vectors_to_grid(exported_vectors(future.frame), *used.shape[1:])
         return vectors.fill(used, future_mv[0], (past.display_index - now, future.display_index - now))
 
+    @property
+    def _format(self) -> SampleFormat:
+        return sample_format(self._current.frame)
+
     def _planes(self, decoded: DecodedFrame) -> Planes:
-        name = decoded.frame.format.name
-        if name not in FORMATS_420:
-            raise StreamError(
-                f"picture {decoded.number}: residuals need 8-bit 4:2:0 samples, this stream has {name}; "
-                "use the vectors alone, or re-encode with -pix_fmt yuv420p"
-            )
         return coded_planes(decoded.frame, self._geometry)
 
     def _sampler(self, reference: Optional[DecodedFrame]) -> Optional[Sampler]:
@@ -129,4 +134,4 @@ class DecodedContent:
             return None
         plan = self._plan
         key = (reference.number, plan.interpolation, plan.rounding)
-        return self._samplers.get(key, lambda: make_sampler(self._planes(reference), plan))
+        return self._samplers.get(key, lambda: make_sampler(self._planes(reference), self._format, plan))

@@ -114,23 +114,27 @@ def _weighting(header: SliceHeader, poc: int, first: Tuple[Optional[Stored], Opt
         return _implicit(poc, first)
     tables = [table[0] if table else None for table in header.weights]
     both = None
+    deeper = header.sequence.bit_depth - 8
     if tables[0] is not None and tables[1] is not None and not (tables[0].plain and tables[1].plain):
-        both = _both(tables[0], tables[1])
-    singles = [None if table is None or table.plain else _single(table) for table in tables]
+        both = _both(tables[0], tables[1], deeper)
+    singles = [None if table is None or table.plain else _single(table, deeper) for table in tables]
     return Weighting(singles[0], singles[1], both)
 
 
-def _single(weight: Weight) -> Weights:
+def _single(weight: Weight, deeper: int) -> Weights:
+    """Offsets are coded in 8-bit units (equation 8-300): samples have `deeper` bits more."""
     luma, chroma = weight.luma_log2, weight.chroma_log2
     planes = [(weight.y, luma), (weight.cb, chroma), (weight.cr, chroma)]
-    weights = [PlaneWeights(w, 0, (1 << log2) >> 1, log2, offset) for (w, offset), log2 in planes]
+    weights = [PlaneWeights(w, 0, (1 << log2) >> 1, log2, offset << deeper) for (w, offset), log2 in planes]
     return weights[0], weights[1], weights[2]
 
 
-def _both(zero: Weight, one: Weight) -> Weights:
+def _both(zero: Weight, one: Weight, deeper: int) -> Weights:
     luma, chroma = zero.luma_log2, zero.chroma_log2
     pairs = [(zero.y, one.y, luma), (zero.cb, one.cb, chroma), (zero.cr, one.cr, chroma)]
-    weights = [PlaneWeights(a[0], b[0], 1 << log2, log2 + 1, (a[1] + b[1] + 1) >> 1) for a, b, log2 in pairs]
+    weights = [
+        PlaneWeights(a[0], b[0], 1 << log2, log2 + 1, (((a[1] + b[1]) << deeper) + 1) >> 1) for a, b, log2 in pairs
+    ]
     return weights[0], weights[1], weights[2]
 
 

@@ -46,6 +46,7 @@ def settle_by_samples(
     own: Plane,
     references: Tuple[Plane, Plane],
     both: Optional[Weights],
+    maximum: int,
 ) -> bool:
     """Settles `used` in place by the luma samples; False where a choice is likely but not certain.
 
@@ -55,10 +56,12 @@ def settle_by_samples(
     where = first | second
     if not where.any():
         return True
-    zero, one = (luma_of_cells(plane, mv[which], where) for which, plane in enumerate(references))
+    zero, one = (luma_of_cells(plane, maximum, mv[which], where) for which, plane in enumerate(references))
     rows, columns = where.shape
     actual = own.reshape(rows, 8, columns, 8).transpose(0, 2, 1, 3)[where].astype(np.int32)
-    errors = np.stack([np.abs(actual - p).sum(axis=(1, 2)) for p in (one, zero, weigh(zero, one, both, 0))])
+    errors = np.stack(
+        [np.abs(actual - p.astype(np.int32)).sum(axis=(1, 2)) for p in (one, zero, weigh(zero, one, both, 0, maximum))]
+    )
     errors[0][~first[where]] = _IMPOSSIBLE
     errors[1][~second[where]] = _IMPOSSIBLE
     best = errors.argmin(axis=0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.native.key_images import KeyPicture
-from edgecvar.stream.planes import Geometry
+from edgecvar.stream.planes import Geometry, SampleFormat, differences_in_420
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class NativeContent:
     the encoder's.
 
     The residual is the coded one in all blocks: in intra blocks the difference to the intra prediction. 4:0:0 gives
-    zero chroma, samples of more than 8 bits a residual in their own units.
+    zero chroma.
     """
 
     def __init__(self, picture: Picture, geometry: Geometry, key: Optional[KeyPicture], intact: bool) -> None:
@@ -43,8 +43,14 @@ class NativeContent:
         return None if self._picture.kind == "I" else PredictionWeights(*self._picture.weights())
 
     def residual(self) -> Optional[Residual]:
-        """The coded residual, None on I pictures."""
-        return None if self._picture.kind == "I" else Residual(*self._picture.residual())
+        """The coded residual in 8-bit units, None on I pictures."""
+        planes = self.coded_residual()
+        form = SampleFormat(self._picture.sequence.bit_depth)
+        return None if planes is None else Residual(*differences_in_420(planes, form))
+
+    def coded_residual(self) -> Optional[Tuple[NDArray[np.int16], ...]]:
+        """The coded residual in the units of the stream's own samples, None on I pictures."""
+        return None if self._picture.kind == "I" else self._picture.residual()
 
     def image(self) -> Optional[NDArray[np.uint8]]:
         """Displayed RGB of an I picture, None elsewhere; raises StreamError where FFmpeg cannot decode it."""

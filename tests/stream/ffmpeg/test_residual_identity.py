@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Tuple
 
 import numpy as np
 import pytest
 
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
-from tests.stream.known_clips import decoded_planes, encode_x264, translation
+from tests.stream.known_clips import ONE_REFERENCE, decoded_planes, encode, encode_x264, translation
 from tests.stream.slow_h264 import SlowReference
 
 CASES = [
@@ -24,22 +24,64 @@ CASES = [
 ]
 
 
-def predicted(picture: CodedPicture, references: Dict[int, SlowReference], plane: int, x: int, y: int) -> int:
-    """The slow prediction of one sample of one plane, both lists averaged."""
-    motion = picture.motion
-    assert motion is not None
-    block = (y // 4, x // 4) if plane == 0 else (y // 2, x // 2)
-    samples = []
-    for which in (0, 1):
-        offset = int(motion.ref_offset[(which, *block)])
-        if offset:
-            reference = references[picture.display_index + offset]
-            mv_x, mv_y = (int(v) for v in motion.mv_qpel[(which, *block)])
-            if plane == 0:
-                samples.append(reference.luma(x, y, mv_x, mv_y))
-            else:
-                samples.append(reference.chroma(plane, x, y, mv_x, mv_y))
-    return samples[0] if len(samples) == 1 else (samples[0] + samples[1] + 1) >> 1
+FORMATS = [
+    ("yuv422p", "libx264", "", 255),
+    ("yuv444p", "libx264", "", 255),
+    ("yuvj444p", "libx264", "", 255),
+    ("yuvj422p", "libx264", "cabac=0", 255),
+    ("gbrp", "libx264rgb", "", 255),
+    ("gray", "libx264", "", 255),
+    ("gray10le", "libx264", "", 1023),
+    ("yuv420p10le", "libx264", "", 1023),
+    ("yuv422p10le", "libx264", "", 1023),
+    ("yuv444p10le", "libx264", "", 1023),
+]
+
+
+class Truth:
+    """The decoded planes of a clip and what others are predicted from, by display index."""
+
+    def __init__(self, path: Path, maximum: int = 255) -> None:
+        self.planes = decoded_planes(path)
+        self.maximum = maximum
+        self._slow = {index: SlowReference(found, maximum) for index, found in self.planes.items()}
+        luma, chroma = self.planes[0][0].shape, self.planes[0][-1].shape
+        self.steps = [(1, 1)] + [(luma[0] // chroma[0], luma[1] // chroma[1])] * (len(self.planes[0]) - 1)
+        """Luma rows and columns a sample of each plane stands for."""
+
+    def predicted(self, picture: CodedPicture, plane: int, x: int, y: int) -> int:
+        """The slow prediction of one sample of one plane, both lists averaged."""
+        motion, (down, across) = picture.motion, self.steps[plane]
+        assert motion is not None
+        block = (y * down // 4, x * across // 4)
+        samples = []
+        for which in (0, 1):
+            offset = int(motion.ref_offset[(which, *block)])
+            if offset:
+                reference = self._slow[picture.display_index + offset]
+                mv_x, mv_y = (int(v) for v in motion.mv_qpel[(which, *block)])
+                if across == 1:
+                    samples.append(reference.luma(x, y, mv_x, mv_y, plane))
+                else:
+                    samples.append(reference.chroma(plane, x, y, mv_x, mv_y, tall=down == 1))
+        return samples[0] if len(samples) == 1 else (samples[0] + samples[1] + 1) >> 1
+
+    def check(self, picture: CodedPicture) -> Tuple[int, int]:
+        """Inter samples of the picture, all found right, and how many of them have no residual."""
+        motion, residual = picture.motion, picture.content.coded_residual()  # type: ignore[attr-defined]
+        assert motion is not None and len(residual) == len(self.steps)
+        count = zero = 0
+        for plane, (coded, (down, across)) in enumerate(zip(residual, self.steps)):
+            inter = ~motion.intra.repeat(4 // down, axis=0).repeat(4 // across, axis=1)
+            actual = self.planes[picture.display_index][plane]
+            assert not coded[~inter].any()
+            for y, x in zip(*np.nonzero(inter)):
+                prediction = self.predicted(picture, plane, int(x), int(y))
+                value = prediction + int(coded[y, x])
+                assert value == actual[y, x], (picture, plane, x, y)
+            count += int(inter.sum())
+            zero += int((coded[inter] == 0).sum())
+        return count, zero
 
 
 @pytest.mark.parametrize(("name", "size", "b_pictures", "extra"), CASES, ids=[case[0] for case in CASES])
@@ -48,26 +90,40 @@ def test_prediction_plus_residual_is_the_picture(
 ) -> None:
     pictures = translation(9, size, (1.35, -0.6), patch=True)
     path = encode_x264(tmp_path / "clip.mp4", pictures, 34, b_pictures, extra)
-    planes = decoded_planes(path)
-    slow = {index: SlowReference(found) for index, found in planes.items()}
+    truth = Truth(path)
     checked = {"P": 0, "B": 0}
     zero = 0
     with open_stream(path, extraction="ffmpeg") as stream:
         for picture in stream:
-            motion, residual = picture.motion, picture.residual
-            if motion is None or residual is None:
-                continue
-            for plane, coded in enumerate((residual.y, residual.cb, residual.cr)):
-                step = 4 if plane == 0 else 2
-                inter = ~motion.intra.repeat(step, axis=0).repeat(step, axis=1)
-                actual = planes[picture.display_index][plane]
-                assert not coded[~inter].any()
-                for y, x in zip(*np.nonzero(inter)):
-                    prediction = predicted(picture, slow, plane, int(x), int(y))
-                    value = min(255, max(0, prediction + int(coded[y, x])))
-                    assert value == actual[y, x], (picture, plane, x, y)
-                    assert prediction + int(coded[y, x]) == value
-                checked[picture.kind] += int(inter.sum())
-                zero += int((coded[inter] == 0).sum())
+            if picture.kind != "I":
+                count, still = truth.check(picture)
+                checked[picture.kind] += count
+                zero += still
+                residual = picture.residual
+                assert residual is not None
+                coded = picture.content.coded_residual()  # type: ignore[attr-defined]
+                assert all(map(np.array_equal, (residual.y, residual.cb, residual.cr), coded))
     assert checked["P"] > 0 and (checked["B"] > 0) == (b_pictures > 0)
+    assert zero > 0.5 * sum(checked.values())
+
+
+@pytest.mark.parametrize(("pixels", "codec", "extra", "maximum"), FORMATS, ids=[each[0] for each in FORMATS])
+def test_in_every_chroma_format_and_depth(tmp_path: Path, pixels: str, codec: str, extra: str, maximum: int) -> None:
+    pictures = translation(4, (18, 34), (1.35, -0.6), patch=True)
+    options = {"x264-params": f"{ONE_REFERENCE}:qp=46:keyint=9:{extra}"}
+    given = "rgb24" if pixels == "gbrp" else pixels  # what the encoder calls it
+    path = encode(tmp_path / "clip.mp4", pictures, codec, options, b_pictures=1, pixel_format=given)
+    truth = Truth(path, maximum)
+    checked = {"I": 0, "P": 0, "B": 0}
+    zero = 0
+    with open_stream(path, extraction="ffmpeg") as stream:
+        for picture in stream:
+            if picture.kind != "I":
+                count, still = truth.check(picture)
+                checked[picture.kind] += count
+                zero += still
+                residual = picture.residual
+                assert residual is not None and residual.y.shape == (32, 48)
+                assert np.abs(residual.y).max() < 256
+    assert checked["P"] > 0 and checked["B"] > 0
     assert zero > 0.5 * sum(checked.values())

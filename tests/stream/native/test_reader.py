@@ -92,6 +92,10 @@ def test_other_samples_than_8_bit_420(tmp_path: Path, pixel_format: str) -> None
     residual = native[1].residual
     assert residual is not None and residual.y.shape == (48, 64) and residual.cb.shape == (24, 32)
     assert residual.y.any() and (pixel_format != "gray" or not residual.cb.any())
+    coded = native[1].content.coded_residual()[0]  # type: ignore[attr-defined]
+    assert np.array_equal(
+        np.abs(residual.y), (np.abs(coded.astype(int)) + 2) // 4 if "10" in pixel_format else abs(coded)
+    )
 
 
 def test_the_pictures_before_an_i_picture_of_an_open_gop_are_given_and_not_exact(tmp_path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Callable, Hashable, List, Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.errors import StreamError
 from edgecvar.stream.ffmpeg.prediction.padded import Blocks
 from edgecvar.stream.ffmpeg.prediction.sampling_h264 import H264Sampler
 from edgecvar.stream.ffmpeg.prediction.sampling_mpeg import HalfPelSampler, QuarterPelSampler
 from edgecvar.stream.ffmpeg.references import PredictionPlan, Weighting, Weights
-from edgecvar.stream.planes import Planes
-from edgecvar.stream.types import MotionField, Residual
+from edgecvar.stream.planes import Plane, Planes, SampleFormat
+from edgecvar.stream.types import MotionField
 
 _KEPT_SAMPLERS = 4
 
@@ -25,13 +27,16 @@ class Sampler(Protocol):
     def predict(self, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> Blocks: ...
 
 
-def make_sampler(planes: Planes, plan: PredictionPlan) -> Sampler:
-    """The interpolation that `plan` names, over the planes of one reference."""
+def make_sampler(planes: Planes, form: SampleFormat, plan: PredictionPlan) -> Sampler:
+    """The interpolation that `plan` names, over the planes of one reference; raises StreamError."""
     if plan.interpolation == "h264":
-        return H264Sampler(planes)
+        return H264Sampler(planes, form)
+    truncate = plan.interpolation == "mpeg1"
+    if form.bits > 8 or not (form.is_420 or truncate):
+        raise StreamError(f"residuals of {plan.interpolation} need 8-bit 4:2:0; use the vectors alone, or re-encode")
     if plan.interpolation == "mpeg4-qpel":
         return QuarterPelSampler(planes, plan.rounding)
-    return HalfPelSampler(planes, plan.rounding, truncate=plan.interpolation == "mpeg1")
+    return HalfPelSampler(planes, plan.rounding, truncate, form)
 
 
 class SamplerStore:
@@ -56,11 +61,12 @@ class SamplerStore:
 
 def residual_of(
     own: Planes,
+    form: SampleFormat,
     samplers: Tuple[Optional[Sampler], Optional[Sampler]],
     motion: MotionField,
     weighting: Weighting,
-) -> Residual:
-    """`own` minus its prediction; 0 in blocks without a vector or whose reference is not there.
+) -> Tuple[NDArray[np.int16], ...]:
+    """`own` minus its prediction, plane by plane; 0 in blocks without a vector or whose reference is not there.
 
     The vectors are those of the 8 x 8 cells. Both lists: (a + b + 1) >> 1, or the weights of `weighting`.
     """
@@ -72,50 +78,55 @@ def residual_of(
         for sampler, vectors, where in zip(samplers, mv, used)
     ]
     planes = []
-    for index, plane in enumerate(own):
-        side = 8 if index == 0 else 4
-        blocks = _combined([None if p is None else p[index] for p in predicted], used, weighting, index, side)
-        covered = used[0] | used[1]
-        cells = plane.reshape(covered.shape[0], side, covered.shape[1], side).transpose(0, 2, 1, 3)
-        difference = np.zeros(cells.shape, np.int16)
-        difference[covered] = cells[covered].astype(np.int16) - blocks
-        planes.append(difference.transpose(0, 2, 1, 3).reshape(plane.shape))
-    return Residual(planes[0], planes[1], planes[2])
-
-
-def _combined(
-    lists: List[Optional[NDArray[np.uint8]]],
-    used: NDArray[np.bool_],
-    weighting: Weighting,
-    plane: int,
-    side: int,
-) -> NDArray[np.uint8]:
-    """The prediction (n, side, side) of every covered cell, in raster order."""
     covered = used[0] | used[1]
-    prediction = np.zeros((int(covered.sum()), side, side), np.uint8)
+    rows, columns = covered.shape
+    for index, plane in enumerate(own):
+        cells = plane.reshape(rows, plane.shape[0] // rows, columns, plane.shape[1] // columns).transpose(0, 2, 1, 3)
+        lists = [None if p is None else p[index] for p in predicted]
+        prediction = np.zeros((int(covered.sum()), *cells.shape[2:]), plane.dtype)
+        _combine(lists, used, _Weigher(weighting, index, form.maximum), prediction)
+        difference = np.zeros(cells.shape, np.int16)
+        difference[covered] = cells[covered].astype(np.int16) - prediction.astype(np.int16)
+        planes.append(difference.transpose(0, 2, 1, 3).reshape(plane.shape))
+    return tuple(planes)
+
+
+@dataclass(frozen=True)
+class _Weigher:
+    """The weights of one plane (0, 1, 2 for y, cb, cr)."""
+
+    weighting: Weighting
+    plane: int
+    maximum: int
+
+    def single(self, samples: Plane, which: int) -> Plane:
+        weights = self.weighting.list1 if which else self.weighting.list0
+        return weigh(samples, None, weights, self.plane, self.maximum)
+
+    def both(self, zero: Plane, one: Plane) -> Plane:
+        return weigh(zero, one, self.weighting.both, self.plane, self.maximum)
+
+
+def _combine(lists: List[Optional[Plane]], used: NDArray[np.bool_], weigher: _Weigher, prediction: Plane) -> None:
+    """Fills the prediction (n, rows, columns) of every covered cell, in raster order."""
+    covered = used[0] | used[1]
     in_zero, in_one = used[0][covered], used[1][covered]
-    single = (weighting.list0, weighting.list1)
     for which, inside, other in ((0, in_zero, in_one), (1, in_one, in_zero)):
         samples = lists[which]
         if samples is not None:
-            alone = ~other[inside]
-            prediction[inside & ~other] = weigh(samples[alone], None, single[which], plane)
+            prediction[inside & ~other] = weigher.single(samples[~other[inside]], which)
     zero, one = lists
     if zero is not None and one is not None:
-        a, b = zero[in_one[in_zero]], one[in_zero[in_one]]
-        prediction[in_zero & in_one] = weigh(a, b, weighting.both, plane)
-    return prediction
+        prediction[in_zero & in_one] = weigher.both(zero[in_one[in_zero]], one[in_zero[in_one]])
 
 
-def weigh(
-    a: NDArray[np.uint8], b: Optional[NDArray[np.uint8]], weights: Optional[Weights], plane: int
-) -> NDArray[np.uint8]:
+def weigh(a: Plane, b: Optional[Plane], weights: Optional[Weights], plane: int, maximum: int) -> Plane:
     """Samples predicted from `a` alone or from both; `plane` 0, 1, 2 picks the weights of y, cb, cr."""
     if weights is None:
-        return a if b is None else (a | b) - ((a ^ b) >> 1)  # (a + b + 1) >> 1, in 8 bits
+        return a if b is None else (a | b) - ((a ^ b) >> 1)  # (a + b + 1) >> 1, in no wider numbers
     weight = weights[plane]
     total = a.astype(np.int32) * weight.w0 + weight.rounding
     if b is not None:
         total += b.astype(np.int32) * weight.w1
     weighted: NDArray[np.int32] = (total >> weight.shift) + weight.offset
-    return np.clip(weighted, 0, 255).astype(np.uint8)
+    return np.clip(weighted, 0, maximum).astype(a.dtype)

@@ -1,14 +1,14 @@
-"""H.264 samples between pixels: six-tap luma and eighth-pel bilinear chroma (section 8.4.2.2)."""
+"""H.264 samples between pixels: six taps for luma, or for 4:4:4 chroma, bilinear ones for other chroma (8.4.2.2)."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Type, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.ffmpeg.prediction.padded import Blocks, PaddedPlane
-from edgecvar.stream.planes import Plane, Planes
+from edgecvar.stream.planes import Plane, Planes, SampleFormat
 
 _Scalar = TypeVar("_Scalar", np.int16, np.int32)
 _PAD = 16
@@ -41,39 +41,52 @@ _TABLE = np.array([[_RECIPES[row, column] for column in range(4)] for row in ran
 class H264Sampler:
     """Predicts 8 x 8 cells from one reference; half-sample planes are made once and shared by all its pictures."""
 
-    def __init__(self, planes: Planes) -> None:
-        luma, *chroma = planes
-        wide = np.pad(luma, _PAD + _TAPS, mode="edge").astype(np.int16)
-        self._luma = PaddedPlane(_half_samples(wide), luma.shape, _PAD)
-        self._chroma = [PaddedPlane.of(plane, _PAD) for plane in chroma]
+    def __init__(self, planes: Planes, form: SampleFormat) -> None:
+        whole = len(planes) if form.across == 1 else 1  # 4:4:4 chroma is predicted as luma is (8.4.2.2)
+        self._fine = [self._with_half_samples(plane, form.maximum) for plane in planes[:whole]]
+        self._chroma = [PaddedPlane.of(plane, _PAD) for plane in planes[whole:]]
+        self._form = form
+
+    @staticmethod
+    def _with_half_samples(plane: Plane, maximum: int) -> PaddedPlane:
+        wide = np.pad(plane, _PAD + _TAPS, mode="edge").astype(_word(maximum))
+        return PaddedPlane(_half_samples(wide, maximum), plane.shape, _PAD)
 
     def predict(self, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> Blocks:
-        """y (n, 8, 8), cb and cr (n, 4, 4) of the cells of `where`; `mv` (rows, columns, 2) in quarter pixels."""
+        """Samples (n, rows, columns) of each plane in the cells of `where`; `mv` (rows, columns, 2) in quarter pels."""
         row, column = np.nonzero(where)
         vector = mv[row, column].astype(np.int32)
         whole, phase = vector >> 2, vector & 3
-        luma = self._luma_blocks(8 * column + whole[:, 0], 8 * row + whole[:, 1], phase)
-        x, y = 4 * column + (vector[:, 0] >> 3), 4 * row + (vector[:, 1] >> 3)
-        weights = _bilinear(vector[:, 0] & 7, vector[:, 1] & 7)
-        cb, cr = (_mix(plane.blocks(0, x, y, 5), weights) for plane in self._chroma)
-        return luma, cb, cr
+        x, y = 8 * column + whole[:, 0], 8 * row + whole[:, 1]
+        fine = [self._six_tap_blocks(plane, x, y, phase) for plane in self._fine]
+        if not self._chroma:
+            return tuple(fine)
+        across, down = self._form.across, self._form.down
+        height, width = 8 // down, 8 // across
+        x = width * column + (vector[:, 0] >> (1 + across))
+        y = height * row + (vector[:, 1] >> (1 + down))
+        eighths = ((vector[:, 0] * 2 // across) & 7, (vector[:, 1] * 2 // down) & 7)
+        weights = _bilinear(*eighths).astype(np.uint16 if self._form.bits <= 10 else np.uint32)
+        return (*fine, *(_mix(plane.blocks(0, x, y, (height + 1, width + 1)), weights) for plane in self._chroma))
 
-    def _luma_blocks(self, x: NDArray[Any], y: NDArray[Any], phase: NDArray[Any]) -> NDArray[np.uint8]:
+    @staticmethod
+    def _six_tap_blocks(plane: PaddedPlane, x: NDArray[Any], y: NDArray[Any], phase: NDArray[Any]) -> Plane:
         recipe = _TABLE[phase[:, 1], phase[:, 0]]
         first, second = (
-            self._luma.blocks(recipe[:, half, 0], x, y, 8, recipe[:, half, 1], recipe[:, half, 2]) for half in (0, 1)
+            plane.blocks(recipe[:, half, 0], x, y, (8, 8), recipe[:, half, 1], recipe[:, half, 2]) for half in (0, 1)
         )
         return _average(first, second)
 
 
-def luma_of_cells(luma: Plane, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def luma_of_cells(luma: Plane, maximum: int, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> Plane:
     """What H264Sampler predicts for luma, (n, 8, 8), without making whole planes: for few cells."""
     row, column = np.nonzero(where)
     vector = mv[row, column].astype(np.int32)
     x = 8 * column[:, None] + (vector[:, :1] >> 2) + np.arange(-_TAPS, 9 + _TAPS)
     y = 8 * row[:, None] + (vector[:, 1:] >> 2) + np.arange(-_TAPS, 9 + _TAPS)
     x, y = np.clip(x, 0, luma.shape[1] - 1), np.clip(y, 0, luma.shape[0] - 1)
-    planes = _half_samples(luma[y[:, :, None], x[:, None, :]].astype(np.int16))  # (4, n, 9, 9)
+    patches = luma[y[:, :, None], x[:, None, :]].astype(_word(maximum))
+    planes = _half_samples(patches, maximum)  # (4, n, 9, 9)
     recipe = _TABLE[vector[:, 1] & 3, vector[:, 0] & 3][..., None, None]
     block, side = np.arange(len(row))[:, None, None], np.arange(8)
     first, second = (
@@ -83,12 +96,18 @@ def luma_of_cells(luma: Plane, mv: NDArray[np.int16], where: NDArray[np.bool_]) 
     return _average(first, second)
 
 
-def _average(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(a + b + 1) >> 1, in 8 bits."""
-    return (first | second) - ((first ^ second) >> 1)
+def _word(maximum: int) -> Type[np.signedinteger[Any]]:
+    """What holds the unrounded half samples of equation 8-241."""
+    return np.int16 if maximum <= 255 else np.int32
 
 
-def _half_samples(wide: NDArray[np.int16]) -> NDArray[np.uint8]:
+def _average(first: Plane, second: Plane) -> Plane:
+    """(a + b + 1) >> 1, in no wider numbers."""
+    averaged: Plane = (first | second) - ((first ^ second) >> 1)
+    return averaged
+
+
+def _half_samples(wide: NDArray[Any], maximum: int) -> NDArray[Any]:
     """Integer samples and the half samples b, h, j of equations 8-241 to 8-247: (4, ..., H - 6, W - 6)."""
     inner = slice(_TAPS, -_TAPS)
     across = _six_taps(wide[..., inner, :], -1)
@@ -96,7 +115,7 @@ def _half_samples(wide: NDArray[np.int16]) -> NDArray[np.uint8]:
     tall = _six_taps(wide, -1).astype(np.int32)
     middle = (_six_taps(tall, -2) + 512) >> 10
     planes = (wide[..., inner, inner], (across + 16) >> 5, (down + 16) >> 5, middle)
-    return np.stack([np.clip(plane, 0, 255).astype(np.uint8) for plane in planes])
+    return np.stack([np.clip(plane, 0, maximum).astype(np.uint8 if maximum <= 255 else np.uint16) for plane in planes])
 
 
 def _six_taps(samples: NDArray[_Scalar], axis: int) -> NDArray[_Scalar]:
@@ -118,17 +137,18 @@ def _six_taps(samples: NDArray[_Scalar], axis: int) -> NDArray[_Scalar]:
     return total
 
 
-def _bilinear(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.uint16]:
+def _bilinear(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """The four weights (4, n, 1, 1) of equation 8-270."""
     weights = np.stack([(8 - x) * (8 - y), x * (8 - y), (8 - x) * y, x * y])
-    return weights.astype(np.uint16)[:, :, None, None]
+    return weights[:, :, None, None]
 
 
-def _mix(patch: NDArray[np.uint8], weights: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    total: NDArray[np.uint16] = patch[:, :-1, :-1] * weights[0]
+def _mix(patch: Plane, weights: NDArray[Any]) -> Plane:
+    """In the word of `weights`, which holds 64 times the greatest sample and 32."""
+    total: NDArray[Any] = patch[:, :-1, :-1] * weights[0]
     total += patch[:, :-1, 1:] * weights[1]
     total += patch[:, 1:, :-1] * weights[2]
     total += patch[:, 1:, 1:] * weights[3]
     total += 32
     total >>= 6
-    return total.astype(np.uint8)
+    return total.astype(patch.dtype)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.ffmpeg.prediction.padded import Blocks, PaddedPlane
-from edgecvar.stream.planes import Plane, Planes
+from edgecvar.stream.planes import Plane, Planes, SampleFormat
 
 _PAD = 24
 _CHROMA_PAD = 16
@@ -17,19 +17,29 @@ _SIXTEENTHS = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2], np.int3
 
 
 class HalfPelSampler:
-    """Bilinear half pixels; `rounding` 1 rounds averages down; `truncate` takes MPEG-1's halved chroma vectors."""
+    """Bilinear half pixels; `rounding` 1 rounds averages down; `truncate` takes MPEG-1's halved chroma vectors.
 
-    def __init__(self, planes: Planes, rounding: int, truncate: bool) -> None:
+    Without it chroma is 4:2:0; with it as MPEG-2 has it, of any `form`.
+    """
+
+    def __init__(self, planes: Planes, rounding: int, truncate: bool, form: SampleFormat) -> None:
         self._planes = [_bilinear_planes(p, pad, rounding) for p, pad in zip(planes, (_PAD, *2 * [_CHROMA_PAD]))]
         self._truncate = truncate
+        self._form = form
 
     def predict(self, mv: NDArray[np.int16], where: NDArray[np.bool_]) -> Blocks:
-        """y (n, 8, 8), cb and cr (n, 4, 4) of the cells of `where`; `mv` (rows, columns, 2) in quarter pixels."""
+        """Samples (n, rows, columns) of each plane in the cells of `where`; `mv` (rows, columns, 2) in quarter pels."""
         half = mv.astype(np.int32) // 2
-        chroma = _toward_zero(half) if self._truncate else _macroblock_chroma(half)
-        luma = _at_half(self._planes[0], half, where, 8)
-        cb, cr = (_at_half(plane, chroma, where, 4) for plane in self._planes[1:])
-        return luma, cb, cr
+        chroma = self._halved(half) if self._truncate else _macroblock_chroma(half)
+        size = (8 // self._form.down, 8 // self._form.across) if self._form.across else (4, 4)
+        luma = _at_half(self._planes[0], half, where, (8, 8))
+        return (luma, *(_at_half(plane, chroma, where, size) for plane in self._planes[1:]))
+
+    def _halved(self, half: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Chroma vectors where chroma has fewer samples than luma, along each axis by itself (13818-2, 7.6.3.7)."""
+        sides = (self._form.across, self._form.down)
+        parts = [half[..., axis] if side == 1 else _toward_zero(half[..., axis]) for axis, side in enumerate(sides)]
+        return np.stack(parts, axis=-1)
 
 
 class QuarterPelSampler:
@@ -48,7 +58,7 @@ class QuarterPelSampler:
         vector = mv.astype(np.int32)
         chroma = _macroblock_chroma(_toward_zero(vector))
         luma = self._luma_cells(vector, where)
-        cb, cr = (_at_half(plane, chroma, where, 4) for plane in self._chroma)
+        cb, cr = (_at_half(plane, chroma, where, (4, 4)) for plane in self._chroma)
         return luma, cb, cr
 
     def _luma_cells(self, vector: NDArray[np.int32], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -67,7 +77,8 @@ class QuarterPelSampler:
         return cells[where]
 
     def _filtered(self, x: NDArray[Any], y: NDArray[Any], vector: NDArray[np.int32], side: int) -> NDArray[np.uint8]:
-        patch = self._luma.blocks(0, x + (vector[:, 0] >> 2), y + (vector[:, 1] >> 2), side + 1)
+        size = (side + 1, side + 1)
+        patch = self._luma.blocks(0, x + (vector[:, 0] >> 2), y + (vector[:, 1] >> 2), size)
         flat = self._quarter(patch.astype(np.int16), vector[:, 0] & 3, 2)
         return self._quarter(flat, vector[:, 1] & 3, 1).astype(np.uint8)
 
@@ -109,11 +120,14 @@ def _bilinear_planes(plane: Plane, pad: int, rounding: int) -> PaddedPlane:
     return PaddedPlane(np.stack(averages).astype(np.uint8), plane.shape, pad)
 
 
-def _at_half(plane: PaddedPlane, vector: NDArray[np.int32], where: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
+def _at_half(
+    plane: PaddedPlane, vector: NDArray[np.int32], where: NDArray[np.bool_], size: Tuple[int, int]
+) -> NDArray[np.uint8]:
     row, column = np.nonzero(where)
     vectors = vector[row, column]
     phase = (vectors[:, 0] & 1) + 2 * (vectors[:, 1] & 1)
-    return plane.blocks(phase, side * column + (vectors[:, 0] >> 1), side * row + (vectors[:, 1] >> 1), side)
+    x, y = size[1] * column + (vectors[:, 0] >> 1), size[0] * row + (vectors[:, 1] >> 1)
+    return plane.blocks(phase, x, y, size)
 
 
 def _toward_zero(vector: NDArray[np.int32]) -> NDArray[np.int32]:
