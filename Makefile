@@ -10,7 +10,7 @@ STRICT = SKBUILD_CMAKE_DEFINE=EDGECVAR_WERROR=ON
 CORE = $(addprefix edgecvar/stream/native/,*.cpp *.h)
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
-.PHONY: demo test test-device bindings native native-test aarch64 valgrind fuzz clean
+.PHONY: demo test test-device test-newest bindings native native-test aarch64 valgrind fuzz clean
 
 demo: $(VENV)/.core
 	$(BIN)/edgecvar run edgecvar/demo/clip.mp4 --overlay demo-overlay.mp4
@@ -25,6 +25,11 @@ test: $(VENV)/.train bindings
 # The half that runs on a device: Python 3.8 is its floor, and torch is not there.
 test-device: $(VENV)/.device bindings
 	$(BIN)/python -m pytest
+
+# PyAV as pip installs it on newer interpreters, through FFmpeg's path alone: nothing is built for it.
+test-newest: $(VENV)/bin/python
+	$(INSTALL) av numpy pydantic pytest
+	$(BIN)/python -m pytest tests/contracts/test_pyav.py
 
 # NVIDIA's Python bindings of TensorRT without its libraries: what the tests hold our calls against.
 bindings: $(VENV)/bin/python
@@ -57,4 +62,4 @@ $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-device build edgecvar/stream/native/*.so demo-overlay.mp4
+	rm -rf $(VENV) .venv-device .venv-newest build edgecvar/stream/native/*.so demo-overlay.mp4

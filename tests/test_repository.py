@@ -85,7 +85,7 @@ def test_the_hosted_run_is_ours():
     assert job["steps"][-1] == {"run": ".ci/run"} and job["timeout-minutes"] > 0
     assert os.access(TOP / ".ci" / "run", os.X_OK)
     (python,) = (step["with"] for step in job["steps"] if "setup-python" in step.get("uses", ""))
-    assert python["python-version"].split() == ["3.8", "3.11"]
+    assert python["python-version"].split() == ["3.8", "3.13", "3.11"]
     assert all((TOP / file).is_file() for file in python["cache-dependency-path"].split())
 
 

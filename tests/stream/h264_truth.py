@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources.opening import LENIENT_METADATA
 from edgecvar.stream.types import CodedPicture, MotionField
 from tests.stream.h264_prediction import TruePicture, predict
 
@@ -25,7 +26,7 @@ class TrueDecoder:
     """An independent decode by FFmpeg, one thread, without the loop filter; pictures by number of their packet."""
 
     def __init__(self, source: Union[str, Path], loop_filter: str = "all", export: bool = False) -> None:
-        self._container: Any = av.open(str(source), metadata_errors="replace")
+        self._container: Any = av.open(str(source), **LENIENT_METADATA)
         streams = [s for s in self._container.streams.video if s.codec_context.name == "h264"]
         self._stream = max(streams, key=lambda s: (s.frames or 0, (s.codec_context.width or 0), -s.index))
         self._context: Any = self._stream.codec_context

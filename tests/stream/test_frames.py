@@ -18,6 +18,7 @@ from edgecvar.errors import EdgecvarError, StreamError
 from edgecvar.stream.ffmpeg.headers.h264 import split_units
 from edgecvar.stream.planes import SampleFormat, sample_format
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources.opening import LENIENT_METADATA
 from edgecvar.stream.types import CodedPicture
 from tests.stream.known_clips import encode, encode_x264, translation
 
@@ -56,7 +57,7 @@ def plain(source: Any, count: int = 10_000, **options: str) -> List[Planes]:
     """y, cb and cr of the displayed pictures in display order, by PyAV alone."""
     found = []
     file = source if isinstance(source, io.BytesIO) else str(source)
-    with av.open(file, metadata_errors="replace") as container:
+    with av.open(file, **LENIENT_METADATA) as container:
         video = max(container.streams.video, key=lambda each: each.frames or 0)
         video.codec_context.thread_count = 1
         # Without it a crop is moved for speed.

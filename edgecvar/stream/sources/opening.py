@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Dict, Union
 
 import av
 import av.logging
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 Source = Union[str, Path, ByteSource]
+LENIENT_METADATA: Dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+"""Metadata need not be UTF-8: PyAV 19 takes it so, versions before it are told to."""
 
 
 def source_name(source: Source) -> str:
@@ -37,7 +39,8 @@ def open_container(source: Source) -> InputContainer:
     else:
         target = source if _seekable(source) else Unseekable(source)
     try:
-        return av.open(target, mode="r", metadata_errors="replace")
+        container: InputContainer = av.open(target, mode="r", **LENIENT_METADATA)
+        return container
     except (av.error.FFmpegError, ValueError, OSError) as error:
         name, why = source_name(source), reason(error)
         raise StreamError(f"{name}: not a video that can be opened ({why}); check the file or its URL") from error
