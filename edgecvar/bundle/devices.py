@@ -84,6 +84,9 @@ _TABLE = (
     Device("cpu", "any processor, on ONNX Runtime", casts=("fp16",)),
 )  # fmt: skip
 
+DLA_GAP = ((10, 8), (11, 4, 1))
+"""The first TensorRT without DLA on a Jetson, and the first that has it again ("Working with DLA" of 11.4.1)."""
+
 DEVICES: Dict[str, Device] = {device.name: device for device in _TABLE}
 
 # What the device tree says, most telling first: a board's name holds its module's, and "quill" and "lightning" are what
@@ -147,6 +150,19 @@ def require_dla(device: Device, core: int) -> None:
         raise ConfigError(f"--dla {core}: {device.title} has no DLA ({having} have); leave --dla out")
     if not 0 <= core < device.dla_cores:
         raise ConfigError(f"--dla {core}: {device.title} has DLA cores 0 to {device.dla_cores - 1}; use one of them")
+
+
+def require_dla_in(tensorrt: str) -> None:
+    """Raises ConfigError, with what to ask for instead, when that version of TensorRT runs nothing on a DLA.
+
+    Which device it still runs one on is for `Builder.num_DLA_cores` to say: from 11.4.1 on AGX Orin alone.
+    """
+    version = tuple(int(digits) for digits in re.findall(r"\d+", tensorrt)[:3])
+    if DLA_GAP[0] <= version < DLA_GAP[1]:
+        raise ConfigError(
+            f"TensorRT {tensorrt} has no DLA: 10.7 was the last that had, and 11.4.1 has it again, for AGX Orin on "
+            "JetPack 7.2.2; leave --dla out"
+        )
 
 
 def _read(file: Path) -> str:

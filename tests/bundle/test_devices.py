@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from edgecvar.bundle.devices import DEVICES, detect_device, find_device, l4t_release, require_dla, require_precision
+from edgecvar.bundle.devices import (
+    DEVICES,
+    detect_device,
+    find_device,
+    l4t_release,
+    require_dla,
+    require_dla_in,
+    require_precision,
+)
 from edgecvar.bundle.precision import PRECISIONS
 from edgecvar.errors import ConfigError
 
@@ -126,3 +134,11 @@ def test_the_release_of_jetson_linux(board, tmp_path):
     _, release = board(release=RELEASE.format(35, "4.1", "t186ref"))
     assert l4t_release(release) == "35.4.1"
     assert l4t_release(tmp_path / "absent") is None
+
+
+def test_dla_went_with_10_8_and_came_back_with_11_4_1():
+    for version in ("8.5.2.2", "10.3.0.26", "10.7.0", "11.4.1.62", "12.0.0"):
+        require_dla_in(version)
+    for version in ("10.8.0.43", "10.16.1.11", "11.0.0.2", "11.4.0.106"):
+        with pytest.raises(ConfigError, match=r"10\.7 was the last that had, and 11\.4\.1 has it again"):
+            require_dla_in(version)

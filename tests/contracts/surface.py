@@ -121,7 +121,7 @@ def recorded(path: Path) -> Surface:
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     surface = Surface(document["version"], constants=dict(document.get("constants", {})))
-    surface.constants["__version__"] = document["version"]
+    surface.constants["__version__"] = document.get("release", document["version"])
     for name, entry in document["classes"].items():
         methods = _by_name(entry.get("methods", []), methods=True)
         attributes = {

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import tensorrt as trt
 
 Generation = str
-GENERATIONS: Dict[Generation, Tuple[int, int]] = {"8.2": (8, 2), "8.5": (8, 5), "10": (10, 0), "11": (11, 0)}
-"""The generations by their first version."""
+GENERATIONS: Dict[Generation, Tuple[int, ...]] = {"8.2": (8, 2, 1), "8.5": (8, 5), "10": (10,), "11": (11,)}
+"""The generations by their first version; 8.2.0 obeys no precisions."""
 
 
 def installed_version() -> str:
@@ -31,11 +31,11 @@ def installed_version() -> str:
 
 
 def generation_of(version: str) -> Generation:
-    """The generation that a version such as "8.2.1.8" belongs to; raises DeviceError below 8.2."""
-    digits = tuple(int(part) for part in version.split(".")[:2])
+    """The generation that a version such as "8.2.1.8" belongs to; raises DeviceError below 8.2.1."""
+    digits = tuple(int(part) for part in version.split(".")[:3])
     reached = [name for name, first in GENERATIONS.items() if digits >= first]
     if not reached:
-        raise DeviceError(f"TensorRT {version} is too old: 8.2 (JetPack 4.6) is the oldest; or use --runner onnx")
+        raise DeviceError(f"TensorRT {version} is too old: 8.2.1 (JetPack 4.6.1) is the oldest; or use --runner onnx")
     return reached[-1]
 
 
@@ -165,3 +165,16 @@ class PoolWorkspace:
 def limit_workspace(generation: Generation, config: trt.IBuilderConfig, size: int) -> None:
     """Let the builder's tactics use at most `size` bytes of scratch memory."""
     (BindingWorkspace if generation == "8.2" else PoolWorkspace).limit(config, size)
+
+
+class DlaParsing:
+    """A parser that rewrites layers for a DLA; before 11 none that runs where a DLA is."""
+
+    GENERATIONS: ClassVar[Tuple[str, ...]] = ("11",)
+
+    @staticmethod
+    def adjust(parser: trt.OnnxParser) -> None:
+        """Let it make of layers what a DLA takes, wherever that computes the same."""
+        import tensorrt as trt
+
+        parser.set_flag(trt.OnnxParserFlag.ADJUST_FOR_DLA)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgecvar.bundle.devices import require_dla_in
 from edgecvar.bundle.engines import (
     BuiltStage,
     Converter,
@@ -26,7 +27,7 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError, ConfigError
 from edgecvar.interrupts import held_interrupt
-from edgecvar.runners.tensorrt.api import Generation, generation_of, limit_workspace
+from edgecvar.runners.tensorrt.api import DlaParsing, Generation, generation_of, limit_workspace
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.onnx_nodes import read_nodes
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights
@@ -71,13 +72,14 @@ class Build:
         return generation_of(self.key.tensorrt)
 
 
-def check_options(generation: Generation, options: TensorRtOptions) -> None:
-    """Refuse, before anything is built, what no device can do; raises ConfigError."""
+def check_options(version: str, options: TensorRtOptions) -> None:
+    """Refuse, before anything is built, what no device can do with that TensorRT; raises ConfigError."""
     if options.dla is None:
         return
+    require_dla_in(version)
     if options.precision == "fp32":
         raise ConfigError("a DLA core computes in fp16 or int8 only: ask for --precision fp16, or leave --dla out")
-    if options.precision == "int8" and generation != "11":
+    if options.precision == "int8" and generation_of(version) != "11":
         raise ConfigError(
             "TensorRT before 11 cannot run explicitly quantised (Q/DQ) stages on a DLA core: "
             "ask for --precision fp16, or leave --dla out"
@@ -90,7 +92,7 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
     """Build every stage's engine and put them into the bundle whole; the folder. Raises CompileError, BundleError."""
     import tensorrt as trt
 
-    check_options(build.generation, build.options)
+    check_options(build.key.tensorrt, build.options)
     require_writable(build.bundle.path)
     progress = progress or sys.stderr
     root, key, stages = build.bundle.path, build.key, build.bundle.manifest.stages
@@ -150,13 +152,17 @@ class _StageBuild:
         self._log = log
         self._progress = progress
         self._file = build.bundle.stage_file(stage.name, build.key.precision)
+        self._typing = typing_of(build.generation, build.key.precision, build.key.dla)
 
     def run(self, logger: trt.ILogger, timings: bytes) -> BuiltStage:
         """The engine; raises CompileError."""
         model = self._file.read_bytes()
-        typing = typing_of(self._build.generation, self._build.key.dla)
+        typing = self._typing
         self._log.add("EDGECVAR", f"{self._file.name}: {typing.__name__}")
-        wide = self._wide(logger) if issubclass(typing, WeakTyping) else None
+        weak = issubclass(typing, WeakTyping)
+        if self._build.key.precision == "int8" and not weak:
+            self._say("what lies between int8 layers runs in fp32 here, as their scales are: fp16 may be faster")
+        wide = self._wide(logger) if weak else None
         network: trt.INetworkDefinition = self._parsed(self._file, model, logger)
         config: trt.IBuilderConfig = self._builder.create_builder_config()
         self._configure(network, config)
@@ -192,9 +198,11 @@ class _StageBuild:
         """The network of an ONNX file; raises CompileError."""
         import tensorrt as trt
 
-        flags = typing_of(self._build.generation, self._build.key.dla).network_flags()
+        flags = self._typing.network_flags()
         network: trt.INetworkDefinition = self._builder.create_network(flags)
         parser: trt.OnnxParser = trt.OnnxParser(network, logger)
+        if self._build.key.dla is not None and self._build.generation == "11":
+            DlaParsing.adjust(parser)
         try:
             model = plain_weights(model)
         except ValueError as broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
@@ -21,6 +22,12 @@ NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING."""
 THREAD_LOCAL = 1
 """CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may allocate while one captures."""
+
+
+_retained: Dict[int, driver.Context] = {}
+"""Primary contexts by device, kept as long as the process, as TensorRT keeps them: pycuda lets go of one only in the
+thread that retained it, and leaves it current there."""
+_retaining = threading.Lock()
 
 
 class CudaDevice:
@@ -51,15 +58,16 @@ class CudaDevice:
             cores = device.get_attribute(driver.device_attribute.MULTIPROCESSOR_COUNT)
             self.gpu = gpu_title(device.name(), cores)
             self.sm = "sm{}{}".format(*device.compute_capability())
-            self._context = device.retain_primary_context()
+            with _retaining:
+                if self.index not in _retained:
+                    _retained[self.index] = device.retain_primary_context()
+                self._context = _retained[self.index]
         except driver.Error as error:
             raise DeviceError(f"CUDA device {self.index} cannot be opened: {error}; or use --runner onnx") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._context is not None:
-            self._context.detach()
-            self._context = None
+        self._context = None
 
     @contextmanager
     def current(self, doing: str) -> Iterator[None]:
@@ -68,7 +76,8 @@ class CudaDevice:
 
         if self._context is None:
             raise DeviceError(f"{doing}: the CUDA device is closed")
-        self._context.push()
+        context: driver.Context = self._context
+        context.push()
         try:
             yield
         except driver.MemoryError as error:

@@ -19,16 +19,12 @@ class WeakTyping:
     """Precision by flags, which allow a type and do not ask for it.
 
     Up to 9 there is nothing else for an ONNX file of mixed types. The builder would run its fp32 islands (sums that
-    overflow fp16) in fp16, so each of their layers is told to stay fp32, and the builder to obey. TensorRT 10 needs
-    the flags for DLA only, which takes its precision from them.
+    overflow fp16) in fp16, so each of their layers is told to stay fp32, and the builder to obey: a build then fails
+    rather than not to keep a layer's type. TensorRT 10 needs the flags for DLA, which takes its precision from them,
+    and for int8 files: by their types alone all that lies between int8 layers would be fp32, as their scales are.
     """
 
     GENERATIONS: ClassVar[Tuple[str, ...]] = ("8.2", "8.5", "10")
-
-    @staticmethod
-    def obey(config: trt.IBuilderConfig) -> None:
-        """Let the builder keep to the types that layers are given."""
-        raise NotImplementedError
 
     @staticmethod
     def network_flags() -> int:
@@ -36,9 +32,8 @@ class WeakTyping:
 
         return 1 << int(trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)
 
-    @classmethod
+    @staticmethod
     def set_precision(
-        cls,
         network: trt.INetworkDefinition,
         config: trt.IBuilderConfig,
         precision: Precision,
@@ -61,32 +56,8 @@ class WeakTyping:
             layer.precision = trt.DataType.FLOAT
             for index in range(layer.num_outputs):
                 layer.set_output_type(index, trt.DataType.FLOAT)
-        cls.obey(config)
-        return len(full)
-
-
-class StrictTyping(WeakTyping):
-    """Before 8.5: a layer's type is kept where any implementation has it, else the log warns; 8.2 has no other flag."""
-
-    GENERATIONS: ClassVar[Tuple[str, ...]] = ("8.2",)
-
-    @staticmethod
-    def obey(config: trt.IBuilderConfig) -> None:
-        import tensorrt as trt
-
-        config.set_flag(trt.BuilderFlag.STRICT_TYPES)
-
-
-class ObeyedTyping(WeakTyping):
-    """From 8.5: a build fails rather than not to keep a layer's type."""
-
-    GENERATIONS: ClassVar[Tuple[str, ...]] = ("8.5", "10")
-
-    @staticmethod
-    def obey(config: trt.IBuilderConfig) -> None:
-        import tensorrt as trt
-
         config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+        return len(full)
 
 
 class FileTyping:
@@ -124,13 +95,13 @@ class FileTypingByFlag(FileTyping):
 Typing = Union[WeakTyping, FileTyping]
 
 
-def typing_of(generation: Generation, dla: Optional[int]) -> Type[Typing]:
+def typing_of(generation: Generation, precision: Precision, dla: Optional[int]) -> Type[Typing]:
     """How a generation is told the precision of a network."""
     if generation == "11":
         return FileTyping
-    if generation == "10" and dla is None:
+    if generation == "10" and dla is None and precision != "int8":
         return FileTypingByFlag
-    return StrictTyping if generation == "8.2" else ObeyedTyping
+    return WeakTyping
 
 
 def is_wide(name: str, wide: AbstractSet[str]) -> bool:

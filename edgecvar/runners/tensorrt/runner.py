@@ -91,7 +91,7 @@ class TensorRtRunner:
 
     def _open(self) -> None:
         version = installed_version()
-        check_options(generation_of(version), self.options)
+        check_options(version, self.options)
         device = CudaDevice(self.options.gpu_index)
         self._device = device.__enter__()
         options = self.options

@@ -108,6 +108,7 @@ class RecordedCuda:
         monkeypatch.setitem(__import__("sys").modules, "pycuda", package)
         monkeypatch.setitem(__import__("sys").modules, "pycuda.driver", self.driver)
         monkeypatch.setattr("edgecvar.runners.tensorrt.cuda.driver_library", lambda: self.library)
+        monkeypatch.setattr("edgecvar.runners.tensorrt.cuda._retained", {}, raising=False)
 
     def note(self, name: str, *details: Any) -> None:
         self.calls.append((name, *details))
@@ -163,8 +164,10 @@ class RecordedCuda:
                 cuda.current -= 1
 
             def detach(self) -> None:
+                # As pycuda's of a primary context does: released, and current from then on.
                 cuda.note("detach")
                 cuda.alive["context"] -= 1
+                cuda.current += 1
 
         class Device:
             def __init__(self, index: int) -> None:

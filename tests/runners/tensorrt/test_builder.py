@@ -76,18 +76,19 @@ def test_precision_by_generation(played, precision):
     generation = generation_of(played.version)
     enum = played.fake.module
     flags = [call.arguments[0] for call in played.fake.of("Builder.create_network")]
-    if generation in WEAK:
+    weak = generation in WEAK or (generation == "10" and precision == "int8")
+    if weak:
         assert set(flags) == {1 << int(enum.NetworkDefinitionCreationFlag.EXPLICIT_BATCH)}
     elif generation == "10":
         assert set(flags) == {1 << int(enum.NetworkDefinitionCreationFlag.STRONGLY_TYPED)}
     else:
         assert set(flags) == {0}
-    obey = "STRICT_TYPES" if generation == "8.2" else "OBEY_PRECISION_CONSTRAINTS"
+    obey = "OBEY_PRECISION_CONSTRAINTS"
     wanted = {"fp32": [], "fp16": ["FP16", obey], "int8": ["FP16", "INT8", obey]}[precision]
-    assert played.flags == (wanted * len(STAGES) if generation in WEAK else [])
+    assert played.flags == (wanted * len(STAGES) if weak else [])
     # Only the fp32 island: no cast, nothing in fp16 (or that would be in the fp16 file), nothing beside Q/DQ.
     pinned = [call.owner.played_spec.name for call in played.fake.of("ILayer.precision =")]
-    expected = ["mean square"] * len(STAGES) if generation in WEAK and precision != "fp32" else []
+    expected = ["mean square"] * len(STAGES) if weak and precision != "fp32" else []
     assert pinned == expected
     assert [call.arguments for call in played.fake.of("ILayer.set_output_type")] == [
         (0, enum.DataType.FLOAT) for _ in expected
@@ -109,7 +110,7 @@ def test_wide_layers_are_known_by_their_node_whatever_number_the_parser_gives(pl
     played.fake.answers.update({"ILayer.name": name, "INetworkDefinition.num_layers": len(layers)})
     build_engines(build_of(played, precision="int8"), "")
     pinned = [call.owner.played_spec.name for call in played.fake.of("ILayer.precision =")]
-    weak = generation_of(played.version) in WEAK
+    weak = generation_of(played.version) != "11"
     assert pinned == (["norm", "norm squares", "norm root"] * len(STAGES) if weak else [])
 
 
@@ -117,7 +118,7 @@ def test_int8_without_an_fp16_file_keeps_fp32_whatever_is_not_int8(played, tmp_p
     (tmp_path / "lone").mkdir()
     played.bundle = with_precision(tiny_bundle(tmp_path / "lone"), "int8")
     build_engines(build_of(played, precision="int8"), "")
-    weak = generation_of(played.version) in WEAK
+    weak = generation_of(played.version) != "11"
     pinned = [call.owner.played_spec.name for call in played.fake.of("ILayer.precision =")]
     assert pinned == (["mean square", "swish"] * len(STAGES) if weak else [])
     assert ("no fp16 stages to tell" in capsys.readouterr().err) == weak
@@ -155,7 +156,15 @@ def test_a_timing_cache_of_another_device_is_left_behind(played):
     assert next(given, None) is None
 
 
+def with_dla(played):
+    """The nearest version that has DLA."""
+    played.version = {"10.16.1": "10.7.0", "11.4.0": "11.4.1.62"}.get(played.fake.surface.version, played.version)
+    played.key = f"sm87-{played.version}"
+    return played
+
+
 def test_dla_falls_back_layer_by_layer(played, capsys):
+    with_dla(played)
     enum = played.fake.module
     shape = (-1, 3, 32, 32) if played.fake.surface.version == RECORDED else enum.Dims((-1, 3, 32, 32))
     played.fake.answers.update(
@@ -168,6 +177,8 @@ def test_dla_falls_back_layer_by_layer(played, capsys):
     kinds = [call.arguments for call in played.fake.of("IBuilderConfig.default_device_type =")]
     assert kinds == [(enum.DeviceType.DLA,)] * 4
     assert played.flags.count("GPU_FALLBACK") == 4
+    adjusted = [call.arguments[0].name for call in played.fake.of("OnnxParser.set_flag")]
+    assert adjusted == (["ADJUST_FOR_DLA"] * 4 if generation_of(played.version) == "11" else [])
     names = played.fake.names
     if "FP16" in played.flags:
         # Without it TensorRT says of every layer that no DLA can run it.
@@ -181,7 +192,16 @@ def test_dla_falls_back_layer_by_layer(played, capsys):
     assert "mean square (REDUCE)" in log
 
 
+def test_a_version_without_dla_is_refused_before_anything_is_built(played):
+    for version in ("10.8.0", "10.16.1.11", "11.0.0", "11.4.0.106"):
+        played.version = version
+        with pytest.raises(ConfigError, match=rf"TensorRT {version} has no DLA: 10\.7 was the last .* leave --dla out"):
+            build_engines(build_of(played, dla=0), "")
+    assert played.fake.calls == []
+
+
 def test_what_a_dla_cannot_do_is_refused_before_anything_is_built(played):
+    with_dla(played)
     for options, message in [
         ({"precision": "fp32", "dla": 0}, "fp16"),
         ({"dla": 0, "max_batch": 2}, "batch"),

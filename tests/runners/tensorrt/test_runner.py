@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def played(request, tmp_path, monkeypatch):
     yield played
     assert played.cuda.clocks.races == []
     assert played.cuda.current == 0
-    assert played.cuda.alive == {"context": 0, "memory": 0, "graph": 0}
+    assert played.cuda.alive["memory"] == played.cuda.alive["graph"] == played.cuda.current == 0
 
 
 def runner_of(played, **options):
@@ -319,7 +320,7 @@ def played_clips(request, tmp_path, monkeypatch):
     played = PlayedTensorRt(request.param, with_precision(tiny_clip_bundle(tmp_path, 3), "fp16"), monkeypatch)
     yield played
     assert played.cuda.clocks.races == []
-    assert played.cuda.alive == {"context": 0, "memory": 0, "graph": 0}
+    assert played.cuda.alive["memory"] == played.cuda.alive["graph"] == played.cuda.current == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"overlap": False}, {"cuda_graphs": False}])
@@ -392,6 +393,17 @@ def test_a_runner_that_was_left_says_so(played):
         runner.fetch(value)
 
 
+def test_the_primary_context_is_retained_once_and_never_left_current(played):
+    for _ in range(2):
+        with runner_of(played):
+            assert played.cuda.current == 0
+        assert played.cuda.current == 0
+    left = threading.Thread(target=runner_of(played).__enter__().__exit__)
+    left.start()
+    left.join()
+    assert played.cuda.names().count("retain") == 1 and played.cuda.current == 0
+
+
 def test_an_error_in_the_block_is_the_one_that_is_seen(played):
     with pytest.raises(ZeroDivisionError), runner_of(played):
         played.cuda.fail["synchronize"] = Error("cuStreamSynchronize failed: unspecified launch failure")
@@ -426,9 +438,10 @@ def test_engines_of_a_larger_gpu_are_built_anew(played, capsys):
     assert "was made for another GPU" in capsys.readouterr().err
 
 
-def test_a_version_that_is_too_old(played, monkeypatch):
-    monkeypatch.setattr(played.fake.module, "__version__", "7.1.3")
-    assert "7.1.3 is too old" in failing(played, DeviceError)
+@pytest.mark.parametrize("version", ["7.1.3", "8.2.0.6"])
+def test_a_version_that_is_too_old(played, monkeypatch, version):
+    monkeypatch.setattr(played.fake.module, "__version__", version)
+    assert f"{version} is too old" in failing(played, DeviceError)
 
 
 def test_engines_of_torch2trt_are_not_built_by_running(played):
