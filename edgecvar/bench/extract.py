@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Sequence, Tuple, Union
 
 import av
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +28,7 @@ from edgecvar.bench.extract_session import (
 from edgecvar.clips.labelled import find_videos
 from edgecvar.errors import StreamError, reason
 from edgecvar.judge.machine import machine_facts
+from edgecvar.progress import Progress, silent
 from edgecvar.stream.demuxed import DemuxedFile, demux
 from edgecvar.stream.types import CodedPicture
 
@@ -67,10 +68,8 @@ class _Pass:
 Way = Callable[[DemuxedFile], _Pass]
 
 
-def measure_extract(
-    config: ExtractConfig, follow: Callable[[Sequence[Path]], Iterable[Path]] = lambda files: files
-) -> ExtractSession:
-    """Measures every file in turn; `follow` hands the files on and may say how far it is.
+def measure_extract(config: ExtractConfig, progress: Progress = silent) -> ExtractSession:
+    """Measures every file in turn.
 
     Raises ConfigError where there are no files, StreamError where none of them can be measured.
     """
@@ -78,7 +77,8 @@ def measure_extract(
     ways, absent = _ways(config)
     clips: List[ClipTimes] = []
     left_out: List[LeftOut] = []
-    for path in follow(files):
+    for number, path in enumerate(files):
+        progress(number, len(files), path.name)
         try:
             clips.append(_measured(demux(path, config.pictures), ways, config.rounds))
         except StreamError as error:

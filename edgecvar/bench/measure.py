@@ -18,11 +18,13 @@ from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import StreamError
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
+from edgecvar.progress import Progress, silent
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
+from edgecvar.terminal import printable
 
 WARM_UP_DECISIONS = 8
 """Decisions before anything counts: sessions allocate and caches fill in the first few."""
@@ -118,27 +120,30 @@ class _Bench:
         )
 
 
-def measure(config: BenchConfig) -> Session:
+def measure(config: BenchConfig, progress: Progress = silent) -> Session:
     """Run a measurement; raises EdgecvarError where the bundle or the source cannot be used."""
     bundle = open_bundle(config.bundle or default_bundle())
     source = config.source or default_clip()
     _, precision = resolve(bundle, config)
     with make_runner(bundle, config) as runner:
         bench = _Bench(bundle, runner, source, config.every)
+        progress(0, 0, "warming up")
         warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
+        progress(0, round(config.seconds), "measuring, seconds")
         # In turn, so that a machine whose speed drifts is as fast for the one as for the other.
         runs = [bench.run(config.seconds)]
         alone = [bench.stages_alone(runs[0])]
-        while sum(run.wall_seconds for run in runs) < config.seconds:
+        while (spent := sum(run.wall_seconds for run in runs)) < config.seconds:
+            progress(round(spent), round(config.seconds), "measuring, seconds")
             runs.append(bench.run(config.seconds))
             alone.append(bench.stages_alone(runs[-1]))
     assert bench.info is not None
     return Session(
-        bundle=str(bundle.path),
+        bundle=printable(str(bundle.path)),
         untrained=bundle.manifest.provenance.untrained,
         runner=runner.name,
         precision=precision,
-        source=str(source),
+        source=printable(str(source)),
         width=bench.info.width,
         height=bench.info.height,
         stream_fps=float(bench.info.fps),

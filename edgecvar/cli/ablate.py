@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 import click
 
 from edgecvar.errors import need_extra
+from edgecvar.terminal import say
 
 
 @click.command("ablate", short_help="Train a recipe's ablations and print their table.")
@@ -45,6 +46,6 @@ def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: O
     try:
         rows = list(run_ablation(planned, ablation.test, TerminalListener()))
     except KeyboardInterrupt:
-        click.echo("interrupted; what is done stays, and the same command goes on with the rest", err=True)
+        say("interrupted; what is done stays, and the same command goes on with the rest", err=True)
         sys.exit(130)
     print_ablation(ablation, rows, as_json, markdown)

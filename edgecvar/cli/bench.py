@@ -9,6 +9,7 @@ import click
 
 from edgecvar.cli.bench_networks import command as networks
 from edgecvar.cli.flags import runner_flags
+from edgecvar.terminal import say, say_json
 
 
 class _Bench(click.Command):
@@ -59,28 +60,27 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
         session = load_session(saved)
     else:
         from edgecvar.bench.measure import BenchConfig, measure
+        from edgecvar.cli.report.steps import StepBar
         from edgecvar.errors import ConfigError
 
         if source is not None and source.exists() and save.exists() and save.samefile(source):
             raise ConfigError(f"--save {save}: this is the source itself; choose another name")
         from edgecvar.config import from_flags
 
-        session = measure(from_flags(BenchConfig, {"source": source, **options}))
+        with StepBar() as bar:
+            session = measure(from_flags(BenchConfig, {"source": source, **options}), bar.show)
         save_session(session, save)
     if as_json:
-        import json
-
         from edgecvar.cli.report.session import as_document
 
-        click.echo(json.dumps(as_document(session)))
+        say_json(as_document(session))
         return
-    from rich.console import Console
-
     from edgecvar.cli.report.session import print_report
+    from edgecvar.console import Console
 
-    print_report(session, Console(soft_wrap=False))
+    print_report(session, Console())
     if saved is None:
-        click.echo(f"session saved: {save} (show it again with `edgecvar bench --from {save}`)", err=True)
+        say(f"session saved: {save} (show it again with `edgecvar bench --from {save}`)", err=True)
 
 
 @click.command("extract")
@@ -96,26 +96,18 @@ def extract(as_json: bool, **options: Any) -> None:
     with exported vectors, PyAV decoding alone, and mv-extractor where it is installed. PATH is a file, or a folder
     whose video files are all taken. Files that the native core does not read are listed with the reason.
     """
-    import sys
-
-    from rich.console import Console
-    from rich.progress import track
 
     from edgecvar.bench.extract import ExtractConfig, measure_extract
+    from edgecvar.cli.report.steps import StepBar
+    from edgecvar.console import Console
 
-    progress = Console(stderr=True)
-    session = measure_extract(
-        ExtractConfig(**options),
-        lambda files: track(files, "files", console=progress, transient=True, disable=not progress.is_terminal),
-    )
+    with StepBar() as bar:
+        session = measure_extract(ExtractConfig(**options), bar.show)
     if as_json:
-        import json
-
         from edgecvar.cli.report.extraction import extract_document
 
-        click.echo(json.dumps(extract_document(session)))
+        say_json(extract_document(session))
         return
     from edgecvar.cli.report.extraction import print_extract
 
-    # A pipe has no width; rows must not be folded at a terminal's.
-    print_extract(session, Console(width=None if sys.stdout.isatty() else 200))
+    print_extract(session, Console())

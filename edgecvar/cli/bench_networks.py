@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 import click
 
+from edgecvar.terminal import say_json
+
 if TYPE_CHECKING:
     from edgecvar.bench.networks import Candidate, NetworksConfig
     from edgecvar.compile.plan import CompilePlan
@@ -39,8 +41,6 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
         raise click.UsageError("--match chooses among the clips of --data, which is missing")
     import tempfile
 
-    from rich.console import Console
-
     from edgecvar.bench.networks import NetworksConfig, measure_networks
     from edgecvar.cli.report.networks import networks_document, print_networks
     from edgecvar.cli.report.steps import StepBar
@@ -49,13 +49,11 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
 
     need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     config = from_flags(NetworksConfig, options)
-    with tempfile.TemporaryDirectory(prefix="edgecvar-") as folder, StepBar(Console(stderr=True)) as bar:
+    with tempfile.TemporaryDirectory(prefix="edgecvar-") as folder, StepBar() as bar:
         candidates = compiled(runs, config, Path(folder), bar.show)
         session = measure_networks(candidates, config, bar.show)
     if as_json:
-        import json
-
-        click.echo(json.dumps(networks_document(session), ensure_ascii=False))
+        say_json(networks_document(session))
     else:
         print_networks(session, markdown)
 

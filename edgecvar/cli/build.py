@@ -8,6 +8,7 @@ from typing import Optional
 import click
 
 from edgecvar.cli.flags import precision_list
+from edgecvar.terminal import say, say_json
 
 
 @click.command("build")
@@ -37,10 +38,8 @@ def command(bundle: Path, precision: Optional[str], device: Optional[str], dla: 
         with make_runner(opened, RunnerChoice(runner="trt", precision=each, device=device, dla=dla)) as runner:
             names.append(runner.name)
     if as_json:
-        import json
-
-        click.echo(json.dumps({"bundle": str(bundle), "built": names}))
+        say_json({"bundle": str(bundle), "built": names})
         return
     for name in names:
-        click.echo(f"built: {name}")
-    click.echo(f"next: edgecvar verify {bundle} --runners onnx,trt")
+        say(f"built: {name}")
+    say(f"next: edgecvar verify {bundle} --runners onnx,trt")

@@ -10,6 +10,7 @@ import click
 
 from edgecvar.cli.flags import precision_list
 from edgecvar.errors import ConfigError, need_extra
+from edgecvar.terminal import say_json
 
 if TYPE_CHECKING:
     from edgecvar.compile.config import CompileConfig
@@ -67,19 +68,17 @@ def command(as_json: bool, **options: Any) -> None:
     Needs the train extra: pip install 'edgecvar[train]'. `edgecvar build`, for the device, does not.
     """
     need_extra("train", "compiling", "torch", "onnx", "onnxscript")
-    from rich.console import Console
-
     from edgecvar.cli.report.compiled import as_document, print_compiled
     from edgecvar.cli.report.steps import StepBar
     from edgecvar.compile.bundle import compile_bundle
     from edgecvar.compile.plan import plan_compilation
+    from edgecvar.console import Console
 
     config = _config(**options)
-    console = Console(stderr=True, quiet=as_json)
-    with StepBar(console) as bar:
+    with StepBar() as bar:
         compiled = compile_bundle(plan_compilation(config), bar.show)
     if as_json:
-        click.echo(json.dumps(as_document(compiled)))
+        say_json(as_document(compiled))
     else:
         print_compiled(compiled, Console())
 

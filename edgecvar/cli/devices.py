@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from edgecvar.terminal import say, say_json
+
 
 @click.command("devices")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -22,12 +24,11 @@ def command(as_json: bool) -> None:
     except ConfigError as error:
         here, why = "", str(error)
     if as_json:
-        import json
         from dataclasses import asdict
 
         document = {"here": here or None, "devices": [asdict(device) for device in DEVICES.values()]}
-        click.echo(json.dumps(document))
+        say_json(document)
     else:
         print_devices(here)
     if why:
-        click.echo(why, err=True)
+        say(why, err=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 import click
 
 from edgecvar.cli.flags import runner_flags
+from edgecvar.terminal import say, say_json
 
 
 @click.command("eval", short_help="Measure a bundle or a checkpoint on labelled clips.")
@@ -61,6 +62,7 @@ def evaluate_checkpoint(
     path: Path, folder: Optional[Path], match: Optional[str], overrides: Sequence[str], as_json: bool
 ) -> None:
     """Test a checkpoint and print; raises EdgecvarError."""
+    from edgecvar.cli.report.steps import tracked
     from edgecvar.errors import need_extra
     from edgecvar.judge.evaluate import find_clips, matching, tally
 
@@ -78,12 +80,13 @@ def evaluate_checkpoint(
         "folder": None if folder is None else str(folder),
         "test": recipe.views.test.model_dump(),
     }
-    _print(tally(checkpoint.labels, list(_tracked(scores, len(clips)))), subject, as_json)
+    _print(tally(checkpoint.labels, list(tracked(scores, len(clips), "clips"))), subject, as_json)
 
 
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.cli.report.steps import tracked
     from edgecvar.judge.evaluate import find_clips, score_clips, tally
     from edgecvar.sinks.untrained import warn_untrained
 
@@ -91,35 +94,20 @@ def evaluate(config: Any) -> None:
     labels = bundle.manifest.labels
     clips = find_clips(config.folder, labels, config.match)
     untrained = warn_untrained(bundle)
-    results = list(_tracked(score_clips(bundle, clips, config), len(clips)))
+    results = list(tracked(score_clips(bundle, clips, config), len(clips), "clips"))
     subject = {"bundle": str(bundle.path), "folder": str(config.folder)}
     _print(tally(labels, results), subject, config.as_json, {"untrained": True} if untrained else {})
     if untrained and not config.as_json:
-        click.echo("untrained weights: the figures mean nothing")
-
-
-def _tracked(scores: Iterable[Any], total: int) -> Iterable[Any]:
-    """With a bar on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    progress = Console(stderr=True)
-    return track(scores, "clips", total=total, console=progress, transient=True, disable=not progress.is_terminal)
+        say("untrained weights: the figures mean nothing")
 
 
 def _print(
     evaluation: Any, subject: Dict[str, Any], as_json: bool, last: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
-    import json
-    import sys
-
-    from rich.console import Console
-
     from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
+    from edgecvar.console import Console
 
     if as_json:
-        click.echo(json.dumps({**subject, **evaluation_document(evaluation), **last}, ensure_ascii=False))
+        say_json({**subject, **evaluation_document(evaluation), **last})
         return
-    # A pipe has no width; rows must not be folded at a terminal's.
-    width = None if sys.stdout.isatty() else 200
-    print_evaluation(evaluation, Console(width=width))
+    print_evaluation(evaluation, Console())

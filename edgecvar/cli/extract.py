@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Dict
 
 import click
+
+from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
     from edgecvar.sinks.extraction import ExtractionSummary
@@ -37,25 +38,24 @@ def command(as_json: bool, **options: Any) -> None:
     of the reference minus the picture's). What no rectangle covers is intra. An .npz has them as vector_*, the pictures
     as picture_*; a .parquet (pip install 'edgecvar[parquet]') has a row a rectangle, its picture's columns beside it.
     """
-    from rich.console import Console
-
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.config import from_flags
     from edgecvar.sinks.extraction import ExtractionConfig, extract
 
     config = from_flags(ExtractionConfig, options)
-    with Console(stderr=True).status("opening") as status:
-        summary = extract(config, lambda done: status.update(f"{done} pictures") if done % 10 == 0 else None)
+    with StepBar("opening") as bar:
+        summary = extract(config, lambda done: bar.show(done, options["pictures"] or 0, "pictures"))
     if as_json:
-        click.echo(json.dumps(_document(summary, options["output"])))
+        say_json(_document(summary, options["output"]))
         return
-    click.echo(
+    say(
         f"{options['output']}: {summary.pictures} pictures, {summary.vectors} vectors "
         f"({summary.info.extraction}; {summary.inexact} pictures with references that are not exact)"
     )
     if summary.skipped:
-        click.echo(f"{summary.skipped} skipped: {'; '.join(summary.reasons)}")
+        say(f"{summary.skipped} skipped: {'; '.join(summary.reasons)}")
     for why, count in summary.without_residual.items():
-        click.echo(f"{count} pictures without a residual: {why}")
+        say(f"{count} pictures without a residual: {why}")
 
 
 def _document(summary: ExtractionSummary, output: str) -> Dict[str, Any]:

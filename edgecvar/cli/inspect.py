@@ -7,6 +7,8 @@ from typing import Optional, Tuple
 
 import click
 
+from edgecvar.terminal import say, say_json
+
 
 @click.command("inspect")
 @click.argument("subject")
@@ -45,18 +47,16 @@ def _inspect_video(path: str, picture: Optional[Path], at: Optional[int], as_jso
     with open_stream(path) as stream:
         whole = anatomy(stream)
     if as_json:
-        import json
-
-        click.echo(json.dumps(anatomy_document(whole)))
+        say_json(anatomy_document(whole))
     else:
-        from rich.console import Console
+        from edgecvar.console import Console
 
         print_anatomy(path, whole, Console())
     if picture is not None:
         from edgecvar.cli.report.portrait import draw_portrait
 
         drawn = draw_portrait(path, picture, at)
-        click.echo(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
+        say(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
 
 
 def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ...], as_json: bool) -> None:
@@ -77,8 +77,8 @@ def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ..
     spec, classes = network.input, classes or entry.classes
     cost = count_network(model, network.options, spec, classes).cost
     if as_json:
-        click.echo(json.dumps(cost_document(model, cost, spec, classes)))
+        say_json(cost_document(model, cost, spec, classes))
     else:
-        from rich.console import Console
+        from edgecvar.console import Console
 
         print_cost(f"{model}, {spec.height} x {spec.width}, {classes} classes", cost, Console())

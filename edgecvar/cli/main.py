@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any, List, Optional, Tuple
@@ -11,6 +12,7 @@ import click
 
 from edgecvar import __version__
 from edgecvar.errors import EdgecvarError, import_reason, unknown_name
+from edgecvar.terminal import say
 
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
@@ -72,19 +74,27 @@ def main(args: Optional[List[str]] = None) -> None:
     try:
         cli.main(args=args, prog_name="edgecvar", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show_usage(error)
         sys.exit(error.exit_code)
     except EdgecvarError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(1)
     except (OSError, ImportError) as error:
         if isinstance(error, ImportError) and (error.name or "").startswith("edgecvar"):
             raise
-        click.echo(f"error: {import_reason(error)}", err=True)
+        say(f"error: {import_reason(error)}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         sys.exit(130)
+
+
+def _show_usage(error: click.ClickException) -> None:
+    """The error as click words it, on several lines; what was typed comes back in it."""
+    shown = io.StringIO()
+    error.show(shown)
+    for line in shown.getvalue().rstrip("\n").split("\n"):
+        say(line, err=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, List, Tuple
 import click
 
 from edgecvar.errors import need_extra
+from edgecvar.terminal import say_json
 
 if TYPE_CHECKING:
     from edgecvar.nets.cost.survey import ModelSurvey
@@ -28,9 +29,7 @@ def command(names: Tuple[str, ...], as_json: bool, markdown: bool) -> None:
     from edgecvar.cli.report.models import model_document, print_models
 
     if as_json:
-        import json
-
-        click.echo(json.dumps({"models": [model_document(survey) for survey in surveys]}, ensure_ascii=False))
+        say_json({"models": [model_document(survey) for survey in surveys]})
     else:
         print_models(surveys, markdown)
 

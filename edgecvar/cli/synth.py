@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
+from edgecvar.terminal import say
+
 if TYPE_CHECKING:
     from edgecvar.synth.dataset import Fixed, Request
 
@@ -69,17 +71,17 @@ def _width_and_height(text: Optional[str]) -> Optional[Tuple[int, int]]:
 
 
 def _fill(request: Request) -> None:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from itertools import count
 
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.synth.dataset import check_folder, write_clips
 
     check_folder(request)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        task = progress.add_task("clips", total=request.clips)
-        written = write_clips(request, lambda _: progress.advance(task))
+    done = count(1)
+    with StepBar("clips") as bar:
+        written = write_clips(request, lambda _: bar.show(next(done), request.clips, "clips"))
     classes = len({clip.plan.acts[0].label for clip in written})
-    click.echo(f"{request.folder}: {len(written)} clips of {classes} classes, listed in clips.csv and clips.jsonl")
+    say(f"{request.folder}: {len(written)} clips of {classes} classes, listed in clips.csv and clips.jsonl")
 
 
 def _write_sequence(path: Path, sequence: str, pictures: Optional[int], seed: int, force: bool, fixed: Fixed) -> None:
@@ -95,6 +97,6 @@ def _write_sequence(path: Path, sequence: str, pictures: Optional[int], seed: in
     start = 0
     for act in plan.acts:
         first, last = float(start / plan.canvas.fps), float((start + act.pictures) / plan.canvas.fps)
-        click.echo(f"{first:7.2f} s to {last:7.2f} s  {act.label}")
+        say(f"{first:7.2f} s to {last:7.2f} s  {act.label}")
         start += act.pictures
-    click.echo(f"{path}: {plan.pictures} pictures, {plan.canvas.width} x {plan.canvas.height}")
+    say(f"{path}: {plan.pictures} pictures, {plan.canvas.width} x {plan.canvas.height}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 import click
 
 from edgecvar.errors import ConfigError, need_extra
+from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
     from edgecvar.train.loop import Training
@@ -43,7 +43,7 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
     try:
         training.fit()
     except KeyboardInterrupt:
-        click.echo(
+        say(
             f"interrupted after epoch {training.epoch} of {training.recipe.course.epochs}; "
             f"go on with: edgecvar train --resume {training.folder}",
             err=True,
@@ -70,13 +70,13 @@ def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, lis
 def _conclude(training: Training, as_json: bool) -> None:
     best, model = training.best, training.recipe.network.model
     if as_json:
-        click.echo(json.dumps({"run": str(training.folder), "best": None if best is None else best.model_dump()}))
+        say_json({"run": str(training.folder), "best": None if best is None else best.model_dump()})
         return
     if best is not None and best.validation_top1 is not None:
-        click.echo(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
-    click.echo(f"run: {training.folder}")
+        say(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
+    say(f"run: {training.folder}")
     if best is not None:
-        click.echo(f"next: edgecvar compile --model {model}")
+        say(f"next: edgecvar compile --model {model}")
         return
-    click.echo("only a teacher was trained, not the network, so there is no best.pt")
-    click.echo(f"next: edgecvar train RECIPE teacher={training.folder / 'last.pt'}, with alignment among its losses")
+    say("only a teacher was trained, not the network, so there is no best.pt")
+    say(f"next: edgecvar train RECIPE teacher={training.folder / 'last.pt'}, with alignment among its losses")

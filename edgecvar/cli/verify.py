@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import click
 
 from edgecvar.cli.flags import engine_flags
+from edgecvar.terminal import say_json
 
 if TYPE_CHECKING:
     from edgecvar.bundle.manifest import Bundle
@@ -30,34 +31,26 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
     Stage by stage, each fed with what the reference's stage was fed with, and end to end. The reference is torch
     where torch and the checkpoint are there, else fp32 on ONNX Runtime. Exits with 1 where a tolerance is passed.
     """
-    import json
     import sys
-
-    from rich.console import Console
 
     from edgecvar.bundle.default import default_bundle
     from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.cli.report.steps import StepBar
     from edgecvar.cli.report.verification import print_verification, verification_document
     from edgecvar.config import from_flags
+    from edgecvar.console import Console
     from edgecvar.judge.verify import VerifyConfig, verify
     from edgecvar.sinks.untrained import warn_untrained
 
     config = from_flags(VerifyConfig, options)
     opened = open_bundle(bundle or default_bundle())
     warn_untrained(opened)
-    progress = Console(stderr=True)
-    with progress.status("starting") as status:
-        verification = verify(
-            opened,
-            config,
-            lambda file: torch_reference(opened, file),
-            lambda done, total, what: status.update(what),
-        )
+    with StepBar() as bar:
+        verification = verify(opened, config, lambda file: torch_reference(opened, file), bar.show)
     if as_json:
-        click.echo(json.dumps(verification_document(verification), ensure_ascii=False))
+        say_json(verification_document(verification))
     else:
-        # A pipe has no width; rows must not be folded at a terminal's.
-        print_verification(verification, Console(width=None if sys.stdout.isatty() else 200))
+        print_verification(verification, Console())
     if verification.passed is False:
         sys.stdout.flush()
         sys.exit(1)

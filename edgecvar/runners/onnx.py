@@ -32,7 +32,9 @@ class OnnxRunner:
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
             try:
-                session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+                # Of the file's bytes, for ONNX Runtime takes no path that is not UTF-8.
+                model = file.read_bytes()
+                session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public parent for its errors
                 version = onnxruntime.__version__
                 raise BundleError(f"{file}: ONNX Runtime {version} cannot load it: {reason(error)}") from error

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.sink import Stateless
+from edgecvar.terminal import printable
 
 COLUMNS = ("source", "pts_seconds", "display_index", "label", "probability", "latency_ms")
 
@@ -16,15 +17,15 @@ class CsvLines(Stateless):
 
     def __init__(self, out: TextIO, source: str, header: bool = True) -> None:
         self._out = out
-        self._source = source
+        self._source = printable(source)
         self._rows = csv.writer(out, lineterminator="\n")
         if header:
             self._rows.writerow(COLUMNS)
 
     def decision(self, decision: Decision) -> None:
         pts, latency = round(decision.pts_seconds, 6), round(decision.latency_ms, 3)
-        probability = round(decision.probability, 6)
-        self._rows.writerow([self._source, pts, decision.display_index, decision.label, probability, latency])
+        label, probability = printable(decision.label), round(decision.probability, 6)
+        self._rows.writerow([self._source, pts, decision.display_index, label, probability, latency])
         self._out.flush()
 
     def finish(self, summary: RunSummary) -> None:

@@ -22,12 +22,12 @@ from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.sinks.csv_lines import CsvLines
 from edgecvar.sinks.json_lines import JsonLines
-from edgecvar.sinks.names import as_text, printable
 from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
 from edgecvar.stream.types import StreamInfo
+from edgecvar.terminal import say
 
 Form = Literal["table", "json", "csv"]
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -99,16 +99,16 @@ class _Job:
         """One after the other; what cannot be run is named, and the others go on."""
         failed, total = 0, len(self._config.sources)
         for number, source in enumerate(self._config.sources, start=1):
-            print(f"[{number}/{total}] {printable(source)}", file=sys.stderr)
+            say(f"[{number}/{total}] {source}", err=True)
             try:
                 self.run(source)
             except EdgecvarError as error:
                 failed += 1
-                print(f"error: {printable(str(error))}", file=sys.stderr)
+                say(f"error: {error}", err=True)
                 if self._config.written_form == "json":
-                    JsonLines(self._out, as_text(source), self._model.untrained).fail(as_text(str(error)))
+                    JsonLines(self._out, source, self._model.untrained).fail(str(error))
         if failed:
-            print(f"{failed} of {total} sources could not be run", file=sys.stderr)
+            say(f"{failed} of {total} sources could not be run", err=True)
         return not failed
 
     def run(self, source: str) -> None:
@@ -129,18 +129,18 @@ class _Job:
             sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
             _pour(run, sinks)
         for overlay in overlays:
-            print(f"overlay: {printable(str(overlay.target))}", file=sys.stderr)
+            say(f"overlay: {overlay.target}", err=True)
 
     def _written(self, source: str) -> Sink:
         form, untrained = self._config.written_form, self._model.untrained
         if form == "json":
-            return JsonLines(self._out, as_text(source), untrained)
+            return JsonLines(self._out, source, untrained)
         if form == "csv":
             header, self._header_due = self._header_due, False
-            return CsvLines(self._out, as_text(source), header)
+            return CsvLines(self._out, source, header)
         if self._out.isatty():
-            return LiveTable(f"{printable(source)}  {self._model.bundle.name}{'  (untrained)' * untrained}")
-        title = printable(source) if len(self._config.sources) > 1 else ""
+            return LiveTable(f"{source}  {self._model.bundle.name}{'  (untrained)' * untrained}")
+        title = source if len(self._config.sources) > 1 else ""
         return PlainTable(self._out, self._model.labels, untrained, title)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Dict, TextIO
 
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.sink import Stateless
+from edgecvar.terminal import json_line
 
 
 class JsonLines(Stateless):
@@ -28,7 +28,7 @@ class JsonLines(Stateless):
         self._write({"error": error})
 
     def _write(self, document: Dict[str, Any]) -> None:
-        self._out.write(json.dumps({"source": self._source, **document, **self._mark}, ensure_ascii=False) + "\n")
+        self._out.write(json_line({"source": self._source, **document, **self._mark}) + "\n")
         self._out.flush()
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Optional, Sequence, TextIO
+from typing import Any, Deque, List, Optional, Sequence, TextIO
 
+from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.sinks.names import printable
 from edgecvar.sinks.sink import Stateless
 from edgecvar.sinks.stretches import Stretch, Stretches
+from edgecvar.terminal import printable
 
 LIVE_ROWS = 12
 """Newest rows that the live table shows; it must not grow with the stream."""
 
 
-def summary_line(summary: RunSummary) -> str:
+def summary_lines(summary: RunSummary) -> List[str]:
     """A summary for people."""
     parts = [
         f"{summary.pictures} pictures ({summary.stream_seconds:.1f} s of video)",
@@ -29,8 +30,8 @@ def summary_line(summary: RunSummary) -> str:
         if count:
             why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
             parts.insert(3, f"{count} {what} ({why})")
-    ended = f"ended early: {printable(summary.ended)}" if summary.ended else ""
-    return "\n".join(line for line in (", ".join(parts), ended, summary.note) if line)
+    ended = f"ended early: {summary.ended}" if summary.ended else ""
+    return [line for line in (", ".join(parts), ended, summary.note) if line]
 
 
 class PlainTable(Stateless):
@@ -38,8 +39,8 @@ class PlainTable(Stateless):
 
     def __init__(self, out: TextIO, labels: Sequence[str], untrained: bool, title: str = "") -> None:
         self._out = out
-        self._title = title
-        self._width = max(len("label"), *(len(label) for label in labels))
+        self._title = printable(title)
+        self._width = max(len("label"), *(len(printable(label)) for label in labels))
         self._untrained = untrained
         self._stretches = Stretches()
         self._header = False
@@ -54,9 +55,8 @@ class PlainTable(Stateless):
 
     def finish(self, summary: RunSummary) -> None:
         self._write(self._stretches.open)
-        self._out.write(
-            summary_line(summary) + ("\nuntrained weights: the labels mean nothing" if self._untrained else "") + "\n"
-        )
+        for line in [*summary_lines(summary), *["untrained weights: the labels mean nothing"] * self._untrained]:
+            self._out.write(f"{printable(line)}\n")
         self._out.flush()
 
     def _write(self, stretch: Optional[Stretch]) -> None:
@@ -66,7 +66,7 @@ class PlainTable(Stateless):
             self._out.write(f"{'from':>9} {'to':>9}  {'label':<{self._width}}  probability  decisions\n")
             self._header = True
         self._out.write(
-            f"{stretch.start_seconds:>8.2f}s {stretch.end_seconds:>8.2f}s  {stretch.label:<{self._width}}  "
+            f"{stretch.start_seconds:>8.2f}s {stretch.end_seconds:>8.2f}s  {printable(stretch.label):<{self._width}}  "
             f"{stretch.probability:>11.1%}  {stretch.decisions:>9}\n"
         )
         self._out.flush()
@@ -82,7 +82,7 @@ class LiveTable:
         self._stretches = Stretches()
         self._rows: Deque[Stretch] = deque(maxlen=LIVE_ROWS)
         self._latency_ms = 0.0
-        self._live: Live = Live(get_renderable=self._table, refresh_per_second=8)
+        self._live: Live = Live(get_renderable=self._table, console=Console(), refresh_per_second=8)
 
     def __enter__(self) -> LiveTable:
         self._live.start()
@@ -100,11 +100,11 @@ class LiveTable:
 
     def finish(self, summary: RunSummary) -> None:
         self._live.stop()
-        self._live.console.print(summary_line(summary), markup=False, highlight=False)
+        for line in summary_lines(summary):
+            self._live.console.print(line)
 
     def _table(self) -> Any:
         from rich.table import Table
-        from rich.text import Text
 
         caption = f"latency {self._latency_ms:.0f} ms" if self._rows else "waiting for the first decision"
         table = Table(title=self._title, caption=caption, title_justify="left")
@@ -112,7 +112,7 @@ class LiveTable:
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
         for row in list(self._rows):
             bar = "█" * round(row.probability * 20)
-            label, style = Text(row.label), "bold" if row is self._rows[-1] else "dim"
+            style = "bold" if row is self._rows[-1] else "dim"
             times = f"{row.start_seconds:.2f} s", f"{row.end_seconds:.2f} s"
-            table.add_row(*times, label, f"{row.probability:6.1%} {bar}", style=style)
+            table.add_row(*times, row.label, f"{row.probability:6.1%} {bar}", style=style)
         return table

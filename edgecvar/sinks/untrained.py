@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from edgecvar.bundle.manifest import Bundle
+from edgecvar.terminal import say
 
 
 def warn_untrained(bundle: Bundle) -> bool:
     """Say on stderr when a bundle's weights are random; whether they are."""
     untrained = bundle.manifest.provenance.untrained
     if untrained:
-        print(
-            f"warning: {bundle.path}: untrained weights, for profiling only; its labels mean nothing", file=sys.stderr
-        )
+        say(f"warning: {bundle.path}: untrained weights, for profiling only; its labels mean nothing", err=True)
     return untrained

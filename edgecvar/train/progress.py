@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Any, Iterator, Optional, Protocol
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
+from edgecvar.console import Console
+from edgecvar.progress import ProgressLines
+from edgecvar.terminal import printable, say_json
 from edgecvar.train.history import EpochRecord
 
 
@@ -48,42 +48,73 @@ class Listener:
         """An epoch's figures."""
 
 
+class _Phase(Protocol):
+    """What shows the phase that runs."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def step(self, loss: Optional[float]) -> None: ...
+
+
+class _Bar:
+    """On a terminal."""
+
+    def __init__(self, console: Console, what: str, total: int) -> None:
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"))
+        self._progress = Progress(*columns, *times, console=console, transient=True)
+        self._task = self._progress.add_task(printable(what), total=total, loss="")
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def step(self, loss: Optional[float]) -> None:
+        self._progress.update(self._task, advance=1)
+        if loss is not None:
+            self._progress.update(self._task, loss=f"loss {loss:.3f}")
+
+
+class _Lines(ProgressLines):
+    """Elsewhere."""
+
+    def __init__(self, what: str, total: int) -> None:
+        super().__init__(what)
+        self._what, self._done, self._total = what, 0, total
+
+    def step(self, loss: Optional[float]) -> None:
+        self._done += 1
+        self.show(self._done, self._total, self._what if loss is None else f"{self._what}, loss {loss:.3f}")
+
+
 class TerminalListener(Listener):
-    """A bar for the phase that runs and a line for each epoch, on stderr."""
+    """The phase that runs and a line for each epoch, on stderr."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._bar: Optional[Progress] = None
-        self._task = TaskID(0)
+        self._console = Console(stderr=True)
+        self._phase: Optional[_Phase] = None
 
     def say(self, line: str) -> None:
-        self._console.print(line, markup=False)
+        self._console.print(line)
 
     def begin(self, what: str, total: int) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[loss]}"),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task(what, total=total, loss="")
-        self._bar.start()
+        on_terminal = self._console.is_terminal
+        self._phase = _Bar(self._console, what, total) if on_terminal else _Lines(what, total)
+        self._phase.__enter__()
 
     def step(self, loss: Optional[float] = None) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, advance=1)
-            if loss is not None:
-                self._bar.update(self._task, loss=f"loss {loss:.3f}")
+        if self._phase is not None:
+            self._phase.step(loss)
 
     def end(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if self._phase is not None:
+            self._phase.__exit__(None, None, None)
+            self._phase = None
 
     def epoch(self, record: EpochRecord, epochs: int, best: bool) -> None:
         top1 = "" if record.train_top1 is None else f" {record.train_top1:6.1%}"
@@ -97,11 +128,8 @@ class TerminalListener(Listener):
         self.say("  ".join(parts) + ("  best" if best else ""))
 
 
-class JsonListener(Listener):
+class JsonListener(TerminalListener):
     """Each epoch's record as a line on stdout; what a person should know on stderr."""
 
-    def say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
     def epoch(self, record: EpochRecord, epochs: int, best: bool) -> None:
-        print(record.model_dump_json(), flush=True)
+        say_json(record.model_dump(mode="json"))

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from edgecvar.bench import extract
 from edgecvar.bench.extract import ExtractConfig, in_turn, measure_extract
 from edgecvar.bench.extract_session import ClipTimes, ExtractSession, LeftOut, summarise_extract
 from edgecvar.cli.main import main
 from edgecvar.cli.report.extraction import extract_document, print_extract
+from edgecvar.console import Console
 from edgecvar.errors import StreamError
 from edgecvar.stream import demuxed
 from tests.moving_clip import moving_clip

@@ -6,12 +6,12 @@ import io
 import threading
 
 import pytest
-from rich.console import Console
 
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.session import Phase, Session, load_session, merged, save_session
 from edgecvar.bench.summary import summarise
 from edgecvar.cli.report.session import as_document, print_report
+from edgecvar.console import Console
 from edgecvar.errors import ConfigError
 
 SPANS = {

@@ -124,7 +124,7 @@ def test_the_first_of_equal_scores_is_taken():
 
 @pytest.mark.parametrize("classes", [3, 30])
 def test_tables_show_every_class_and_the_confusions(classes):
-    from rich.console import Console
+    from edgecvar.console import Console
 
     labels = [f"class_{number:02}" for number in range(classes)]
     results = [scored(label, np.eye(classes)[number]) for number, label in enumerate(labels)]

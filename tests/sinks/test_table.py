@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.csv_lines import CsvLines
 from edgecvar.sinks.json_lines import JsonLines
@@ -130,11 +131,9 @@ def test_the_plain_table_of_an_untrained_bundle_says_so():
 
 
 def test_the_live_table_keeps_a_bounded_number_of_rows(monkeypatch):
-    from rich.console import Console
-
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=100)
-    monkeypatch.setattr("rich.live.get_console", lambda: console)
+    monkeypatch.setattr("edgecvar.sinks.table.Console", lambda: console)
     sink = LiveTable("[bold]source.mp4")
     with sink:
         for index in range(200):
@@ -148,10 +147,9 @@ def test_the_live_table_keeps_a_bounded_number_of_rows(monkeypatch):
 
 @pytest.mark.parametrize("label", ["[red]", "a[/]b"])
 def test_labels_are_never_markup(monkeypatch, label):
-    from rich.console import Console
-
     out = io.StringIO()
-    monkeypatch.setattr("rich.live.get_console", lambda: Console(file=out, force_terminal=True, width=100))
+    console = Console(file=out, force_terminal=True, width=100)
+    monkeypatch.setattr("edgecvar.sinks.table.Console", lambda: console)
     with LiveTable("source") as sink:
         sink.decision(decision(1, label))
         sink.finish(SUMMARY)

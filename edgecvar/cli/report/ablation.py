@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Dict, List, Tuple
 
-import click
-
-from edgecvar.cli.report.tables import amount, markdown, print_table
+from edgecvar.cli.report.tables import amount, print_markdown, print_table
+from edgecvar.terminal import say, say_json
 from edgecvar.train.ablation import Ablation
 from edgecvar.train.ablation_rows import RowResult
 
@@ -16,18 +14,18 @@ def print_ablation(ablation: Ablation, rows: List[RowResult], as_json: bool, as_
     """The table, a document, or the table in Markdown."""
     if as_json:
         document = {"test": ablation.test, "rows": [_row_document(ablation, row) for row in rows]}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        say_json(document)
         return
     names, right = columns(ablation, rows)
     cells = [_cells(ablation, row) for row in rows]
     if as_markdown:
-        click.echo(markdown(names, cells, right))
+        print_markdown(names, cells, right)
         return
     print_table(names, cells, right)
     for row in rows:
         for each in row.seeds:
             if each.unreadable:
-                click.echo(f"{row.name}, seed {each.seed}: {each.unreadable} clips unreadable, not counted")
+                say(f"{row.name}, seed {each.seed}: {each.unreadable} clips unreadable, not counted")
 
 
 def columns(ablation: Ablation, rows: List[RowResult]) -> Tuple[List[str], List[str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Dict, List
 
-from rich.console import Console
 from rich.text import Text
 
+from edgecvar.console import Console
 from edgecvar.stream.anatomy import Anatomy
 
 STRIP_LIMIT = 2000
@@ -27,7 +27,7 @@ def anatomy_document(anatomy: Anatomy) -> Dict[str, Any]:
 def print_anatomy(path: str, anatomy: Anatomy, console: Console) -> None:
     """A line a fact, then the strip of pictures in display order."""
     info, summary = anatomy.info, anatomy.summary
-    console.print(path, style="bold", markup=False, highlight=False)
+    console.print(path, style="bold")
     size = f"{info.width} x {info.height}"
     if (info.coded_width, info.coded_height) != (info.width, info.height):
         size += f" (coded {info.coded_width} x {info.coded_height})"
@@ -59,7 +59,7 @@ def print_anatomy(path: str, anatomy: Anatomy, console: Console) -> None:
     if summary.damaged:
         rows.append(("damaged", _counted(summary.damaged, summary.damage)))
     for name, text in rows:
-        console.print(f"{name:>11}  {text}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{name:>11}  {text}")
     _print_strip(anatomy.kinds, console)
 
 
@@ -84,4 +84,4 @@ def _print_strip(kinds: str, console: Console) -> None:
         strip.append(kind, COLOURS[kind])
     console.print(strip, soft_wrap=not console.is_terminal)
     if len(kinds) > STRIP_LIMIT:
-        console.print(f"... and {len(kinds) - STRIP_LIMIT} more", highlight=False)
+        console.print(f"... and {len(kinds) - STRIP_LIMIT} more")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict
 
-from rich.console import Console
 from rich.table import Table
+
+from edgecvar.console import Console
 
 if TYPE_CHECKING:
     from edgecvar.bundle.precision import Int8Record
@@ -63,11 +64,11 @@ def print_compiled(compiled: Compiled, console: Console) -> None:
             str(check.samples),
         )
     console.print(table)
-    console.print(f"checked with {', '.join(str(clip) for clip in compiled.clips)}", soft_wrap=True, highlight=False)
+    console.print(f"checked with {', '.join(str(clip) for clip in compiled.clips)}")
     if manifest.int8 is not None:
         _print_int8(manifest.int8, console)
     if compiled.left_out is not None:
-        console.print(f"no int8: {compiled.left_out}", soft_wrap=True)
+        console.print(f"no int8: {compiled.left_out}")
     if manifest.provenance.untrained:
         console.print("UNTRAINED: random weights, for profiling only; its decisions mean nothing", style="bold red")
     whole = compiled.size_bytes("fp32")
@@ -75,8 +76,8 @@ def print_compiled(compiled: Compiled, console: Console) -> None:
         f"{precision} {_size(compiled.size_bytes(precision))} ({compiled.size_bytes(precision) / whole:.1%})"
         for precision in bundle.precisions
     )
-    console.print(f"bundle: {bundle.path} ({sizes}; {len(manifest.labels)} classes)", soft_wrap=True, highlight=False)
-    console.print(f"next: edgecvar verify {bundle.path}", soft_wrap=True, highlight=False)
+    console.print(f"bundle: {bundle.path} ({sizes}; {len(manifest.labels)} classes)")
+    console.print(f"next: edgecvar verify {bundle.path}")
 
 
 def _print_int8(record: Int8Record, console: Console) -> None:
@@ -85,8 +86,6 @@ def _print_int8(record: Int8Record, console: Console) -> None:
         f"int8: calibrated on {record.samples} pictures of {len(record.clips)} clips of {record.data}, ranges by "
         f"{record.method} (loss in nats: {losses}); at most {record.drop:.2f} % of {record.searched} "
         "decisions differ from fp32's, near-ties aside",
-        soft_wrap=True,
-        highlight=False,
     )
     if not record.kept:
         return

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Dict
 
-from rich.console import Console
 from rich.table import Table
 
+from edgecvar.console import Console
 from edgecvar.nets.cost.complexity import NetworkCost
 
 
@@ -50,15 +50,11 @@ def print_cost(title: str, cost: NetworkCost, console: Console) -> None:
     many = cost.gop_length - 1
     console.print(
         f"a sampled picture, nothing kept: {counted}: {_amount(cost.multiply_adds)} multiply-adds",
-        highlight=False,
-        soft_wrap=True,
     )
     console.print(
         f"I-features kept for a GOP of {cost.gop_length}: {_amount(cost.sampled_multiply_adds(1))} a sampled picture "
         f"when one is sampled ({_amount(cost.stream_multiply_adds(1))} a stream picture), "
         f"{_amount(cost.sampled_multiply_adds(many))} when all {many} are",
-        highlight=False,
-        soft_wrap=True,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Optional, Tuple, Union
 
-import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edgecvar.bundle.devices import DEVICES, Device
+from edgecvar.console import Console
+from edgecvar.terminal import say
 
 WIDTH = 100
 """Columns that the table wants at most."""
@@ -20,7 +21,7 @@ def print_devices(here: str) -> None:
     for column in ("", "name", "sm", "JetPack", "CUDA", "TensorRT", "precisions", "DLA"):
         table.add_column(column, no_wrap=True)
     for column in ("fp16\nTFLOPS", "int8\nTOPS", "memory\nGB/s", "\nGB"):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(Text(column), justify="right", no_wrap=True)
     for device in DEVICES.values():
         style = "bold" if device.name == here else None
         table.add_row(">" if device.name == here else "", device.name, *_cells(device), style=style)
@@ -30,7 +31,7 @@ def print_devices(here: str) -> None:
     console.print(table)
     click.echo("DLA: with TensorRT up to 10.7 (JetPack 6); with 11.4.1 and later on agx-orin alone (JetPack 7.2.2)")
     casts = ", ".join(f"{name}: {kind}" for name, kind in _casts())
-    click.echo(f"* runs through casts, no faster than fp32 ({casts})" + (f"; this is {here}" if here else ""))
+    say(f"* runs through casts, no faster than fp32 ({casts})" + (f"; this is {here}" if here else ""))
 
 
 def _casts() -> Tuple[Tuple[str, str], ...]:

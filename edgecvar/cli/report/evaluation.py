@@ -8,8 +8,9 @@ from edgecvar.clips.labelled import ClipScore
 from edgecvar.judge.evaluate import Evaluation
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+
+    from edgecvar.console import Console
 
 MATRIX_CLASSES = 20
 """Classes up to which the confusion matrix is printed; above, the largest confusions are listed."""
@@ -39,11 +40,11 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Top-1, accuracy and confusions of each class, and every clip that gave no answer, by name."""
     matrix = len(evaluation.labels) <= MATRIX_CLASSES
     if matrix:
-        console.print("rows: true label; columns: label given, by number", highlight=False, soft_wrap=True)
+        console.print("rows: true label; columns: label given, by number")
     console.print(_class_table(evaluation, matrix))
     if not matrix:
         for line in _largest_confusions(evaluation):
-            console.print(line, markup=False, highlight=False)
+            console.print(line)
     top1 = "none" if evaluation.top1 is None else f"{evaluation.top1:.1%}"
     lines = [f"top-1 {top1} of {evaluation.clips} clips"]
     if evaluation.undecided:
@@ -53,7 +54,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         lines.append(f"{len(evaluation.unreadable)} unreadable, not counted:")
         lines += [f"  {_named(each)}" for each in evaluation.unreadable]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line)
 
 
 def _named(result: ClipScore) -> str:
@@ -75,11 +76,11 @@ def _class_table(evaluation: Evaluation, matrix: bool) -> Table:
         table.add_column(str(number), justify="right", no_wrap=True)
     for row, label in enumerate(evaluation.labels):
         clips, correct = evaluation.of_label(label)
-        cells = [Text(str(row)), Text(label), Text(str(clips)), Text(f"{correct / clips:.1%}" if clips else "-")]
+        cells: List[Any] = [str(row), label, str(clips), f"{correct / clips:.1%}" if clips else "-"]
         for column in numbers:
             count = int(evaluation.confusion[row, column])
             style = "bold green" if row == column else "red"
-            cells.append(Text(str(count), style=style) if count else Text("."))
+            cells.append(Text(str(count), style=style) if count else ".")
         table.add_row(*cells)
     return table
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, List
 
-from rich.console import Console
 from rich.table import Table
 
 from edgecvar.bench.extract_session import (
@@ -23,6 +22,7 @@ from edgecvar.bench.extract_session import (
     ExtractSession,
     summarise_extract,
 )
+from edgecvar.console import Console
 
 TITLES = {
     NATIVE: "native: vectors",
@@ -32,7 +32,6 @@ TITLES = {
     DECODE: "PyAV decode alone",
     MV_EXTRACTOR: "mv-extractor",
 }
-_PLAIN: Dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
 
 
 def extract_document(session: ExtractSession) -> Dict[str, Any]:
@@ -49,11 +48,11 @@ def extract_document(session: ExtractSession) -> Dict[str, Any]:
 def print_extract(session: ExtractSession, console: Console) -> None:
     """Draws the table, and says what was measured how."""
     limit = f"{session.rounds} rounds, at most {session.picture_limit} pictures a file"
-    console.print(f"pictures a second of CPU time on one thread; medians of {limit}", style="bold", **_PLAIN)
-    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()), **_PLAIN)
+    console.print(f"pictures a second of CPU time on one thread; medians of {limit}", style="bold")
+    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()))
     console.print(_table(session))
     for line in [*_smallest(session), *_damage(session), *_left_out(session), *_meanings(session)]:
-        console.print(line, **_PLAIN)
+        console.print(line)
 
 
 def _table(session: ExtractSession) -> Table:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
 
-import click
-
-from edgecvar.cli.report.tables import amount, markdown, print_table
+from edgecvar.cli.report.tables import amount, print_markdown, print_table
 from edgecvar.nets.cost.survey import CountedFigure, ModelSurvey
+from edgecvar.terminal import say
 
 SHORT = {"image": "I", "motion": "MV", "residual": "R", "frame": "RGB"}
 """The papers' letters for the prepared inputs."""
@@ -22,13 +21,13 @@ def print_models(surveys: Sequence[ModelSurvey], as_markdown: bool) -> None:
     """The networks, then each figure that a paper prints against the counted one."""
     networks, figures = [_cells(survey) for survey in surveys], _figure_rows(surveys)
     if as_markdown:
-        click.echo(markdown(COLUMNS, networks, RIGHT))
-        click.echo()
-        click.echo(markdown(FIGURE_COLUMNS, figures, RIGHT))
+        print_markdown(COLUMNS, networks, RIGHT)
+        say()
+        print_markdown(FIGURE_COLUMNS, figures, RIGHT)
         return
     for columns, rows in ((COLUMNS, networks), (FIGURE_COLUMNS, figures)):
         print_table(columns, rows, RIGHT, WRAPS)
-        click.echo()
+        say()
 
 
 def model_document(survey: ModelSurvey) -> Dict[str, Any]:

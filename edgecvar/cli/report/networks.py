@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-import click
-
 from edgecvar.bench.networks import NetworkFigures, NetworksSession
-from edgecvar.cli.report.tables import amount, markdown, print_table
+from edgecvar.cli.report.tables import amount, print_markdown, print_table
+from edgecvar.terminal import say
 
 RATES = ("pictures/s", "sampled/s")
 RIGHT = ("top-1", "parameters", "multiply-adds", *RATES)
@@ -18,19 +17,19 @@ def print_networks(session: NetworksSession, as_markdown: bool) -> None:
     columns = ["network", "size", *(column for column in RIGHT if column != "top-1" or session.data is not None)]
     rows = [_cells(each) for each in session.networks]
     if as_markdown:
-        click.echo(markdown(columns, rows, RIGHT))
+        print_markdown(columns, rows, RIGHT)
         return
     print_table(columns, rows, RIGHT)
     width, height = session.source_size
     rounds = len(session.networks[0].rounds)
-    click.echo(
+    say(
         f"{session.source}: {width} x {height}, {session.source_fps:.4g} pictures/s; {session.runner}; "
         f"medians of {rounds} rounds of {session.seconds:g} s, decoding included"
     )
-    click.echo("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()))
+    say("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()))
     for each in session.networks:
         if each.accuracy is not None and (each.accuracy.undecided or each.accuracy.unreadable):
-            click.echo(
+            say(
                 f"{each.name}: {each.accuracy.undecided} clips without a decision, counted as wrong; "
                 f"{each.accuracy.unreadable} unreadable, not counted"
             )

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Dict
 
-from rich.console import Console
 from rich.table import Table
 
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
-
-_PLAIN: Dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
-"""Text that may hold file names, to be broken by the terminal alone."""
+from edgecvar.console import Console
 
 
 def as_document(session: Session) -> Dict[str, Any]:
@@ -26,16 +23,15 @@ def print_report(session: Session, console: Console) -> None:
     """Draw the table and say what one figure means."""
     summary = summarise(session)
     run = session.run
-    console.print(f"{session.bundle} ({session.runner}, {session.precision})", style="bold", **_PLAIN)
+    console.print(f"{session.bundle} ({session.runner}, {session.precision})", style="bold")
     if session.untrained:
         console.print("UNTRAINED weights: timings only", style="bold red")
     console.print(
         f"{session.source}: {session.width} x {session.height}, {session.stream_fps:.4g} pictures/s; "
         f"{run.pictures} pictures, {run.sampled} sampled (every {session.every}), {run.decisions} decisions "
         f"in {run.wall_seconds:.2f} s, after {session.warm_up.wall_seconds:.2f} s of warm-up kept apart",
-        **_PLAIN,
     )
-    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()), **_PLAIN)
+    console.print("machine: " + ", ".join(f"{key} {value}" for key, value in session.machine.items()))
     table = Table()
     for column in ("what", "times", "p50 ms", "p90 ms", "p99 ms", "share"):
         table.add_column(column, justify="left" if column == "what" else "right")
@@ -45,7 +41,7 @@ def print_report(session: Session, console: Console) -> None:
     _add(table, summary.latency, "")
     console.print(table)
     for line in _meanings(session):
-        console.print(line, **_PLAIN)
+        console.print(line)
 
 
 def _add(table: Table, row: Row, share: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Collection, Sequence
 
+from edgecvar.terminal import say
 
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> str:
+
+def print_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
     """A Markdown table; the columns in `right` are aligned to the right."""
     rule = "|".join("---:" if column in right else "---" for column in columns)
     lines = [f"| {' | '.join(columns)} |", f"|{rule}|"]
     lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
-    return "\n".join(lines)
+    for line in lines:
+        say(line)
 
 
 def print_table(
@@ -21,8 +24,9 @@ def print_table(
     width: int = 132,
 ) -> None:
     """The same without lines; a terminal narrower than `width` breaks it, for rich would leave figures out."""
-    from rich.console import Console
     from rich.table import Table
+
+    from edgecvar.console import Console
 
     console = Console()
     console.width = max(console.width, width)
@@ -32,7 +36,7 @@ def print_table(
         table.add_column(column, justify=justify, no_wrap=column not in wraps)
     for row in rows:
         table.add_row(*row)
-    console.print(table, highlight=False, markup=False)
+    console.print(table)
 
 
 def amount(value: float, exact: bool = True) -> str:

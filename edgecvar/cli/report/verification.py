@@ -11,10 +11,10 @@ from edgecvar.judge.parity import TOLERANCES, Comparison, median_ms
 from edgecvar.judge.verify import RunnerResult, Verification
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
-_PLAIN: Dict[str, Any] = {"markup": False, "highlight": False, "soft_wrap": True}
+    from edgecvar.console import Console
+
 _COLUMNS = ("runner", "stage", "largest", "of output", "mean", "cosine", "decisions", "ms", "")
 
 
@@ -65,19 +65,20 @@ def print_verification(verification: Verification, console: Console) -> None:
     """The table, what passes a tolerance, what was left out, and the block to paste."""
     console.print(_table(verification))
     for precision in dict.fromkeys(result.precision for result in verification.results):
-        console.print(f"allowed at {precision}: {_allowed(precision, verification.untrained)}", **_PLAIN)
+        console.print(f"allowed at {precision}: {_allowed(precision, verification.untrained)}")
     if verification.unreadable:
-        console.print(f"{len(verification.unreadable)} of {len(verification.clips)} clips cannot be read:", **_PLAIN)
+        console.print(f"{len(verification.unreadable)} of {len(verification.clips)} clips cannot be read:")
         for clip, error in verification.unreadable:
-            console.print(f"  {error if str(clip) in error else f'{clip}: {error}'}", **_PLAIN)
+            console.print(f"  {error if str(clip) in error else f'{clip}: {error}'}")
     for note in verification.notes:
-        console.print(f"note: {note}", **_PLAIN)
+        console.print(f"note: {note}")
     for result in verification.results:
         for failure in result.failures(verification.untrained):
-            console.print(f"FAILED {result.runner}, {failure}", style="bold red", **_PLAIN)
-    console.print("\nTo tell us how it went, paste this; it names no host, user or file:\n", **_PLAIN)
+            console.print(f"FAILED {result.runner}, {failure}", style="bold red")
+    for line in ("", "To tell us how it went, paste this; it names no host, user or file:", ""):
+        console.print(line)
     for line in facts_block(verification):
-        console.print(line, **_PLAIN)
+        console.print(line)
 
 
 def _table(verification: Verification) -> Table:

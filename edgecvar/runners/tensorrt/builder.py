@@ -32,6 +32,7 @@ from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.onnx_nodes import read_nodes
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights
 from edgecvar.runners.tensorrt.precision import WeakTyping, float32_layers, typing_of
+from edgecvar.terminal import printable
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -96,7 +97,7 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
     require_writable(build.bundle.path)
     progress = progress or sys.stderr
     root, key, stages = build.bundle.path, build.key, build.bundle.manifest.stages
-    print(f"{why}: building {len(stages)} for {key.folder}; minutes each on a small device", file=progress)
+    print(printable(f"{why}: building {len(stages)} for {key.folder}; minutes each on a small device"), file=progress)
     log = BuildLog()
     logger = logger_into(log)
     try:
@@ -107,7 +108,7 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
     timings = read_timings(root, key.sm, key.tensorrt)
     engines: Dict[str, BuiltStage] = {}
     for number, stage in enumerate(stages, 1):
-        print(f"  {number}/{len(stages)} {stage.name}", file=progress, flush=True)
+        print(printable(f"  {number}/{len(stages)} {stage.name}"), file=progress, flush=True)
         one = _StageBuild(build, stage, builder, log, progress)
         with _late_interrupt(progress):
             engines[stage.name] = one.run(logger, timings)
@@ -115,7 +116,7 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
     folder = write_engines(root, key, engines, log.text, build.options.max_batch)
     if timings:
         write_timings(root, key.sm, key.tensorrt, timings)
-    print(f"  kept in {folder}", file=progress)
+    print(printable(f"  kept in {folder}"), file=progress)
     return folder
 
 
@@ -192,7 +193,7 @@ class _StageBuild:
 
     def _say(self, line: str) -> None:
         self._log.add("EDGECVAR", line)
-        print(f"      {line}", file=self._progress, flush=True)
+        print(printable(f"      {line}"), file=self._progress, flush=True)
 
     def _parsed(self, file: Path, model: bytes, logger: trt.ILogger) -> trt.INetworkDefinition:
         """The network of an ONNX file; raises CompileError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
@@ -18,6 +17,7 @@ from edgecvar.runners.tensorrt.builder import Build, TensorRtOptions, build_engi
 from edgecvar.runners.tensorrt.cuda import CudaDevice, GraphDriver, download, new_stream, page_locked
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.stage import DeviceStage, DeviceValue, StageMemory, check_tensors
+from edgecvar.terminal import say
 
 if TYPE_CHECKING:
     import pycuda.driver as driver
@@ -139,7 +139,7 @@ class TensorRtRunner:
         try:
             return GraphDriver()
         except OSError as error:
-            print(f"no CUDA graphs: {error}", file=sys.stderr)
+            say(f"no CUDA graphs: {error}", err=True)
             return None
 
     def _load_stage(self, key: EngineKey, stage: StageSpec, graphs: Optional[GraphDriver]) -> None:

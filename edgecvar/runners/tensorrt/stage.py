@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from edgecvar.runners.tensorrt.cuda import (
     upload,
 )
 from edgecvar.runners.tensorrt.log import BuildLog
+from edgecvar.terminal import say
 
 if TYPE_CHECKING:
     import pycuda.driver as driver
@@ -230,7 +230,7 @@ class DeviceStage:
         if self._graphs is not None and self._graph is None and self._runs > 0:
             self._graph = self._graphs.capture(stream, execution.enqueue)
             if self._graph is None:
-                print(f"stage {self._name}: no CUDA graph of it can be made: launched as it is", file=sys.stderr)
+                say(f"stage {self._name}: no CUDA graph of it can be made: launched as it is", err=True)
                 self._graphs = None
         done = execution.enqueue(stream) if self._graph is None else self._graph.launch(stream)
         if not done:

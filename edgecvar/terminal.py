@@ -1,0 +1,41 @@
+"""How text leaves the program: nothing in it moves a cursor, breaks a line, or cannot be encoded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, TextIO
+
+
+def printable(text: str) -> str:
+    """The text for a person, on one line: control characters, bytes that are no UTF-8 and the like are escaped."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(sign: str) -> str:
+    return sign if sign.isprintable() else sign.encode("unicode_escape").decode()
+
+
+def json_line(document: Any) -> str:
+    """The document for a program, on one line; bytes of a name that are no UTF-8 become text such as \\udcff."""
+    text = json.dumps(document, ensure_ascii=False)
+    return text if text.isprintable() else "".join(map(_json_escaped, text))
+
+
+def _json_escaped(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    # Half a surrogate pair, as Python has it in such names, is no JSON for many readers.
+    lone = 0xD800 <= ord(sign) <= 0xDFFF
+    return json.dumps(_escaped(sign) if lone else sign)[1:-1]
+
+
+def say(text: str = "", err: bool = False) -> None:
+    """One line to standard output, or standard error."""
+    out: TextIO = sys.stderr if err else sys.stdout
+    print(printable(text), file=out, flush=True)
+
+
+def say_json(document: Any) -> None:
+    """One document to standard output."""
+    print(json_line(document), flush=True)

@@ -1,0 +1,121 @@
+"""Labels and names of files that hold anything: what a verb prints never moves a cursor, in success or in error."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Tuple
+
+import pytest
+
+from edgecvar.cli.main import VERBS
+from tests.moving_clip import moving_clip
+from tests.tiny_bundle import add_precision, tiny_bundle
+
+SIGNS = "\x1b[31m\n\x07\r\x9b2J\u202e"
+"""Colours, a line's end, a bell, a line written over, a screen cleared, text turned round."""
+NAME = f"a{SIGNS}\udcff"
+"""A file's name: its last byte is no UTF-8."""
+LABELS = [f"{number}[bold]:car:{SIGNS}" for number in range(3)]
+
+FAILING = ("models", "train", "ablate", "compile", "build")
+"""Verbs whose errors alone are asked for: what they do takes long."""
+
+Commands = List[Tuple[Any, ...]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip, a file that is none, class folders and a bundle, all under such names."""
+    root = tmp_path_factory.mktemp("hostile") / NAME
+    root.mkdir()
+    moving_clip(root.parent / "plain.mp4", pictures=40)
+    shutil.move(root.parent / "plain.mp4", root / f"{NAME}.mp4")
+    (root / f"no{NAME}.mp4").write_bytes(b"no video")
+    add_precision(tiny_bundle(root, labels=LABELS), "fp16")
+    for label in LABELS:
+        (root / "data" / label).mkdir(parents=True)
+        for file in (f"{NAME}.mp4", f"no{NAME}.mp4"):
+            shutil.copy(root / file, root / "data" / label / file)
+    (root / f"{NAME}.yaml").write_text("model: [\n")
+    return root
+
+
+def commands(folder: Path, out: Path) -> Dict[str, Commands]:
+    """What each verb is asked for: what it can do, and what it cannot."""
+    clip, broken, data = folder / f"{NAME}.mp4", folder / f"no{NAME}.mp4", folder / "data"
+    bundle, document = next(folder.glob("*.edgecvar")), folder / f"{NAME}.yaml"
+    run = ("run", "--bundle", bundle, "--every", "4")
+    return {
+        "run": [
+            *((*run, clip, form) for form in ("--json", "--csv")),
+            (*run, data / LABELS[0], "--overlay", out),
+            (*run, clip, "-o", out / f"{NAME}.csv"),
+            (*run, broken),
+            ("run", clip, "--bundle", broken),
+            (*run, clip, f"--{NAME}"),
+        ],
+        "inspect": [(subject, *flags) for subject in (clip, broken) for flags in ((), ("--json",))]
+        + [(clip, "--picture", out / f"{NAME}.png"), (f"{SIGNS}net",)],
+        "extract": [(clip, "-o", out / f"{NAME}.npz", *flags) for flags in ((), ("--json",))]
+        + [(broken, "-o", out / "no.npz"), (clip, "-o", out / NAME)],
+        "models": [(NAME,)],
+        "synth": [
+            (out / f"{NAME}.mp4", "--sequence", "still", "--pictures", "2", "--size", "64x64"),
+            (out / f"{NAME}.mp4", "--sequence", NAME),
+            (out, "--size", NAME),
+        ],
+        "train": [(document,), (folder / NAME,), ("--resume", folder), (f"{NAME}={NAME}",)],
+        "ablate": [(document,), (folder / NAME,)],
+        "compile": [("--checkpoint", broken), ("--model", NAME), ("--device", NAME), ("--precision", NAME)],
+        "build": [(broken,), (bundle, "--device", NAME), (bundle, "--precision", NAME)],
+        "devices": [(), (NAME,)],
+        "verify": [(bundle, "--data", clip, "--runners", "onnx", "--samples", "2", *form) for form in ((), ("--json",))]
+        + [(bundle, "--data", data, "--runners", "onnx", "--samples", "40"), (broken,), (bundle, "--runners", NAME)],
+        "eval": [(bundle, data, "--jobs", "1", "--every", "8", *form) for form in ((), ("--json",))]
+        + [(bundle, folder), (broken, data), (bundle, data, "--match", f"({NAME}")],
+        "bench": [
+            (clip, "--bundle", bundle, "--seconds", "0.1", "--save", out / NAME),
+            *(("--from", saved) for saved in (out / NAME, broken)),
+            *((broken,), ("extract", broken), ("networks", broken)),
+        ],
+    }
+
+
+def test_every_verb_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "x.edgecvar").mkdir()
+    assert set(commands(tmp_path, tmp_path)) == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nothing_that_a_name_holds_reaches_the_terminal(
+    edgecvar: Callable[..., Tuple[Any, str, str]], folder: Path, tmp_path: Path, verb: str
+) -> None:
+    if verb in ("train", "ablate", "compile", "models") and not importlib.util.find_spec("torch"):
+        pytest.skip("wants the train extra")
+    named, done = 0, 0
+    for command in commands(folder, tmp_path)[verb]:
+        arguments = command if command and command[0] == verb else (verb, *command)
+        code, out, err = edgecvar(*arguments)
+        done += code == 0
+        raw = [sign for sign in out + err if not (sign.isprintable() or sign == "\n")]
+        assert not raw, (arguments, out, err)
+        if code == 1 and not out:
+            assert err.startswith("error: ") and err.count("\n") == 1, err
+        named += "\\u202e" in out + err
+    assert named and done >= (0 if verb in FAILING else 2 if verb not in ("synth", "devices") else 1)
+
+
+def test_documents_hold_the_label_itself_and_the_name_as_text(edgecvar: Any, folder: Path) -> None:
+    clip, bundle = folder / f"{NAME}.mp4", next(folder.glob("*.edgecvar"))
+    _, out, _ = edgecvar("run", clip, "--bundle", bundle, "--every", "8", "--json")
+    first = json.loads(out.split("\n")[0])
+    assert first["label"] in LABELS
+    assert first["source"] == str(clip).replace("\udcff", "\\udcff")
+
+
+def test_labels_are_listed_without_markup_or_emoji(edgecvar: Any, folder: Path) -> None:
+    _, out, _ = edgecvar("eval", next(folder.glob("*.edgecvar")), folder / "data", "--jobs", "1", "--every", "8")
+    assert "0[bold]:car:\\x1b[31m\\n" in out
