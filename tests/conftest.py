@@ -22,6 +22,12 @@ def media() -> Path:
     return MEDIA
 
 
+@pytest.fixture(autouse=True)
+def never_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a verb says does not depend on how slow the machine is."""
+    monkeypatch.setattr("edgecvar.progress.INTERVAL", 3600.0)
+
+
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty synthetic clips in class folders; not to be written to."""
