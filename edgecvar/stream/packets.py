@@ -9,6 +9,7 @@ import av
 from edgecvar.errors import reason
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import OpenVideo
+from edgecvar.stream.ffmpeg.field_pairs import FieldPairs
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -18,10 +19,18 @@ MAX_REORDER = 18
 
 
 def coded_packets(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
-    """Packets that carry data, one picture each, with the container's own times.
+    """Packets that carry data, one picture each, with the container's own times; two fields of a frame are one picture.
 
     A container that breaks off ends them, and `broke_off` is called with the reason.
     """
+    packets = _demuxed(video, broke_off)
+    try:
+        yield from FieldPairs(video.context.extradata).joined(packets) if video.codec == "h264" else packets
+    finally:
+        packets.close()
+
+
+def _demuxed(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
     stream = video.stream
     unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", stream) if video.codec == "mpeg4" else None
     try:

@@ -23,6 +23,7 @@ class CodedReferences:
     lists: Lists
     certain: bool
     weighting: Weighting
+    opens_intra: bool
 
 
 class H264Model:
@@ -50,6 +51,10 @@ class H264Model:
         coded = self._coded.pop(number, None)
         if coded is not None and coded.reference:
             self._intact = False
+
+    def opens_intra(self, number: int) -> bool:
+        coded = self._coded.get(number)
+        return coded is not None and coded.opens_intra
 
     def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         coded = self._coded.pop(number, None)
@@ -95,7 +100,8 @@ class H264Model:
         if self._pictures.mark(header, number, poc):
             self._order.reset(0)
         lists, weighting = predictions[0][0]
-        return CodedReferences(header.idr, header.ref_idc > 0, lists, certain, weighting)
+        opens_intra = header.field and all(each.kind == "I" for each in headers if each.bottom == header.bottom)
+        return CodedReferences(header.idr, header.ref_idc > 0, lists, certain, weighting, opens_intra)
 
     def _prediction(self, header: SliceHeader, poc: int) -> Tuple[Tuple[Lists, Weighting], bool]:
         lists = self._pictures.lists(header, poc)

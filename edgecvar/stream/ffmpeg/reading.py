@@ -144,7 +144,7 @@ class FFmpegReading:
         frame = arrival.frame
         if (frame.width, frame.height) != self._size:
             raise self._source.size_changed((frame.width, frame.height), self._size)
-        kind = self._kind(frame)
+        kind = self._kind(number, frame)
         self._intra_seen = self._intra_seen or kind == "I"
         display_indices = {earlier: decoded.display_index for earlier, decoded in self._frames.items()}
         display_indices[number] = arrival.display_index
@@ -177,10 +177,12 @@ class FFmpegReading:
         self._frames.move_to_end(number)
         return self._frames[number]
 
-    @staticmethod
-    def _kind(frame: VideoFrame) -> str:
-        """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture."""
+    def _kind(self, number: int, frame: VideoFrame) -> str:
+        """The picture's kind; one whose first slice is intra but which has vectors is a P or B picture.
+
+        Of two fields the first may be all that the other one refers to: together they are an I picture.
+        """
         kind = _KINDS.get(int(frame.pict_type), "P")
-        if kind == "I" and (exported := exported_vectors(frame)) is not None:
+        if kind == "I" and not self._model.opens_intra(number) and (exported := exported_vectors(frame)) is not None:
             return "B" if (exported["source"] > 0).any() else "P"
         return kind

@@ -66,6 +66,10 @@ class ReferenceModel(Protocol):
         """Packet `number` gave no picture."""
         ...
 
+    def opens_intra(self, number: int) -> bool:
+        """Whether packet `number`, of which there is no plan yet, is two fields and the first of them intra."""
+        ...
+
     def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         """The plan of the picture `number`; `display_indices` is by decode number, of pictures given out."""
         ...
@@ -80,6 +84,7 @@ class PredictionStyle:
     certain: bool = True
     coded: bool = True
     reference: bool = True
+    opens_intra: bool = False
     plane: Optional[CodedPlane] = None
 
 
@@ -105,6 +110,9 @@ class AnchorModel:
     def lost(self, number: int) -> None:
         if self._styles.pop(number, PredictionStyle("", coded=False)).coded:
             self._intact = False
+
+    def opens_intra(self, number: int) -> bool:
+        return self._styles[number].opens_intra
 
     def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         style = self._styles.pop(number)

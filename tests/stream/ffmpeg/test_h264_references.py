@@ -47,6 +47,7 @@ SLICE = SliceHeader(
     redundant=False,
     frame_num=0,
     field=False,
+    bottom=False,
     poc_lsb=0,
     delta_bottom=0,
     delta_poc=(0, 0),

@@ -41,6 +41,7 @@ class SliceHeader:
     redundant: bool
     frame_num: int
     field: bool
+    bottom: bool
     poc_lsb: int
     delta_bottom: int
     delta_poc: Tuple[int, int]
@@ -156,11 +157,10 @@ def _slice_header(
         reader.skip(2)
     frame_num = reader.bits(sequence.frame_num_bits)
     field = not sequence.frame_mbs_only and reader.flag()
-    if field:
-        reader.skip(1)
+    bottom = field and reader.flag()
     if idr:
         reader.unsigned()
-    lsb, bottom, delta = _picture_order(reader, picture, sequence, field)
+    lsb, delta_bottom, delta = _picture_order(reader, picture, sequence, field)
     redundant = picture.redundant_pictures and reader.unsigned() > 0
     spatial = kind == "B" and reader.flag()
     active = _active(reader, kind, picture.default_active)
@@ -179,8 +179,9 @@ def _slice_header(
         redundant=redundant,
         frame_num=frame_num,
         field=field,
+        bottom=bottom,
         poc_lsb=lsb,
-        delta_bottom=bottom,
+        delta_bottom=delta_bottom,
         delta_poc=delta,
         direct_spatial=spatial,
         active=active,

@@ -24,7 +24,8 @@ class Mpeg12Headers:
     """Picture headers and picture coding extensions (ISO/IEC 13818-2, sections 6.2.3 and 6.2.3.1)."""
 
     def read(self, packet: bytes) -> PredictionStyle:
-        certain, coded = False, False
+        certain, coded, fields = False, False, False
+        kind = 0
         start = packet.find(_START)
         while 0 <= start < len(packet) - 8:
             code = packet[start + 3]
@@ -41,13 +42,13 @@ class Mpeg12Headers:
             elif code == 0xB5 and packet[start + 4] >> 4 == 8:
                 reader = BitReader(packet[start + 4 : start + 16])
                 reader.skip(22)
-                whole_frame = reader.bits(2) == 3
+                fields = reader.bits(2) != 3
                 reader.skip(1)
-                certain = whole_frame and reader.flag()
+                certain = not fields and reader.flag()
             elif 1 <= code <= 0xAF:
                 break
             start = packet.find(_START, start + 3)
-        return PredictionStyle("mpeg1", 0, certain, coded)
+        return PredictionStyle("mpeg1", 0, certain, coded, opens_intra=fields and kind == 1)
 
 
 class H263Headers:
