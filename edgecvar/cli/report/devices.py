@@ -29,7 +29,7 @@ def print_devices(here: str) -> None:
     # A narrow terminal breaks the lines; rich would leave figures out.
     console.width = max(console.width, WIDTH)
     console.print(table)
-    click.echo("DLA: with TensorRT up to 10.7 (JetPack 6); with 11.4.1 and later on agx-orin alone (JetPack 7.2.2)")
+    say("DLA: with TensorRT up to 10.7 (JetPack 6); with 11.4.1 and later on agx-orin alone (JetPack 7.2.2)")
     casts = ", ".join(f"{name}: {kind}" for name, kind in _casts())
     say(f"* runs through casts, no faster than fp32 ({casts})" + (f"; this is {here}" if here else ""))
 
