@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class HeaderEnded(Exception):
-    """A header wants more bits than its bytes hold."""
+    """A header wants more bits than its bytes hold, or says what its standard does not have."""
 
 
 class BitReader:
@@ -31,13 +31,16 @@ class BitReader:
     def skip(self, count: int) -> None:
         self.bits(count)
 
-    def unsigned(self) -> int:
-        """One ue(v) code (H.264 section 9.1)."""
+    def unsigned(self, most: int = (1 << 32) - 1) -> int:
+        """One ue(v) code (H.264 section 9.1) of at most `most`; raises HeaderEnded."""
         rest = self._value & ((1 << self._left) - 1)
         zeros = self._left - rest.bit_length()
         if zeros > 32:
             raise HeaderEnded("an Exp-Golomb code longer than 32 bits")
-        return self.bits(2 * zeros + 1) - 1
+        value = self.bits(2 * zeros + 1) - 1
+        if value > most:
+            raise HeaderEnded(f"{value} where the standard has at most {most}")
+        return value
 
     def signed(self) -> int:
         """One se(v) code (H.264 section 9.1.1)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -86,7 +87,8 @@ class HeaderParser:
             self._length_size = (extradata[4] & 3) + 1
             self._configuration(extradata)
         elif extradata:
-            self.slices(extradata)
+            for unit in split_units(extradata, None):
+                self._take_set(unit)
 
     @property
     def sequence(self) -> Optional[SequenceSet]:
@@ -97,12 +99,9 @@ class HeaderParser:
         """Takes in the packet's parameter sets and returns its slice headers; raises HeaderEnded on nonsense."""
         headers = []
         for unit in split_units(packet, self._length_size):
-            if not unit:
-                continue
-            kind = unit[0] & 31
-            if kind in (7, 8):
-                self._parameter_set(kind, unit)
-            elif kind in (1, 2, 5):
+            self._take_set(unit)
+            kind = unit[0] & 31 if unit else 0
+            if kind in (1, 2, 5):
                 header = self._slice(unit, kind == 5)
                 if not header.redundant:
                     headers.append(header)
@@ -110,28 +109,26 @@ class HeaderParser:
 
     def _configuration(self, data: bytes) -> None:
         position = 5
-        for kind, mask in ((7, 31), (8, 255)):
+        for mask in (31, 255):
             if position >= len(data):
                 return
             count = data[position] & mask
             position += 1
             for _ in range(count):
                 size = int.from_bytes(data[position : position + 2], "big")
-                unit = data[position + 2 : position + 2 + size]
+                self._take_set(data[position + 2 : position + 2 + size])
                 position += 2 + size
-                if unit:
-                    self._parameter_set(kind, unit)
 
-    def _parameter_set(self, kind: int, unit: bytes) -> None:
-        try:
+    def _take_set(self, unit: bytes) -> None:
+        """Keeps a parameter set; a damaged one is as good as absent: the slices that need it say so."""
+        kind = unit[0] & 31 if unit else 0
+        with suppress(HeaderEnded):
             if kind == 7:
                 number, sequence = sequence_set(_payload(unit, len(unit)))
                 self.sequences[number] = sequence
-            else:
-                number, picture = picture_set(_payload(unit, len(unit)))
-                self.pictures[number] = picture
-        except HeaderEnded:
-            return  # a damaged set is as good as absent: the slices that need it say so
+            elif kind == 8:
+                index, picture = picture_set(_payload(unit, len(unit)))
+                self.pictures[index] = picture
 
     def _slice(self, unit: bytes, idr: bool) -> SliceHeader:
         reader = _payload(unit)
@@ -234,8 +231,8 @@ def _modification(reader: BitReader) -> Tuple[Tuple[int, int], ...]:
 def _weight_tables(
     reader: BitReader, active: Tuple[int, int], chroma_format: int
 ) -> Tuple[Tuple[Weight, ...], Tuple[Weight, ...]]:
-    luma_log2 = reader.unsigned()
-    chroma_log2 = reader.unsigned() if chroma_format else 0
+    luma_log2 = reader.unsigned(7)
+    chroma_log2 = reader.unsigned(7) if chroma_format else 0
     tables: List[Tuple[Weight, ...]] = []
     for count in active:
         table = []

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Tuple
 
-from edgecvar.stream.ffmpeg.headers.bits import BitReader
+from edgecvar.stream.ffmpeg.headers.bits import BitReader, HeaderEnded
+
+MOST_MACROBLOCKS = 1055
+"""Across or down: what the highest level allows (H.264 section A.3.1: the root of 8 * MaxFS, of level 6.2)."""
 
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 
@@ -65,9 +68,9 @@ class _Order(NamedTuple):
 
 
 def _samples(reader: BitReader) -> _Samples:
-    chroma = reader.unsigned()
+    chroma = reader.unsigned(3)
     separate = chroma == 3 and reader.flag()
-    depth = 8 + max(reader.unsigned(), reader.unsigned())
+    depth = 8 + max(reader.unsigned(6), reader.unsigned(6))
     reader.skip(1)
     if reader.flag():
         for index in range(8 if chroma != 3 else 12):
@@ -77,14 +80,14 @@ def _samples(reader: BitReader) -> _Samples:
 
 
 def _order(reader: BitReader) -> _Order:
-    poc_type = reader.unsigned()
+    poc_type = reader.unsigned(2)
     if poc_type == 0:
-        return _Order(poc_type, lsb_bits=reader.unsigned() + 4)
+        return _Order(poc_type, lsb_bits=reader.unsigned(12) + 4)
     if poc_type != 1:
         return _Order(poc_type)
     always_zero, non_ref = reader.flag(), reader.signed()
     reader.signed()
-    offsets = tuple(reader.signed() for _ in range(min(reader.unsigned(), 255)))
+    offsets = tuple(reader.signed() for _ in range(reader.unsigned(255)))
     return _Order(poc_type, always_zero=always_zero, non_ref=non_ref, offsets=offsets)
 
 
@@ -100,12 +103,12 @@ def sequence_set(reader: BitReader) -> Tuple[int, SequenceSet]:
     """Number and content of a sequence parameter set; raises HeaderEnded."""
     profile = reader.bits(8)
     reader.skip(16)
-    number = reader.unsigned()
+    number = reader.unsigned(31)
     samples = _samples(reader) if profile in _HIGH_PROFILES else _Samples()
-    frame_num_bits = reader.unsigned() + 4
+    frame_num_bits = reader.unsigned(12) + 4
     order = _order(reader)
-    max_refs, gaps = reader.unsigned(), reader.flag()
-    width, rows = 16 * (reader.unsigned() + 1), 16 * (reader.unsigned() + 1)
+    max_refs, gaps = reader.unsigned(16), reader.flag()
+    width, rows = (16 * (reader.unsigned(MOST_MACROBLOCKS - 1) + 1) for _ in range(2))
     frames_only = reader.flag()
     mbaff = not frames_only and reader.flag()
     inference = reader.flag()
@@ -136,14 +139,16 @@ def sequence_set(reader: BitReader) -> Tuple[int, SequenceSet]:
 
 def picture_set(reader: BitReader) -> Tuple[int, PictureSet]:
     """Number and content of a picture parameter set; raises HeaderEnded."""
-    number, sequence = reader.unsigned(), reader.unsigned()
+    number, sequence = reader.unsigned(255), reader.unsigned(31)
     reader.skip(1)
     bottom_order = reader.flag()
-    groups = reader.unsigned() + 1
+    groups = reader.unsigned(7) + 1
     if groups > 1:
         _slice_groups(reader, groups)
-    active = (reader.unsigned() + 1, reader.unsigned() + 1)
+    active = (reader.unsigned(31) + 1, reader.unsigned(31) + 1)
     weighted, bipred = reader.flag(), reader.bits(2)
+    if bipred == 3:
+        raise HeaderEnded("a weighted_bipred_idc of 3")
     for _ in range(3):
         reader.signed()
     reader.skip(2)
