@@ -1,6 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Each works alone on a fresh machine with python3 and a C++ compiler.
 PYTHON ?= python3
 VENV ?= .venv
+export FUZZ_SECONDS ?= 60
 BIN = $(VENV)/bin
 # The variables reach the builds inside too; newer versions of pip look at the second one there.
 INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
@@ -8,9 +9,15 @@ INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR
 # A build that is tested takes the compiler's warnings for errors; a user's does not (edgecvar/stream/native/CMakeLists.txt).
 STRICT = SKBUILD_CMAKE_DEFINE=EDGECVAR_WERROR=ON
 CORE = $(addprefix edgecvar/stream/native/,*.cpp *.h)
+# Tests of one file, or of one network, share a worker (tests/conftest.py); of more than four each waits for memory.
+PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+# What tests/fuzz/targets.py lists.
+FUZZED = container headers manifest engines recipe flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
-.PHONY: demo test test-device test-newest bindings native native-test aarch64 valgrind fuzz clean
+.PHONY: demo test test-device device-environment test-newest bindings native clean
+.PHONY: native-test aarch64 valgrind fuzz fuzz-build fuzz-core
+.PHONY: $(FUZZED:%=fuzz-%)
 
 demo: $(VENV)/.core
 	$(BIN)/edgecvar run edgecvar/demo/clip.mp4 --overlay demo-overlay.mp4
@@ -20,11 +27,13 @@ test: $(VENV)/.train bindings
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(CORE) $(addprefix tests/stream/native/,*.cpp *.h)
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST) --no-loadscope-reorder
 
 # The half that runs on a device: Python 3.8 is its floor, and torch is not there.
-test-device: $(VENV)/.device bindings
-	$(BIN)/python -m pytest
+device-environment: $(VENV)/.device bindings
+
+test-device: device-environment
+	$(PYTEST)
 
 # PyAV as pip installs it on newer interpreters, through FFmpeg's path alone: nothing is built for it.
 test-newest: $(VENV)/bin/python
@@ -35,9 +44,17 @@ test-newest: $(VENV)/bin/python
 bindings: $(VENV)/bin/python
 	$(BIN)/python tests/contracts/fetch_bindings.py
 
-# The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind, fuzzing.
-native-test aarch64 valgrind fuzz: $(VENV)/.core
+# The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind.
+native-test aarch64 valgrind fuzz-core fuzz-build: $(VENV)/.core
 	+$(MAKE) -C tests/stream/native $@ PYTHON=$(abspath $(BIN)/python)
+
+# Guided by coverage: the core alone in C++, and everything that reads bytes or words from outside through Python
+# (tests/fuzz); FUZZ_SECONDS of each, with --jobs side by side.
+fuzz: fuzz-core $(FUZZED:%=fuzz-%)
+fuzz-core fuzz-extension: fuzz-build
+fuzz-build: $(VENV)/.fuzz
+$(FUZZED:%=fuzz-%): $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz $(@:fuzz-%=%) --seconds $(FUZZ_SECONDS)
 
 # The core beside its sources, for a checkout that is used without installing it; PYTHON has pybind11 then.
 native:
@@ -51,6 +68,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.core: $(VENV)/bin/python $(SOURCES)
 	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.core
+	$(INSTALL) pybind11
+	-$(INSTALL) atheris # where it has no wheel for this Python, the targets say so
 	touch $@
 
 $(VENV)/.device: $(VENV)/bin/python $(SOURCES)

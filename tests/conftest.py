@@ -68,9 +68,9 @@ def small(moving: Path) -> Callable[..., Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:
-    if MEDIA.is_dir():
-        return
     skip = pytest.mark.skip(reason="real media are not beside this checkout")
     for item in items:
-        if "real_media" in item.keywords:
+        if "real_media" in item.keywords and not MEDIA.is_dir():
             item.add_marker(skip)
+        if item.get_closest_marker("xdist_group") is None:  # a file's tests share its fixtures
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterable, List
 
+import pytest
 import torch
 from torch import nn
 
@@ -77,6 +78,11 @@ SMALL: Dict[str, Small] = {
     ),
 }
 """By the names of NETWORKS, every one of them, and other forms of some."""
+
+
+def of_one_worker(names: Iterable[str]) -> List[Any]:
+    """Names as parameters of a test; those of one network run on one of pytest's workers, which trains it once."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in sorted(names)]
 
 
 def write_synthetic(folder: Path) -> Path:

@@ -16,6 +16,9 @@ torch.set_num_threads(1)
 
 BACKBONE = {"width": 0.1, "depth": 0.1}
 
+SEARCHED = frozenset({"attp"})
+"""What int8 costs this one, learnt by heart, differs from processor to processor: its search keeps layers in fp16."""
+
 
 def write_clip(path: Path, pictures: int = 30, seed: int = 5, step: Tuple[int, int] = (1, 2)) -> Path:
     """A texture of 96 x 64 that moves by whole pixels, in H.264 with GOPs of 12 and a B-picture."""
@@ -112,3 +115,31 @@ def compiled(configure: Callable[..., Any], tmp_path_factory: pytest.TempPathFac
     from edgecvar.compile.plan import plan_compilation
 
     return compile_bundle(plan_compilation(configure(output=tmp_path_factory.mktemp("bundle") / "tiny.edgecvar")))
+
+
+@pytest.fixture(scope="session")
+def learnt(
+    by_heart: Callable[[str], Any], synthetic: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Any]:
+    """The plan and the bundle of a small network that has learnt, in every precision; each is compiled once."""
+    from edgecvar.compile.bundle import compile_bundle
+    from edgecvar.compile.config import CompileConfig
+    from edgecvar.compile.plan import plan_compilation
+
+    made: Dict[str, Any] = {}
+
+    def bundle(name: str) -> Any:
+        if name not in made:
+            config = CompileConfig(
+                checkpoint=by_heart(name).checkpoint,
+                data=synthetic,
+                output=tmp_path_factory.mktemp("learnt") / f"{name}.edgecvar",
+                precision=frozenset({"fp32", "fp16", "int8"}),
+                max_drop=0.5 if name in SEARCHED else None,
+                search_samples=16 if name in SEARCHED else 6,
+            )
+            plan = plan_compilation(config)
+            made[name] = plan, compile_bundle(plan).bundle
+        return made[name]
+
+    return bundle

@@ -98,7 +98,12 @@ def test_staged_onnx_agrees_with_the_whole_network(configure: Configure, compile
     assert np.ptp(whole, axis=0).max() > 0.01  # the samples differ, so agreement is no accident
 
 
-@pytest.mark.parametrize("network", [{"fusion": "mv"}, {"fusion": "late"}, {"fusion": "bp"}])
+@pytest.mark.parametrize(
+    "network",
+    # As wide as the two factors of `configure` are together: its branches are then those of `compiled`, exported once.
+    [{"fusion": "mv"}, {"fusion": "late"}, {"fusion": "bp", "dim": 16}, {"fusion": "tp"}],
+    ids=lambda network: network["fusion"],
+)
 def test_ablations_compile(configure: Configure, tmp_path: Path, network: Dict[str, Any]) -> None:
     config = configure(network, output=tmp_path / "ablation.edgecvar")
     staged, whole = staged_and_whole(config, compile_bundle(plan_compilation(config)).bundle)

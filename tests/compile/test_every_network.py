@@ -12,23 +12,17 @@ import torch
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import clip_segments
 from edgecvar.cli.verify import torch_reference
-from edgecvar.compile.bundle import compile_bundle
-from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.inputs import read_inputs
-from edgecvar.compile.plan import plan_compilation
 from edgecvar.judge.parity import walk_all
 from edgecvar.judge.verify import VerifyConfig, verify
 from edgecvar.runners.onnx import OnnxRunner
-from tests.small_networks import SMALL, ByHeart
+from tests.small_networks import SMALL, ByHeart, of_one_worker
 
 PROBABILITY = 1e-3
 """Issue's figure for fp32; sums in another order reach some 1e-6."""
 
 ROUNDED = {"fp16": 0.01, "int8": 0.25}
 """On mean differences of probabilities, of networks this small; int8 reaches 0.07, a wrong graph nearly 1."""
-
-SEARCHED = frozenset({"attp"})
-"""What int8 costs this one, learnt by heart, differs from processor to processor: its search keeps layers in fp16."""
 
 
 def softmax(scores: Any) -> Any:
@@ -42,32 +36,18 @@ def walked(bundle: Bundle, precision: str, samples: Any) -> Any:
         return softmax(walk_all(runner, bundle.manifest.stages, samples))
 
 
-def verifying(config: CompileConfig) -> VerifyConfig:
+def verifying(data: Path, checkpoint: Path) -> VerifyConfig:
     """As `edgecvar verify --runners torch,onnx` reads it."""
-    document = {
-        "runners": "torch,onnx",
-        "data": config.data,
-        "checkpoint": config.checkpoint,
-        "samples": 8,
-        "threads": 1,
-    }
+    document = {"runners": "torch,onnx", "data": data, "checkpoint": checkpoint, "samples": 8, "threads": 1}
     return VerifyConfig.model_validate(document)
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", of_one_worker(SMALL))
 def test_it_compiles_in_every_precision_and_agrees_with_torch(
-    by_heart: Callable[[str], ByHeart], synthetic: Path, tmp_path: Path, name: str
+    by_heart: Callable[[str], ByHeart], learnt: Callable[[str], Any], synthetic: Path, name: str
 ) -> None:
-    config = CompileConfig(
-        checkpoint=by_heart(name).checkpoint,
-        data=synthetic,
-        output=tmp_path / "net.edgecvar",
-        precision=frozenset({"fp32", "fp16", "int8"}),
-        max_drop=0.5 if name in SEARCHED else None,
-        search_samples=16 if name in SEARCHED else 6,
-    )
-    plan = plan_compilation(config)
-    bundle = open_bundle(compile_bundle(plan).bundle.path)
+    plan, compiled = learnt(name)
+    bundle = open_bundle(compiled.path)
     assert bundle.precisions == ["fp32", "fp16", "int8"]
     inputs = read_inputs(plan.clips, plan.subject)
     batch = inputs.batch(clip_segments(plan.subject.stages))
@@ -79,7 +59,9 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
     for precision in ROUNDED:
         misses[precision] = float(np.abs(walked(bundle, precision, inputs.samples) - whole).mean(0).max())
     assert all(misses[precision] < ROUNDED[precision] for precision in ROUNDED), misses
-    verification = verify(bundle, verifying(config), lambda file: torch_reference(bundle, file))
+    verification = verify(
+        bundle, verifying(synthetic, by_heart(name).checkpoint), lambda file: torch_reference(bundle, file)
+    )
     assert verification.reference.runner == "torch"
     failures = {result.precision: result.failures(untrained=False) for result in verification.results}
     assert failures == {"fp32": [], "fp16": [], "int8": []}

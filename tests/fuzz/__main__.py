@@ -1,0 +1,101 @@
+"""`python -m tests.fuzz TARGET`: fuzzes one target for a while; what it finds is printed whole, to be tried again."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import re
+import subprocess
+import sys
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Dict, List
+
+from tests.fuzz.targets import CORE, SANITIZED, TARGETS, target
+
+TOP = Path(__file__).resolve().parents[2]
+FOLDER = TOP / "build" / "fuzz"
+MODULE = TOP / "build" / "checks" / "fuzz" / "_h264.so"
+HANG_SECONDS = 10
+LONGEST = 16384
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--input", metavar="TEXT", help="check this input, as an earlier run printed it, and no other")
+    options = parser.parse_args()
+    if options.input is None:
+        sys.exit(fuzz(options.target, options.seconds))
+    found = FOLDER / options.target / "input"
+    found.parent.mkdir(parents=True, exist_ok=True)
+    found.write_bytes(zlib.decompress(base64.b85decode(options.input)))
+    sys.exit(subprocess.run([*_command(options.target), str(found)], env=_environment(options.target)).returncode)
+
+
+def fuzz(name: str, seconds: int) -> int:
+    """One line of figures, and of a fault its log and the command that shows it again; the exit status."""
+    folder = FOLDER / name
+    if find_spec("atheris") is None:
+        print(f"{name}: left out, since Atheris is not installed; it has wheels for x86-64 and Python 3.11 to 3.13")
+        return 0
+    if name in SANITIZED and not MODULE.exists():
+        print(f"{name}: left out, since there is no {MODULE}: make fuzz-build, with clang")
+        return 0
+    for inner in ("seeds", "corpus"):
+        (folder / inner).mkdir(parents=True, exist_ok=True)
+    for seed, data in target(name).seeds().items():
+        (folder / "seeds" / seed).write_bytes(data)
+    for old in _faults(folder):
+        old.unlink()
+    bounds = [f"-max_total_time={seconds}", f"-timeout={HANG_SECONDS}", f"-max_len={LONGEST}", "-detect_leaks=0"]
+    places = [f"-artifact_prefix={folder}/", str(folder / "corpus"), str(folder / "seeds")]
+    command = [*_command(name), *bounds, "-print_final_stats=1", *places]
+    log = folder / "log.txt"
+    with log.open("wb") as file:
+        status = subprocess.run(command, env=_environment(name), stdout=file, stderr=file).returncode
+    text = log.read_text(encoding="utf-8", errors="replace")
+    print(f"{name}: {_figures(text, seconds)}", flush=True)
+    if status == 0:
+        return 0
+    print(text[-4000:])
+    for found in _faults(folder):
+        printed = base64.b85encode(zlib.compress(found.read_bytes(), 9)).decode()
+        print(f"{found}; again: python -m tests.fuzz {name} --input '{printed}'")
+    return 1
+
+
+def _command(name: str) -> List[str]:
+    return [sys.executable, "-m", "tests.fuzz.guided", name]
+
+
+def _environment(name: str) -> Dict[str, str]:
+    """For a target that runs sanitized code: the module, and the runtime that must be there before Python is."""
+    if name not in SANITIZED:
+        return {**os.environ}
+    import atheris
+
+    asan = {"ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    return {**os.environ, CORE: str(MODULE), "LD_PRELOAD": f"{atheris.path()}/asan_with_fuzzer.so", **asan}
+
+
+def _faults(folder: Path) -> List[Path]:
+    return [file for kind in ("crash", "timeout", "oom", "leak") for file in folder.glob(f"{kind}-*")]
+
+
+def _figures(log: str, seconds: int) -> str:
+    """Executions, and coverage of the seeds and at the end."""
+    coverage = [int(each) for each in re.findall(r"cov: (\d+)", log)]
+    executed = re.search(r"number_of_executed_units:\s+(\d+)", log)
+    peak = re.search(r"peak_rss_mb:\s+(\d+)", log)
+    if not (coverage and executed and peak):
+        return "did not begin"
+    reached = f"{coverage[-1]} edges reached, {coverage[0]} of them by the seeds"
+    return f"{int(executed[1]):,} inputs in {seconds} s, {reached}, {peak[1]} MB at most"
+
+
+if __name__ == "__main__":
+    main()

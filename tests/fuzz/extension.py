@@ -1,0 +1,137 @@
+"""The compiled core through its Python face: mutated packets, wrong arguments, what outlives what."""
+
+from __future__ import annotations
+
+import gc
+import os
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import Any, Callable, Dict, List, Optional
+
+import numpy as np
+
+from tests.fuzz.streams import blocks, joined
+from tests.fuzz.targets import CORE
+from tests.stream.native.make_seeds import SEEDS, encoded
+
+EXPECTED = (ValueError, TypeError, AttributeError, BufferError)
+MOST_STEPS = 256
+MOST_MACROBLOCKS = 1 << 14
+"""In all pictures of one input: each may be as large as a level allows."""
+
+WRONG: List[Any] = [None, -1, 1 << 40, 1.5, "text", [], {}, object(), memoryview(b"every other")[::2], np.zeros(3), b""]
+ATTRIBUTES = ("number", "kind", "idr", "reference", "resets_order", "recovery_point", "poc", "lost", "damaged_slices")
+ATTRIBUTES += ("concealed_macroblocks", "damage", "exact", "display_index")
+OF_SEQUENCE = ("profile_idc", "level_idc", "crop", "chroma_format_idc", "bit_depth", "poc_type", "max_reorder")
+
+
+def seeds() -> Dict[str, bytes]:
+    """Steps (see Session), then extradata and packets of a stream of every coding tool."""
+    found = {}
+    for place, (name, (profile, settings)) in enumerate(SEEDS.items()):
+        container = ("mp4", "h264")[place % 2]
+        packets, extradata = encoded(container, profile, settings)
+        steps = b"".join(bytes([0, 1, 2, 3, 4, 5, 6 + step % 10 + 16 * step]) for step in range(len(packets)))
+        found[name] = joined([steps, extradata, *packets])
+    return found
+
+
+def check(data: bytes) -> None:
+    """Each step does what it should, or raises an error that Python's caller is told of."""
+    steps, *stream = [*blocks(data)] or [b""]
+    quietly(lambda: Session(stream).run(steps[:MOST_STEPS]))
+
+
+def _core() -> Any:
+    path = os.environ.get(CORE)
+    if path is None:
+        from edgecvar.stream.native import _h264
+
+        return _h264
+    spec = spec_from_file_location("_h264", path, loader=ExtensionFileLoader("_h264", path))
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+H264 = _core()
+
+
+def quietly(step: Callable[[], Any]) -> Any:
+    try:
+        return step()
+    except UnicodeDecodeError:
+        raise  # a ValueError as well, and never meant
+    except EXPECTED:
+        return None
+
+
+class Session:
+    """One parser, the pictures that it gave, and the arrays that they gave."""
+
+    def __init__(self, stream: List[bytes]) -> None:
+        self.parser: Any = H264.Parser(stream[0] if stream else b"")
+        self.packets = stream[1:]
+        self.number = self.macroblocks = 0
+        self.pictures: List[Any] = []
+        self.arrays: List[Any] = []
+        self.steps: List[Callable[[int], Any]] = [
+            self._parse,
+            self._display,
+            lambda step: self.arrays.extend(self._picture(step).motion()),
+            lambda step: self.arrays.extend(self._picture(step).residual()),
+            lambda step: self.arrays.extend(self._picture(step).weights()),
+            self._look,
+            lambda step: self.parser.parse(WRONG[step % len(WRONG)], 0),
+            lambda step: self.parser.parse(b"", WRONG[step % len(WRONG)]),
+            lambda step: H264.Parser(WRONG[step % len(WRONG)]),
+            lambda step: setattr(self._picture(step), "display_index", WRONG[step % len(WRONG)]),
+            lambda step: setattr(self._picture(step), ATTRIBUTES[step % len(ATTRIBUTES)], 1),
+            lambda step: self.arrays[step % (len(self.arrays) or 1)].fill(0) if self.arrays else None,
+            lambda step: self.parser.parameter_sets(),
+            self._forget,
+            lambda step: self._picture(step).motion(WRONG[step % len(WRONG)]),
+            lambda step: setattr(self, "parser", H264.Parser(self.parser.parameter_sets())),
+        ]
+
+    def run(self, steps: bytes) -> None:
+        """Takes the step that each byte names, with what is left of the byte; every array is looked at in the end."""
+        for step in steps:
+            self.take(step)
+        self.pictures.clear()
+        del self.parser
+        gc.collect(0)
+        for array in self.arrays:  # what they show must still be there
+            int(array.sum())
+
+    def take(self, step: int) -> None:
+        quietly(lambda: self.steps[step % len(self.steps)](step // len(self.steps)))
+
+    def _picture(self, step: int) -> Any:
+        if not self.pictures:
+            raise ValueError("no picture yet")
+        return self.pictures[-1 - step % len(self.pictures)]
+
+    def _parse(self, step: int) -> None:
+        if self.number >= len(self.packets) or self.macroblocks > MOST_MACROBLOCKS:
+            return
+        self.number += 1
+        for picture in self.parser.parse(self.packets[self.number - 1], self.number):
+            self.pictures.append(picture)
+            self.macroblocks += picture.sequence.coded_width * picture.sequence.coded_height // 256
+
+    def _display(self, step: int) -> None:
+        for index, picture in enumerate(self.pictures):
+            picture.display_index = index ^ 1
+
+    def _look(self, step: int) -> None:
+        picture: Optional[Any] = self._picture(step)
+        for name in ATTRIBUTES:
+            repr(getattr(picture, name))
+        for name in OF_SEQUENCE:
+            repr(getattr(picture.sequence, name))  # type: ignore[union-attr]
+
+    def _forget(self, step: int) -> None:
+        del self.pictures[: step % 4]
+        del self.arrays[: step % 8]

@@ -1,0 +1,54 @@
+"""The process that fuzzes: `python -m tests.fuzz.guided TARGET OPTION...`, with libFuzzer's options."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Callable
+
+import atheris
+
+MOST_MIB = 500
+"""Beyond what the process holds before its first input."""
+
+
+def main(name: str) -> None:
+    # Modules that are imported in the middle of a check count as well, so the hook stays until the end.
+    with atheris.instrument_imports(include=["edgecvar"], enable_loader_override=False):
+        from tests.fuzz.targets import mutator, target
+
+        check, mutate = target(name).check, mutator(name)
+        for data in target(name).seeds().values():
+            check(data)
+        options = {} if mutate is None else {"custom_mutator": _mutator(mutate)}
+        atheris.Setup([sys.argv[0], "-rss_limit_mb=4096", *sys.argv[2:]], _bounded(check), **options)
+        atheris.Fuzz()
+
+
+def _bounded(check: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """Also raises after the first input that takes too much memory: libFuzzer's own bound names a later one."""
+    most = _peak_mib() + MOST_MIB
+
+    def bounded(data: bytes) -> None:
+        check(data)
+        if _peak_mib() > most:
+            raise MemoryError(f"{_peak_mib()} MiB, and {most - MOST_MIB} before")
+
+    return bounded
+
+
+def _peak_mib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _mutator(mutate: Callable[[bytes, int], bytes]) -> Callable[[bytes, int, int], bytes]:
+    """As the syntax has it in two of three, by libFuzzer's own ways else."""
+
+    def changed(data: bytes, most: int, seed: int) -> bytes:
+        return mutate(data, seed)[:most] if seed % 3 else atheris.Mutate(data, most)
+
+    return changed
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

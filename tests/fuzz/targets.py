@@ -1,0 +1,32 @@
+"""What is fuzzed, one module a target; each is imported alone, so that its coverage is its own."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Callable, Dict, Optional, Protocol
+
+TARGETS = ("container", "headers", "manifest", "engines", "recipe", "flags", "extension")
+CORE = "EDGECVAR_SANITIZED_CORE"
+"""Environment variable: the file of the compiled core to check in place of the installed one."""
+
+SANITIZED = frozenset({"extension"})
+"""Those that run on the module that the Makefile here builds, in a process that preloads the sanitizers' runtime."""
+
+
+class Target(Protocol):
+    """`check` raises where its input shows a fault; `mutate(data, seed)`, where it is there, keeps the syntax."""
+
+    def seeds(self) -> Dict[str, bytes]: ...
+
+    def check(self, data: bytes) -> None: ...
+
+
+def target(name: str) -> Target:
+    """The module of that name."""
+    found: Target = importlib.import_module(f"tests.fuzz.{name}")  # type: ignore[assignment]
+    return found
+
+
+def mutator(name: str) -> Optional[Callable[[bytes, int], bytes]]:
+    """The module's own way to change an input; None where bytes are as good as any."""
+    return getattr(target(name), "mutate", None)
