@@ -13,16 +13,19 @@ SIGNATURES = {
     "load": "(bundle: 'Union[str, Path, None]' = None, *, runner: 'str' = 'auto',"
     " precision: 'Optional[Precision]' = None, threads: 'Optional[int]' = None, device: 'Optional[str]' = None,"
     " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx') -> 'Model'",
-    "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False) -> 'Stream'",
-    "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5) -> 'Run'",
+    "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0)"
+    " -> 'Stream'",
+    "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0)"
+    " -> 'Run'",
     "Model.close": "(self) -> 'None'",
     "Run.close": "(self) -> 'None'",
     "Stream.close": "(self) -> 'None'",
+    "Stream.leave": "(self) -> 'None'",
 }
 MEMBERS = {
     "Model": {"bundle", "close", "input", "labels", "run", "start", "summary", "untrained"},
     "Run": {"close", "info", "summary"},
-    "Stream": {"close", "info", "summary"},
+    "Stream": {"close", "info", "leave", "summary"},
     "Decision": {"decode_index", "display_index", "label", "latency_ms", "probability", "pts_seconds", "scores", "top"}
     | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "ended", "note", "pictures", "reasons", "sampled"}

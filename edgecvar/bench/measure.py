@@ -16,13 +16,14 @@ from edgecvar.bench.session import Phase, Session, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
-from edgecvar.errors import StreamError
+from edgecvar.errors import ConfigError, StreamError
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
 from edgecvar.progress import Progress, silent
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, read_once, source_name
 from edgecvar.stream.types import StreamInfo
 from edgecvar.terminal import printable
 
@@ -31,16 +32,17 @@ WARM_UP_DECISIONS = 8
 
 
 class BenchConfig(RunnerChoice):
-    """`seconds`: the source is run again and again until it has run for this long.
+    """`seconds`: the source is run again and again until it has run for this long. `timeout`: seconds without data.
 
     Stages do not overlap, so that each one's span is its own.
     """
 
     overlap: bool = False
-    source: Optional[Path] = None
+    source: Optional[str] = None
     bundle: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1)
     seconds: float = Field(10.0, gt=0)
+    timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
 
 class _Recorder:
@@ -69,8 +71,9 @@ class _Recorder:
 class _Bench:
     """A bundle, its runner and a source, run over and over."""
 
-    def __init__(self, bundle: Bundle, runner: Runner, source: Path, every: Optional[int]) -> None:
-        self._bundle, self._source, self._every = bundle, source, every
+    def __init__(self, bundle: Bundle, runner: Runner, source: str, config: BenchConfig) -> None:
+        self._bundle, self._source = bundle, source
+        self._every, self._timeout = config.every, config.timeout
         self._runner = runner
         self.recorder = _Recorder(runner)
         self.info: Optional[StreamInfo] = None
@@ -81,16 +84,16 @@ class _Bench:
         latency: List[float] = []
         start = time.perf_counter()
         frames = takes_frames(self._bundle.manifest.stages)
-        with open_stream(self._source, frames=frames) as stream:
+        with open_stream(self._source, frames=frames, timeout=self._timeout) as stream:
             self.info = stream.info
-            options = RunOptions(every=self._every, clock=clock)
+            options = RunOptions(every=self._every, release=stream.leave, clock=clock)
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
                 for decision in run:
                     latency.append(decision.latency_ms)
                     if len(latency) == decisions or time.perf_counter() - start >= seconds:
                         break
         if not latency:
-            raise StreamError(f"{self._source}: {run.summary.note}; there is nothing to measure")
+            raise StreamError(f"{source_name(self._source)}: {run.summary.note}; there is nothing to measure")
         return Phase(
             wall_seconds=time.perf_counter() - start,
             pictures=run.summary.pictures,
@@ -123,10 +126,12 @@ class _Bench:
 def measure(config: BenchConfig, progress: Progress = silent) -> Session:
     """Run a measurement; raises EdgecvarError where the bundle or the source cannot be used."""
     bundle = open_bundle(config.bundle or default_bundle())
-    source = config.source or default_clip()
+    source = config.source or str(default_clip())
+    if read_once(source):
+        raise ConfigError(f"{source}: a source is measured several times, and this one can be read once; give a file")
     _, precision = resolve(bundle, config)
     with make_runner(bundle, config) as runner:
-        bench = _Bench(bundle, runner, source, config.every)
+        bench = _Bench(bundle, runner, source, config)
         progress(0, 0, "warming up")
         warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
         progress(0, round(config.seconds), "measuring, seconds")
@@ -143,7 +148,7 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         untrained=bundle.manifest.provenance.untrained,
         runner=runner.name,
         precision=precision,
-        source=printable(str(source)),
+        source=printable(source_name(source)),
         width=bench.info.width,
         height=bench.info.height,
         stream_fps=float(bench.info.fps),

@@ -8,7 +8,7 @@ from typing import Any, List, Optional
 import click
 
 from edgecvar.cli.bench_networks import command as networks
-from edgecvar.cli.flags import runner_flags
+from edgecvar.cli.flags import runner_flags, timeout_flag
 from edgecvar.terminal import say, say_json
 
 
@@ -32,10 +32,11 @@ class _Bench(click.Command):
 
 
 @click.command("bench", cls=_Bench)
-@click.argument("source", required=False, type=click.Path(path_type=Path))
+@click.argument("source", required=False)
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to measure [default: the demo's].")
 @click.option("--every", type=click.IntRange(min=1), help="Sample every k-th picture [default: the bundle's stride].")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="How long to measure.")
+@timeout_flag
 @runner_flags
 @click.option(
     "--save",
@@ -46,7 +47,7 @@ class _Bench(click.Command):
 )
 @click.option("--from", "saved", type=click.Path(path_type=Path), help="Show a saved session instead of measuring.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
-def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: bool, **options: Any) -> None:
+def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: bool, **options: Any) -> None:
     """Show where the time goes when a bundle runs on SOURCE [default: the demo clip].
 
     Reading, preparing, every stage and end to end, as p50, p90, p99 and share, with warm-up kept apart; then the
@@ -63,7 +64,7 @@ def command(source: Optional[Path], save: Path, saved: Optional[Path], as_json: 
         from edgecvar.cli.report.steps import StepBar
         from edgecvar.errors import ConfigError
 
-        if source is not None and source.exists() and save.exists() and save.samefile(source):
+        if source is not None and Path(source).exists() and save.exists() and save.samefile(source):
             raise ConfigError(f"--save {save}: this is the source itself; choose another name")
         from edgecvar.config import from_flags
 

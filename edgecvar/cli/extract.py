@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 import click
 
+from edgecvar.cli.flags import timeout_flag
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 )
 @click.option("--pictures", type=click.IntRange(min=1), metavar="N", help="The first N pictures alone.")
 @click.option("--extraction", type=click.Choice(["auto", "native", "ffmpeg"]), default="auto", show_default=True)
+@timeout_flag
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON document.")
 def command(as_json: bool, **options: Any) -> None:
     """Write the motion vectors of VIDEO, each with its exact reference, picture by picture in decode order.
+
+    VIDEO is a file, a URL, or `-` for standard input.
 
     \b
     edgecvar extract camera.mp4 -o camera.npz

@@ -1,4 +1,4 @@
-"""The flags that choose a runner, the same for every verb that runs a bundle, and what a flag with a list holds."""
+"""The flags that several verbs share, and what a flag with a list holds."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ _ENGINE = (
         show_default=True,
         help="With TensorRT: what made the engines.",
     ),
+)
+
+
+timeout_flag = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give the source up when nothing has come for so long.",
 )
 
 

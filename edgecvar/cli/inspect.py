@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 
 import click
 
+from edgecvar.cli.flags import timeout_flag
 from edgecvar.terminal import say, say_json
 
 
@@ -16,6 +17,7 @@ from edgecvar.terminal import say, say_json
 @click.option("--at", type=click.IntRange(min=0), help="Decode index of the picture to draw [default: the middle].")
 @click.option("--classes", type=click.IntRange(min=1), help="A network's classes [default: the paper's].")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A network's or its input's option.")
+@timeout_flag
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     subject: str,
@@ -23,39 +25,45 @@ def command(
     at: Optional[int],
     classes: Optional[int],
     settings: Tuple[str, ...],
+    timeout: float,
     as_json: bool,
 ) -> None:
-    """Show what SUBJECT is made of: a video file, or a network by name (`edgecvar models` lists them).
+    """Show what SUBJECT is made of: a video, or a network by name (`edgecvar models` lists them).
 
-    A video: codec, how its vectors are extracted, GOPs as a strip of I, P and B in display order, statistics of
-    vectors and residuals. A network: parameters and multiply-adds of each part, at the paper's size unless --set
-    says otherwise (network.fusion=mv, input.height=112).
+    A video (a file, a URL, or `-` for standard input): codec, how its vectors are extracted, GOPs as a strip of I, P
+    and B in display order, statistics of vectors and residuals. A network: parameters and multiply-adds of each part,
+    at the paper's size unless --set says otherwise (network.fusion=mv, input.height=112).
     """
-    if Path(subject).exists() or "." in subject or "/" in subject:
-        _inspect_video(subject, picture, at, as_json)
+    if Path(subject).exists() or subject == "-" or any(sign in subject for sign in "./:"):
+        _inspect_video(subject, picture, at, timeout, as_json)
     else:
         if picture is not None or at is not None:
             raise click.UsageError("--picture and --at want a video")
         _inspect_network(subject, classes, settings, as_json)
 
 
-def _inspect_video(path: str, picture: Optional[Path], at: Optional[int], as_json: bool) -> None:
+def _inspect_video(name: str, picture: Optional[Path], at: Optional[int], timeout: float, as_json: bool) -> None:
     from edgecvar.cli.report.anatomy import anatomy_document, print_anatomy
+    from edgecvar.errors import ConfigError
     from edgecvar.stream.anatomy import anatomy
     from edgecvar.stream.reader import open_stream
+    from edgecvar.stream.sources.opening import read_once, without_password
+    from edgecvar.stream.sources.pipe import named_source
 
-    with open_stream(path) as stream:
+    if picture is not None and read_once(name):
+        raise ConfigError(f"--picture reads its video twice, and {name} can be read once; save it to a file first")
+    with open_stream(named_source(name), timeout=timeout) as stream:
         whole = anatomy(stream)
     if as_json:
         say_json(anatomy_document(whole))
     else:
         from edgecvar.console import Console
 
-        print_anatomy(path, whole, Console())
+        print_anatomy(without_password(name), whole, Console())
     if picture is not None:
         from edgecvar.cli.report.portrait import draw_portrait
 
-        drawn = draw_portrait(path, picture, at)
+        drawn = draw_portrait(name, picture, at)
         say(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
 
 

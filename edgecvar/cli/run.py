@@ -7,7 +7,7 @@ from typing import Any, Tuple
 
 import click
 
-from edgecvar.cli.flags import runner_flags
+from edgecvar.cli.flags import runner_flags, timeout_flag
 
 
 @click.command("run")
@@ -19,13 +19,15 @@ from edgecvar.cli.flags import runner_flags
 @click.option("--overlay", type=click.Path(), help="Also draw label and motion into this video; of several, a folder.")
 @click.option("--every", type=int, help="Sample every K-th picture; the bundle's stride unless given.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
+@timeout_flag
 @runner_flags
 def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: Any) -> None:
-    """Recognise actions in SOURCE: a video, a folder of them, a pattern in quotes, or `-` for standard input.
+    """Recognise actions in SOURCE: a video, a URL, a folder, a pattern in quotes, or `-` for standard input.
 
     \b
     edgecvar run camera.mp4
     edgecvar run recordings/ --csv -o seen.csv
+    edgecvar run rtsp://camera/stream --timeout 30
     cat camera.ts | edgecvar run - --json
 
     Several are run one after the other. A video that cannot be read is named, the others go on, and the exit code is 1.

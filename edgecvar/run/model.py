@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, List, Optional, Union
+from typing import BinaryIO, Callable, Iterator, List, Optional, Union
 
 from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.engines import Converter
@@ -22,8 +22,8 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
 from edgecvar.runners.runner import Runner
-from edgecvar.stream.reader import Stream, open_stream
-from edgecvar.stream.sources.pipe import PipeSource, binary_source
+from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources.opening import TIMEOUT, source_name
 from edgecvar.stream.types import StreamInfo
 
 Source = Union[str, Path, BinaryIO]
@@ -31,13 +31,15 @@ Source = Union[str, Path, BinaryIO]
 
 @dataclass(frozen=True)
 class RunSettings:
-    """`every`: sample every k-th picture, the bundle's stride unless given; `top`: labels a decision.
+    """`every`: sample every k-th picture, the bundle's stride unless given; `top`: labels a decision; `timeout`:
+    seconds without data after which the source is given up.
 
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
     """
 
     every: Optional[int] = None
     top: int = 5
+    timeout: float = TIMEOUT
     watch: Callable[[StreamInfo], Optional[Watcher]] = field(default=lambda info: None)
 
 
@@ -86,7 +88,8 @@ class Model:
         self.bundle = bundle
         self._runner = make_runner(bundle, choice)
         self._loaded: Optional[LoadedRunner] = None
-        self._last: Optional[Run] = None
+        self._last: Callable[[], Optional[Run]] = lambda: None
+        self._recognition: Optional[Recognition] = None
         self._lock = threading.Lock()
 
     @property
@@ -107,36 +110,42 @@ class Model:
     @property
     def summary(self) -> Optional[RunSummary]:
         """The counts of the newest run, None before the first."""
-        return None if self._last is None else self._last.summary
+        return None if self._recognition is None else self._recognition.summary
 
-    def run(self, source: Source, *, every: Optional[int] = None, top: int = 5) -> Run:
+    def run(self, source: Source, *, every: Optional[int] = None, top: int = 5, timeout: float = TIMEOUT) -> Run:
         """Decisions of a video, in decode order: a path, a URL or a binary file object.
 
-        `every`: sample every k-th picture, the bundle's stride unless given; `top`: labels listed with a decision.
+        `every`: sample every k-th picture, the bundle's stride unless given; `top`: labels listed with a decision;
+        `timeout`: seconds without data after which the source is given up.
         The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
         """
         for name, value, most in (("every", every, 300), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
                 raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
-        return self.start(source, RunSettings(every=every, top=top))
+        return self.start(source, RunSettings(every=every, top=top, timeout=timeout))
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
         """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""
         with self._lock:
-            if self._last is not None:
-                self._last.close()
+            self._end_last()
             if self._loaded is None:
                 self._loaded = LoadedRunner(self._runner)
-            self._last = Run(self.bundle, self._loaded, source, settings)
-            return self._last
+            run = Run(self.bundle, self._loaded, source, settings)
+            # A run that its caller forgets is ended, and its source closed: only its summary is asked for here.
+            self._last, self._recognition = weakref.ref(run), run._recognition
+            return run
 
     def close(self) -> None:
         """End the newest run and free what is loaded; the next run loads it again."""
-        if self._last is not None:
-            self._last.close()
+        self._end_last()
         if self._loaded is not None:
             self._loaded.close()
             self._loaded = None
+
+    def _end_last(self) -> None:
+        last = self._last()
+        if last is not None:
+            last.close()
 
     def __enter__(self) -> Model:
         return self
@@ -151,24 +160,23 @@ class Model:
 
 
 class Run:
-    """The decisions of one source, to be taken once; leaving the loop, `close` or `with` ends it.
+    """The decisions of one source, to be taken once; leaving the loop, `close`, `with` or forgetting it ends it.
 
-    `info` is what is known of the stream; `summary` counts as it goes.
+    `info` is what is known of the stream; `summary` counts as it goes. `next` takes one, and a loop then the others.
     """
 
     def __init__(self, bundle: Bundle, loaded: LoadedRunner, source: Source, settings: RunSettings = _DEFAULT) -> None:
-        self._name = str(getattr(source, "name", source))
+        self._name = source_name(source)
         self._loaded = loaded
         self._stack = ExitStack()
-        pipe = source if isinstance(source, (str, Path)) else _searchable(source)
-        stream = self._stack.enter_context(_open(pipe, takes_frames(bundle.manifest.stages)))
+        frames = takes_frames(bundle.manifest.stages)
+        stream = self._stack.enter_context(open_stream(source, frames=frames, timeout=settings.timeout))
         try:
             self.info: StreamInfo = stream.info
             options = RunOptions(
                 every=settings.every,
                 top=settings.top,
-                # A reader that waits for a pipe is woken; one of a file comes back by itself.
-                release=pipe.leave if isinstance(pipe, PipeSource) else None,
+                release=stream.leave,
                 watcher=settings.watch(stream.info),
             )
             self._recognition: Recognition = recognize(stream, bundle.manifest, loaded.runner, options)
@@ -177,13 +185,22 @@ class Run:
             raise
         self._stack.callback(self._recognition.close)
         self._begun = self._closed = False
+        self._taken: Optional[Iterator[Decision]] = None
+        weakref.finalize(self, self._stack.close)
 
     @property
     def summary(self) -> RunSummary:
         """The counts so far, or of the whole run once it has ended."""
         return self._recognition.summary
 
+    def __next__(self) -> Decision:
+        self._taken = self._taken or iter(self)
+        return next(self._taken)
+
     def __iter__(self) -> Iterator[Decision]:
+        taken, self._taken = self._taken, None
+        if taken is not None and not self._closed:
+            return taken
         if self._begun or self._closed:
             raise EdgecvarError(
                 f"{self._name}: a run gives its decisions once, and none when it was closed, or ended by another one "
@@ -222,16 +239,3 @@ class Run:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "under way" if self._begun else "ready"
         return f"<Run of {self._name}: {self.summary.decisions} decisions, {state}>"
-
-
-def _searchable(file: BinaryIO) -> Any:
-    with suppress(OSError, AttributeError, ValueError):  # a file object without a descriptor is read as it is
-        return binary_source(file)
-    return file
-
-
-def _open(source: Any, frames: bool) -> Stream:
-    if not isinstance(source, PipeSource):
-        return open_stream(source, frames=frames)
-    with source.interruptible():
-        return open_stream(source, frames=frames)

@@ -11,10 +11,10 @@ from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
-from edgecvar.run.channel import Channel
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import StageWalk, Started
 from edgecvar.runners.runner import Runner
+from edgecvar.stream.sources.channel import Channel
 
 AHEAD = 4
 """Sampled pictures that the reader may be ahead of inference: enough to ride out an I-picture's extra stage."""

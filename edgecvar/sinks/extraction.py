@@ -13,13 +13,18 @@ from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, NpzFile, ParquetFile
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.rectangles import rectangles
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT
+from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import CodedPicture, Residual, StreamInfo
 
 Residuals = Literal["none", "statistics", "planes"]
 
 
 class ExtractionConfig(BaseModel):
-    """`output`: .npz or .parquet. `pictures`: at most so many. `residual`: what is kept of it; planes in .npz alone."""
+    """`output`: .npz or .parquet. `pictures`: at most so many. `residual`: what is kept of it; planes in .npz alone.
+
+    `source`: a file, a URL, or "-" for standard input. `timeout`: seconds without data after which it is given up.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,6 +33,7 @@ class ExtractionConfig(BaseModel):
     residual: Residuals = "statistics"
     pictures: Optional[int] = Field(None, ge=1)
     extraction: Literal["auto", "native", "ffmpeg"] = "auto"
+    timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
 
 @dataclass
@@ -49,7 +55,7 @@ def extract(config: ExtractionConfig, follow: Callable[[int], None] = lambda pic
     Raises StreamError where the stream cannot be read, ConfigError where the file cannot be written.
     """
     _check(config)
-    with open_stream(config.source, extraction=config.extraction) as stream:
+    with open_stream(named_source(config.source), config.extraction, timeout=config.timeout) as stream:
         summary = ExtractionSummary(stream.info)
         try:
             with _sink(config, stream.info) as sink:

@@ -26,6 +26,8 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, without_password
+from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
 from edgecvar.terminal import say
 
@@ -38,7 +40,7 @@ class RunConfig(RunnerChoice):
     """`sources`: files, URLs, or "-" alone for standard input.
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
-    a folder. `every`: sample every k-th picture. `top`: labels listed with a decision.
+    a folder. `every`: sample every k-th picture. `top`: labels listed with a decision. `timeout`: seconds without data.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -48,6 +50,7 @@ class RunConfig(RunnerChoice):
     overlay: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1, le=300)
     top: int = Field(5, ge=1, le=1000)
+    timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
     @property
     def written_form(self) -> str:
@@ -99,14 +102,15 @@ class _Job:
         """One after the other; what cannot be run is named, and the others go on."""
         failed, total = 0, len(self._config.sources)
         for number, source in enumerate(self._config.sources, start=1):
-            say(f"[{number}/{total}] {source}", err=True)
+            name = without_password(source)
+            say(f"[{number}/{total}] {name}", err=True)
             try:
                 self.run(source)
             except EdgecvarError as error:
                 failed += 1
                 say(f"error: {error}", err=True)
                 if self._config.written_form == "json":
-                    JsonLines(self._out, source, self._model.untrained).fail(str(error))
+                    JsonLines(self._out, name, self._model.untrained).fail(str(error))
         if failed:
             say(f"{failed} of {total} sources could not be run", err=True)
         return not failed
@@ -123,16 +127,15 @@ class _Job:
                 overlays.append(Overlay(source, target, info, "untrained" * self._model.untrained))
                 return overlays[0]
 
-            settings = RunSettings(self._config.every, self._config.top, watch)
-            opened = sys.stdin.buffer if source == "-" else source
-            run = stack.enter_context(self._model.start(opened, settings))
+            settings = RunSettings(self._config.every, self._config.top, self._config.timeout, watch)
+            run = stack.enter_context(self._model.start(named_source(source), settings))
             sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
             _pour(run, sinks)
         for overlay in overlays:
             say(f"overlay: {overlay.target}", err=True)
 
     def _written(self, source: str) -> Sink:
-        form, untrained = self._config.written_form, self._model.untrained
+        form, untrained, source = self._config.written_form, self._model.untrained, without_password(source)
         if form == "json":
             return JsonLines(self._out, source, untrained)
         if form == "csv":
@@ -189,7 +192,7 @@ def _check(config: RunConfig) -> None:
 def _overlay_file(config: RunConfig, source: str) -> Optional[Path]:
     if config.overlay is None or not config.overlay.is_dir():
         return config.overlay
-    return config.overlay / f"{Path(source).stem}.mp4"
+    return config.overlay / f"{Path(without_password(source)).stem}.mp4"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from edgecvar.files import whole_file
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_label, thin_field
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
+from edgecvar.stream.sources.opening import read_once
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 REORDER = 16
@@ -105,8 +106,9 @@ class Overlay:
 
 def check_overlay(source: str, target: Path) -> None:
     """Refuse what cannot be written before anything is read; raises ConfigError."""
-    if source == "-":
-        raise ConfigError("--overlay reads its source twice, standard input cannot be; save the stream to a file first")
+    if read_once(source):
+        what = "standard input" if source == "-" else source
+        raise ConfigError(f"--overlay reads its source twice, and {what} cannot be; save the stream to a file first")
     if target.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"--overlay {target}: got suffix {target.suffix!r}, expected one of {', '.join(SUFFIXES)}")
     if target.is_dir() or not target.absolute().parent.is_dir():

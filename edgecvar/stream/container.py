@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional, Tuple, Type
 
 from edgecvar.errors import StreamError, UnsupportedCodecError
 from edgecvar.stream.ffmpeg.side_data import display_matrix
-from edgecvar.stream.sources.opening import Source, open_container, source_name
+from edgecvar.stream.sources.opening import TIMEOUT, Input, Source, open_input, source_name
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -34,10 +34,14 @@ class OpenVideo:
 
     source: Source
     name: str
-    container: InputContainer
+    input: Input
     stream: VideoStream
     codec: str
     fps: Fraction
+
+    @property
+    def container(self) -> InputContainer:
+        return self.input.container
 
     @property
     def context(self) -> VideoCodecContext:
@@ -57,17 +61,17 @@ class OpenVideo:
 
     def close(self) -> None:
         """Closes the container."""
-        self.container.close()
+        self.input.close()
 
 
-def open_video(source: Source) -> OpenVideo:
+def open_video(source: Source, timeout: float = TIMEOUT) -> OpenVideo:
     """The video of a path, URL or binary file object; raises StreamError, UnsupportedCodecError without vectors."""
-    name, container = source_name(source), open_container(source)
+    name, opened = source_name(source), open_input(source, timeout)
     try:
-        stream = choose_video(container, name)
-        return OpenVideo(source, name, container, stream, codec_name(stream, name), frame_rate(stream))
+        stream = choose_video(opened.container, name)
+        return OpenVideo(source, name, opened, stream, codec_name(stream, name), frame_rate(stream))
     except BaseException:
-        container.close()
+        opened.close()
         raise
 
 

@@ -34,7 +34,7 @@ def _demuxed(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Pa
     stream = video.stream
     unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", stream) if video.codec == "mpeg4" else None
     try:
-        for packet in video.container.demux(stream):
+        for packet in video.input.packets(stream):
             for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
                 if whole.size:
                     if unpack and whole.time_base is None:  # older PyAV filters leave it out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generator, Iterator, Optional, Type
 
@@ -15,7 +16,7 @@ from edgecvar.stream.native.choice import Probe, probe_packets, rejoined
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.open_source import OpenSource, Reading
 from edgecvar.stream.packets import coded_packets
-from edgecvar.stream.sources.opening import Source
+from edgecvar.stream.sources.opening import TIMEOUT, Source
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
 if TYPE_CHECKING:
@@ -24,18 +25,19 @@ if TYPE_CHECKING:
 EXTRACTIONS = ("auto", "native", "ffmpeg")
 
 
-def open_stream(source: Source, extraction: str = "auto", frames: bool = False) -> Stream:
+def open_stream(source: Source, extraction: str = "auto", frames: bool = False, timeout: float = TIMEOUT) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
     `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes
     I-pictures alone, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0
     H.264) and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. With `frames` every
-    picture is decoded as well, in the same pass, and comes with its `frame`. Raises StreamError where nothing can be
-    decoded, or "native" does not cover it, and UnsupportedCodecError where the codec gives no vectors.
+    picture is decoded as well, in the same pass, and comes with its `frame`. A source that sends nothing for `timeout`
+    seconds is given up. Raises StreamError where it is, nothing can be decoded, or "native" does not cover it, and
+    UnsupportedCodecError where the codec gives no vectors.
     """
     if extraction not in EXTRACTIONS:
         raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
-    return Stream(source, extraction, frames)
+    return Stream(source, extraction, frames, timeout)
 
 
 class Stream:
@@ -47,9 +49,13 @@ class Stream:
 
     info: StreamInfo
 
-    def __init__(self, source: Source, extraction: str = "auto", frames: bool = False) -> None:
+    def __init__(
+        self, source: Source, extraction: str = "auto", frames: bool = False, timeout: float = TIMEOUT
+    ) -> None:
         self.summary = StreamSummary()
-        self._video = open_video(source)
+        self._turn = RLock()
+        self._closed = False
+        self._video = open_video(source, timeout)
         self._packets: Optional[Generator[Packet[Any], None, None]] = None
         self._reading: Optional[Reading] = None
         self._frames: Optional[FrameDecoder] = None
@@ -76,8 +82,21 @@ class Stream:
     ) -> None:
         self.close()
 
+    def leave(self) -> None:
+        """Let go of the source, also while another thread waits for it: there are no more packets."""
+        self._video.input.leave()
+
     def close(self) -> None:
-        """Closes the container and lets go of all frames; there are no more pictures then."""
+        """Closes the container and lets go of all frames; there are no more pictures then.
+
+        May be called while another thread reads, which then gets a StreamError.
+        """
+        self._closed = True
+        self.leave()
+        with self._turn:
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._pictures is not None:
             self._pictures.close()
         if self._reading is not None:
@@ -94,7 +113,18 @@ class Stream:
             raise StreamError(
                 f"{self._video.name}: its pictures have been read, or the stream is closed; open it again"
             )
-        return self._pictures
+        return self._one_by_one()
+
+    def _one_by_one(self) -> Iterator[CodedPicture]:
+        assert self._pictures is not None
+        while True:
+            with self._turn:
+                picture = None if self._closed else next(self._pictures, None)
+            if self._closed:
+                raise StreamError(f"{self._video.name}: it was closed while it was being read")
+            if picture is None:
+                return
+            yield picture
 
     def _read(self, extraction: str, frames: bool) -> Reading:
         video = self._video

@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import av
 import pytest
@@ -241,6 +243,75 @@ def test_interrupting_a_run_that_waits_for_its_pipe_ends_it_with_a_summary(tmp_p
     out, err = process.communicate()
     assert err.strip() == b"interrupted"
     assert json.loads(out.splitlines()[-1])["summary"]["ended"] == "interrupted"
+
+
+@pytest.mark.parametrize("number, code, word", [(signal.SIGINT, 130, b"interrupted")])
+def test_the_first_signal_ends_a_run_that_waits_for_a_server(bundle, tmp_path, number, code, word):
+    clip = moving_clip(tmp_path / "stream.ts", pictures=100)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        process = spawn("run", source, "--bundle", bundle, "--json", "--timeout", "100")
+        connection, _ = server.accept()
+        connection.sendall(clip.read_bytes())
+        assert process.stdout.readline().startswith(b"{")
+        process.send_signal(number)
+        assert process.wait(timeout=60) == code
+        out, err = process.communicate()
+        assert err.strip() == word and json.loads(out.splitlines()[-1])["summary"]["ended"] == word.decode()
+        connection.close()
+
+
+def test_interrupting_a_run_whose_pipe_nobody_writes_to_ends_it(bundle, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    process = spawn("run", tmp_path / "pipe", "--bundle", bundle, "--json", "--timeout", "100")
+    for _ in range(600):  # until its end of the pipe is open
+        with suppress(OSError):
+            writer = os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    out, err = process.communicate()
+    assert (out, err.strip()) == (b"", b"interrupted")
+    os.close(writer)
+
+
+def test_passwords_are_printed_nowhere(edgecvar, bundle, tmp_path, clip):
+    url = "rtsp://user:secret@127.0.0.1:1/live"
+    for arguments in (
+        ["run", url],
+        ["run", url, clip, "--json"],
+        ["inspect", url],
+        ["bench", url],
+        ["run", url, "--csv"],
+    ):
+        code, out, err = edgecvar(*arguments, *([] if arguments[0] == "inspect" else ["--bundle", bundle]))
+        assert code == 1 and "user:***@" in err and "secret" not in out + err
+    for arguments in (["inspect", url], ["extract", url, "-o", tmp_path / "a.npz"]):
+        code, out, err = edgecvar(*arguments)
+        assert code == 1 and "user:***@" in err and "secret" not in out + err
+
+
+def test_a_source_that_can_be_read_once_is_refused_where_it_is_read_twice(edgecvar, bundle, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for source in ("-", tmp_path / "pipe"):
+        for arguments in (
+            ["run", source, "--overlay", tmp_path / "a.mp4", "--bundle", bundle],
+            ["inspect", source, "--picture", tmp_path / "a.png"],
+            ["bench", source, "--bundle", bundle],
+        ):
+            code, _, err = edgecvar(*arguments)
+            assert code == 1 and err.count("\n") == 1 and ("once" in err or "twice" in err)
+
+
+@pytest.mark.parametrize("verb", ["inspect", "extract"])
+def test_other_verbs_read_standard_input_too(tmp_path, verb):
+    clip = moving_clip(tmp_path / "stream.ts", pictures=40)
+    process = spawn(verb, "-", *(["--json"] if verb == "inspect" else ["-o", tmp_path / "a.npz", "--json"]), stdin=-1)
+    out, err = process.communicate(clip.read_bytes(), timeout=60)
+    assert process.returncode == 0, err
+    document = json.loads(out)
+    assert document["pictures"] == 40 if verb == "extract" else len(document["kinds"]) == 40
 
 
 def test_interrupting_a_run_that_still_looks_for_a_video_in_its_pipe_ends_it(bundle):

@@ -15,7 +15,7 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.overlay import Overlay
 from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.sources.opening import open_container
+from edgecvar.stream.sources.opening import open_input
 from edgecvar.synth.encode import encode
 from edgecvar.synth.plan import Canvas, Encoding
 
@@ -53,8 +53,9 @@ def test_metadata_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data.replace(b"a title", b"\xff\xfetitle"))
     assert path.read_bytes() != data
-    with open_container(path) as container:
-        assert "title to be spoilt" in str(container.metadata)
+    opened = open_input(path)
+    assert "title to be spoilt" in str(opened.container.metadata)
+    opened.close()
 
 
 def test_an_overlay_is_written(tmp_path: Path) -> None:

@@ -92,6 +92,57 @@ def test_a_run_that_is_never_begun_or_closed_by_hand_lets_go(bundle, clip):
     assert not readers() and not open_files(clip)
 
 
+def test_a_run_that_is_forgotten_closes_its_source(bundle, clip):
+    model = edgecvar.load(bundle)
+    model.run(clip)
+    assert not open_files(clip) and model.summary.pictures == 0
+    assert next(model.run(clip)).label
+    gc.collect()
+    assert not open_files(clip) and not readers() and model.summary.decisions == 1
+
+
+def test_next_takes_one_decision_and_a_loop_the_others(bundle, clip):
+    model = edgecvar.load(bundle)
+    whole = [decision.display_index for decision in model.run(clip)]
+    run = model.run(clip)
+    taken = [next(run).display_index, next(run).display_index, *(decision.display_index for decision in run)]
+    assert taken == whole
+    for take in (next, iter):
+        with pytest.raises(EdgecvarError, match="once"):
+            take(run)
+
+
+def test_a_source_that_stalls_ends_the_run_with_its_summary(bundle, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    stream = moving_clip(tmp_path / "clip.ts", pictures=60).read_bytes()
+    model = edgecvar.load(bundle)
+    writer = os.open(path, os.O_RDWR)
+    thread = threading.Thread(target=os.write, args=(writer, stream[: len(stream) // 2]))
+    thread.start()
+    with pytest.raises(StreamError, match=r"nothing came for 0\.5 s"):
+        list(model.run(path, every=1, timeout=0.5))
+    thread.join()
+    os.close(writer)
+    assert model.summary.decisions > 5 and "nothing came" in model.summary.ended
+
+
+def test_a_run_that_waits_is_closed_from_another_thread(bundle, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    stream = moving_clip(tmp_path / "clip.ts", pictures=60).read_bytes()
+    thread = threading.Thread(target=os.write, args=(writer, stream))
+    thread.start()
+    run = edgecvar.load(bundle).run(path, timeout=60)
+    thread.join()
+    threading.Timer(0.1, run.close).start()
+    with pytest.raises(EdgecvarError, match="closed"):
+        list(run)
+    os.close(writer)
+    assert not readers()
+
+
 def test_a_run_is_taken_once(bundle, clip):
     run = edgecvar.load(bundle).run(clip)
     assert list(run)

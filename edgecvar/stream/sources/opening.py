@@ -1,49 +1,131 @@
-"""Opening a source: one clear error for everything that is not a video."""
+"""Opening a source: one clear error for everything that is not a video, and nothing that waits without end."""
 
 from __future__ import annotations
 
-import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Protocol, Union
+from urllib.parse import unquote, urlsplit
 
 import av
 import av.logging
 
 from edgecvar.errors import StreamError, reason
-from edgecvar.stream.sources.pipe import ByteSource, Unseekable
+from edgecvar.stream.sources.detached import DetachedInput
+from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 Source = Union[str, Path, ByteSource]
+TIMEOUT = 10.0
+"""Seconds without data after which a source is given up, unless said otherwise."""
+LONGEST = 86_400
+_USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
+_SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;/]*")
 LENIENT_METADATA: Dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 """Metadata need not be UTF-8: PyAV 19 takes it so, versions before it are told to."""
 
 
+class Input(Protocol):
+    """An open container, and the packets of one of its streams."""
+
+    container: InputContainer
+
+    def packets(self, stream: VideoStream) -> Iterator[Packet[Any]]:
+        """The stream's packets; raises StreamError where none comes in time."""
+        ...
+
+    def leave(self) -> None:
+        """No more packets, also for a reader that waits for one; from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the container, which nobody reads any more."""
+        ...
+
+
+class FileInput:
+    """A container that does not keep one waiting."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self.container = container
+        self._left = False
+
+    def packets(self, stream: VideoStream) -> Iterator[Packet[Any]]:
+        for packet in self.container.demux(stream):
+            if self._left:
+                return
+            yield packet
+
+    def leave(self) -> None:
+        self._left = True
+
+    def close(self) -> None:
+        self.container.close()
+
+
 def source_name(source: Source) -> str:
-    """How errors name the source."""
+    """How errors name the source; a password in a URL is left out."""
     if isinstance(source, (str, Path)):
-        return str(source)
+        return without_password(str(source))
     return str(getattr(source, "name", "the given stream"))
 
 
-def open_container(source: Source) -> InputContainer:
-    """The PyAV input container of a path, URL or binary file object; raises StreamError."""
+def without_password(url: str) -> str:
+    """A URL with *** for its password, and for what looks like one among its parameters; other text as it is."""
+    if "://" not in url:
+        return url
+    return _SECRET.sub(r"\1***", _USER.sub(r"\1***@", url))
+
+
+def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
+    """The input of a path, URL or binary file object, given up after `timeout` s without data; raises StreamError."""
+    if not (isinstance(timeout, (int, float)) and 0 < timeout <= LONGEST):
+        raise StreamError(f"timeout={timeout!r}: expected seconds, more than 0 and at most {LONGEST}")
     av.logging.set_level(av.logging.PANIC)
-    target: Union[str, ByteSource]
+    name = source_name(source)
     if isinstance(source, (str, Path)):
-        target = str(source)
-        if "://" not in target:
-            _check_path(Path(target))
-            target = "file:" + target  # a name with a colon in it is no protocol
+        path = path_of(source)
+        if path is None:
+            limits = (timeout, timeout)
+            return DetachedInput(name, lambda: _open(str(source), name, timeout=limits), timeout)
+        _check_path(path)
+        if path.is_file():
+            return FileInput(_open(f"file:{path}", name))  # a name with a colon in it is no protocol
+        pipe: Union[PipeSource, Unseekable] = named_pipe(path)
+    elif _seekable(source):
+        return FileInput(_open(source, name))
     else:
-        target = source if _seekable(source) else Unseekable(source)
+        pipe = pipe_of(source) or Unseekable(source)
+    return DetachedInput(name, lambda: _open(pipe, name), timeout, pipe)
+
+
+def _open(target: Union[str, ByteSource], name: str, **options: Any) -> InputContainer:
     try:
-        container: InputContainer = av.open(target, mode="r", **LENIENT_METADATA)
+        container: InputContainer = av.open(target, mode="r", **LENIENT_METADATA, **options)
         return container
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        name, why = source_name(source), reason(error)
+        why = reason(error)
         raise StreamError(f"{name}: not a video that can be opened ({why}); check the file or its URL") from error
+
+
+def path_of(source: Union[str, Path]) -> Optional[Path]:
+    """The path that is meant, also by a file: URL; None for another URL."""
+    text = str(source)
+    if isinstance(source, Path) or Path(text).exists():
+        return Path(text)
+    if text.startswith("file:"):
+        return Path(unquote(urlsplit(text).path)) if text.startswith("file://") else Path(text[len("file:") :])
+    return None if "://" in text else Path(text)
+
+
+def read_once(name: str) -> bool:
+    """Whether what a command's argument names can be read once only: standard input, a pipe, a device."""
+    path = None if name == "-" else path_of(name)
+    return name == "-" or (path is not None and path.exists() and not (path.is_file() or path.is_dir()))
 
 
 def remedy(container: InputContainer, source: Source) -> str:
@@ -62,8 +144,6 @@ def _check_path(path: Path) -> None:
     if not path.exists():
         raise StreamError(f"{path}: no such file")
     if not path.is_file():  # opening a named pipe would take its writer away
-        if not os.access(str(path), os.R_OK):
-            raise StreamError(f"{path}: cannot be read (Permission denied); check its permissions")
         return
     try:
         with path.open("rb") as file:
@@ -75,5 +155,6 @@ def _check_path(path: Path) -> None:
 
 def _seekable(source: Source) -> bool:
     if isinstance(source, (str, Path)):
-        return "://" in str(source) or Path(source).is_file()
+        path = path_of(source)
+        return path is None or path.is_file()
     return hasattr(source, "seekable") and bool(source.seekable())

@@ -1,14 +1,18 @@
-"""Sources that only read: standard input, which can be let go of while it is waited for, and unseekable files."""
+"""Sources that only read: pipes, which can be let go of while they are waited for, and unseekable file objects."""
 
 from __future__ import annotations
 
 import os
 import select
-from contextlib import contextmanager
+import stat
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 from threading import Event
-from typing import BinaryIO, Callable, Iterator, Optional, Protocol, Union
+from typing import Any, BinaryIO, Callable, Optional, Protocol, Union
 
-from edgecvar.interrupts import held_interrupt
+from edgecvar.errors import StreamError, reason
 
 POLL_SECONDS = 0.1
 _CHUNK = 1 << 16
@@ -23,49 +27,88 @@ class ByteSource(Protocol):
 
 
 class Unseekable:
-    """A file object that cannot seek, shown to FFmpeg as one that only reads, and never waits to fill a buffer."""
+    """A file object that cannot seek, shown to FFmpeg as one that only reads, and never waits to fill a buffer.
+
+    `came` is the monotonic time at which bytes last came, in seconds.
+    """
 
     def __init__(self, file: ByteSource) -> None:
+        self.name = str(getattr(file, "name", "the given stream"))
+        self.came = time.monotonic()
         self._file = file
+        self._left = Event()
         self._read: Callable[[int], Optional[bytes]] = getattr(file, "read1", file.read)
 
+    def leave(self) -> None:
+        """End the stream here; a read that has begun comes back by itself."""
+        self._left.set()
+
+    def close(self) -> None:
+        """The file object is its owner's."""
+
     def read(self, size: int) -> bytes:
-        return self._read(size) or b""
+        content = b"" if self._left.is_set() else self._read(size) or b""
+        self.came = time.monotonic()
+        return content
 
 
 class PipeSource:
-    """A pipe's bytes for `open_stream`; `leave` ends the stream, so that a reader that waits for bytes wakes up.
+    """A pipe's bytes; `leave` ends the stream, so that a reader that waits for bytes wakes up.
 
-    Inside `interruptible` Ctrl-C ends the stream too, and is raised when that is left.
+    `came` is the monotonic time at which bytes last came, in seconds. `close` closes a descriptor that is `owned`.
     """
 
-    def __init__(self, pipe: BinaryIO, name: str = "<stdin>") -> None:
+    def __init__(self, descriptor: int, name: str, owned: bool = False) -> None:
         self.name = name
-        self._descriptor = pipe.fileno()
+        self.came = time.monotonic()
+        self._descriptor = descriptor
+        self._owned = owned
         self._left = Event()
 
     def leave(self) -> None:
         """End the stream here, also for a reader that waits in `read`."""
         self._left.set()
 
+    def close(self) -> None:
+        """Nobody reads any more."""
+        if self._owned:
+            self._owned = False
+            os.close(self._descriptor)
+
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes (64 KiB unless given); empty at the end or once left."""
         while not self._left.is_set():
             ready, _, _ = select.select([self._descriptor], [], [], POLL_SECONDS)
             if ready:
-                return os.read(self._descriptor, size if size > 0 else _CHUNK)
+                with suppress(BlockingIOError):  # somebody else was faster
+                    content = os.read(self._descriptor, size if size > 0 else _CHUNK)
+                    self.came = time.monotonic()
+                    return content
         return b""
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """For the main thread while it reads: Ctrl-C leaves the pipe, and KeyboardInterrupt is raised at the end.
 
-        FFmpeg, which calls `read`, would print an exception from there, forget it and try again.
-        """
-        with held_interrupt(self.leave):
-            yield
+def named_pipe(path: Path) -> PipeSource:
+    """The pipe or device of that name, whether anybody writes to it yet or not; raises StreamError."""
+    try:
+        return PipeSource(os.open(str(path), os.O_RDONLY | os.O_NONBLOCK), str(path), owned=True)
+    except OSError as error:
+        raise StreamError(f"{path}: cannot be read ({reason(error)}); check its permissions") from error
 
 
-def binary_source(stdin: BinaryIO) -> Union[BinaryIO, PipeSource]:
-    """What to give `open_stream` for standard input: the file itself where it can be searched, else a PipeSource."""
-    return stdin if stdin.seekable() else PipeSource(stdin)
+def pipe_of(file: Any) -> Optional[PipeSource]:
+    """What reads a file object's pipe by its descriptor; None where there is no pipe behind it."""
+    with suppress(OSError, AttributeError, ValueError):  # without a descriptor
+        descriptor = file.fileno()
+        kind = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+            return PipeSource(descriptor, str(getattr(file, "name", "the given stream")))
+    return None
+
+
+def named_source(name: str) -> Union[str, BinaryIO]:
+    """What a command's argument names: "-" is standard input; raises StreamError where that is closed."""
+    if name != "-":
+        return name
+    if sys.stdin is None or sys.stdin.closed:
+        raise StreamError("-: standard input is closed; give a file, or a pipe")
+    return sys.stdin.buffer

@@ -1,52 +1,58 @@
-"""Standard input: read to its end, and let go of while a reader waits for it."""
+"""Pipes: read to their end, and let go of while a reader waits for them; what else a command can name as a source."""
 
 from __future__ import annotations
 
 import os
-import signal
+import sys
 import threading
 
 import pytest
 
-from edgecvar.stream.sources.pipe import PipeSource, binary_source
+from edgecvar.errors import StreamError
+from edgecvar.stream.sources.pipe import PipeSource, named_source, pipe_of
 
 
 def test_a_pipe_is_read_to_its_end():
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as pipe:
-        source = PipeSource(pipe)
-        os.write(writing, b"abcdef")
-        os.close(writing)
-        assert source.read(4) + source.read(4) + source.read() == b"abcdef"
+    source = PipeSource(reading, "pipe", owned=True)
+    os.write(writing, b"abcdef")
+    os.close(writing)
+    assert source.read(4) + source.read(4) + source.read() == b"abcdef"
+    source.close()
+    source.close()
+    with pytest.raises(OSError):
+        os.fstat(reading)
 
 
 def test_leaving_wakes_a_reader_that_waits():
     reading, writing = os.pipe()
     got = []
-    with os.fdopen(reading, "rb") as pipe:
-        source = PipeSource(pipe)
-        thread = threading.Thread(target=lambda: got.append(source.read(10)))
-        thread.start()
-        source.leave()
-        thread.join(timeout=30)
-        assert got == [b""] and not thread.is_alive()
+    source = PipeSource(reading, "pipe", owned=True)
+    thread = threading.Thread(target=lambda: got.append(source.read(10)))
+    thread.start()
+    source.leave()
+    thread.join(timeout=30)
+    assert got == [b""] and not thread.is_alive()
+    source.close()
     os.close(writing)
 
 
-def test_ctrl_c_ends_the_pipe_and_is_raised_at_the_end():
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as pipe:
-        source = PipeSource(pipe)
-        before = signal.getsignal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt), source.interruptible():
-            os.kill(os.getpid(), signal.SIGINT)
-            assert source.read(10) == b""
-        assert signal.getsignal(signal.SIGINT) is before
-    os.close(writing)
-
-
-def test_a_file_on_standard_input_can_still_be_searched(tmp_path):
+def test_only_a_pipe_is_read_by_its_descriptor(tmp_path):
     file = tmp_path / "clip"
     file.write_bytes(b"x")
-    with file.open("rb") as opened:
-        assert binary_source(opened) is opened
+    reading, writing = os.pipe()
+    with file.open("rb") as opened, os.fdopen(reading, "rb") as pipe:
+        assert pipe_of(opened) is None and pipe_of(object()) is None
+        assert pipe_of(pipe) is not None
+    os.close(writing)
+
+
+@pytest.mark.parametrize("stdin", [None, "closed"])
+def test_standard_input_that_is_closed_is_an_error(monkeypatch, stdin):
+    if stdin == "closed":
+        stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+        stdin.close()
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(StreamError, match="standard input is closed"):
+        named_source("-")
+    assert named_source("clip.mp4") == "clip.mp4"

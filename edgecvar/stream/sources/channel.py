@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections import deque
 from threading import Condition
 from typing import Deque, Generic, Optional, TypeVar
@@ -49,11 +50,11 @@ class Channel(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
 
-    def take(self) -> Optional[T]:
-        """The next item, or None at the end; raises what the putter ended with."""
+    def take(self, timeout: Optional[float] = None) -> Optional[T]:
+        """The next item, or None at the end; raises what the putter ended with, and queue.Empty after `timeout` s."""
         with self._changed:
-            while not self._items and not self._ended and not self._closed:
-                self._changed.wait()
+            if not self._changed.wait_for(lambda: self._items or self._ended or self._closed, timeout):
+                raise queue.Empty
             if self._items:
                 self._changed.notify_all()
                 return self._items.popleft()

@@ -1,0 +1,179 @@
+"""Sources that may keep one waiting are opened and read in a thread of their own, which can be left behind."""
+
+from __future__ import annotations
+
+import queue
+import time
+import weakref
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Protocol, TypeVar, Union
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.sources.channel import Channel
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+T = TypeVar("T")
+
+AHEAD = 16
+"""Packets that the thread may be ahead of whoever reads."""
+GRACE = 1.0
+"""Seconds that FFmpeg gets to come back by itself after its own timeout."""
+FAREWELL = 0.3
+"""Seconds that closing waits for the thread: what can be let go of has been when it returns."""
+
+
+class Arrivals(Protocol):
+    """Bytes that come when they do: `came` is the monotonic time at which the newest came, in seconds."""
+
+    came: float
+
+    def leave(self) -> None:
+        """End the stream here."""
+        ...
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+        ...
+
+
+class DetachedInput:
+    """A container that is opened, read and closed in a thread of its own; raises what opening raises.
+
+    FFmpeg sees no wish of another thread, and Python no Ctrl-C while FFmpeg waits. Whoever waits here is free to go:
+    by Ctrl-C, by `leave`, and after `timeout` seconds without data, which is a StreamError. The thread is left behind
+    then, and closes the container when FFmpeg comes back. `arrivals` are a pipe's or file object's; of a URL, where
+    there are none, FFmpeg itself was told the timeout.
+    """
+
+    def __init__(
+        self, name: str, opening: Callable[[], InputContainer], timeout: float, arrivals: Optional[Arrivals] = None
+    ) -> None:
+        self._name = name
+        self._timeout = timeout
+        self._arrivals = arrivals
+        work = self._work = _Work(opening, arrivals, None if arrivals else timeout)
+        # Work that nobody waits for any more ends; the thread must not hold this object.
+        self._gone = weakref.finalize(self, work.release)
+        self._thread = Thread(target=work.run, name="edgecvar-source", daemon=True)
+        self._thread.start()
+        try:
+            # Connecting and looking into the stream have the timeout each.
+            self.container: InputContainer = self._take(timeout if arrivals else 2 * timeout + GRACE)
+        except BaseException:
+            self.close()
+            raise
+
+    def packets(self, stream: VideoStream) -> Iterator[Packet[Any]]:
+        """The stream's packets as they come; ends when it is left. Raises StreamError after the timeout."""
+        self._work.wanted.put(stream)
+        while True:
+            packet = self._take(self._timeout if self._arrivals else self._timeout + GRACE)
+            if packet is None:
+                return
+            yield packet
+
+    def leave(self) -> None:
+        """No more packets, also for a reader that waits for one; from any thread."""
+        self._work.leave()
+
+    def close(self) -> None:
+        """Let go of the container, at once or when FFmpeg comes back."""
+        self._gone()
+        self._thread.join(FAREWELL)
+
+    def _take(self, limit: float) -> Any:
+        began = time.monotonic()
+        while True:
+            since = max(began, self._arrivals.came) if self._arrivals else began
+            left = since + limit - time.monotonic()
+            try:
+                return self._work.given.take(max(0.0, left))
+            except _Late:
+                raise self._stalled() from None
+            except queue.Empty:
+                if left <= 0:
+                    raise self._stalled() from None
+
+    def _stalled(self) -> StreamError:
+        return StreamError(
+            f"{self._name}: nothing came for {self._timeout:g} s; check who sends, or wait longer (--timeout SECONDS)"
+        )
+
+
+class _Late(Exception):
+    """FFmpeg gave up, or said that the stream had ended, after all the time it was given."""
+
+
+class _Work:
+    """What the thread does: `given` has the container, then the packets of the stream that is put into `wanted`.
+
+    The thread closes the container, as nobody else knows when FFmpeg is done with it, but not before `release`.
+    """
+
+    def __init__(
+        self, opening: Callable[[], InputContainer], arrivals: Optional[Arrivals], timeout: Optional[float]
+    ) -> None:
+        self.given: Channel[Union[InputContainer, Packet[Any]]] = Channel(AHEAD)
+        self.wanted: Channel[VideoStream] = Channel(1)
+        self._opening = opening
+        self._arrivals = arrivals
+        self._timeout = timeout
+        self._late = False
+        self._released = Event()
+
+    def leave(self) -> None:
+        """End the work."""
+        self.given.close()
+        self.wanted.close()
+        if self._arrivals is not None:
+            self._arrivals.leave()
+
+    def release(self) -> None:
+        """End the work; nobody uses the container any more."""
+        self.leave()
+        self._released.set()
+
+    def run(self) -> None:
+        container: Optional[InputContainer] = None
+        try:
+            container = self._in_time(self._opening)
+            if self.given.put(container):
+                self._read(container)
+        except BaseException as error:  # whatever it is belongs to whoever reads
+            self.given.end(error)
+        else:
+            self.given.end()
+        self._released.wait()
+        if container is not None:
+            container.close()
+        if self._arrivals is not None:
+            self._arrivals.close()
+
+    def _read(self, container: InputContainer) -> None:
+        stream = self.wanted.take()
+        if stream is None:
+            return
+        packets = container.demux(stream)
+        while True:
+            packet = self._in_time(lambda: next(packets, None))
+            if packet is None or not self.given.put(packet):
+                return
+
+    def _in_time(self, step: Callable[[], T]) -> T:
+        """What FFmpeg gives; raises _Late for an error, or the end, after a wait for all the time that it was given.
+
+        Interrupted, FFmpeg may still give the packets that it holds, and then say that the stream has ended.
+        """
+        began = time.monotonic()
+        result: Optional[T] = None
+        try:
+            result = step()
+            return result
+        finally:
+            self._late |= self._timeout is not None and time.monotonic() - began >= self._timeout
+            if self._late and result is None:
+                raise _Late
