@@ -42,6 +42,8 @@ class Picture:
     damaged_slices: int
     concealed_macroblocks: int
     damage: str
+    sets_refused: bool
+    """Parameter sets in its packet are not those that it was read by: they look damaged."""
     exact: bool
     sequence: Sequence
     display_index: Optional[int]
@@ -58,7 +60,14 @@ class Picture:
 class Parser:
     def __init__(self, extradata: bytes) -> None: ...
     def parse(self, packet: bytes, number: int) -> List[Picture]:
-        """The pictures in one packet; raises Damage or Unsupported, and can go on after both."""
+        """The pictures in one packet; raises Damage or Unsupported, and can go on after both.
+
+        Once a stream has given pictures, what looks damaged is: a parameter set that no picture proves, a NAL unit
+        that is not parsed here. Unsupported is raised when it persists.
+        """
 
     def parameter_sets(self) -> bytes:
         """All parameter sets in force, packaged as the stream's packets are."""
+
+    def without_sets(self, packet: bytes) -> bytes:
+        """The packet but for its parameter sets."""

@@ -2,9 +2,9 @@
 #include "decoder.h"
 
 #include <algorithm>
-#include <map>
 
 #include "direct.h"
+#include "held_sets.h"
 #include "macroblock.h"
 #include "slice_state.h"
 #include "store_pool.h"
@@ -13,8 +13,14 @@ namespace edgecvar {
 
 namespace {
 
+constexpr int EXTENDED = 88;  // a profile of which data partitions and SP slices are expected (A.2.3)
+
 enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8 };
 
+constexpr const char* REFUSED = "parameter set that its pictures do not follow";
+
+bool is_set(const NalUnit& unit) { return unit.type == SPS || unit.type == PPS; }
+bool is_slice(const NalUnit& unit) { return unit.type == SLICE || unit.type == IDR_SLICE; }
 bool is_layer(int type) { return type == 14 || type == 15 || type == 20 || type == 21; }
 
 // Whether one of the messages (7.3.2.3.1) is a recovery point: payloadType 6.
@@ -81,12 +87,54 @@ struct Decoder::State {
         Payload payload;
     };
 
-    ParameterSets sets;
+    // What came of one packet; damage in it is of single units.
+    struct Outcome {
+        std::vector<std::shared_ptr<ParsedPicture>> pictures;
+        std::string damage, unsupported;  // the first of each
+        int damaged_units = 0, slices = 0;
+
+        void note(const std::string& what) {
+            ++damaged_units;
+            if (damage.empty()) damage = what;
+        }
+        template <typename Step>
+        void guarded(const Step& step) {
+            try {
+                step();
+            } catch (const Damage& error) {
+                note(error.what());
+            } catch (const Unsupported& feature) {
+                note(feature.what());
+                if (unsupported.empty()) unsupported = feature.what();
+            }
+        }
+        void add(const Outcome& other) {
+            damaged_units += other.damaged_units;
+            if (damage.empty()) damage = other.damage;
+        }
+        bool whole() const {
+            return damaged_units == 0 && !pictures.empty() &&
+                   std::all_of(pictures.begin(), pictures.end(), [](const auto& picture) {
+                       return picture->damaged_slices == 0 && picture->concealed_macroblocks == 0;
+                   });
+        }
+    };
+
+    // What one packet leaves for the next.
+    struct Place {
+        Dpb dpb;
+        std::shared_ptr<const Sps> active;
+    };
+
+    HeldSets held;
+    ParameterSets* sets = nullptr;                  // that the slices of this packet are read by
+    bool whole = false;  // I pictures are parsed, too: is the picture whole by these sets?
     Dpb dpb;
     int length_size = 0;
-    std::map<int, std::vector<uint8_t>> set_units;  // NAL units by type << 8 | id, for parameter_sets
     std::shared_ptr<const Sps> active;
-    std::vector<Slice> slices;                      // of the picture that is being gathered; reused
+    bool begun = false;  // a picture has been given out
+    int damaged_run = 0, strange_run = 0;  // damaged pictures, packets with what is not parsed here, in a row
+    std::vector<Slice> slices;  // of the picture that is being gathered; reused
     size_t slice_count = 0;
     bool recovery_point = false;
     StorePool stores;
@@ -94,8 +142,15 @@ struct Decoder::State {
     std::vector<MacroblockEdges> edges;
     Payload scratch;
 
-    void keep_set(const NalUnit& unit);
-    void read_set(const NalUnit& unit);
+    Outcome read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, bool proving);
+    bool prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome);
+    Outcome follow(const std::vector<NalUnit>& units, uint32_t number);
+    Place place() const { return {dpb, active}; }
+    void go_back(const Place& to) {
+        dpb = to.dpb;
+        active = to.active;
+    }
+    void watch(const Outcome& outcome);
     std::shared_ptr<ParsedPicture> finish(uint32_t number);
     const std::vector<uint8_t>* groups_of(const SliceHeader& header, PictureState& state);
     void parse_slices(ParsedPicture& picture, const CurrentPicture& current, size_t count);
@@ -103,24 +158,6 @@ struct Decoder::State {
     void parse_one(Slice& slice, ParsedPicture& picture, const CurrentPicture& current, PictureState& state);
     void conceal(ParsedPicture& picture);
 };
-
-// Parameter sets are kept as they came: by their id, which stands first in a PPS and after three bytes in an SPS.
-void Decoder::State::keep_set(const NalUnit& unit) {
-    BitReader bits(scratch);
-    if (unit.type == SPS) bits.skip(24);
-    const uint32_t id = bits.ue();
-    if (id < 256) set_units[unit.type << 8 | int(id)].assign(unit.data, unit.data + unit.size);
-}
-
-void Decoder::State::read_set(const NalUnit& unit) {
-    unescape(unit, scratch);
-    if (unit.type == SPS) {
-        sets.read_sps(scratch);
-    } else {
-        sets.read_pps(scratch);
-    }
-    keep_set(unit);
-}
 
 // The map is the same for all slices of a sound picture; a broken one may not ask for it again and again.
 const std::vector<uint8_t>* Decoder::State::groups_of(const SliceHeader& header, PictureState& state) {
@@ -237,7 +274,11 @@ std::shared_ptr<ParsedPicture> Decoder::State::finish(uint32_t number) {
         if (slices[i].header.type == SliceType::B) picture->kind = SliceType::B;
         if (slices[i].header.type == SliceType::P && picture->kind == SliceType::I) picture->kind = SliceType::P;
     }
-    if (picture->kind != SliceType::I) parse_slices(*picture, current, count);
+    if (whole || picture->kind != SliceType::I) parse_slices(*picture, current, count);
+    if (picture->kind == SliceType::I) {
+        picture->motion.reset();
+        picture->coefficients = Coefficients();
+    }
     picture->tag->damaged = !picture->exact;
     dpb.end(first, current, picture->motion);
     picture->resets_order = current.resets_order;
@@ -251,7 +292,7 @@ Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<Sta
     for (const std::vector<uint8_t>& bytes : extradata.units) {
         if (bytes.empty()) continue;
         const NalUnit unit{bytes[0] >> 5 & 3, bytes[0] & 31, bytes.data(), bytes.size()};
-        if (unit.type == SPS || unit.type == PPS) state_->read_set(unit);
+        if (is_set(unit)) state_->held.take(unit);
         if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
     }
 }
@@ -264,7 +305,7 @@ void Decoder::State::gather(const NalUnit& unit, uint32_t number,
     if (slices.size() <= slice_count) slices.resize(slice_count + 1);
     Slice* next = &slices[slice_count];
     unescape(unit, next->payload);
-    next->header = sets.read_slice_header(unit, next->payload);
+    next->header = sets->read_slice_header(unit, next->payload);
     if (next->header.redundant_pic_cnt > 0) return;
     if (slice_count > 0 && starts_picture(slices[0].header, next->header)) {
         Slice later = std::move(*next);
@@ -286,50 +327,116 @@ void Decoder::State::gather(const NalUnit& unit, uint32_t number,
     ++slice_count;
 }
 
-std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, size_t size, uint32_t number) {
-    State& s = *state_;
-    std::vector<std::shared_ptr<ParsedPicture>> pictures;
-    std::string damage;
-    int damaged_units = 0, slices = 0;
-    const auto guarded = [&](const auto& step) {
-        try {
-            step();
-        } catch (const Damage& error) {
-            ++damaged_units;
-            if (damage.empty()) damage = error.what();
-        }
-    };
-    s.slice_count = 0;
-    s.recovery_point = false;
-    bool broken = false;
-    for (const NalUnit& unit : split(data, size, s.length_size, broken)) {
-        if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
-        if (unit.type >= PARTITION_A && unit.type <= PARTITION_C) throw Unsupported("data partitioning");
-        const bool is_slice = unit.type == SLICE || unit.type == IDR_SLICE;
-        slices += is_slice;
-        guarded([&] {
-            if (unit.type == SPS || unit.type == PPS) s.read_set(unit);
+// One pass over a packet: parameter sets are taken as they come until a picture has been given out.
+Decoder::State::Outcome Decoder::State::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by,
+                                             bool proving) {
+    Outcome outcome;
+    sets = &by;
+    whole = proving;
+    slice_count = 0;
+    recovery_point = false;
+    for (const NalUnit& unit : units) {
+        outcome.guarded([&] {
+            const bool partition = unit.type >= PARTITION_A && unit.type <= PARTITION_C;
+            outcome.slices += partition || is_slice(unit);
+            if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
+            if (partition) throw Unsupported("data partitioning");
+            if (is_set(unit) && !begun) held.take(unit);
             if (unit.type == SEI) {
-                unescape(unit, s.scratch);
-                s.recovery_point |= has_recovery_point(s.scratch);
+                unescape(unit, scratch);
+                recovery_point |= has_recovery_point(scratch);
             }
-            if (is_slice) s.gather(unit, number, pictures);
+            if (is_slice(unit)) gather(unit, number, outcome.pictures);
         });
+        const bool expected = !begun || (active && active->profile_idc == EXTENDED);
+        if (expected && !outcome.unsupported.empty()) throw Unsupported(outcome.unsupported);
     }
-    if (s.slice_count > 0) guarded([&] { pictures.push_back(s.finish(number)); });
-    if (pictures.empty() && slices > 0) throw Damage(damage.empty() ? "no slice that belongs to a picture" : damage);
-    if (broken && damage.empty()) damage = "NAL unit lengths lead out of the packet";
-    if (!pictures.empty() && (damaged_units > 0 || broken)) {
-        pictures.back()->damaged_slices += damaged_units;
-        if (pictures.back()->damage.empty()) pictures.back()->damage = damage;
-    }
-    return pictures;
+    if (slice_count > 0) outcome.guarded([&] { outcome.pictures.push_back(finish(number)); });
+    return outcome;
 }
 
-std::vector<uint8_t> Decoder::parameter_sets() const {
+// Reads a packet by parameter sets that wait, if it is the first to use them; false, and nothing has changed, unless
+// that leaves nothing open.
+bool Decoder::State::prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome) {
+    const auto slice = std::find_if(units.begin(), units.end(), is_slice);
+    if (slice == units.end() || !held.on_trial(*slice)) return false;
+    const Place before = place();
+    outcome = read(units, number, held.offered(), true);
+    const bool sound = outcome.whole() && (!held.sequence_on_trial() || outcome.pictures[0]->idr);
+    if (!sound) go_back(before);
+    held.settle(sound);
+    return sound;
+}
+
+// Reads a packet by the sets that hold, or where it is whole by them alone by those that held before.
+Decoder::State::Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t number) {
+    if (!held.doubted()) return read(units, number, held.sets(), false);
+    const Place before = place();
+    Outcome outcome = read(units, number, held.sets(), false);
+    if (outcome.slices == 0 || outcome.whole()) return outcome;
+    const Place after = place();
+    go_back(before);
+    ParameterSets former = held.former();
+    Outcome other = read(units, number, former, true);
+    if (!other.whole()) {
+        go_back(after);
+        return outcome;
+    }
+    held.revert(former);
+    other.note(REFUSED);
+    return other;
+}
+
+// What persists is no damage.
+void Decoder::State::watch(const Outcome& outcome) {
+    constexpr int PERSISTS = 32;
+    strange_run = outcome.unsupported.empty() ? 0 : strange_run + 1;
+    if (strange_run >= PERSISTS) throw Unsupported(outcome.unsupported);
+    if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run;
+    for (const auto& picture : outcome.pictures) {
+        if (picture->kind == SliceType::I) continue;  // of which nothing is known
+        damaged_run = picture->damaged_slices > 0 || picture->concealed_macroblocks > 0 ? damaged_run + 1 : 0;
+    }
+    if (damaged_run < PERSISTS || !held.waiting()) return;
+    damaged_run = 0;
+    held.give_way();
+}
+
+std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, size_t size, uint32_t number) {
+    State& s = *state_;
+    bool broken = false, refused = false;
+    const std::vector<NalUnit> units = split(data, size, s.length_size, broken);
+    State::Outcome outcome, offers;
+    for (const NalUnit& unit : units) {
+        if (!s.begun || !is_set(unit)) continue;
+        offers.guarded([&] { refused |= !s.held.offer(unit); });
+    }
+    if (!offers.unsupported.empty()) throw Unsupported(offers.unsupported);  // it has persisted
+    if (s.begun && s.prove(units, number, outcome)) {
+        refused = false;
+    } else {
+        outcome = s.follow(units, number);
+    }
+    outcome.add(offers);
+    if (refused) outcome.note(REFUSED);
+    s.watch(outcome);
+    if (outcome.pictures.empty() && outcome.slices > 0) {
+        throw Damage(outcome.damage.empty() ? "no slice that belongs to a picture" : outcome.damage);
+    }
+    if (broken) outcome.note("NAL unit lengths lead out of the packet");
+    if (!outcome.pictures.empty()) {
+        s.begun = true;
+        ParsedPicture& last = *outcome.pictures.back();
+        last.damaged_slices += outcome.damaged_units;
+        if (last.damage.empty()) last.damage = outcome.damage;
+        last.sets_refused = refused || offers.damaged_units > 0;
+    }
+    return outcome.pictures;
+}
+
+std::vector<uint8_t> Decoder::packaged(const std::vector<std::vector<uint8_t>>& units) const {
     std::vector<uint8_t> bytes;
-    for (const auto& entry : state_->set_units) {
-        const std::vector<uint8_t>& unit = entry.second;
+    for (const std::vector<uint8_t>& unit : units) {
         const int width = state_->length_size ? state_->length_size : 4;
         const size_t prefix = state_->length_size ? unit.size() : 1;
         if (width < 4 && unit.size() >> (8 * width)) continue;  // cannot have come in such a packet
@@ -337,6 +444,17 @@ std::vector<uint8_t> Decoder::parameter_sets() const {
         bytes.insert(bytes.end(), unit.begin(), unit.end());
     }
     return bytes;
+}
+
+std::vector<uint8_t> Decoder::parameter_sets() const { return packaged(state_->held.units()); }
+
+std::vector<uint8_t> Decoder::without_sets(const uint8_t* data, size_t size) const {
+    bool broken = false;
+    std::vector<std::vector<uint8_t>> units;
+    for (const NalUnit& unit : split(data, size, state_->length_size, broken)) {
+        if (!is_set(unit)) units.emplace_back(unit.data, unit.data + unit.size);
+    }
+    return packaged(units);
 }
 
 }  // namespace edgecvar

@@ -26,6 +26,7 @@ struct ParsedPicture {
     int damaged_slices = 0;              // slices given up, wholly or from some macroblock on
     int concealed_macroblocks = 0;       // macroblocks made up as P_Skip with vector 0
     std::string damage;                  // what the first damage was
+    bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
     bool exact = true;                   // false where a vector's reference, or the vector, rests on what was lost
     std::shared_ptr<const Sps> sps;
     std::shared_ptr<MotionStore> motion;
@@ -40,14 +41,18 @@ public:
 
     // The pictures in one packet: one as a rule, none where it holds parameter sets alone. `number` is the packet's.
     // Damage where slices are there and none has a header that can be followed; Unsupported for what is not parsed
-    // here. The decoder can go on after both.
+    // here: of a stream that has given pictures once it persists, and until then it is damage. The decoder can go on
+    // after both.
     std::vector<std::shared_ptr<ParsedPicture>> parse(const uint8_t* data, size_t size, uint32_t number);
 
     // All parameter sets in force as they came, packaged as the stream's packets are (start codes or lengths).
     std::vector<uint8_t> parameter_sets() const;
+    // The packet but for its parameter sets.
+    std::vector<uint8_t> without_sets(const uint8_t* data, size_t size) const;
 
 private:
     struct State;
+    std::vector<uint8_t> packaged(const std::vector<std::vector<uint8_t>>& units) const;
     std::unique_ptr<State> state_;
 };
 

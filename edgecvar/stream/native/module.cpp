@@ -55,6 +55,13 @@ public:
         return py::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
     }
 
+    py::bytes without_sets(const py::object& packet) {
+        const Bytes bytes(packet);
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const std::vector<uint8_t> rest = decoder_.without_sets(bytes.data(), bytes.size());
+        return py::bytes(reinterpret_cast<const char*>(rest.data()), rest.size());
+    }
+
 private:
     std::mutex mutex_;
     Decoder decoder_;
@@ -180,6 +187,7 @@ void bind_picture(py::module_& module) {
         .def_readonly("damaged_slices", &ParsedPicture::damaged_slices)
         .def_readonly("concealed_macroblocks", &ParsedPicture::concealed_macroblocks)
         .def_readonly("damage", &ParsedPicture::damage)
+        .def_readonly("sets_refused", &ParsedPicture::sets_refused)
         .def_readonly("exact", &ParsedPicture::exact)
         .def_property_readonly("sequence",
                                [](const ParsedPicture& picture) { return std::const_pointer_cast<Sps>(picture.sps); })
@@ -203,5 +211,6 @@ PYBIND11_MODULE(_h264, module) {
         .def(py::init([](const py::object& extradata) { return std::make_unique<Parser>(Bytes(extradata)); }),
              py::arg("extradata"))
         .def("parse", &Parser::parse, py::arg("packet"), py::arg("number"))
-        .def("parameter_sets", &Parser::parameter_sets);
+        .def("parameter_sets", &Parser::parameter_sets)
+        .def("without_sets", &Parser::without_sets, py::arg("packet"));
 }

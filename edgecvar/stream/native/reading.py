@@ -139,7 +139,8 @@ class NativeReading:
             sets = self._parser.parameter_sets()
             if sets != self._sets:
                 self._sets = sets
-            parsed = _ParsedPicture(picture, packet, self._sets)
+            sound = self._parser.without_sets(packet) if picture.sets_refused else packet
+            parsed = _ParsedPicture(picture, sound, self._sets)
             if picture.number == self._first_number:
                 parsed.frame, self._first_frame = self._first_frame, None
         if picture.sequence is not self._sequence:

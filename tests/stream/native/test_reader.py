@@ -181,6 +181,7 @@ class Core:
         sequence.poc_type, sequence.max_reorder = 2, 0
         picture = SimpleNamespace(kind=told, number=number, sequence=sequence, poc=2 * number, resets_order=number == 0)
         picture.damaged_slices, picture.concealed_macroblocks, picture.damage = int(number == 2), 0, "mb_type"
+        picture.sets_refused = False
         picture.lost, picture.idr, picture.recovery_point = int(number == 3), told == "I", False
         return [picture]
 
