@@ -64,20 +64,23 @@ def evaluate_checkpoint(
     """Test a checkpoint and print; raises EdgecvarError."""
     from edgecvar.cli.report.steps import tracked
     from edgecvar.errors import need_extra
-    from edgecvar.judge.evaluate import find_clips, matching, tally
+    from edgecvar.judge.evaluate import find_clips, matching, strangers, tally
 
     need_extra("train", "testing a checkpoint", "torch")
     from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 
     checkpoint, recipe = open_checkpoint(path, overrides)
+    left_out: Sequence[str] = []
     if folder is None:
         clips = matching(held_out(checkpoint, recipe.data), match)
     else:
         clips = find_clips(folder, checkpoint.labels, match)
+        left_out = _told(strangers(folder, checkpoint.labels))
     scores = score_checkpoint(checkpoint, recipe.views, recipe.machine, clips)
     subject = {
         "checkpoint": str(path),
         "folder": None if folder is None else str(folder),
+        "left_out": left_out,
         "test": recipe.views.test.model_dump(),
     }
     _print(tally(checkpoint.labels, list(tracked(scores, len(clips), "clips"))), subject, as_json)
@@ -87,18 +90,25 @@ def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
     from edgecvar.cli.report.steps import tracked
-    from edgecvar.judge.evaluate import find_clips, score_clips, tally
+    from edgecvar.judge.evaluate import find_clips, score_clips, strangers, tally
     from edgecvar.sinks.untrained import warn_untrained
 
     bundle = open_bundle(config.bundle)
     labels = bundle.manifest.labels
     clips = find_clips(config.folder, labels, config.match)
+    left_out = _told(strangers(config.folder, labels))
     untrained = warn_untrained(bundle)
     results = list(tracked(score_clips(bundle, clips, config), len(clips), "clips"))
-    subject = {"bundle": str(bundle.path), "folder": str(config.folder)}
+    subject = {"bundle": str(bundle.path), "folder": str(config.folder), "left_out": left_out}
     _print(tally(labels, results), subject, config.as_json, {"untrained": True} if untrained else {})
     if untrained and not config.as_json:
         say("untrained weights: the figures mean nothing")
+
+
+def _told(lines: Sequence[str]) -> Sequence[str]:
+    for line in lines:
+        say(line, err=True)
+    return lines
 
 
 def _print(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import signal
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -19,12 +17,13 @@ from pydantic import Field
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip, ClipScore, class_clips
-from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, unknown_name
+from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, unknown_name
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
+from edgecvar.workers import starting, worker_pool
 
 
 class EvalConfig(RunnerChoice):
@@ -68,18 +67,27 @@ class Evaluation:
 
 
 def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None) -> List[Clip]:
-    """FOLDER/<label>/<clip>, by label and name; raises DatasetError for a folder that is no label or holds nothing."""
+    """FOLDER/<label>/<clip>, by label and name, of folders that are labels; raises DatasetError where it has none."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder; give one that holds a folder of clips for each class")
     classes = class_clips(folder)
-    for label in classes:
-        if label not in labels:
-            raise DatasetError(f"{folder / label}: {unknown_name('label', label, labels)}")
-    clips = matching([clip for clips in classes.values() for clip in clips], match)
+    strange = strangers(folder, labels)
+    if strange and len(strange) == len(classes):
+        raise DatasetError(strange[0])
+    clips = matching([clip for label, clips in classes.items() if label in labels for clip in clips], match)
     if not clips:
         why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
         raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")
     return clips
+
+
+def strangers(folder: Path, labels: Sequence[str]) -> List[str]:
+    """A line for each folder in FOLDER that is no label, with the clips that are left out with it."""
+    return [
+        f"{folder / label}: {unknown_name('label', label, labels)} (left out: {len(clips)} clips)"
+        for label, clips in class_clips(folder).items()
+        if label not in labels
+    ]
 
 
 def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:
@@ -92,7 +100,10 @@ def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:
 
 
 def score_clip(clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int]) -> ClipScore:
-    """Run one clip to its end; what cannot be read becomes a result, never a guess."""
+    """Run one clip to its end; what cannot be read becomes a result, never a guess.
+
+    Raises BundleError or DeviceError, with the clip, where it is the bundle that fails.
+    """
     total = np.zeros(len(bundle.manifest.labels), np.float64)
     sampled = 0
     try:
@@ -103,8 +114,10 @@ def score_clip(clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int])
             for decision in decisions:
                 total += decision.scores
                 sampled += 1
-    except EdgecvarError as error:
+    except StreamError as error:
         return ClipScore(clip, None, str(error))
+    except (BundleError, DeviceError) as error:
+        raise type(error)(f"{clip.path}: {error}") from error
     return ClipScore(clip, total / sampled if sampled else None)
 
 
@@ -138,8 +151,9 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
             for clip in clips:
                 yield score_clip(clip, bundle, runner, config.every)
         return
-    with _workers(bundle, choice, jobs) as pool:
-        futures = [pool.submit(_score_here, clip, config.every) for clip in clips]
+    with worker_pool(jobs, _enter_worker, (bundle.path, choice)) as pool:
+        with starting():
+            futures = [pool.submit(_score_here, clip, config.every) for clip in clips]
         try:
             for future in futures:
                 yield future.result()
@@ -157,19 +171,11 @@ def _cancel(futures: Sequence[Future[ClipScore]]) -> None:
         future.cancel()
 
 
-@contextmanager
-def _workers(bundle: Bundle, choice: RunnerChoice, jobs: int) -> Iterator[ProcessPoolExecutor]:
-    # Started afresh, not forked: this process may hold threads and locks of other libraries.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _enter_worker, (bundle.path, choice)) as pool:
-        yield pool
-
-
 _WORKER: Dict[str, Any] = {}
 """What one worker process keeps from clip to clip: its bundle and its entered runner."""
 
 
 def _enter_worker(path: Path, choice: RunnerChoice) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     bundle = open_bundle(path)
     stack = ExitStack()
     _WORKER.update(bundle=bundle, runner=stack.enter_context(make_runner(bundle, choice)), stack=stack)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import Callable, Iterator, List, Optional, Tuple
 
+import numpy as np
+
 from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
+from edgecvar.errors import BundleError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import StageWalk, Started
 from edgecvar.runners.runner import Runner
@@ -157,8 +160,13 @@ class Recognition:
             yield self._decide(started, neighbour or started.sampled.current)
 
     def _decide(self, started: Started, adjacent: Appearance) -> Decision:
-        scores = self._walk.finish(started, adjacent)
-        sampled = started.sampled
+        scores, sampled = self._walk.finish(started, adjacent), started.sampled
+        if not np.isfinite(scores).all():
+            stage = self._walk.first_not_finite(started, adjacent)
+            raise BundleError(
+                f"stage {stage}: NaN or infinity for picture {sampled.display_index} ({sampled.pts_seconds:.2f} s), so "
+                "nothing can be decided; see `edgecvar verify`, and try another --precision"
+            )
         with self._options.clock.span("decide"):
             probabilities = self._consensus.push(scores)
             top = ranked(self._labels, probabilities, self._options.top)

@@ -67,6 +67,15 @@ class StageWalk:
         scores: NDArray[np.float32] = last[self._last.name][0]
         return scores
 
+    def first_not_finite(self, started: Started, adjacent: Appearance) -> str:
+        """The stage whose output for a finished picture was the first to have NaN or infinity; the last if in doubt."""
+        appearances = (started.sampled.current, adjacent)
+        known = [*(self._features.get(each.index, {}) for each in appearances), started.outputs]
+        for name, value in (pair for outputs in known for pair in outputs.items()):
+            if not np.isfinite(self._runner.fetch(value)).all():
+                return name
+        return self._last.name
+
     def _window_outputs(self, appearance: Appearance) -> Outputs:
         """The window stages' outputs of an I-picture, run once however often they are asked for."""
         if appearance.index not in self._features:

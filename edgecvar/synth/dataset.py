@@ -6,25 +6,22 @@ import csv
 import dataclasses
 import io
 import json
-import multiprocessing
-import signal
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import closing, contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Generator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from edgecvar.errors import DatasetError
 from edgecvar.files import whole_file
-from edgecvar.interrupts import held_interrupt
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode
 from edgecvar.synth.plan import CONTAINERS, Canvas, ClipPlan, draw_plan, draw_sequence
 from edgecvar.synth.render import render
+from edgecvar.workers import starting, worker_pool
 
 
 @dataclass(frozen=True)
@@ -134,15 +131,14 @@ def _in_turn(request: Request) -> Generator[Written, None, None]:
 
 def _in_processes(request: Request) -> Generator[Written, None, None]:
     """Clips as they are done; whatever stops this waits for the clips under way, so every file is whole."""
-    with _interrupts_held():  # half a pool leaves semaphores that nothing cleans up
-        pool = ProcessPoolExecutor(request.jobs, mp_context=multiprocessing.get_context("spawn"))
+    pool = worker_pool(request.jobs)
     pending: Set[Future[Written]] = set()
     indices = iter(range(request.clips))
     try:
         while True:
             # Few at a time: a Ctrl-C then has little to wait for.
             while len(pending) < 2 * request.jobs and (index := next(indices, None)) is not None:
-                with _interrupts_held():
+                with starting():
                     pending.add(pool.submit(write_clip, request, index))
             if not pending:
                 return
@@ -153,20 +149,6 @@ def _in_processes(request: Request) -> Generator[Written, None, None]:
         for future in pending:
             future.cancel()
         pool.shutdown(wait=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until the end of this, and processes started here never get it."""
-    # It starts with the first process and would let go of what is held.
-    resource_tracker.ensure_running()
-    with held_interrupt():
-        # The mask is for the new processes alone: another thread of this one may still take the signal.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def describe(written: Written, seed: int) -> Dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple, Union
 
+import numpy as np
 import torch
 
 from edgecvar.bundle.stages import takes_frames
@@ -82,7 +83,10 @@ def score_checkpoint(
             continue
         with torch.inference_mode():
             scores = [network(batch.to(device)).double().mean(0).cpu() for batch in batches]
-        yield ClipScore(clip, torch.stack(scores).mean(0).numpy())
+        mean = torch.stack(scores).mean(0).numpy()
+        if not np.isfinite(mean).all():
+            raise ConfigError(f"{clip.path}: the network gives NaN or infinity; test another checkpoint")
+        yield ClipScore(clip, mean)
 
 
 def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[ClipBatch]:

@@ -30,6 +30,8 @@ from edgecvar.train.tally import Tally
 from edgecvar.train.weights import start_from
 
 RECIPE = "recipe.yaml"
+REMEDY = "lower lr, or set clip_gradient"
+"""Of a loss that is not finite."""
 
 
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
@@ -201,7 +203,7 @@ class Training:
                 if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
                     raise ConfigError(
                         f"loss is {_not_finite(result)} in epoch {epoch}, step {number + 1} of {self._steps} "
-                        f"(lr {rate:.3g}); lower lr, or set clip_gradient"
+                        f"(lr {rate:.3g}); {REMEDY}"
                     )
                 tally.add(result.loss, result.terms, result.scores, batch.labels)
                 self._listener.step(result.loss)
@@ -217,8 +219,10 @@ class Training:
         with self._listener.phase("validation", math.ceil(len(self.clips.validation) / self.recipe.views.batch)):
             for batch in self._arriving(self._batches.validation(), tally):
                 scores = self.network(batch)
-                loss = nn.functional.cross_entropy(scores, batch.labels)
-                tally.add(loss.item(), {}, scores, batch.labels)
+                loss = nn.functional.cross_entropy(scores, batch.labels).item()
+                if not math.isfinite(loss):
+                    raise ConfigError(f"loss is {loss} in validation of epoch {self.epoch + 1}; {REMEDY}")
+                tally.add(loss, {}, scores, batch.labels)
                 self._listener.step()
         return tally
 

@@ -11,9 +11,9 @@ import pytest
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
 from edgecvar.clips.labelled import Clip, ClipScore
-from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.errors import BundleError, ConfigError, DatasetError
 from edgecvar.judge import evaluate
-from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, tally
+from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, strangers, tally
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.stream.reader import open_stream
@@ -95,6 +95,26 @@ def test_a_folder_that_is_no_label_names_the_nearest(tmp_path):
     (tmp_path / "rigth").mkdir()
     with pytest.raises(DatasetError, match=r"rigth.*did you mean 'right'"):
         find_clips(tmp_path, LABELS)
+
+
+def test_a_strange_folder_beside_the_classes_is_said_and_left_out(clips, tmp_path):
+    root = tmp_path / "clips"
+    shutil.copytree(clips, root)
+    shutil.copytree(root / "left", root / "notes")
+    (root / "rigth").mkdir()
+    assert [clip.path.relative_to(root) for clip in find_clips(root, LABELS)] == [
+        clip.path.relative_to(clips) for clip in find_clips(clips, LABELS)
+    ]
+    notes, wrong = strangers(root, LABELS)
+    assert "notes: unknown label" in notes and notes.endswith("(left out: 2 clips)")
+    assert "did you mean 'right'? (left out: 0 clips)" in wrong
+
+
+def test_scores_that_are_no_numbers_end_it_with_the_clip_that_they_are_of(bundle, clips, monkeypatch):
+    monkeypatch.setattr(OnnxRunner, "fetch", lambda self, value: value * np.nan)
+    found = find_clips(clips, LABELS, "^b_")
+    with pytest.raises(BundleError, match=r"left/b_02\.mp4: stage \w+: NaN or infinity for picture \d+ "):
+        list(score_clips(bundle, found, config(bundle, clips, jobs=1)))
 
 
 def test_missing_and_empty_folders_are_errors(tmp_path):

@@ -431,3 +431,24 @@ def test_each_stream_has_a_history_of_its_own():
     for _ in range(2):
         run("IPP", [classify], runner)
     assert histories(runner, "motion") == [(1, 1), (1, 2)] * 2
+
+
+class Spoilt(RecordingRunner):
+    """From the third picture's scores on, what is fetched of one stage, and of the scores, is `value`."""
+
+    def __init__(self, stage, value):
+        super().__init__()
+        self._stage, self._value = stage, value
+
+    def fetch(self, value):
+        output = super().fetch(value)
+        late = self.fetched.count("fuse") >= 3
+        return np.full_like(output, self._value) if late and value.stage in (self._stage, "fuse") else output
+
+
+@pytest.mark.parametrize("spoilt, value", [("fuse", np.nan), ("fuse", np.inf), ("fuse", -np.inf), ("motion", np.nan)])
+def test_scores_that_are_no_numbers_are_an_error_and_no_decision(spoilt, value):
+    said = pytest.raises(BundleError, match=rf"stage {spoilt}: NaN or infinity for picture 4 \(0\.\d0 s\)")
+    with recognize(ScriptedStream("IPP" + "IPP"), manifest(), Spoilt(spoilt, value), DEFAULT) as recognition, said:
+        list(recognition)
+    assert recognition.summary.decisions == 2

@@ -22,6 +22,7 @@ from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.dataset import Fixed, Request, plan_clip, write_clips
 from edgecvar.synth.plan import draw_plan
+from tests.test_workers import members, until
 
 
 def contents(folder: Path) -> Dict[str, bytes]:
@@ -126,7 +127,7 @@ def invoke(*arguments: object) -> subprocess.CompletedProcess:
 
 def test_command_fills_a_folder(tmp_path: Path) -> None:
     done = invoke(tmp_path / "clips", "--clips", 12, "--seed", 5, "--jobs", 1, "--gop", 12)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     assert "12 clips of 12 classes" in done.stdout
     assert sorted(item.name for item in (tmp_path / "clips").iterdir()) == sorted([*LABELS, "clips.csv", "clips.jsonl"])
 
@@ -235,3 +236,17 @@ def test_ctrl_c_leaves_whole_files(tmp_path: Path, jobs: int, clips: int) -> Non
     for name in files:
         assert Path(name).suffix in (".mp4", ".avi")
         assert count_pictures(folder / name) >= 40
+
+
+def test_no_process_outlives_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    command = [sys.executable, "-m", "edgecvar.cli.main", "synth", str(folder), "--clips", "9000", "--jobs", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        assert until(lambda: len(list(folder.glob("*/[a-z]*"))) >= 2)
+        process.terminate()
+        process.wait(60)
+        assert until(lambda: not members(process.pid), 20)
+    finally:
+        for each in members(process.pid):
+            os.kill(each, signal.SIGKILL)

@@ -148,3 +148,13 @@ def test_what_a_checkpoint_cannot_do_is_said(run: Path, tmp_path: Path) -> None:
     clips = replace(checkpoint, network={**checkpoint.network, "segments": 8})
     with pytest.raises(ConfigError, match=r"test\.segments=3, but attp looks at clips of 8"):
         list(score_checkpoint(clips, recipe.views, recipe.machine, []))
+
+
+def test_scores_that_are_no_numbers_are_an_error(run: Path, moving: Path) -> None:
+    checkpoint, recipe = open_checkpoint(run)
+    for tensor in checkpoint.state.values():
+        if tensor.is_floating_point():
+            tensor.fill_(float("nan"))
+    clip = Clip(moving / "left" / "clip_0.mp4", "left")
+    with pytest.raises(ConfigError, match=r"clip_0\.mp4: the network gives NaN or infinity"):
+        list(score_checkpoint(checkpoint, recipe.views, recipe.machine, [clip]))

@@ -141,6 +141,21 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where(small: Callable[.
     assert read_records(training.folder) == []
 
 
+def test_a_validation_that_is_not_finite_is_an_error_and_no_best(
+    small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = start_run(small(), tmp_path, Listener())
+    forward = training.network.forward
+    monkeypatch.setattr(
+        training.network,
+        "forward",
+        lambda batch: forward(batch) * (1.0 if training.network.training else float("nan")),
+    )
+    with pytest.raises(ConfigError, match="loss is nan in validation of epoch 1; lower lr"):
+        training.fit()
+    assert not (training.folder / "best.pt").exists() and read_records(training.folder) == []
+
+
 def test_only_a_last_checkpoint_of_the_same_classes_resumes(
     small: Callable[..., Recipe], moving: Path, tmp_path: Path
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.recorded import RecordedClip, read_clip
+from edgecvar.workers import starting, worker_pool
 
 AHEAD = 2
 """Clips in flight a reading process: enough to keep it busy, few enough to bound memory."""
@@ -151,9 +150,7 @@ class _Readings:
     def __enter__(self) -> Iterator[Reading]:
         if self._workers < 2:
             return map(self._reader, self._paths)
-        # Spawned, not forked: a fork of a process in which torch has started threads may hang.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(self._workers, context, initializer=_ignore_interrupt)
+        self._pool = worker_pool(self._workers)
         return self._pooled(self._pool)
 
     def __exit__(self, *exc: object) -> None:
@@ -164,7 +161,8 @@ class _Readings:
         waiting: List[Future[Reading]] = []
         paths = iter(self._paths)
         for path in paths:
-            waiting.append(pool.submit(self._reader, path))
+            with starting():
+                waiting.append(pool.submit(self._reader, path))
             if len(waiting) >= AHEAD * self._workers:
                 yield _result(waiting.pop(0))
         while waiting:
@@ -178,8 +176,3 @@ def _result(future: Future[Reading]) -> Reading:
         raise DatasetError(
             "a process that reads clips died (out of memory?); try workers=0, which reads them one by one"
         ) from error
-
-
-def _ignore_interrupt() -> None:
-    # Ctrl-C reaches every process of the terminal; the one that trains decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,51 @@
+"""Worker processes that end with their parent, however that ends, and never see its Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process, resource_tracker
+from threading import Thread
+from typing import Any, Callable, Iterator, Optional, Tuple
+
+from edgecvar.interrupts import held_interrupt
+
+
+def worker_pool(
+    jobs: int, prepare: Optional[Callable[..., None]] = None, arguments: Tuple[Any, ...] = ()
+) -> ProcessPoolExecutor:
+    """A pool of up to `jobs` processes, in each of which `prepare(*arguments)` runs first; submit inside `starting`."""
+    with starting():  # half a pool leaves semaphores that nothing cleans up
+        # Started afresh, not forked: this process may hold threads and locks of other libraries.
+        return ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (prepare, arguments))
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Ctrl-C waits until the end of this, and processes started here never get it."""
+    # It starts with the first process and would let go of what is held.
+    resource_tracker.ensure_running()
+    with held_interrupt():
+        # The mask is for the new processes alone: another thread of this one may still take the signal.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _begin(prepare: Optional[Callable[..., None]], arguments: Tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal
+    Thread(target=_end_with_parent, name="edgecvar-parent", daemon=True).start()
+    if prepare is not None:
+        prepare(*arguments)
+
+
+def _end_with_parent() -> None:
+    # A worker waits for work on a pipe that it holds both ends of, so that it would wait for ever.
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

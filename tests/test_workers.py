@@ -1,0 +1,79 @@
+"""No worker outlives its parent, and none sees its Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+import pytest
+
+import edgecvar
+
+PARENT = """
+import sys
+from pathlib import Path
+from tests.test_workers import at_work
+from edgecvar.workers import starting, worker_pool
+if __name__ == "__main__":
+    with worker_pool(2) as pool, starting():
+        works = [pool.submit(at_work, Path(sys.argv[1]) / str(number)) for number in range(4)]
+    [work.result() for work in works]
+"""
+
+
+def at_work(mark: Path) -> None:
+    mark.touch()
+    time.sleep(600)
+
+
+def members(session: int) -> List[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            state = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # no process, or one that has gone
+            continue
+        if entry.name.isdigit() and int(state[3]) == session and state[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def until(true, seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.parametrize("deadly", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_parent(tmp_path: Path, deadly: signal.Signals) -> None:
+    program = tmp_path / "parent.py"
+    program.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(program), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(["", str(Path(__file__).parent.parent)])},
+        start_new_session=True,
+    )
+    try:
+        assert until(lambda: (tmp_path / "1").exists() and (tmp_path / "0").exists())
+        assert len(members(parent.pid)) >= 3
+        parent.send_signal(deadly)
+        assert parent.wait(60) == -deadly
+        assert until(lambda: not members(parent.pid), 20)
+    finally:
+        for process in members(parent.pid):
+            os.kill(process, signal.SIGKILL)
+
+
+def test_nobody_starts_processes_in_another_way() -> None:
+    package = Path(edgecvar.__file__).parent
+    users = [file.name for file in package.rglob("*.py") if "ProcessPoolExecutor(" in file.read_text(encoding="utf-8")]
+    assert users == ["workers.py"]
