@@ -33,7 +33,7 @@ MEMBERS = {
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
-    | {"breaks", "broke", "hidden"},
+    | {"breaks", "broke", "gave", "hidden"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "image", "keyframe", "kind"}
     | {"motion", "opens", "pts_seconds", "residual", "shown", "weights"},

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterator, Optional, Protocol, Union
+from typing import Dict, FrozenSet, Iterator, List, Optional, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.clock import Clock, NoClock
+from edgecvar.clips.display_progress import DisplayProgress
 from edgecvar.clips.gop import WindowCutter
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import EveryKth
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
-from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
+from edgecvar.stream.types import Break, CodedPicture, StreamInfo, StreamSummary
 
 
 class PictureStream(Protocol):
@@ -58,7 +59,8 @@ class SampledPicture:
     `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks; a
     sample of a clip that was read whole always has its `neighbour`.
     `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
-    where samples of several are in one list.
+    where samples of several are in one list, and `part` counts the breaks of its stream before it. All pictures that
+    are displayed below index `settled` have been read.
     """
 
     decode_index: int
@@ -70,6 +72,8 @@ class SampledPicture:
     current: Appearance
     adjacent: Optional[Appearance]
     clip: int = 0
+    part: int = 0
+    settled: int = 0
 
     @property
     def neighbour(self) -> Appearance:
@@ -81,12 +85,20 @@ class SampledPicture:
 
 @dataclass(frozen=True)
 class SecondWindow:
-    """The second window of the stream begins: the neighbour that the first has been waiting for."""
+    """The second window since the last break begins: the neighbour that the first has been waiting for."""
 
     appearance: Appearance
 
 
-Message = Union[SampledPicture, SecondWindow]
+@dataclass(frozen=True)
+class Settled:
+    """All pictures displayed below this index have been read: samples there are in their order."""
+
+    below: int
+
+
+Message = Union[SampledPicture, SecondWindow, Settled, Break]
+"""What a run is told, in decode order; a Break comes before the samples of what it opens."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +135,18 @@ class Feed:
     def __init__(self, stream: PictureStream, spec: InputSpec, demand: Demand, clock: Clock) -> None:
         self.counts = FeedCounts()
         self._stream = stream
+        self._spec = spec
         self._demand = demand
         self._clock = clock
         self._trace_clock = clock if spec.accumulate else NoClock()
-        self._motion_source = MotionSource(stream.info, spec, residual="residual" in demand.sources)
-        self._preparer = Preparer(stream.info, spec)
+        self._set_up(stream.info)
         self._cutter = WindowCutter(spec.gop_length)
         self._picker = EveryKth(demand.every)
+        self._progress = DisplayProgress()
+        self._unsettled: List[int] = []
+        self._part = 0
+        self._windows = self._lone = 0
+        self._newest: Optional[_IPicture] = None
         self._current: Optional[_IPicture] = None
         self._before: Optional[_IPicture] = None
 
@@ -142,27 +159,59 @@ class Feed:
             if picture is None:
                 return
             read_at = time.perf_counter()
-            self.counts.seen(picture.pts_seconds)
-            position = self._cutter.push(picture.kind)
-            usable = position.window >= 0
-            with self._trace_clock.span("trace"):
-                self._motion_source.push(picture)
-            if watcher is not None:
-                moving = usable and picture.motion is not None
-                watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
+            if picture.opens is not None:
+                self._reopen(picture.opens)
+                yield picture.opens
+            below = self._progress.push(picture.display_index)
+            if picture.shown:
+                self.counts.seen(picture.pts_seconds)
+            position = self._cutter.push(picture.kind, picture.shown)
+            usable = picture.shown and position.window >= 0
+            self._follow(picture, usable, watcher)
             if position.starts:
-                self._turn(picture)
-                if position.window == 1 and self._demand.adjacent and self.counts.sampled:
+                self._turn()
+                if self._windows == 2 and self._lone:
                     yield self._second_window()
-            if not usable:
+            if picture.shown and not usable:
                 self.counts.skip("before the first I-picture")
-            yield self._sample(picture, position.window, read_at) if usable else None
+            sample = self._sample(picture, position.window, read_at) if usable else None
+            yield sample
+            if any(index < below for index in self._unsettled):
+                self._unsettled = [index for index in self._unsettled if index >= below]
+                yield Settled(below)
+            if sample is not None and sample.display_index >= below:
+                self._unsettled.append(sample.display_index)
 
-    def _turn(self, picture: CodedPicture) -> None:
-        """A window begins: with a new I-picture, or with the one that the window before has."""
-        self._before = self._current
+    def _set_up(self, info: StreamInfo) -> None:
+        self._info = info
+        self._motion_source = MotionSource(info, self._spec, residual="residual" in self._demand.sources)
+        self._preparer = Preparer(info, self._spec)
+
+    def _reopen(self, opens: Break) -> None:
+        """The stream breaks: no window reaches over this place, and over a size change no I-picture."""
+        resized = opens.info != self._info
+        if resized:
+            self._set_up(opens.info)
+            self._newest = None
+        self._cutter.reopen(keep=not resized)
+        self._picker = EveryKth(self._demand.every)
+        self._part += 1
+        self._windows = self._lone = 0
+
+    def _follow(self, picture: CodedPicture, usable: bool, watcher: Optional[Watcher]) -> None:
+        with self._trace_clock.span("trace"):
+            self._motion_source.push(picture)
+        if watcher is not None:
+            moving = usable and picture.motion is not None
+            watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
         if picture.kind == "I":
-            self._current = _IPicture(picture, self._preparer if "image" in self._demand.sources else None)
+            self._newest = _IPicture(picture, self._preparer if "image" in self._demand.sources else None)
+
+    def _turn(self) -> None:
+        """A window begins: with a new I-picture, or with the one that the window before has."""
+        self._before = self._current if self._windows else None
+        self._current = self._newest
+        self._windows += 1
 
     def _second_window(self) -> SecondWindow:
         with self._clock.span("prepare"):
@@ -191,6 +240,7 @@ class Feed:
             if "residual" in self._demand.sources:
                 inputs["residual"] = self._preparer.residual(self._motion_source.residual(picture))
             waits = self._before is None or not self._demand.adjacent
+            self._lone += self._before is None
             adjacent = None if waits else _appearance(self._before) or current
         return SampledPicture(
             decode_index=picture.decode_index,
@@ -201,6 +251,8 @@ class Feed:
             inputs=inputs,
             current=current,
             adjacent=adjacent,
+            part=self._part,
+            settled=self._progress.below,
         )
 
 

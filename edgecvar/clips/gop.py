@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Container, List, Sequence, Tuple
 
 
 @dataclass(frozen=True)
@@ -11,24 +11,28 @@ class Window:
     """One GOP, or one piece of a GOP that is longer than `gop_length`.
 
     `appearance` is the decode index of the newest I-picture at or before the window; `pictures` are the decode
-    indices of its P and B pictures, possibly none.
+    indices of its P and B pictures, possibly none. `part` counts the breaks of the stream before it.
     """
 
     index: int
     appearance: int
     pictures: Tuple[int, ...]
+    part: int = 0
 
 
 @dataclass(frozen=True)
 class WindowPosition:
-    """Where a picture falls: its window (-1 before the first I-picture) and whether it starts that window."""
+    """Where a picture falls: its window (-1 where it has no I-picture) and whether it starts that window."""
 
     window: int
     starts: bool
 
 
 class WindowCutter:
-    """Cuts a stream as it comes: a window starts at every I-picture, and after `gop_length` pictures without one."""
+    """Cuts a stream as it comes: a window starts at every I-picture, and after `gop_length` pictures without one.
+
+    Windows are of shown pictures; a hidden I-picture starts one at the next picture that is shown.
+    """
 
     def __init__(self, gop_length: int) -> None:
         if gop_length < 1:
@@ -36,29 +40,45 @@ class WindowCutter:
         self._gop_length = gop_length
         self._window = -1
         self._filled = 0
+        self._due = self._usable = False
 
-    def push(self, kind: str) -> WindowPosition:
+    def push(self, kind: str, shown: bool = True) -> WindowPosition:
         """The position of the next picture in decode order, of kind "I", "P" or "B"."""
-        starts = kind == "I" or (self._window >= 0 and self._filled == self._gop_length)
+        if kind == "I":
+            self._due = self._usable = True
+        starts = shown and self._usable and (self._due or self._filled == self._gop_length)
         if starts:
             self._window += 1
             self._filled = 0
-        self._filled += 1
-        return WindowPosition(self._window, starts)
+            self._due = False
+        self._filled += shown
+        return WindowPosition(self._window if self._usable else -1, starts)
+
+    def reopen(self, keep: bool) -> None:
+        """The stream breaks here: a window ends. The next one needs an I-picture unless it may `keep` the last one."""
+        self._usable = self._due = keep and self._usable
 
 
-def cut_windows(kinds: Sequence[str], gop_length: int) -> List[Window]:
-    """The windows of a whole clip whose pictures, in decode order, are of these kinds."""
+def cut_windows(
+    kinds: Sequence[str], gop_length: int, hidden: Container[int] = (), opens: Container[int] = ()
+) -> List[Window]:
+    """The windows of a whole clip whose pictures, in decode order, are of these kinds.
+
+    `hidden` pictures are in none; those in `opens` are the first after a break.
+    """
     cutter = WindowCutter(gop_length)
     windows: List[Window] = []
-    appearance = -1
+    appearance, part = -1, 0
     for index, kind in enumerate(kinds):
-        position = cutter.push(kind)
+        if index in opens:
+            cutter.reopen(keep=True)
+            part += 1
+        position = cutter.push(kind, index not in hidden)
         if kind == "I":
             appearance = index
         if position.starts:
-            windows.append(Window(position.window, appearance, ()))
-        if position.window >= 0 and kind != "I":
+            windows.append(Window(position.window, appearance, (), part))
+        if position.window >= 0 and kind != "I" and index not in hidden:
             last = windows[-1]
-            windows[-1] = Window(last.index, last.appearance, (*last.pictures, index))
+            windows[-1] = replace(last, pictures=(*last.pictures, index))
     return windows

@@ -14,6 +14,7 @@ from edgecvar.clips.feed import Demand, Feed, SampledPicture, SecondWindow
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import EdgecvarError
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.types import Break
 
 EVERY = 12
 """Sampled at least every so many pictures, whatever the spec's stride: clips are short."""
@@ -31,8 +32,11 @@ def spread(items: Sequence[T], count: int) -> List[T]:
 
 
 def clip_starts(samples: Sequence[SampledPicture]) -> List[int]:
-    """For each sample the place in the list where its clip begins: what went before is no history of its."""
-    clips = [sample.clip for sample in samples]
+    """For each sample the place in the list where its clip begins, or goes on after a break: there its history starts.
+
+    What went before is none of it.
+    """
+    clips = [(sample.clip, sample.part) for sample in samples]
     starts: List[int] = []
     for place, clip in enumerate(clips):
         starts.append(starts[-1] if place and clip == clips[place - 1] else place)
@@ -88,7 +92,11 @@ def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[Sampled
             if isinstance(message, SecondWindow):
                 ready += [replace(sample, adjacent=message.appearance) for sample in waiting]
                 waiting = []
-            elif message is not None:
+            elif isinstance(message, Break):
+                # The part before ended in its first window: the window is its own neighbour.
+                ready += [replace(sample, adjacent=sample.current) for sample in waiting]
+                waiting = []
+            elif isinstance(message, SampledPicture):
                 (waiting if message.adjacent is None else ready).append(message)
             if len(ready) >= REACH * count:
                 break

@@ -49,8 +49,7 @@ def centre_segments(windows: Sequence[Window], segments: int, within: float = 0.
         position = (segment + within) * len(usable) / segments
         window = usable[int(position)]
         picture = window.pictures[int((position % 1.0) * len(window.pictures))]
-        step = 1 if window.index == 0 else -1
-        samples.append(Sample(window.appearance, _neighbour(windows, window.index, step), picture))
+        samples.append(Sample(window.appearance, _neighbour(windows, window.index, -1), picture))
     return samples
 
 
@@ -66,8 +65,7 @@ def dense_segments(windows: Sequence[Window], segments: int, span: int, within: 
     samples = []
     for segment in range(segments):
         window, picture = places[first + segment * length // segments]
-        step = 1 if window.index == 0 else -1
-        samples.append(Sample(window.appearance, _neighbour(windows, window.index, step), picture))
+        samples.append(Sample(window.appearance, _neighbour(windows, window.index, -1), picture))
     return samples
 
 
@@ -99,7 +97,8 @@ def _with_motion(windows: Sequence[Window]) -> List[Window]:
 
 
 def _neighbour(windows: Sequence[Window], index: int, step: int) -> int:
+    """The I-picture of the window at that `step`, else of the one at the other side, else its own."""
     for candidate in (index + step, index - step):
-        if 0 <= candidate < len(windows):
+        if 0 <= candidate < len(windows) and windows[candidate].part == windows[index].part:
             return windows[candidate].appearance
     return windows[index].appearance

@@ -113,7 +113,7 @@ class Model:
         return None if self._recognition is None else self._recognition.summary
 
     def run(self, source: Source, *, every: Optional[int] = None, top: int = 5, timeout: float = TIMEOUT) -> Run:
-        """Decisions of a video, in decode order: a path, a URL or a binary file object.
+        """Decisions of a video, in display order: a path, a URL or a binary file object.
 
         `every`: sample every k-th picture, the bundle's stride unless given; `top`: labels listed with a decision;
         `timeout`: seconds without data after which the source is given up.

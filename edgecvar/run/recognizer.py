@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import time
+from bisect import insort
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Callable, Iterator, List, Optional, Tuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import Clock, NoClock
-from edgecvar.clips.feed import Appearance, Demand, Feed, Message, PictureStream, SampledPicture, Watcher
+from edgecvar.clips.feed import (
+    Appearance,
+    Demand,
+    Feed,
+    Message,
+    PictureStream,
+    SampledPicture,
+    SecondWindow,
+    Settled,
+    Watcher,
+)
 from edgecvar.errors import BundleError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import StageWalk, Started
@@ -43,8 +56,17 @@ class RunOptions:
 _DEFAULT = RunOptions()
 
 
+@dataclass(frozen=True, order=True)
+class _Scored:
+    """A sampled picture and its scores, in its place in display order."""
+
+    display_index: int
+    sampled: SampledPicture = field(compare=False)
+    scores: NDArray[np.float32] = field(compare=False)
+
+
 class Recognition:
-    """Decisions of one stream, in decode order; iterate once, inside `with`, which ends the reader thread.
+    """Decisions of one stream, in display order; iterate once, inside `with`, which ends the reader thread.
 
     The runner must be entered and the stream open for as long. What the reader raises is raised here.
     """
@@ -60,12 +82,17 @@ class Recognition:
         self._options = options
         self._feed = Feed(stream, spec, demand, options.clock)
         self._walk = StageWalk(plan, runner, options.clock)
-        self._consensus = Consensus(spec.consensus)
+        self._consensus, self._size = Consensus(spec.consensus), spec.consensus
         self._waits = plan.adjacent
         self._waiting: List[Started] = []
+        self._scored: List[_Scored] = []
+        self._settled = 0.0
+        self._reasons: List[str] = []
+        self._part = 0
         self._channel: Channel[Message] = Channel(AHEAD)
         self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
         self._decisions = 0
+        self._over = False
         self._ended = UNDER_WAY
         self._span: Tuple[Optional[float], Optional[float]] = (None, None)
 
@@ -113,6 +140,8 @@ class Recognition:
             ended=self._ended,
             damaged=packets.damaged,
             damage=dict(packets.damage),
+            hidden=packets.hidden,
+            breaks=dict(packets.breaks),
         )
 
     def _read(self) -> None:
@@ -129,16 +158,14 @@ class Recognition:
     def _run(self) -> Iterator[Decision]:
         self._thread.start()
         try:
-            while True:
-                message = self._channel.take()
-                if message is None:
-                    break
-                if isinstance(message, SampledPicture):
-                    yield from self._picture(message)
-                else:
-                    yield from self._release(message.appearance)
-            # The stream ended in its first window: the window is its own neighbour.
-            yield from self._release(None)
+            failure: Optional[BaseException] = None
+            while failure is None and not self._over:
+                failure = self._step()
+                yield from self._decide()
+            self._settled = math.inf
+            yield from self._decide()  # what was scored before a failure is sound
+            if failure is not None:
+                raise failure
             if self._ended == UNDER_WAY:
                 self._ended = ""
         except BaseException as error:
@@ -147,19 +174,46 @@ class Recognition:
         finally:
             self.close()
 
-    def _picture(self, sampled: SampledPicture) -> Iterator[Decision]:
+    def _step(self) -> Optional[BaseException]:
+        """Deal with the next message, or with the end of the stream; what went wrong."""
+        try:
+            message = self._channel.take()
+            if message is None:
+                # A stream that ends in its first window: the window is its own neighbour.
+                self._release(None)
+                self._over = True
+            else:
+                self._take(message)
+        except BaseException as error:
+            return error
+        return None
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, SampledPicture):
+            self._picture(message)
+        elif isinstance(message, SecondWindow):
+            self._release(message.appearance)
+        elif isinstance(message, Settled):
+            self._settled = message.below
+        else:
+            self._release(None)
+            self._walk.reopen()
+            self._reasons.append(message.reason)
+
+    def _picture(self, sampled: SampledPicture) -> None:
         started = self._walk.start(sampled)
         if self._waits and sampled.adjacent is None:
             self._waiting.append(started)
         else:
-            yield self._decide(started, sampled.adjacent or sampled.current)
+            self._finish(started, sampled.adjacent or sampled.current)
+        self._settled = sampled.settled
 
-    def _release(self, neighbour: Optional[Appearance]) -> Iterator[Decision]:
+    def _release(self, neighbour: Optional[Appearance]) -> None:
         waiting, self._waiting = self._waiting, []
         for started in waiting:
-            yield self._decide(started, neighbour or started.sampled.current)
+            self._finish(started, neighbour or started.sampled.current)
 
-    def _decide(self, started: Started, adjacent: Appearance) -> Decision:
+    def _finish(self, started: Started, adjacent: Appearance) -> None:
         scores, sampled = self._walk.finish(started, adjacent), started.sampled
         if not np.isfinite(scores).all():
             stage = self._walk.first_not_finite(started, adjacent)
@@ -167,10 +221,29 @@ class Recognition:
                 f"stage {stage}: NaN or infinity for picture {sampled.display_index} ({sampled.pts_seconds:.2f} s), so "
                 "nothing can be decided; see `edgecvar verify`, and try another --precision"
             )
+        insort(self._scored, _Scored(sampled.display_index, sampled, scores))
+
+    def _decide(self) -> Iterator[Decision]:
+        """The decisions that no other can come before, in display order."""
+        while self._scored and self._scored[0].display_index < self._settled:
+            scored = self._scored.pop(0)
+            opens = self._opens(scored.sampled.part)
+            yield self._decision(scored, opens)
+
+    def _opens(self, part: int) -> str:
+        """Why the stream broke before the first decision of this part; empty for the others."""
+        if part <= self._part:
+            return ""
+        reasons, self._part = self._reasons[self._part : part], part
+        self._consensus = Consensus(self._size)
+        return ", ".join(dict.fromkeys(reasons))
+
+    def _decision(self, scored: _Scored, opens: str) -> Decision:
         with self._options.clock.span("decide"):
-            probabilities = self._consensus.push(scores)
+            probabilities = self._consensus.push(scored.scores)
             top = ranked(self._labels, probabilities, self._options.top)
         self._decisions += 1
+        sampled = scored.sampled
         return Decision(
             pts_seconds=sampled.pts_seconds,
             display_index=sampled.display_index,
@@ -179,7 +252,8 @@ class Recognition:
             probability=top[0][1],
             top=top,
             latency_ms=(time.perf_counter() - sampled.read_at) * 1000,
-            scores=scores,
+            scores=scored.scores,
+            opens=opens,
         )
 
 

@@ -31,8 +31,9 @@ class Started:
 class StageWalk:
     """Runs the planned stages; the outputs of an I-picture are kept until the walk has passed it.
 
-    Samples are started, and finished, in decode order, and are all of one stream: inputs with `segments` are what the
-    newest of them had. Only the scores are fetched; other stages may still be computing when their span has ended.
+    Samples are started, and finished, in decode order, and are all of one stream, between two breaks of it: inputs with
+    `segments` are what the newest of them had. Only the scores are fetched; other stages may still be computing when
+    their span has ended.
     """
 
     def __init__(self, plan: StagePlan, runner: Runner, clock: Clock) -> None:
@@ -45,6 +46,11 @@ class StageWalk:
         self._clock = clock
         self._features: Dict[int, Outputs] = {}
         self._newest: Dict[Tuple[str, str], Deque[Tuple[int, Any]]] = {}
+
+    def reopen(self) -> None:
+        """Let go of all that was kept: what comes has nothing to do with it."""
+        self._features.clear()
+        self._newest.clear()
 
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""

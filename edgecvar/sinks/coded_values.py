@@ -34,6 +34,8 @@ PICTURE_TYPES: Types = {
     "kind": np.dtype("U1"),
     "keyframe": np.dtype(bool),
     "exact": np.dtype(bool),
+    "shown": np.dtype(bool),
+    "opens": np.dtype("U64"),
 }
 RESIDUAL_TYPES: Types = {
     "residual_zero": np.dtype(np.float32),
@@ -65,8 +67,9 @@ class CodedValues:
         """The picture's own columns, in the order of PICTURE_TYPES and RESIDUAL_TYPES."""
         picture = self.picture
         exact = picture.motion is None or picture.motion.exact
-        row = {name: getattr(picture, name) for name in PICTURE_TYPES if name != "exact"}
+        row = {name: getattr(picture, name) for name in PICTURE_TYPES if name not in ("exact", "opens")}
         row["exact"] = exact
+        row["opens"] = "" if picture.opens is None else picture.opens.reason
         if self.statistics:
             size = None if self.residual is None else np.abs(self.residual.y)
             row["residual_zero"] = np.nan if size is None else float((size == 0).mean())

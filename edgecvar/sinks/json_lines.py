@@ -33,8 +33,8 @@ class JsonLines(Stateless):
 
 
 def decision_document(decision: Decision) -> Dict[str, Any]:
-    """A decision as plain data."""
-    return {
+    """A decision as plain data; `break` only where the stream broke since the one before."""
+    document: Dict[str, Any] = {
         "pts_seconds": round(decision.pts_seconds, 6),
         "display_index": decision.display_index,
         "label": decision.label,
@@ -42,13 +42,14 @@ def decision_document(decision: Decision) -> Dict[str, Any]:
         "top": [{"label": label, "probability": round(part, 6)} for label, part in decision.top],
         "latency_ms": round(decision.latency_ms, 3),
     }
+    return {**document, "break": decision.opens} if decision.opens else document
 
 
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
     """A summary as plain data.
 
-    `damaged` and `damage` only where there is any, `ended` where that was before the stream's end, `note` where there
-    is no decision.
+    `damaged` and `damage`, `hidden` and `breaks` only where there are any, `ended` where that was before the stream's
+    end, `note` where there is no decision.
     """
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
@@ -62,6 +63,10 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
     }
     if summary.damaged:
         document.update(damaged=summary.damaged, damage=dict(summary.damage))
+    if summary.hidden:
+        document["hidden"] = summary.hidden
+    if summary.breaks:
+        document["breaks"] = dict(summary.breaks)
     if summary.ended:
         document["ended"] = summary.ended
     return {**document, "note": summary.note} if summary.note else document

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_right, insort
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from threading import Lock
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple, cast
 
 import av
 import numpy as np
@@ -22,8 +21,6 @@ from edgecvar.stream.pixels import ShownPicture, decoded_pictures
 from edgecvar.stream.sources.opening import read_once
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
-REORDER = 16
-"""Pictures that a decoder may hold back: a later decision can lie that far before an earlier one."""
 TICKS = 90_000
 """Of the written video's clock, a second."""
 SUFFIXES = (".mp4", ".mkv", ".mov")
@@ -32,8 +29,9 @@ SUFFIXES = (".mp4", ".mkv", ".mov")
 class Overlay:
     """A sink that draws, and the watcher that brings it the motion fields.
 
-    The source is decoded a second time for its pixels. A picture is drawn once no decision to come can change its
-    label, so what is held is what the recognizer has under way. Of a run that ended early the file holds what was read.
+    The source is decoded a second time for its pixels, and drawn as far as the decisions reach, each of which holds
+    until the next one, or until the stream breaks. Pictures of another size than the first are scaled to that. Of a run
+    that ended early the file holds what was read.
     """
 
     def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "") -> None:
@@ -41,10 +39,10 @@ class Overlay:
         self._source = source
         self._info = info
         self._note = note
-        self._blocks = cell_blocks(info)
         self._fields: Dict[int, NDArray[np.float16]] = {}
+        self._parts: List[Tuple[int, StreamInfo]] = [(0, info)]
         self._lock = Lock()
-        self._decisions: List[Tuple[int, str, float]] = []
+        self._newest: Optional[Decision] = None
         self._pictures: Iterator[ShownPicture] = iter(())
         self._drawn = 0
         self._newest_read = -1
@@ -62,19 +60,20 @@ class Overlay:
 
     def picture(self, picture: CodedPicture, velocity: Optional[NDArray[np.float32]]) -> None:
         """Called in the reader thread."""
-        field = None if velocity is None else thin_field(velocity, self._blocks)
         with self._lock:
+            if picture.opens is not None:
+                self._parts.append((picture.display_index, picture.opens.info))
+            info = self._parts[-1][1]
             self._newest_read = max(self._newest_read, picture.display_index)
-            if field is not None:
+        if velocity is not None:
+            field = thin_field(velocity, cell_blocks(info))
+            with self._lock:
                 self._fields[picture.display_index] = field
 
     def decision(self, decision: Decision) -> None:
-        insort(self._decisions, (decision.display_index, decision.label, decision.probability))
-        self._draw_until(decision.display_index - REORDER)
-        # Of the decisions that lie before what is left to draw, only the last still counts.
-        passed = bisect_right(self._decisions, (self._drawn, "", 0.0)) - 1
-        if passed > 0:
-            del self._decisions[:passed]
+        """Draw the pictures before that of the decision, which comes after all decisions on those."""
+        self._draw_until(decision.display_index)
+        self._newest = decision
 
     def finish(self, summary: RunSummary) -> None:
         """Draw what is left: of a run that ended early, as far as it was read."""
@@ -93,14 +92,18 @@ class Overlay:
     def _draw(self, shown: ShownPicture) -> None:
         with self._lock:
             field = self._fields.pop(shown.display_index, None)
+            while len(self._parts) > 1 and self._parts[1][0] <= shown.display_index:
+                del self._parts[0]
+            start, info = self._parts[0]
         image = np.ascontiguousarray(shown.image)
         if field is not None:
-            draw_field(image, field, self._info)
-        image = np.ascontiguousarray(np.rot90(image, self._info.rotation // 90))
-        place = bisect_right(self._decisions, (shown.display_index + 1, "", 0.0)) - 1
-        _, label, probability = self._decisions[max(place, 0)] if place >= 0 else (0, "...", 0.0)
-        draw_label(image, label, probability, self._note)
+            draw_field(image, field, info)
         assert self._video is not None
+        image = self._video.fitted(np.rot90(image, info.rotation // 90))
+        if self._newest is None or self._newest.display_index < start:
+            draw_label(image, "...", 0.0, self._note)
+        else:
+            draw_label(image, self._newest.label, self._newest.probability, self._note)
         self._video.write(image, shown.pts_seconds)
 
 
@@ -145,12 +148,12 @@ class _VideoFile:
         return stream
 
     def write(self, image: NDArray[np.uint8], pts_seconds: float) -> None:
-        """Add one picture, uint8 RGB, to be shown at `pts_seconds`, later than the one before."""
+        """Add one picture, as `fitted` gives it, to be shown at `pts_seconds`, later than the one before."""
         if self._first_pts is None:
             self._first_pts = pts_seconds
         tick = max(self._last_tick + 1, round((pts_seconds - self._first_pts) * TICKS))
         self._last_tick = tick
-        frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
         frame.pts, frame.time_base = tick, Fraction(1, TICKS)
         self._encode(frame)
 
@@ -164,8 +167,20 @@ class _VideoFile:
     def _refusal(self, error: Exception) -> EdgecvarError:
         return EdgecvarError(f"{self._target}: cannot be written ({reason(error)}); choose another file for --overlay")
 
-    def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Cut to the even size, repeating the last row or column where the picture is a pixel wide or high."""
+    def fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture, uint8 RGB, in the size of the file, as large as that allows and in its middle.
+
+        The even size may lack its last row or column, or repeat it where the picture is a pixel wide or high.
+        """
+        rows, columns = image.shape[:2]
+        if not (rows - self._height in (-1, 0, 1) and columns - self._width in (-1, 0, 1)):
+            part = min(self._height / rows, self._width / columns)
+            size = max(1, round(rows * part)), max(1, round(columns * part))
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            scaled = cast("NDArray[np.uint8]", frame.reformat(size[1], size[0], interpolation="AREA").to_ndarray())
+            free = max(0, self._height - size[0]), max(0, self._width - size[1])
+            margins = [(each // 2, each - each // 2) for each in free]
+            image = np.pad(scaled, (*margins, (0, 0)))
         short = max(0, self._height - image.shape[0]), max(0, self._width - image.shape[1])
         padded = np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode="edge")
         return np.ascontiguousarray(padded[: self._height, : self._width])

@@ -24,12 +24,14 @@ def summary_lines(summary: RunSummary) -> List[str]:
         f"{summary.stream_fps:.0f} pictures/s",
     ]
     for count, what, reasons in (
+        (summary.hidden, "hidden by an edit list", {}),
+        (sum(summary.breaks.values()), "breaks", summary.breaks),
         (summary.damaged, "damaged", summary.damage),
         (summary.skipped, "skipped", summary.reasons),
     ):
         if count:
             why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
-            parts.insert(3, f"{count} {what} ({why})")
+            parts.insert(3, f"{count} {what}" + (f" ({why})" if why else ""))
     ended = f"ended early: {summary.ended}" if summary.ended else ""
     return [line for line in (", ".join(parts), ended, summary.note) if line]
 
@@ -65,6 +67,8 @@ class PlainTable(Stateless):
         if not self._header:
             self._out.write(f"{'from':>9} {'to':>9}  {'label':<{self._width}}  probability  decisions\n")
             self._header = True
+        if stretch.opens:
+            self._out.write(f"{'':>20}-- {stretch.opens} --\n")
         self._out.write(
             f"{stretch.start_seconds:>8.2f}s {stretch.end_seconds:>8.2f}s  {printable(stretch.label):<{self._width}}  "
             f"{stretch.probability:>11.1%}  {stretch.decisions:>9}\n"
@@ -113,6 +117,7 @@ class LiveTable:
         for row in list(self._rows):
             bar = "█" * round(row.probability * 20)
             style = "bold" if row is self._rows[-1] else "dim"
+            broke = f"  (after a break: {row.opens})" if row.opens else ""
             times = f"{row.start_seconds:.2f} s", f"{row.end_seconds:.2f} s"
-            table.add_row(*times, row.label, f"{row.probability:6.1%} {bar}", style=style)
+            table.add_row(*times, row.label + broke, f"{row.probability:6.1%} {bar}", style=style)
         return table

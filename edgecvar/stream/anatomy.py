@@ -46,7 +46,7 @@ class ResidualStatistics:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One reading of a whole stream; `kinds` is a letter a picture in display order.
+    """One reading of a whole stream; `kinds` is a letter a shown picture in display order, `counts` are of those.
 
     `residual_note` says why there are no residuals where the stream cannot give any.
     """
@@ -65,6 +65,7 @@ class Anatomy:
 
 @dataclass
 class _Tally:
+    pictures: int = 0
     kinds: Dict[int, str] = field(default_factory=dict)
     gop_starts: List[int] = field(default_factory=list)
     keyframes: int = 0
@@ -81,7 +82,7 @@ def anatomy(stream: Stream) -> Anatomy:
     for picture in stream:
         _count(tally, picture)
     kinds = "".join(tally.kinds[index] for index in sorted(tally.kinds))
-    ends = [*tally.gop_starts[1:], len(tally.kinds)]
+    ends = [*tally.gop_starts[1:], tally.pictures]
     return Anatomy(
         info=stream.info,
         kinds=kinds,
@@ -97,10 +98,12 @@ def anatomy(stream: Stream) -> Anatomy:
 
 
 def _count(tally: _Tally, picture: CodedPicture) -> None:
-    if not tally.kinds:
-        tally.first = tally.last = picture.pts_seconds
-    tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
-    tally.kinds[picture.display_index] = picture.kind
+    tally.pictures += 1
+    if picture.shown:
+        if not tally.kinds:
+            tally.first = tally.last = picture.pts_seconds
+        tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
+        tally.kinds[picture.display_index] = picture.kind
     tally.keyframes += picture.keyframe
     if picture.kind == "I":
         tally.gop_starts.append(picture.decode_index)

@@ -1,58 +1,207 @@
-"""When a picture is displayed: the container's own times, or the frame rate where it gives none."""
+"""When a picture is displayed: one timeline, whatever the container's times do, and the places where they break."""
 
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
+MAX_REORDER = 18
+"""Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
+LONGEST_STEP = 10.0
+"""Seconds from one picture to the next that are a jump, unless the stream is as slow as that."""
+MPEG_TICK = Fraction(1, 90_000)
+WRAP = 2**33 / 90_000
+"""Seconds after which the times of an MPEG transport or program stream begin again."""
+WENT_BACK, JUMPED_AHEAD = "timestamps went back", "timestamps jumped ahead"
+_NUDGE = 0.01
+"""Of a picture's duration: how far a picture comes after the one before it where its own time would be earlier."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a picture is displayed, in seconds on the one timeline, and whether it is shown at all."""
+
+    pts_seconds: float
+    shown: bool
+
+
+NEVER = Moment(0.0, shown=False)
+"""That of a picture whose place in display order is not known yet."""
+
+
+@dataclass(frozen=True, order=True)
+class Told:
+    """What a container tells of a picture: the `part` of the stream, its time there, the longest step up to it."""
+
+    part: int
+    seconds: Optional[float]
+    longest: float
+
 
 class DisplayClock:
-    """Keeps the times of packets before the decoder sees them, and gives every shown picture a finite one."""
+    """Keeps the times of packets before the decoder sees them, and gives every picture its moment.
+
+    Packets come in decode order, which is where times are seen to break; moments are asked for in display order. The
+    times between two breaks keep their distances; over a break, and where a container gives no times or the same
+    one again, the time goes on by one picture.
+    """
 
     def __init__(self, fps: Fraction) -> None:
-        self._step = 1.0 / float(fps)
-        self._times: Dict[int, Tuple[Optional[float], Optional[float]]] = {}
-        self._decode_times: List[float] = []
-        self._last: Optional[float] = None
+        step = 1.0 / float(fps)
+        self._continuity = Continuity(step)
+        self._line = Timeline(step)
+        self._told: Dict[int, Told] = {}
+        self._by_decoding: Dict[int, Told] = {}
+        self._decode_times: List[Told] = []
+        self._hidden: Set[int] = set()
+        self._breaks: Dict[int, str] = {}
 
     def packet(self, number: int, packet: Packet[Any]) -> None:
         """Notes the times of the packet with decode number `number`."""
-        base = packet.time_base
-        ticks = packet.dts if packet.pts is None else packet.pts
-        # Two integers divided are rounded once, as a Fraction is, at a tenth of the time.
-        seconds = None if ticks is None or not base else ticks * base.numerator / base.denominator
-        display_time, decode_time = (None, seconds) if packet.pts is None else (seconds, None)
-        self._times[number] = (display_time, decode_time)
-        if decode_time is not None:
-            heapq.heappush(self._decode_times, decode_time)
+        pts, dts = (_seconds(ticks, packet) for ticks in (packet.pts, packet.dts))
+        followed = pts if dts is None else dts
+        turns, keyframe = packet.time_base == MPEG_TICK, bool(packet.is_keyframe)
+        reason = "" if followed is None else self._continuity.follow(followed, keyframe, turns)
+        if reason:
+            self._breaks[number] = reason
+        if turns and pts is not None and dts is not None:
+            pts += WRAP * round((dts - pts) / WRAP)
+        self._told[number] = self._continuity.told(pts)
+        if pts is None and dts is not None:
+            self._by_decoding[number] = self._continuity.told(dts)
+            heapq.heappush(self._decode_times, self._by_decoding[number])
+        if getattr(packet, "is_discard", False):
+            self._hidden.add(number)
 
     def awaits(self, number: int) -> bool:
         """Whether packet `number` came, and its picture is neither shown nor lost."""
-        return number in self._times
+        return number in self._told
 
     def lost(self, number: int) -> None:
         """Packet `number`, unless its picture was shown, never gives one: its time goes to no other picture."""
-        decoded = self._times.pop(number, (None, None))[1]
+        if self._told.pop(number, None) is None:
+            return
+        self._hidden.discard(number)
+        decoded = self._by_decoding.pop(number, None)
         if decoded is None or not self._decode_times:
             return
         # Where a later picture already took that time, the one it would have had is over.
-        spare = decoded if decoded in self._decode_times else self._decode_times[0]
-        self._decode_times.remove(spare)
+        self._decode_times.remove(decoded if decoded in self._decode_times else self._decode_times[0])
         heapq.heapify(self._decode_times)
 
-    def show(self, number: int, display_index: int) -> float:
-        """The display time in seconds of the picture shown as `display_index`.
+    def show(self, number: int, display_index: int) -> Moment:
+        """The moment of the picture displayed as `display_index`.
 
         Containers with decode times alone (AVI) show their pictures at those times in turn.
         """
-        time = self._times.pop(number, (None, None))[0]
-        if time is None and self._decode_times:
-            time = heapq.heappop(self._decode_times)
-        if time is None:
-            time = display_index * self._step if self._last is None else self._last + self._step
-        self._last = time
-        return time
+        told = self._told.pop(number, None) or self._continuity.told(None)
+        self._by_decoding.pop(number, None)
+        if told.seconds is None and self._decode_times:
+            told = heapq.heappop(self._decode_times)
+        if number in self._hidden:
+            self._hidden.remove(number)
+            return Moment(self._line.beside(told), shown=False)
+        return Moment(self._line.place(told), shown=True)
+
+    def broke(self, number: int) -> str:
+        """Why the times broke at packet `number` or before it, since this was last asked; empty where they did not.
+
+        To be asked in decode order, of packets that gave a picture.
+        """
+        passed = [at for at in self._breaks if at <= number]
+        return ", ".join(dict.fromkeys(self._breaks.pop(at) for at in passed))
+
+
+def _seconds(ticks: Optional[int], packet: Packet[Any]) -> Optional[float]:
+    base = packet.time_base
+    # Two integers divided are rounded once, as a Fraction is, at a tenth of the time.
+    return None if ticks is None or not base else ticks * base.numerator / base.denominator
+
+
+class Continuity:
+    """Follows decode times, packet after packet, and tells where they do not go on; `part` counts these places.
+
+    `turned` is to be added to a packet's times: the turns of a transport stream's clock. Of two times on such a clock
+    each may be the later one: the nearer is taken.
+    """
+
+    def __init__(self, step: float) -> None:
+        self.part = 0
+        self.turned = 0.0
+        self._step = step
+        self._last: Optional[float] = None
+        self._still = 0
+        self._gaps = (step, step)
+        self._longest = max(LONGEST_STEP, MAX_REORDER * step)
+
+    def follow(self, seconds: float, keyframe: bool, turns: bool) -> str:
+        """The reason for a break before the next packet, empty where there is none; `turns`: of a clock that turns.
+
+        No picture decoded before an I-picture is displayed after it, so times that step back there are broken however
+        short the step; elsewhere they may be display times, which step back as far as pictures are reordered.
+        """
+        if self._last is None:
+            self._last = seconds
+            return ""
+        if turns:
+            self.turned -= WRAP * round((seconds + self.turned - self._last) / WRAP)
+        seconds += self.turned
+        ahead = seconds - self._last
+        usual = max(self._step, min(self._gaps))
+        self._longest = max(LONGEST_STEP, MAX_REORDER * usual) + self._still * self._step
+        reason = ""
+        if ahead < -self._step * (1 if keyframe else MAX_REORDER):
+            reason = WENT_BACK
+        elif ahead > self._longest:
+            reason = JUMPED_AHEAD
+        if ahead > 0:
+            self._gaps, self._still = (self._gaps[1], ahead), 0
+        else:
+            self._still += 1
+        self._last = seconds if reason else max(self._last, seconds)
+        self.part += bool(reason)
+        return reason
+
+    def told(self, seconds: Optional[float]) -> Told:
+        """A time of the packet that was followed last."""
+        return Told(self.part, None if seconds is None else seconds + self.turned, self._longest)
+
+
+class Timeline:
+    """Places shown pictures, in display order, each after the one before it."""
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._part = 0
+        self._shift = 0.0
+        self._last: Optional[float] = None
+        self._told: Optional[float] = None
+
+    def place(self, times: Told) -> float:
+        """The place of the next picture, of which the container says `times`."""
+        told, self._told = self._told, times.seconds
+        broke, self._part = times.part > self._part, max(self._part, times.part)
+        if self._last is None:
+            self._last = times.seconds or 0.0
+            return self._last
+        following = self._last + self._step
+        if times.seconds is not None and times.seconds != told:
+            ahead = times.seconds + self._shift - self._last
+            if 0 < ahead <= times.longest:
+                following = times.seconds + self._shift
+            elif broke or not -MAX_REORDER * self._step < ahead <= 0:
+                self._shift = following - times.seconds
+            else:
+                following = self._last + _NUDGE * self._step
+        self._last = following
+        return following
+
+    def beside(self, times: Told) -> float:
+        """Where a picture would be that takes no place: not after what has been shown."""
+        own = 0.0 if times.seconds is None else times.seconds + self._shift
+        return own if self._last is None else min(own, self._last)

@@ -110,8 +110,14 @@ def codec_name(stream: VideoStream, name: str) -> str:
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """Pictures a second as the container states or guesses them; 25 where it says nothing."""
+    """Pictures a second as the container states or guesses them; 25 where it says nothing.
+
+    An average above the base rate, which all times fit, is the rate of fields, or of an AVI that leaves each other out.
+    """
     stated = [getattr(stream, name, None) for name in ("average_rate", "guessed_rate", "base_rate")]
+    average, base = stated[0], stated[2]
+    if average and base and average > base:
+        stated.reverse()
     rates = [Fraction(rate) for rate in stated if rate and rate > 0]
     plausible = [rate for rate in rates if rate <= _PLAUSIBLE_RATE]
     return next(iter(plausible or rates), _UNKNOWN_RATE)

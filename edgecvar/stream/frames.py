@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
-from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.clock import MAX_REORDER, DisplayClock, Moment
 from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.decoders import decode, viewer_beside
 from edgecvar.stream.open_source import Reading
-from edgecvar.stream.packets import MAX_REORDER, to_decode
+from edgecvar.stream.packets import to_decode
 from edgecvar.stream.planes import Geometry
-from edgecvar.stream.types import CodedPicture, StreamInfo
+from edgecvar.stream.types import CodedPicture
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -62,7 +62,7 @@ class FrameClock(DisplayClock):
         super().__init__(fps)
         self.numbers: Dict[int, int] = {}
 
-    def show(self, number: int, display_index: int) -> float:
+    def show(self, number: int, display_index: int) -> Moment:
         self.numbers[display_index] = number
         return super().show(number, display_index)
 
@@ -89,6 +89,7 @@ class FrameDecoder:
         self._context = viewer_beside(video.context)
         self._frames: Dict[int, VideoFrame] = {}
         self._failed: Dict[int, str] = {}
+        self._geometry: Optional[Geometry] = None
         self._fed = 0
         self._ended = False
 
@@ -102,7 +103,7 @@ class FrameDecoder:
     def pictures(self, reading: Reading) -> Generator[CodedPicture, None, None]:
         """The reading's pictures with `decoded` filled in; each waits until its frame is there, or never will be."""
         waiting: Deque[_QueuedPicture] = deque()
-        pictures = reading.pictures()
+        pictures, self._geometry = reading.pictures(), Geometry.of(reading.info)
         failure: Optional[StreamError] = None
         try:
             for picture in pictures:
@@ -110,14 +111,14 @@ class FrameDecoder:
                 number, last = self.clock.numbers.pop(picture.display_index), self._fed + MAX_REORDER
                 waiting.append(_QueuedPicture(picture, number, last))
                 while waiting and self._settled(waiting[0]):
-                    yield self._with_frame(reading.info, waiting.popleft())
+                    yield self._with_frame(waiting.popleft())
         except StreamError as error:
             failure = error  # what came before it is sound
         finally:
             pictures.close()
         self._drain()
         while waiting:
-            yield self._with_frame(reading.info, waiting.popleft())
+            yield self._with_frame(waiting.popleft())
         if failure is not None:
             raise failure
 
@@ -149,13 +150,15 @@ class FrameDecoder:
     def _settled(self, queued: _QueuedPicture) -> bool:
         return queued.number in self._frames or self._ended or self._fed > queued.last
 
-    def _with_frame(self, info: StreamInfo, queued: _QueuedPicture) -> CodedPicture:
+    def _with_frame(self, queued: _QueuedPicture) -> CodedPicture:
         picture, number = queued.picture, queued.number
         frame, why = self._frames.pop(number, None), self._failed.pop(number, _NO_FRAME)
         # Pictures come in the order of their packets: what is older belongs to none.
         for left in (self._frames, self._failed):
             for old in [each for each in left if each < number]:
                 del left[old]
-        geometry = Geometry(info.coded_width, info.coded_height, info.crop_left, info.crop_top, info.width, info.height)
+        if picture.opens is not None:
+            self._geometry = Geometry.of(picture.opens.info)
+        assert self._geometry is not None
         where = f"{self._name}: picture {picture.decode_index} ({picture.kind})"
-        return replace(picture, decoded=DecodedPicture(where, frame, why, geometry))
+        return replace(picture, decoded=DecodedPicture(where, frame, why, self._geometry))

@@ -11,12 +11,13 @@ from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import OpenVideo, is_mirrored, rotation_of
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.sources.opening import remedy
-from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
+from edgecvar.stream.types import Break, CodedPicture, StreamInfo, StreamSummary
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
+SIZE_CHANGED = "picture size changed"
 _MIRRORED = "; display matrix mirrors the picture: not applied"
 
 
@@ -60,13 +61,16 @@ class OpenSource:
         advice = remedy(self.video.container, self.video.source)
         return StreamError(f"{self.name}: no picture in it can be decoded ({reasons}); {advice}")
 
-    def size_changed(self, now: Iterable[int], before: Iterable[int]) -> StreamError:
-        """The error for the next picture, whose coded size is another one."""
-        new, old = ("x".join(str(side) for side in size) for size in (now, before))
-        return StreamError(
-            f"{self.name}: picture {self.summary.pictures} is {new}, the ones before {old}; "
-            "a size change in mid-stream cannot be read: split the file there"
-        )
+    def opening(self, broke: str, before: StreamInfo, info: StreamInfo) -> Optional[Break]:
+        """The break, counted, at a picture that holds to `info`, after those that hold to `before`; None without one.
+
+        `broke` is why its time does not follow theirs, empty where it does.
+        """
+        reason = SIZE_CHANGED if info != before else broke
+        if not reason:
+            return None
+        self.summary.broke(reason)
+        return Break(reason, info)
 
     def no_intra(self, packets: int) -> StreamError:
         """The error for a stream that ended without one I-picture."""

@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, 
 import av
 
 from edgecvar.errors import reason
-from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.clock import MAX_REORDER, DisplayClock
 from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.ffmpeg.field_pairs import FieldPairs
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
-MAX_REORDER = 18
-"""Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
-
 
 def coded_packets(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
-    """Packets that carry data, one picture each, with the container's own times; two fields of a frame are one picture.
+    """Packets that carry data, one picture each, with the container's own times; those of AVI are decode times alone.
 
-    A container that breaks off ends them, and `broke_off` is called with the reason.
+    Two fields of a frame are one picture. A container that breaks off ends them, and `broke_off` is called with the
+    reason.
     """
     packets = _demuxed(video, broke_off)
     try:
@@ -32,6 +30,7 @@ def coded_packets(video: OpenVideo, broke_off: Callable[[str], None]) -> Generat
 
 def _demuxed(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
     stream = video.stream
+    decode_times_alone = video.container.format.name == "avi"
     unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", stream) if video.codec == "mpeg4" else None
     try:
         for packet in video.input.packets(stream):
@@ -39,9 +38,39 @@ def _demuxed(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Pa
                 if whole.size:
                     if unpack and whole.time_base is None:  # older PyAV filters leave it out
                         whole.time_base = stream.time_base
-                    yield whole
+                    if decode_times_alone:
+                        whole.pts = None  # libavformat makes some up, as if no picture were reordered
+                    yield _with_sets(whole)
     except (av.error.FFmpegError, ValueError, OSError) as error:
         broke_off(reason(error))
+
+
+def _with_sets(packet: Packet[Any]) -> Packet[Any]:
+    """The packet, led by the parameter sets that FLV or MP4 has sent beside it, where an encoder was set anew."""
+    if not getattr(packet, "has_sidedata", lambda kind: False)("new_extradata"):  # older PyAV does not tell
+        return packet
+    sets = _length_prefixed(bytes(packet.get_sidedata("new_extradata")))
+    if not sets:
+        return packet
+    whole: Packet[Any] = av.Packet(sets + bytes(packet))
+    whole.pts, whole.dts, whole.time_base, whole.is_keyframe = packet.pts, packet.dts, packet.time_base, True
+    return whole
+
+
+def _length_prefixed(record: bytes) -> bytes:
+    """The parameter sets of an AVCDecoderConfigurationRecord (ISO/IEC 14496-15) as its packets have NAL units."""
+    if len(record) < 7 or record[0] != 1:
+        return b""
+    size, sets, at = (record[4] & 3) + 1, b"", 5
+    for mask in (31, 255):
+        count, at = record[at] & mask if at < len(record) else 0, at + 1
+        for _ in range(count):
+            length = int.from_bytes(record[at : at + 2], "big")
+            if at + 2 + length > len(record) or length >> 8 * size:
+                return b""
+            sets += length.to_bytes(size, "big") + record[at + 2 : at + 2 + length]
+            at += 2 + length
+    return sets
 
 
 def to_decode(packet: Packet[Any], number: int) -> Packet[Any]:

@@ -45,8 +45,10 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[Sho
         packets = coded_packets(video, _already_counted)
         for frame in _frames(context, numbered_packets(packets, clock)):
             if frame.pts is not None and clock.awaits(frame.pts):
-                image = cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
-                yield ShownPicture(index, clock.show(frame.pts, index), image)
+                moment = clock.show(frame.pts, index)
+                if moment.shown:
+                    image = cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
+                    yield ShownPicture(index, moment.pts_seconds, image)
                 index += 1
 
 

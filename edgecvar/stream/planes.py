@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Sequence, Tuple
 
 import numpy as np
@@ -13,6 +13,8 @@ from edgecvar.errors import StreamError
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+
+    from edgecvar.stream.types import StreamInfo
 
 Plane = NDArray[Any]
 """uint8, or uint16 above 8 bits."""
@@ -33,6 +35,24 @@ class Geometry:
     top: int
     width: int
     height: int
+
+    @staticmethod
+    def of(info: StreamInfo) -> Geometry:
+        """That of a stream's pictures."""
+        left, top = info.crop_left, info.crop_top
+        return Geometry(info.coded_width, info.coded_height, left, top, info.width, info.height)
+
+    def told_by(self, info: StreamInfo) -> StreamInfo:
+        """What is known of a stream, with this geometry."""
+        return replace(
+            info,
+            width=self.width,
+            height=self.height,
+            coded_width=self.coded_width,
+            coded_height=self.coded_height,
+            crop_left=self.left,
+            crop_top=self.top,
+        )
 
 
 @dataclass(frozen=True)

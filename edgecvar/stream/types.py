@@ -232,6 +232,11 @@ class StreamSummary:
     def __repr__(self) -> str:
         return f"<StreamSummary: {self.pictures} pictures, {self.skipped} skipped, {self.damaged} damaged>"
 
+    def gave(self, shown: bool) -> None:
+        """One more picture is given out."""
+        self.pictures += shown
+        self.hidden += not shown
+
     def skip(self, reason: str) -> None:
         self.skipped += 1
         self.reasons[reason] = self.reasons.get(reason, 0) + 1

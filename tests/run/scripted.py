@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from edgecvar.bundle.manifest import Manifest, Provenance
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.runners.runner import History
-from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
+from edgecvar.stream.types import Break, CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
 
 SIDE = 64
 FPS = 10
@@ -39,11 +39,12 @@ class Content:
 
     kind: str
     index: int
+    side: int = SIDE
 
     def motion(self) -> Optional[MotionField]:
         if self.kind == "I":
             return None
-        grid = (SIDE // 4, SIDE // 4)
+        grid = (self.side // 4, self.side // 4)
         vectors = np.zeros((2, *grid, 2), np.int16)
         vectors[0, ..., 0] = self.index
         offsets = np.zeros((2, *grid), np.int16)
@@ -54,17 +55,18 @@ class Content:
     def residual(self) -> Optional[Residual]:
         if self.kind == "I":
             return None
-        chroma = np.zeros((SIDE // 2, SIDE // 2), np.int16)
-        return Residual(np.full((SIDE, SIDE), self.index, np.int16), chroma, chroma)
+        chroma = np.zeros((self.side // 2, self.side // 2), np.int16)
+        return Residual(np.full((self.side, self.side), self.index, np.int16), chroma, chroma)
 
     def image(self) -> Optional[np.ndarray]:
-        return np.full((SIDE, SIDE, 3), self.index, np.uint8) if self.kind == "I" else None
+        return np.full((self.side, self.side, 3), self.index, np.uint8) if self.kind == "I" else None
 
 
 class ScriptedStream:
     """Pictures of the kinds in `script`, in decode order; `error` is raised in place of the next one.
 
-    `shown`: their display indices, those of decoding unless given.
+    `shown`: their display indices, those of decoding unless given. `breaks`: the reasons for breaks before pictures;
+    `hidden` pictures are not shown.
     """
 
     def __init__(
@@ -73,20 +75,28 @@ class ScriptedStream:
         error: Optional[BaseException] = None,
         on_read: Callable = lambda i: None,
         shown: Optional[List[int]] = None,
+        breaks: Optional[Dict[int, Break]] = None,
+        hidden: Sequence[int] = (),
     ):
         self.info = INFO
         self.summary = StreamSummary()
         self._script, self._error, self._on_read = script, error, on_read
         self.given = 0
+        self._side = SIDE
         self._shown = list(range(len(script))) if shown is None else shown
+        self._breaks, self._hidden = breaks or {}, hidden
 
     def __iter__(self):
         for index, kind in enumerate(self._script):
             self._on_read(index)
             self.given += 1
-            self.summary.pictures += 1
-            shown = self._shown[index]
-            yield CodedPicture(index, shown, shown / FPS, kind, kind == "I", Content(kind, index))
+            seen, at, opens = index not in self._hidden, self._shown[index], self._breaks.get(index)
+            self.summary.gave(seen)
+            if opens is not None:
+                self.summary.broke(opens.reason)
+                self._side = opens.info.width
+            content = Content(kind, index, self._side)
+            yield CodedPicture(index, at, at / FPS, kind, kind == "I", content, opens=opens, shown=seen)
         if self._error is not None:
             raise self._error
 

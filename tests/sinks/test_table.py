@@ -71,8 +71,8 @@ def test_json_lines_hold_what_the_issue_names():
 def test_csv_has_a_header_once_and_a_row_a_decision():
     rows = lines(lambda out: CsvLines(out, "a,b.mp4"), [decision(3, 'say "naïve"', 0.75)])
     assert rows == [
-        "source,pts_seconds,display_index,label,probability,latency_ms",
-        '"a,b.mp4",0.3,3,"say ""naïve""",0.75,3.25',
+        "source,pts_seconds,display_index,label,probability,latency_ms,break",
+        '"a,b.mp4",0.3,3,"say ""naïve""",0.75,3.25,',
     ]
     assert lines(lambda out: CsvLines(out, "b.mp4", header=False), [decision(3, "x", 0.75)])[0].startswith("b.mp4,")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from fractions import Fraction
 from pathlib import Path
 from threading import Thread
 from typing import Dict, List, Tuple
@@ -144,27 +145,61 @@ def test_pictures_are_read_once(tmp_path: Path, extraction: str) -> None:
         iter(closed)
 
 
-@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
-def test_pictures_that_an_edit_list_hides_come_out(tmp_path: Path, extraction: str) -> None:
-    path = encode_x264(tmp_path / "clip.mp4", translation(20, (48, 80), (1, 0)), 26, b_pictures=2)
-    with open_stream(path, extraction) as stream:
-        whole = list(stream)
+def edited(path: Path, pictures: int) -> None:
+    """An MP4 of 25 pictures a second that begins `pictures` later, by its edit list."""
     data = bytearray(path.read_bytes())
     start, _ = box(data, b"moov", b"trak", b"edts", b"elst")
     media_time = struct.unpack(">i", data[start + 12 : start + 16])[0]
     timescale_at = box(data, b"moov", b"trak", b"mdia", b"mdhd")[0] + 12
     timescale = struct.unpack(">I", data[timescale_at : timescale_at + 4])[0]
-    data[start + 12 : start + 16] = struct.pack(">i", media_time + 7 * timescale // 25)
+    data[start + 12 : start + 16] = struct.pack(">i", media_time + pictures * timescale // 25)
     path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_pictures_that_an_edit_list_hides_are_parsed_and_not_shown(tmp_path: Path, extraction: str) -> None:
+    path = encode_x264(tmp_path / "clip.mp4", translation(20, (48, 80), (1, 0)), 26, b_pictures=2)
     with open_stream(path, extraction) as stream:
-        edited = list(stream)
-        assert stream.summary.skipped == 0
-    assert [p.kind for p in edited] == [p.kind for p in whole]
-    for a, b in zip(edited, whole):
+        whole = list(stream)
+    edited(path, 7)
+    with open_stream(path, extraction) as stream:
+        pictures = list(stream)
+        summary = stream.summary
+    with av.open(str(path)) as container:
+        player = [frame.time for frame in container.decode(video=0)]
+    assert (summary.pictures, summary.hidden, summary.skipped, summary.breaks) == (13, 7, 0, {})
+    shown = sorted((p.display_index, p.pts_seconds) for p in pictures if p.shown)
+    assert [index for index, _ in shown] == list(range(7, 20)) and [time for _, time in shown] == pytest.approx(player)
+    assert [p.kind for p in pictures] == [p.kind for p in whole]
+    for a, b in zip(pictures, whole):
         assert a.display_index == b.display_index
         assert a.pts_seconds == pytest.approx(b.pts_seconds - 7 / 25, abs=2e-3)
         if a.residual is not None and b.residual is not None:
             assert np.array_equal(a.residual.y, b.residual.y)
+    seen = [(picture.display_index, picture.pts_seconds) for picture in decoded_pictures(path, extraction)]
+    assert seen == shown
+
+
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+@pytest.mark.parametrize("b_pictures", [0, 2])
+def test_h264_in_avi_has_the_times_and_the_rate_of_its_pictures(
+    tmp_path: Path, extraction: str, b_pictures: int
+) -> None:
+    """An AVI whose rate is that of fields: every other chunk is left out."""
+    path = tmp_path / "clip.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=50)
+        stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+        stream.codec_context.max_b_frames = b_pictures
+        for index, picture in enumerate(translation(30, (48, 80), (1, 0))):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = 2 * index, Fraction(1, 50)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with open_stream(path, extraction) as stream:
+        pictures = sorted(stream, key=lambda picture: picture.display_index)
+        assert stream.info.fps == 25
+    assert [picture.pts_seconds for picture in pictures] == pytest.approx([index / 25 for index in range(30)])
 
 
 def packed(path: Path, target: Path) -> None:

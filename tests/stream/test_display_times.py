@@ -16,7 +16,7 @@ from tests.stream.known_clips import encode, translation
 
 
 def coded(dts: int) -> SimpleNamespace:
-    return SimpleNamespace(time_base=Fraction(1, 25), pts=None, dts=dts)
+    return SimpleNamespace(time_base=Fraction(1, 25), pts=None, dts=dts, is_keyframe=dts == 0)
 
 
 @pytest.mark.parametrize("told_after", [1, 3, 6])
@@ -28,7 +28,7 @@ def test_the_time_of_a_lost_packet_shifts_no_picture_once_it_is_known(told_after
         if number == 4 + told_after:
             clock.lost(4)
         if number != 4:
-            times[number] = clock.show(number, len(times))
+            times[number] = clock.show(number, len(times)).pts_seconds
     late = {number for number in times if number > 4 and times[number] != number / 25}
     assert late == set(range(5, 4 + told_after))
     assert not any(clock.awaits(number) for number in range(12))

@@ -138,15 +138,6 @@ def test_lost_pictures_are_no_longer_exact(clip: Path, tmp_path: Path, extractio
     assert by_gop[1][0]
 
 
-@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
-def test_size_change_names_the_picture(clip: Path, tmp_path: Path, extraction: str) -> None:
-    other = encode_x264(tmp_path / "other.h264", translation(5, (96, 112), (1, 0)), 26)
-    path = tmp_path / "joined.h264"
-    path.write_bytes(clip.read_bytes() + other.read_bytes())
-    message = error_of(path, extraction)
-    assert "112x96" in message and "picture 30" in message
-
-
 def test_no_keyframe(clip: Path, tmp_path: Path) -> None:
     parts = [part for part in units(clip) if part[0] & 31 != 5]
     path = tmp_path / "headless.h264"

@@ -56,6 +56,10 @@ def print_anatomy(path: str, anatomy: Anatomy, console: Console) -> None:
     if anatomy.residual_note:
         rows.append(("residual", anatomy.residual_note))
     rows.append(("skipped", _counted(summary.skipped, summary.reasons)))
+    if summary.hidden:
+        rows.append(("hidden", f"{summary.hidden} by an edit list"))
+    if summary.breaks:
+        rows.append(("breaks", _counted(sum(summary.breaks.values()), summary.breaks)))
     if summary.damaged:
         rows.append(("damaged", _counted(summary.damaged, summary.damage)))
     for name, text in rows:

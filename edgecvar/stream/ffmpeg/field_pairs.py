@@ -81,7 +81,7 @@ def _field_of(header: SliceHeader) -> Optional[_Field]:
 
 def _join(first: Packet[Any], second: Packet[Any]) -> Packet[Any]:
     whole = av.Packet(bytes(first) + bytes(second))
-    whole.pts, whole.dts = first.pts, first.dts
+    whole.pts, whole.dts, whole.is_keyframe = first.pts, first.dts, first.is_keyframe
     if first.time_base is not None:
         whole.time_base = first.time_base
     return whole

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Dict, Generator, Iterator, Optional
 
 from edgecvar.errors import StreamError
+from edgecvar.stream.clock import MAX_REORDER, Moment
 from edgecvar.stream.decoders import decode, vector_decoder
 from edgecvar.stream.ffmpeg.content import DecodedContent, DecodedFrame
 from edgecvar.stream.ffmpeg.h264_model import H264Model
@@ -16,7 +17,7 @@ from edgecvar.stream.ffmpeg.prediction.residual import SamplerStore
 from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.open_source import OpenSource
-from edgecvar.stream.packets import MAX_REORDER, numbered_packets
+from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
@@ -33,7 +34,7 @@ _KINDS = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 class _Arrival:
     frame: VideoFrame
     display_index: int
-    pts_seconds: float
+    moment: Moment
 
 
 class FFmpegReading:
@@ -53,14 +54,14 @@ class FFmpegReading:
         self._model: ReferenceModel = (
             H264Model(self._parser) if self._parser else AnchorModel(header_reader(source.video.codec, extradata))
         )
-        self._fed = self._next = self._shown = 0
+        self._fed = self._next = self._shown = self._given = 0
         self._arrived: Dict[int, _Arrival] = {}
         self._failed: Dict[int, str] = {}
         self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
         self._samplers = SamplerStore()
         self._intra_seen = False
         self._steps = self._decode()
-        self.info = self._describe(f"{why}; {_NOTE}" if why else _NOTE)
+        self.info = self._now = self._describe(f"{why}; {_NOTE}" if why else _NOTE)
 
     def pictures(self) -> Generator[CodedPicture, None, None]:
         for _ in self._steps:
@@ -83,11 +84,11 @@ class FFmpegReading:
             raise self._source.nothing_decoded()
         first = next(iter(self._arrived.values())).frame
         self._size = (first.width, first.height)
-        self._geometry = self._measure(first)
+        geometry = self._geometry = self._measure(first)
         sequence = self._parser.sequence if self._parser else None
         reorders = int(getattr(self._context, "has_b_frames", 0) or 0) > 0
         has_b = reorders and not (sequence and sequence.baseline)
-        return self._source.info("ffmpeg", note, self._geometry, has_b, first)
+        return self._source.info("ffmpeg", note, geometry, has_b, first)
 
     def _measure(self, frame: VideoFrame) -> Geometry:
         sequence = self._parser.sequence if self._parser else None
@@ -121,8 +122,8 @@ class FFmpegReading:
             if number is None or not self._clock.awaits(number):
                 self.summary.skip("picture that belongs to no packet")
                 continue
-            pts = self._clock.show(number, self._shown)
-            self._arrived[number] = _Arrival(frame, self._shown, pts)
+            moment = self._clock.show(number, self._shown)
+            self._arrived[number] = _Arrival(frame, self._shown, moment)
             self._shown += 1
 
     def _due(self, lost_before: int) -> Iterator[CodedPicture]:
@@ -142,8 +143,9 @@ class FFmpegReading:
 
     def _picture(self, number: int, arrival: _Arrival) -> CodedPicture:
         frame = arrival.frame
+        before = self._now
         if (frame.width, frame.height) != self._size:
-            raise self._source.size_changed((frame.width, frame.height), self._size)
+            self._resize(frame)
         kind = self._kind(number, frame)
         self._intra_seen = self._intra_seen or kind == "I"
         display_indices = {earlier: decoded.display_index for earlier, decoded in self._frames.items()}
@@ -159,16 +161,27 @@ class FFmpegReading:
         self._frames[number] = current
         if len(self._frames) > _KEPT_FRAMES:
             self._frames.popitem(last=False)
-        index = self.summary.pictures
-        self.summary.pictures += 1
+        index = self._given
+        self._given += 1
+        self.summary.gave(arrival.moment.shown)
         return CodedPicture(
             decode_index=index,
             display_index=arrival.display_index,
-            pts_seconds=arrival.pts_seconds,
+            pts_seconds=arrival.moment.pts_seconds,
             kind=kind,
             keyframe=bool(frame.key_frame),
             content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers),
+            opens=self._source.opening(self._clock.broke(number), before, self._now),
+            shown=arrival.moment.shown,
         )
+
+    def _resize(self, frame: VideoFrame) -> None:
+        """From this frame on pictures are of another size, and nothing before refers to them."""
+        self._size = (frame.width, frame.height)
+        self._geometry = self._measure(frame)
+        self._now = self._geometry.told_by(self._now)
+        self._frames.clear()
+        self._samplers = SamplerStore()
 
     def _reference(self, number: Optional[int]) -> Optional[DecodedFrame]:
         """The frame of an earlier picture, None where it is gone; a frame in use is kept longest."""

@@ -69,6 +69,12 @@ class DisplayOrder:
         """The indices of all that wait: the epoch, or the stream, is over."""
         return [self._take() for _ in range(len(self._waiting))]
 
+    def renew(self) -> Numbered:
+        """As `end`; what is pushed from here on has order counts of its own, and follows."""
+        numbered = self.end()
+        self._last = self._opening = None
+        return numbered
+
     def _follows(self, poc: int) -> bool:
         if self._last is None:
             return False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional
 
 from edgecvar.errors import StreamError
+from edgecvar.stream.clock import NEVER, Moment
 from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import NativeContent
@@ -35,8 +36,8 @@ class _ParsedPicture:
     sets: bytes
     frame: Optional[VideoFrame] = None
     display_index: Optional[int] = None
-    pts_seconds: float = 0.0
-    size: Tuple[int, int] = (0, 0)
+    moment: Moment = NEVER
+    broke: str = ""
     misplaced: bool = False
     intact: bool = True
 
@@ -77,18 +78,18 @@ class NativeReading:
         self._parser: Parser = probe.core.Parser(context.extradata or b"")
         self._decoder = KeyDecoder(context)
         self._follow(probe.sequence)
-        self._size = (probe.sequence.coded_width, probe.sequence.coded_height)
-        self._geometry = _geometry(probe.sequence)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
         reorders = bool(getattr(context, "has_b_frames", True)) and probe.sequence.profile_idc != _BASELINE
         has_b = reorders and self._max_reorder > 0
+        self._given_sequence, self._geometry = probe.sequence, _geometry(probe.sequence)
         self.info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
+        self._now = self.info
         self._order = DisplayOrder(None if reorders else FRAME_STEP)
         self._queue: Deque[_ParsedPicture] = deque()
         self._unnumbered: Dict[int, _ParsedPicture] = {}
         self._sets = b""
-        self._parsed = self._fed = 0
+        self._parsed = self._fed = self._given = 0
         self._intra_seen = False
         self._start = _Start()
 
@@ -145,7 +146,9 @@ class NativeReading:
                 parsed.frame, self._first_frame = self._first_frame, None
         if picture.sequence is not self._sequence:
             self._follow(picture.sequence)
-        parsed.size = (picture.sequence.coded_width, picture.sequence.coded_height)
+        parsed.broke = self._clock.broke(picture.number)
+        if parsed.broke and picture.kind == "I":
+            self._splice()
         parsed.intact = self._start.intact(picture)
         self._queue.append(parsed)
         self._unnumbered[self._parsed] = parsed
@@ -160,11 +163,16 @@ class NativeReading:
         self._sequence = sequence
         self._max_reorder = sequence.max_reorder
 
+    def _splice(self) -> None:
+        """The next picture, an I-picture, may be of another stream: nothing before it says when it is displayed."""
+        self._number(self._order.renew())
+        self._start = _Start()
+
     def _number(self, numbered: Numbered) -> None:
         for number, display_index in numbered:
             parsed = self._unnumbered.pop(number)
             parsed.display_index = parsed.picture.display_index = display_index
-            parsed.pts_seconds = self._clock.show(parsed.picture.number, display_index)
+            parsed.moment = self._clock.show(parsed.picture.number, display_index)
 
     def _due(self) -> Iterator[CodedPicture]:
         """Pictures whose display indices are known, and those of all before them in decode order."""
@@ -172,26 +180,31 @@ class NativeReading:
             yield self._picture(self._queue.popleft())
 
     def _picture(self, parsed: _ParsedPicture) -> CodedPicture:
-        picture, index = parsed.picture, self.summary.pictures
-        if parsed.size != self._size:
-            raise self._source.size_changed(parsed.size, self._size)
+        picture, index = parsed.picture, self._given
+        before = self._now
+        if picture.sequence is not self._given_sequence:
+            self._given_sequence, self._geometry = picture.sequence, _geometry(picture.sequence)
+            self._now = self._geometry.told_by(self._now)
         assert parsed.display_index is not None
         key = None
         if picture.kind == "I":
             self._intra_seen = True
             key = KeyPicture(self._source.name, self._decoder, index, parsed.sets, parsed.packet, parsed.frame)
+        self._given += 1
         self._count(parsed)
         return CodedPicture(
             decode_index=index,
             display_index=parsed.display_index,
-            pts_seconds=parsed.pts_seconds,
+            pts_seconds=parsed.moment.pts_seconds,
             kind=picture.kind,
             keyframe=picture.idr or (picture.recovery_point and picture.kind == "I"),
             content=NativeContent(picture, self._geometry, key, parsed.intact),
+            opens=self._source.opening(parsed.broke, before, self._now),
+            shown=parsed.moment.shown,
         )
 
     def _count(self, parsed: _ParsedPicture) -> None:
-        self.summary.pictures += 1
+        self.summary.gave(parsed.moment.shown)
         picture = parsed.picture
         if picture.damaged_slices or picture.concealed_macroblocks:
             self.summary.conceal(picture.damage or "slices missing")

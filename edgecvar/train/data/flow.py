@@ -103,8 +103,9 @@ class FlowCache:
             with self._keeping(), whole_file(file) as draft, draft.open("wb") as out:
                 np.savez_compressed(out, **fields)
         decoded = _pictures_in(file)
-        if decoded != {_member(number) for number in index.display}:
-            counts = f"{len(index.display)} pictures are read and {len(decoded)} decoded"
+        shown = {_member(number) for at, number in enumerate(index.display) if at not in index.hidden}
+        if decoded != shown:
+            counts = f"{len(shown)} pictures are read and {len(decoded)} decoded"
             raise StreamError(f"{counts}, so nothing says whose the optical flow of each is")
         return file
 
@@ -118,13 +119,18 @@ class FlowCache:
 
 
 def clip_flow(path: Path, extraction: str, settings: FlowSettings) -> Iterator[Tuple[int, Field]]:
-    """(display index, velocity (rows, columns, xy) in pixels a frame) of every picture; raises StreamError."""
+    """(display index, velocity (rows, columns, xy) in pixels a frame) of every shown picture; raises StreamError.
+
+    It ends where pictures are of another size.
+    """
     pair = pair_of_pictures(settings)
     earlier = first = None
     for picture in decoded_pictures(path, extraction):
         grey, scale = _small_grey(picture.image, settings.side)
         if earlier is None:
             first = (picture.display_index, grey)
+        elif grey.shape != earlier.shape:
+            return
         else:
             back = _cells(-pair(grey, earlier) / scale, settings.cell)
             if first is not None:

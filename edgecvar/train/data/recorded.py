@@ -93,6 +93,7 @@ class RecordedClip:
 
     `skipped` counts packets of the file that gave no picture. `display`: display indices by decode index. `frames`:
     where they are asked for, of P and B pictures; `undecoded` ones, which cannot be decoded, are in no window then.
+    Neither are pictures that an edit list hides, by decode index in `hidden`. `cut`: pictures of another size followed.
     """
 
     info: StreamInfo
@@ -103,6 +104,8 @@ class RecordedClip:
     display: Sequence[int] = ()
     frames: Mapping[int, PackedFrame] = field(default_factory=dict)
     undecoded: int = 0
+    hidden: Container[int] = ()
+    cut: bool = False
 
     @property
     def size(self) -> int:
@@ -118,8 +121,8 @@ def read_clip(
 ) -> RecordedClip:
     """Read a clip, keeping every picture's values or, with `pictures`, those decode indices alone.
 
-    With `frames` the decoded pictures are kept as well. Raises StreamError when it cannot be read and DatasetError when
-    nothing in it can be sampled.
+    It is read up to where pictures are of another size. With `frames` the decoded pictures are kept as well. Raises
+    StreamError when it cannot be read and DatasetError when nothing in it can be sampled.
     """
     kinds: List[str] = []
     display: List[int] = []
@@ -127,9 +130,19 @@ def read_clip(
     values: Dict[int, CodedValues] = {}
     decoded: Dict[int, PackedFrame] = {}
     undecoded: Set[int] = set()
+    hidden: Set[int] = set()
+    opens: Set[int] = set()
+    cut = False
     with open_stream(path, frames=frames) as stream:
         motion_source = MotionSource(stream.info, spec)
         for index, picture in enumerate(stream):
+            if picture.opens is not None:
+                opens.add(index)
+                cut = picture.opens.info != stream.info
+            if cut:
+                break
+            if not picture.shown:
+                hidden.add(index)
             kinds.append(picture.kind)
             display.append(picture.display_index)
             motion_source.push(picture)
@@ -137,7 +150,7 @@ def read_clip(
                 continue
             if picture.kind == "I":
                 images[index] = _image(picture)
-            elif images:
+            elif images and picture.shown:
                 if frames:
                     frame = _frame(picture)
                     if frame is None:
@@ -146,15 +159,14 @@ def read_clip(
                     decoded[index] = frame
                 values[index] = _values(motion_source, picture)
         info, skipped = stream.info, stream.summary.skipped
-    windows = _windows(kinds, spec.gop_length, undecoded)
-    return RecordedClip(info, windows, images, values, skipped, display, decoded, len(undecoded))
+    windows = _windows(kinds, cut_windows(kinds, spec.gop_length, hidden, opens), undecoded)
+    return RecordedClip(info, windows, images, values, skipped, display, decoded, len(undecoded), hidden, cut)
 
 
-def _windows(kinds: Sequence[str], gop_length: int, undecoded: Set[int]) -> List[Window]:
-    """The windows of pictures of these kinds without the undecoded; raises DatasetError where nothing is in them."""
+def _windows(kinds: Sequence[str], cut: Sequence[Window], undecoded: Set[int]) -> List[Window]:
+    """The windows `cut` out of pictures of such kinds but the undecoded; raises DatasetError for nothing in them."""
     windows = [
-        replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded))
-        for window in cut_windows(kinds, gop_length)
+        replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded)) for window in cut
     ]
     if not any(window.pictures for window in windows):
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in "IPB")

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Container, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from edgecvar.clips.gop import Window
 from edgecvar.clips.labelled import Clip
@@ -22,11 +22,12 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class ClipIndex:
-    """What sampling needs to know of a clip, whether or not its values are kept; `display` as of RecordedClip."""
+    """What sampling needs to know of a clip, its values kept or not; `display` and `hidden` as of RecordedClip."""
 
     info: StreamInfo
     windows: List[Window]
     display: Sequence[int] = ()
+    hidden: Container[int] = ()
 
 
 @dataclass
@@ -99,7 +100,9 @@ class ClipStore:
             report.damaged.append(f"{path}: {clip.skipped} packets gave no picture")
         if clip.undecoded:
             report.damaged.append(f"{path}: {clip.undecoded} pictures cannot be decoded and are left out")
-        self._index[path] = ClipIndex(clip.info, clip.windows, clip.display)
+        if clip.cut:
+            report.damaged.append(f"{path}: left out from where its pictures are of another size")
+        self._index[path] = ClipIndex(clip.info, clip.windows, clip.display, clip.hidden)
         if clip.size <= self._room:
             self._room -= clip.size
             self._memory[path] = clip
