@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Callable, Union
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 
-def moving_clip(path: Path, pictures: int = 30, shift: int = 2, restless: bool = False, **options: str) -> Path:
-    """A 96 x 64 texture that moves `shift` pixels a picture to the right; options go to x264.
+def moving_clip(
+    path: Path,
+    pictures: int = 30,
+    shift: Union[int, Callable[[int], int]] = 2,
+    restless: bool = False,
+    **options: str,
+) -> Path:
+    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says; options go to x264.
 
     A `restless` one moves to and fro and changes its texture every ten pictures.
     """
@@ -23,7 +30,8 @@ def moving_clip(path: Path, pictures: int = 30, shift: int = 2, restless: bool =
         stream.options = settings
         for index in range(pictures):
             texture = textures[index // 10 if restless else 0]
-            place = round(9 * np.sin(index / 3)) if restless else shift * index
+            straight = shift(index) if callable(shift) else shift * index
+            place = round(9 * np.sin(index / 3)) if restless else straight
             grey = np.roll(texture, place, axis=1)[:, :96].astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), format="rgb24")
             for packet in stream.encode(frame):

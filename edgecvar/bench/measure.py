@@ -153,6 +153,7 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         height=bench.info.height,
         stream_fps=float(bench.info.fps),
         every=config.every or bundle.manifest.input.stride,
+        extraction=bench.info.extraction,
         machine=_machine(),
         warm_up=warm_up,
         run=merged(runs),

@@ -44,6 +44,7 @@ class Session(BaseModel):
     height: int
     stream_fps: float
     every: int
+    extraction: str = ""
     machine: Dict[str, str]
     warm_up: Phase
     run: Phase

@@ -14,7 +14,7 @@ from edgecvar.terminal import say, say_json
 @click.command("inspect")
 @click.argument("subject")
 @click.option("--picture", type=click.Path(path_type=Path), help="Also draw I-picture, motion and residual (PNG).")
-@click.option("--at", type=click.IntRange(min=0), help="Decode index of the picture to draw [default: the middle].")
+@click.option("--at", type=click.IntRange(min=0), help="Decode index of the picture to draw [default: most motion].")
 @click.option("--classes", type=click.IntRange(min=1), help="A network's classes [default: the paper's].")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A network's or its input's option.")
 @timeout_flag
@@ -30,9 +30,10 @@ def command(
 ) -> None:
     """Show what SUBJECT is made of: a video, or a network by name (`edgecvar models` lists them).
 
-    A video (a file, a URL, or `-` for standard input): codec, how its vectors are extracted, GOPs as a strip of I, P
-    and B in display order, statistics of vectors and residuals. A network: parameters and multiply-adds of each part,
-    at the paper's size unless --set says otherwise (network.fusion=mv, input.height=112).
+    A video (a file, a URL, or `-` for standard input): codec, how its vectors are extracted, statistics of vectors and
+    residuals, GOPs as strips of I, P and B in display order, a line for each or for several alike. A network:
+    parameters and multiply-adds of each part, at the paper's size unless --set says otherwise (network.fusion=mv,
+    input.height=112).
     """
     if Path(subject).exists() or subject == "-" or any(sign in subject for sign in "./:"):
         _inspect_video(subject, picture, at, timeout, as_json)
@@ -63,7 +64,7 @@ def _inspect_video(name: str, picture: Optional[Path], at: Optional[int], timeou
     if picture is not None:
         from edgecvar.cli.report.portrait import draw_portrait
 
-        drawn = draw_portrait(name, picture, at)
+        drawn = draw_portrait(name, picture, whole.liveliest or 0 if at is None else at)
         say(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
 
 

@@ -15,6 +15,9 @@ from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInf
 RESIDUAL_EVERY = 10
 """Residual statistics take every tenth P or B picture: each costs a motion compensation."""
 
+MEAN_SPEED = 6
+"""Its place among the shares of a picture."""
+
 
 @dataclass(frozen=True)
 class MotionStatistics:
@@ -48,6 +51,7 @@ class ResidualStatistics:
 class Anatomy:
     """One reading of a whole stream; `kinds` is a letter a shown picture in display order, `counts` are of those.
 
+    `liveliest` is the decode index of the P or B picture whose blocks move fastest on the mean, None without any.
     `residual_note` says why there are no residuals where the stream cannot give any.
     """
 
@@ -60,6 +64,7 @@ class Anatomy:
     motion: Optional[MotionStatistics]
     residual: Optional[ResidualStatistics]
     residual_note: str
+    liveliest: Optional[int]
     summary: StreamSummary
 
 
@@ -72,6 +77,8 @@ class _Tally:
     shares: List[List[float]] = field(default_factory=list)
     residuals: List[List[float]] = field(default_factory=list)
     residual_note: str = ""
+    liveliest: Optional[int] = None
+    most_motion: float = -1.0
     first: float = 0.0
     last: float = 0.0
 
@@ -93,6 +100,7 @@ def anatomy(stream: Stream) -> Anatomy:
         motion=MotionStatistics(len(tally.shares), *np.mean(tally.shares, axis=0).tolist()) if tally.shares else None,
         residual=_residual_statistics(tally.residuals),
         residual_note=tally.residual_note,
+        liveliest=tally.liveliest,
         summary=stream.summary,
     )
 
@@ -109,7 +117,10 @@ def _count(tally: _Tally, picture: CodedPicture) -> None:
         tally.gop_starts.append(picture.decode_index)
         return
     if picture.motion is not None:
-        tally.shares.append(_shares(picture.motion))
+        shares = _shares(picture.motion)
+        tally.shares.append(shares)
+        if shares[MEAN_SPEED] > tally.most_motion:
+            tally.most_motion, tally.liveliest = shares[MEAN_SPEED], picture.decode_index
     if (len(tally.shares) - 1) % RESIDUAL_EVERY == 0 and not tally.residual_note:
         try:
             residual = picture.residual
@@ -121,6 +132,7 @@ def _count(tally: _Tally, picture: CodedPicture) -> None:
 
 
 def _shares(motion: MotionField) -> List[float]:
+    """In the order of MotionStatistics, but for `pictures`."""
     speed = np.hypot(*np.moveaxis(velocity(motion), -1, 0))
     used = motion.ref_offset != 0
     return [

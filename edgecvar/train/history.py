@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
+from edgecvar.terminal import printable
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
 
@@ -73,24 +75,59 @@ def keep_records(folder: Path, epochs: int) -> List[EpochRecord]:
     return records
 
 
-def draw_curves(folder: Path, records: List[EpochRecord]) -> None:
-    """curves.png: loss and top-1 of training and validation."""
+def draw_curves(
+    folder: Path, records: List[EpochRecord], best: Optional[EpochRecord], subject: str, classes: int
+) -> None:
+    """curves.png: loss and top-1 of training and validation, the best epoch, and what chance gets of `classes`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
-    epochs = [record.epoch for record in records]
-    for place, (name, title) in enumerate((("loss", "loss"), ("top1", "top-1")), start=1):
-        axes = figure.add_subplot(1, 2, place)
-        for part in ("train", "validation"):
-            values = [getattr(record, f"{part}_{name}") for record in records]
-            if any(value is not None for value in values):
-                axes.plot(epochs, [float("nan") if value is None else value for value in values], label=part)
-        axes.set_xlabel("epoch")
-        axes.set_title(title)
-        axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend()
-    with whole_file(folder / CURVES) as draft:
+    # Text as it is: a dollar is no formula.
+    figure.suptitle(printable(f"{subject}: {_reached(records, best)}"), fontsize=10, parse_math=False)
+    _draw_loss(figure.add_subplot(1, 2, 1), records, best)
+    _draw_top1(figure.add_subplot(1, 2, 2), records, best, classes)
+    with whole_file(folder / CURVES) as draft, warnings.catch_warnings():
+        # Letters that its font lacks become boxes, as they should.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(draft, format="png", dpi=110)
+
+
+def _reached(records: List[EpochRecord], best: Optional[EpochRecord]) -> str:
+    done = f"epoch {records[-1].epoch}" if records else "no epoch yet"
+    if best is None or best.validation_top1 is None:
+        return done
+    return f"{done}, best {best.epoch} with validation top-1 {best.validation_top1:.1%}"
+
+
+def _draw_loss(axes: Any, records: List[EpochRecord], best: Optional[EpochRecord]) -> None:
+    axes.set_title("loss")
+    _draw_lines(axes, records, "loss", best)
+
+
+def _draw_top1(axes: Any, records: List[EpochRecord], best: Optional[EpochRecord], classes: int) -> None:
+    axes.set_title("top-1 in %")
+    axes.axhline(100 / classes, color="grey", linestyle=":", label=f"chance, {100 / classes:.3g} %")
+    _draw_lines(axes, records, "top1", best, 100)
+    axes.set_ylim(0, 102)
+
+
+def _draw_lines(
+    axes: Any, records: List[EpochRecord], name: str, best: Optional[EpochRecord], factor: float = 1
+) -> None:
+    """Of training and validation by epoch, with the best epoch marked."""
+    epochs = [record.epoch for record in records]
+    for part in ("train", "validation"):
+        values = [getattr(record, f"{part}_{name}") for record in records]
+        if any(value is not None for value in values):
+            shown = [float("nan") if value is None else factor * value for value in values]
+            # A single epoch is no line.
+            axes.plot(epochs, shown, label=part, marker="o" if len(epochs) == 1 else None)
+    if best is not None:
+        axes.axvline(best.epoch, color="tab:green", linestyle="--", linewidth=1, label=f"best, epoch {best.epoch}")
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend(fontsize=8)

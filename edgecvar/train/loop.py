@@ -128,7 +128,8 @@ class Training:
             if best:
                 save_checkpoint(self.folder / BEST, self._checkpoint(None))
             self.save_last()
-            draw_curves(self.folder, records)
+            subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
+            draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
             self._listener.epoch(record, course.epochs, best)
 
     def save_last(self) -> None:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from edgecvar.bench.advice import advice
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.session import Phase, Session, load_session, merged, save_session
 from edgecvar.bench.summary import summarise
@@ -123,3 +124,37 @@ def test_a_span_that_raises_is_kept():
     with pytest.raises(RuntimeError), clock.span("read"):
         raise RuntimeError
     assert len(clock.spans_ms()["read"]) == 1
+
+
+def advised(spans, wall_seconds=0.1, **changes):
+    """The advice on a run of 24 pictures, 2 of them sampled, at 30 pictures/s: 33 ms each."""
+    run = phase(spans_ms=spans, wall_seconds=wall_seconds)
+    return advice(session(run=run, **changes))
+
+
+def test_advice_names_what_takes_most_and_what_helps_there():
+    assert advised(SPANS) == (
+        "advice: 8.0 such streams fit on this machine; most time (48%) goes to reading: "
+        "a smaller picture, such as a camera's second stream, is what helps"
+    )
+    slow = {"read": [5.0] * 24, "stage:motion": [100.0, 100.0]}
+    assert "the stage motion: try --precision int8, or sample fewer pictures (--every 24)" in advised(slow)
+    assert "try --precision fp16" in advised(slow, runner="tensorrt")
+    assert "train a smaller backbone" in advised(slow, precision="int8")
+    assert "send progressive H.264" in advised(SPANS, extraction="ffmpeg")
+    assert "`prepare`: sample fewer" in advised({"prepare": [9.0] * 2})
+
+
+def test_advice_for_what_is_too_slow_is_a_stride_that_keeps_up_or_none():
+    # Stages 500 ms a sampled picture: every 15th of 33 ms each leaves 500.
+    assert advised({"read": [5.0] * 24, "stage:motion": [500.0] * 2}, wall_seconds=1.0, every=12) == (
+        "advice: this is 0.80 of the stream's rate, and --every 15 (now 12) keeps up with it"
+    )
+    # Reading alone takes longer than the stream gives: no stride helps.
+    assert "goes to reading: a smaller picture" in advised({"read": [40.0] * 24}, wall_seconds=1.0)
+
+
+def test_a_report_ends_with_its_advice_and_the_document_has_it():
+    out = io.StringIO()
+    print_report(session(), Console(file=out))
+    assert out.getvalue().splitlines()[-1] == advice(session()) == as_document(session())["advice"]

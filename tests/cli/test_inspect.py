@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import av
@@ -29,9 +30,43 @@ def test_gops_kinds_and_motion_are_those_of_the_encoder(edgecvar, clip):
     assert document["summary"]["skipped"] == 0
 
 
-def test_the_strip_shows_every_picture(edgecvar, clip):
-    code, out, _ = edgecvar("inspect", clip)
-    assert code == 0 and "IBBPBBP" in out and "h264, 96 x 64" in out
+def strip_of(edgecvar, path):
+    """The lines of the strip: first picture, length, pattern with what follows it."""
+    code, out, _ = edgecvar("inspect", path)
+    assert code == 0 and "h264, 96 x 64" in out
+    lines = out.splitlines()
+    return [line.split(None, 2) for line in lines[lines.index("      first  long  GOPs in display order") + 1 :]]
+
+
+def test_a_line_of_the_strip_is_a_gop_or_several_alike(edgecvar, clip):
+    assert strip_of(edgecvar, clip) == [["0", "12", "IBBPBBPBBPBP  2 times"], ["24", "6", "IBBPBP"]]
+
+
+def test_a_long_gop_is_told_by_its_period_and_many_by_their_number(edgecvar, tmp_path):
+    long = moving_clip(tmp_path / "long.mp4", pictures=110, g="300", bf="2", **{"x264-params": "b-adapt=0"})
+    (only,) = strip_of(edgecvar, long)
+    assert only == ["0", "110", "I (BBP) x 36 P"]
+    many = moving_clip(tmp_path / "many.mp4", pictures=200, g="3")
+    assert strip_of(edgecvar, many) == [["0", "3", "IPP  66 times"], ["198", "2", "IP"]]
+
+
+def test_what_the_strip_has_no_room_for_is_said():
+    from edgecvar.cli.report.anatomy import _print_strip
+    from edgecvar.console import Console
+
+    out = io.StringIO()
+    kinds = "".join("I" + "P" * (1 + place % 7) for place in range(40)) + "I" + "PB" * 20 + "PPBBB" * 20
+    _print_strip(kinds, Console(file=out))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 17 and lines[-1].split() == ["...", "25", "more,", "of", "2", "to", "141", "pictures"]
+
+
+def test_the_picture_drawn_is_the_one_with_most_motion(edgecvar, tmp_path):
+    """A texture that jumps once, in its nineteenth picture."""
+    clip = moving_clip(tmp_path / "jump.mp4", pictures=30, g="30", shift=lambda index: 6 * (index >= 18))
+    code, out, err = edgecvar("inspect", clip, "--picture", tmp_path / "p.png", "--json")
+    assert code == 0 and json.loads(out)["liveliest"] == 18
+    assert "(picture 18, P)" in err
 
 
 def test_the_picture_has_three_panels(edgecvar, tmp_path, clip):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 
@@ -51,18 +51,40 @@ def test_epochs_in_which_nothing_was_judged_are_told_and_drawn_without(
     append_record(tmp_path, bare)
     assert read_records(tmp_path) == [bare]
     for records in ([bare], [bare, record(2), record(3, validation_loss=1.0, validation_top1=0.5)]):
-        draw_curves(tmp_path, records)
+        draw_curves(tmp_path, records, None, "attp on clips", 10)
     assert [str(warned.message) for warned in recwarn] == []
     TerminalListener().epoch(bare, 3, False)
     said = capsys.readouterr().err
     assert "train 1.000  lr" in said and "%" not in said
 
 
-def test_curves_are_a_picture_with_and_without_validation(tmp_path: Path) -> None:
-    draw_curves(tmp_path, [record(1), record(2)])
-    bare = (tmp_path / "curves.png").read_bytes()
-    draw_curves(tmp_path, [record(n, validation_loss=1.0, validation_top1=0.5) for n in (1, 2)])
-    full = (tmp_path / "curves.png").read_bytes()
-    assert bare.startswith(b"\x89PNG")
-    assert full.startswith(b"\x89PNG")
-    assert bare != full
+def test_curves_say_of_what_they_are_where_the_best_epoch_is_and_what_chance_gets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: List[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *to, **how: (drawn.append(self), save(self, *to, **how)))
+    records = [record(n, validation_loss=1.0, validation_top1=top1) for n, top1 in ((1, 0.25), (2, 0.5), (3, 0.4))]
+    draw_curves(tmp_path, records, records[1], "attp on $clips$_\x1b\u4e2d", 8)
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    (figure,) = drawn
+    assert figure.get_suptitle() == "attp on $clips$_\\x1b\u4e2d: epoch 3, best 2 with validation top-1 50.0%"
+    for axes, also in zip(figure.axes, ([], ["chance, 12.5 %"])):
+        lines = {line.get_label(): line for line in axes.lines}
+        assert list(lines) == [*also, "train", "validation", "best, epoch 2"]
+        assert list(lines["best, epoch 2"].get_xdata()) == [2, 2]
+    chance, _, validation, _ = figure.axes[1].lines
+    assert list(chance.get_ydata()) == [12.5, 12.5] and list(validation.get_ydata()) == [25, 50, 40]
+    assert [str(warned.message) for warned in recwarn] == []
+
+
+def test_without_validation_the_curves_show_no_accuracy_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: List[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *to, **how: drawn.append(self))
+    draw_curves(tmp_path, [record(1)], record(1), "attp", 4)
+    assert drawn[0].get_suptitle() == "attp: epoch 1"
+    assert [line.get_label() for line in drawn[0].axes[1].lines] == ["chance, 25 %", "train", "best, epoch 1"]

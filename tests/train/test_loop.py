@@ -73,7 +73,7 @@ def test_a_handful_of_clips_is_learnt_by_heart(
     small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """120 steps: batch norm's running statistics, which validation uses, need that many to settle."""
-    monkeypatch.setattr(loop, "draw_curves", lambda folder, records: None)
+    monkeypatch.setattr(loop, "draw_curves", lambda *ignored: None)
     quiet = ["network.dropout=0", "network.backbone.dropout=0", "network.backbone.stochastic_depth=0"]
     recipe = small(*quiet, "epochs=120", "lr=0.01", "batch=9", "weight_decay=0", "network.fusion=mv")
     training = start_run(recipe, tmp_path, Listener())

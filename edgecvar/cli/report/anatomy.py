@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any, Dict, List
 
 from rich.text import Text
@@ -10,8 +12,8 @@ from rich.text import Text
 from edgecvar.console import Console
 from edgecvar.stream.anatomy import Anatomy
 
-STRIP_LIMIT = 2000
-"""Pictures that the strip draws at most; a longer stream is cut, and says so."""
+STRIP_LINES, STRIP_WIDTH = 16, 72
+"""Lines of the strip and pictures in one, at most; what is left out is said."""
 
 COLOURS = {"I": "bold white on red", "P": "black on cyan", "B": "black on bright_black"}
 
@@ -25,7 +27,7 @@ def anatomy_document(anatomy: Anatomy) -> Dict[str, Any]:
 
 
 def print_anatomy(path: str, anatomy: Anatomy, console: Console) -> None:
-    """A line a fact, then the strip of pictures in display order."""
+    """A line a fact, then the strip of GOPs in display order."""
     info, summary = anatomy.info, anatomy.summary
     console.print(path, style="bold")
     size = f"{info.width} x {info.height}"
@@ -64,6 +66,7 @@ def print_anatomy(path: str, anatomy: Anatomy, console: Console) -> None:
         rows.append(("damaged", _counted(summary.damaged, summary.damage)))
     for name, text in rows:
         console.print(f"{name:>11}  {text}")
+    console.print(f"{'first':>11}  {'long':>4}  GOPs in display order")
     _print_strip(anatomy.kinds, console)
 
 
@@ -83,9 +86,31 @@ def _gop_note(lengths: List[int]) -> str:
 
 
 def _print_strip(kinds: str, console: Console) -> None:
-    strip = Text()
-    for kind in kinds[:STRIP_LIMIT]:
-        strip.append(kind, COLOURS[kind])
-    console.print(strip, soft_wrap=not console.is_terminal)
-    if len(kinds) > STRIP_LIMIT:
-        console.print(f"... and {len(kinds) - STRIP_LIMIT} more")
+    """A line for each GOP, or for several alike: number of the first picture, pictures, pattern in display order."""
+    gops = re.findall("I[^I]*|^[^I]+", kinds)
+    lines, start = [], 0
+    for pattern, alike in groupby(gops):
+        times = len(list(alike))
+        lines.append((start, pattern, times))
+        start += times * len(pattern)
+    for start, pattern, times in lines[:STRIP_LINES]:
+        strip = Text(f"{start:>11}  {len(pattern):>4}  ")
+        for kind in _short(pattern):
+            strip.append(kind, COLOURS.get(kind, ""))
+        console.print(strip.append(f"  {times} times" if times > 1 else ""), soft_wrap=True)
+    left = lines[STRIP_LINES:]
+    if left:
+        lengths, gops_left = [len(pattern) for _, pattern, _ in left], sum(times for _, _, times in left)
+        console.print(f"{'...':>11}        {gops_left} more, of {min(lengths)} to {max(lengths)} pictures")
+
+
+def _short(pattern: str) -> str:
+    """The pattern itself, or where no line holds it its period with how often that comes: I (BBP) x 83."""
+    if len(pattern) <= STRIP_WIDTH:
+        return pattern
+    rest = pattern[1:]
+    for period in range(1, 17):
+        unit, times = rest[:period], len(rest) // period
+        if unit * times == rest[: times * period]:
+            return f"{pattern[0]} ({unit}) x {times} {rest[times * period :]}".rstrip()
+    return pattern[:STRIP_WIDTH] + "..."

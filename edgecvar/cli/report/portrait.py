@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import List
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,23 +33,18 @@ class _Parts:
     picture: CodedPicture
 
 
-def draw_portrait(source: str, target: Path, at: Optional[int] = None) -> CodedPicture:
-    """Draw the P or B picture at decode index `at`, or the next one after it, by default near the middle.
+def draw_portrait(source: str, target: Path, at: int) -> CodedPicture:
+    """Draw the P or B picture at decode index `at`, or the next one after it.
 
     Raises StreamError where there is none, ConfigError where the PNG cannot be written.
     """
     if target.exists() and os.path.samefile(source, target):
         raise ConfigError(f"--picture {target}: this is the source itself; choose another name")
-    parts = _find(source, _middle(source) if at is None else at)
+    parts = _find(source, at)
     panels = _panels(parts)
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
     _write_png(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1), target)
     return parts.picture
-
-
-def _middle(source: str) -> int:
-    with open_stream(source) as stream:
-        return sum(1 for _ in stream) // 2
 
 
 def _find(source: str, at: int) -> _Parts:

@@ -7,6 +7,7 @@ from typing import Any, Dict
 
 from rich.table import Table
 
+from edgecvar.bench.advice import advice
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
 from edgecvar.console import Console
@@ -16,7 +17,12 @@ def as_document(session: Session) -> Dict[str, Any]:
     """The summary and its circumstances, ready for JSON."""
     circumstances = session.model_dump(exclude={"warm_up", "run", "stages_alone"})
     counts = {name: getattr(session.run, name) for name in ("pictures", "sampled", "decisions", "wall_seconds")}
-    return {"session": circumstances, "counts": counts, "summary": asdict(summarise(session))}
+    return {
+        "session": circumstances,
+        "counts": counts,
+        "summary": asdict(summarise(session)),
+        "advice": advice(session),
+    }
 
 
 def print_report(session: Session, console: Console) -> None:
@@ -40,7 +46,7 @@ def print_report(session: Session, console: Console) -> None:
     table.add_section()
     _add(table, summary.latency, "")
     console.print(table)
-    for line in _meanings(session):
+    for line in [*_meanings(session), advice(session)]:
         console.print(line)
 
 
