@@ -16,7 +16,7 @@ FUZZED = container headers manifest engines recipe flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
 .PHONY: demo test test-device device-environment test-newest bindings native clean
-.PHONY: native-test aarch64 valgrind fuzz fuzz-build fuzz-core
+.PHONY: native-checks native-test aarch64 valgrind fuzz fuzz-build fuzz-core
 .PHONY: $(FUZZED:%=fuzz-%)
 
 demo: $(VENV)/.core
@@ -44,7 +44,11 @@ test-newest: $(VENV)/bin/python
 bindings: $(VENV)/bin/python
 	$(BIN)/python tests/contracts/fetch_bindings.py
 
-# The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind.
+# The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind; CHECKS are made
+# side by side with --jobs.
+CHECKS = native-test aarch64 valgrind
+native-checks: $(VENV)/.core
+	+$(MAKE) -C tests/stream/native $(CHECKS) PYTHON=$(abspath $(BIN)/python)
 native-test aarch64 valgrind fuzz-core fuzz-build: $(VENV)/.core
 	+$(MAKE) -C tests/stream/native $@ PYTHON=$(abspath $(BIN)/python)
 
