@@ -23,9 +23,10 @@ def summary_lines(summary: RunSummary) -> List[str]:
         f"{summary.decisions} decisions",
         f"{summary.stream_fps:.0f} pictures/s",
     ]
+    broken = sum(summary.breaks.values())
     for count, what, reasons in (
         (summary.hidden, "hidden by an edit list", {}),
-        (sum(summary.breaks.values()), "breaks", summary.breaks),
+        (broken, "break" if broken == 1 else "breaks", summary.breaks),
         (summary.damaged, "damaged", summary.damage),
         (summary.skipped, "skipped", summary.reasons),
     ):

@@ -112,7 +112,7 @@ def _count(tally: _Tally, picture: CodedPicture) -> None:
             tally.first = tally.last = picture.pts_seconds
         tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
         tally.kinds[picture.display_index] = picture.kind
-    tally.keyframes += picture.keyframe
+    tally.keyframes += picture.keyframe and picture.shown
     if picture.kind == "I":
         tally.gop_starts.append(picture.decode_index)
         return

@@ -230,7 +230,9 @@ class StreamSummary:
     breaks: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"<StreamSummary: {self.pictures} pictures, {self.skipped} skipped, {self.damaged} damaged>"
+        more = f", {self.hidden} hidden" if self.hidden else ""
+        more += f", {sum(self.breaks.values())} breaks" if self.breaks else ""
+        return f"<StreamSummary: {self.pictures} pictures, {self.skipped} skipped, {self.damaged} damaged{more}>"
 
     def gave(self, shown: bool) -> None:
         """One more picture is given out."""

@@ -17,6 +17,8 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
 from tests.moving_clip import moving_clip
+from tests.stream.known_clips import encode, translation
+from tests.stream.transport import shifted
 
 INFO = StreamInfo("h264", 96, 64, Fraction(25), Fraction(1, 25), False, "ffmpeg", 96, 64)
 DONE = RunSummary(30, 3, 3, 0, {}, 1.0, 1.2)
@@ -127,6 +129,32 @@ def test_a_rotated_source_is_drawn_upright(tmp_path):
         plain = np.rot90(next(given.decode(video=0)).to_ndarray(format="rgb24").astype(int))
     assert drawn.shape == plain.shape == (96, 64, 3)
     assert np.abs(drawn[:60] - plain[:60]).mean() < 8
+
+
+def test_over_breaks_every_picture_has_its_time_its_size_and_its_own_label(tmp_path):
+    """Two sizes and a jump by hours: scaled to the first size, and no label holds beyond a break."""
+    small = moving_clip(tmp_path / "small.ts", pictures=20).read_bytes()
+    large = encode(tmp_path / "large.ts", translation(20, (180, 240), (1, 0))).read_bytes()
+    source = tmp_path / "clip.ts"
+    source.write_bytes(small + shifted(large, 72_000) + shifted(small, 2**31))
+    with open_stream(source) as stream, Overlay(str(source), tmp_path / "out.mp4", stream.info) as overlay:
+        for picture in stream:
+            grid = (46, 60) if 20 <= picture.decode_index < 40 else (16, 24)
+            overlay.picture(picture, np.ones((*grid, 2), np.float32))
+        assert stream.summary.breaks == {"picture size changed": 2}
+        for index in (5, 25, 45):
+            overlay.decision(decision(index, "a", 1.0))
+        overlay.finish(DONE)
+    widths = bar_widths(tmp_path / "out.mp4")
+    assert [width > 0.9 for width in widths] == [index % 20 >= 5 for index in range(60)]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert {(frame.height, frame.width) for frame in frames} == {(64, 96)}
+    assert np.allclose(np.diff([frame.time for frame in frames]), 0.04, atol=1e-3)
+    assert overlay._fields == {}
+    # 4:3 in 3:2: bars left and right, and the picture between them.
+    image = frames[30].to_ndarray(format="rgb24").astype(int)
+    assert image[:50, :4].max() < 30 and image[:50, -4:].max() < 30 and image[:50, 10:-10].mean() > 60
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.csv_lines import CsvLines
-from edgecvar.sinks.json_lines import JsonLines
-from edgecvar.sinks.table import LIVE_ROWS, LiveTable, PlainTable
+from edgecvar.sinks.json_lines import JsonLines, summary_document
+from edgecvar.sinks.table import LIVE_ROWS, LiveTable, PlainTable, summary_lines
 
 SUMMARY = RunSummary(
     pictures=100,
@@ -154,3 +154,24 @@ def test_labels_are_never_markup(monkeypatch, label):
         sink.decision(decision(1, label))
         sink.finish(SUMMARY)
     assert label in out.getvalue()
+
+
+def test_a_break_ends_a_stretch_and_is_marked():
+    seen = [decision(1, "a"), replace(decision(2, "a"), opens="timestamps went back"), decision(3, "a")]
+    rows = lines(lambda out: PlainTable(out, ["a"], False), seen)
+    assert [row.split()[:3] for row in rows[1:4]] == [
+        ["0.10s", "0.10s", "a"],
+        ["--", "timestamps", "went"],
+        ["0.20s", "0.30s", "a"],
+    ]
+    documents = [json.loads(line) for line in lines(lambda out: JsonLines(out, "a.ts", False), seen)]
+    assert [document.get("break") for document in documents[:3]] == [None, "timestamps went back", None]
+    assert lines(lambda out: CsvLines(out, "a.ts"), seen)[2].endswith(",timestamps went back")
+
+
+def test_breaks_and_hidden_pictures_are_counted_apart():
+    summary = RunSummary(10, 2, 2, 0, {}, 1.0, 0.4, hidden=12, breaks={"picture size changed": 1})
+    assert "12 hidden by an edit list" in summary_lines(summary)[0]
+    assert "1 break (picture size changed: 1)" in summary_lines(summary)[0]
+    document = summary_document(summary)
+    assert (document["hidden"], document["breaks"]) == (12, {"picture size changed": 1})

@@ -7,9 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgecvar.stream.clock import DisplayClock
+from edgecvar.stream.clock import LONGEST_STEP, DisplayClock
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, translation
@@ -50,3 +53,33 @@ def test_a_second_decoding_shows_the_same_pictures_at_the_same_times(tmp_path: P
     assert len(read) == 58
     assert [(shown.display_index, shown.pts_seconds) for shown in decoded_pictures(path)] == read
     assert read[-1][1] == pytest.approx(59 / 25)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-5, 5) | st.integers(-(10**7), 10**7), st.booleans(), st.booleans()), max_size=80)
+)
+def test_whatever_a_container_tells_the_timeline_rises_and_does_not_jump(moves: list) -> None:
+    """Times that move on by 25ths, to and fro or far away, key pictures and missing times anywhere."""
+    clock, ticks, places = DisplayClock(Fraction(25)), 0, []
+    for number, (move, keyframe, missing) in enumerate(moves):
+        ticks += 1 + move
+        time = None if missing else ticks
+        clock.packet(
+            number,
+            SimpleNamespace(time_base=Fraction(1, 25), pts=time, dts=time, is_keyframe=keyframe),  # type: ignore
+        )
+        places.append(clock.show(number, number).pts_seconds)
+    steps = np.diff(places)
+    assert (steps > 0).all() and (steps <= LONGEST_STEP * (1 + len(moves))).all()
+
+
+@pytest.mark.parametrize("period", [1 / 50, 1 / 25, 1, 15, 60])
+def test_a_slow_stream_is_no_row_of_jumps(period: float) -> None:
+    clock, places, breaks = DisplayClock(Fraction(25)), [], 0
+    for number in range(50):
+        ticks = round(number * period * 50)
+        clock.packet(number, SimpleNamespace(time_base=Fraction(1, 50), pts=ticks, dts=ticks, is_keyframe=True))  # type: ignore
+        places.append(clock.show(number, number).pts_seconds)
+        breaks += bool(clock.broke(number))
+    assert breaks <= 2
+    assert np.allclose(np.diff(places)[2:], period)
