@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MAX_REORDER = 18
 """Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
 LONGEST_STEP = 10.0
-"""Seconds from one picture to the next that are a jump, unless the stream is as slow as that."""
+"""Seconds from one picture to the next beyond which times have jumped; four pictures of a slower stream."""
 MPEG_TICK = Fraction(1, 90_000)
 WRAP = 2**33 / 90_000
 """Seconds after which the times of an MPEG transport or program stream begin again."""
@@ -66,7 +66,7 @@ class DisplayClock:
         pts, dts = (_seconds(ticks, packet) for ticks in (packet.pts, packet.dts))
         followed = pts if dts is None else dts
         turns, keyframe = packet.time_base == MPEG_TICK, bool(packet.is_keyframe)
-        reason = "" if followed is None else self._continuity.follow(followed, keyframe, turns)
+        reason = self._continuity.follow(followed, keyframe, turns)
         if reason:
             self._breaks[number] = reason
         if turns and pts is not None and dts is not None:
@@ -136,31 +136,30 @@ class Continuity:
         self._step = step
         self._last: Optional[float] = None
         self._still = 0
-        self._gaps = (step, step)
-        self._longest = max(LONGEST_STEP, MAX_REORDER * step)
+        self._longest = self._least_longest = max(LONGEST_STEP, 4 * step)
 
-    def follow(self, seconds: float, keyframe: bool, turns: bool) -> str:
+    def follow(self, seconds: Optional[float], keyframe: bool, turns: bool) -> str:
         """The reason for a break before the next packet, empty where there is none; `turns`: of a clock that turns.
 
         No picture decoded before an I-picture is displayed after it, so times that step back there are broken however
         short the step; elsewhere they may be display times, which step back as far as pictures are reordered.
         """
-        if self._last is None:
-            self._last = seconds
+        if seconds is None or self._last is None:
+            self._last = self._last if seconds is None else seconds
+            self._still += 1
             return ""
         if turns:
             self.turned -= WRAP * round((seconds + self.turned - self._last) / WRAP)
         seconds += self.turned
         ahead = seconds - self._last
-        usual = max(self._step, min(self._gaps))
-        self._longest = max(LONGEST_STEP, MAX_REORDER * usual) + self._still * self._step
+        self._longest = self._least_longest + self._still * self._step
         reason = ""
         if ahead < -self._step * (1 if keyframe else MAX_REORDER):
             reason = WENT_BACK
         elif ahead > self._longest:
             reason = JUMPED_AHEAD
         if ahead > 0:
-            self._gaps, self._still = (self._gaps[1], ahead), 0
+            self._still = 0
         else:
             self._still += 1
         self._last = seconds if reason else max(self._last, seconds)

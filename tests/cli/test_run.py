@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import shutil
 import signal
@@ -11,11 +12,15 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import av
 import pytest
 
 from tests.moving_clip import moving_clip
+from tests.stream.test_containers import edited
+from tests.stream.transport import TURN, Clockwork, slow_clip
 from tests.tiny_bundle import tiny_bundle
 
 
@@ -331,3 +336,52 @@ def test_a_full_disk_is_one_line(bundle, clip):
     assert done.stderr.startswith("error:") and "No space left" in done.stderr and done.stderr.count("\n") == 1
     done = subprocess.run([*command, "-o", "/dev/full"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "/dev/full: cannot be written (No space left" in done.stderr
+
+
+def test_ten_minutes_through_a_pipe_take_no_more_memory_than_three(bundle, tmp_path):
+    """Of a transport stream whose clock turns meanwhile; decisions come in the order of their times."""
+    out, clockwork = tmp_path / "out.jsonl", Clockwork(slow_clip(tmp_path / "slow.ts"))
+    parts = [clockwork.at(partial(operator.add, TURN + second * 90_000)) for second in range(-300, 300, 20)]
+    held = []
+    with spawn("run", "-", "--bundle", bundle, "--json", "-o", out, stdin=subprocess.PIPE) as child:
+        for share, decided in ((parts[:9], 150), (parts[9:], 550)):
+            child.stdin.write(b"".join(share))
+            child.stdin.flush()
+            lines_of(out, decided)
+            held.append(resident(child.pid))
+        assert child.communicate(timeout=60)[1] == b"" and child.returncode == 0
+    *decisions, summary = [json.loads(line) for line in out.read_text().splitlines()]
+    times = [decision["pts_seconds"] for decision in decisions]
+    assert len(times) == 600 and all(late > early for early, late in zip(times, times[1:]))
+    assert summary["summary"]["stream_seconds"] == pytest.approx(599.5) and "breaks" not in summary["summary"]
+    assert held[1] - held[0] < 8 << 20
+
+
+def lines_of(file, count):
+    """Waits until so many lines are in a file."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if file.exists() and file.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{file}: fewer than {count} lines")
+
+
+def resident(pid):
+    """Bytes of memory that a process holds."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) << 10
+
+
+def test_a_trimmed_file_is_what_a_player_shows(edgecvar, bundle, tmp_path):
+    """A cut without re-encoding: the pictures before it are there, for those after it to refer to."""
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=104, g="100", bf="2")
+    edited(clip, 88)
+    code, out, _ = edgecvar("run", clip, "--bundle", bundle, "--json", "--overlay", tmp_path / "seen.mp4")
+    *decisions, summary = [json.loads(line) for line in out.splitlines()]
+    counts = summary["summary"]
+    assert code == 0 and (counts["pictures"], counts["hidden"], counts["skipped"]) == (16, 88, 0)
+    assert len(decisions) == 8 and {decision["label"] for decision in decisions} == {"right"}
+    assert all(0 <= decision["pts_seconds"] <= 0.6 for decision in decisions)
+    with av.open(str(tmp_path / "seen.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 16

@@ -73,3 +73,17 @@ def test_clips_are_told_apart_where_no_i_picture_of_theirs_has_the_same_number(c
     lone = [replace(sample, adjacent=sample.current) for sample in (first[0], later[0])]
     assert lone[0].decode_index < lone[1].decode_index
     assert clip_starts(lone) == [0, 1]
+
+
+def test_a_break_begins_a_history_and_a_neighbourhood_of_its_own(tmp_path):
+    """The same recording twice, naively put together."""
+    clip = tmp_path / "clip.ts"
+    clip.write_bytes(moving_clip(tmp_path / "once.ts", 30).read_bytes() * 2)
+    samples = read_samples([clip], SPEC, 100)
+    once = read_samples([tmp_path / "once.ts"], SPEC, 100)
+    assert [sample.part for sample in samples] == [0] * len(once) + [1] * len(once)
+    assert clip_starts(samples) == [0] * len(once) + [len(once)] * len(once)
+    neighbours = [(sample.current.index, sample.neighbour.index) for sample in once]
+    assert [(sample.current.index, sample.neighbour.index) for sample in samples] == neighbours + [
+        (current + 30, neighbour + 30) for current, neighbour in neighbours
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import operator
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import List, Tuple
@@ -18,7 +17,7 @@ from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamSummary
 from tests.stream.known_clips import encode_x264, translation
-from tests.stream.transport import TURN, Clockwork, shifted
+from tests.stream.transport import TURN, Clockwork, shifted, slow_clip
 
 HOURS = 5 * 3600 * 90_000
 BACK, AHEAD, SIZE = "timestamps went back", "timestamps jumped ahead", "picture size changed"
@@ -82,18 +81,7 @@ def test_a_turn_of_the_clock_is_none_of_the_timelines(extraction: str, slow: byt
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Twenty seconds of two pictures each."""
-    path = tmp_path_factory.mktemp("ts") / "slow.ts"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=2)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.options = {"x264-params": "keyint=20:bframes=2:b-adapt=0:scenecut=0:rc-lookahead=3"}
-        for index, picture in enumerate(translation(40, (48, 64), (1, 0))):
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, 2)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path.read_bytes()
+    return slow_clip(tmp_path_factory.mktemp("ts") / "slow.ts")
 
 
 @PATHS

@@ -70,16 +70,15 @@ def test_whatever_a_container_tells_the_timeline_rises_and_does_not_jump(moves: 
         )
         places.append(clock.show(number, number).pts_seconds)
     steps = np.diff(places)
-    assert (steps > 0).all() and (steps <= LONGEST_STEP * (1 + len(moves))).all()
+    assert (steps > 0).all() and (steps <= LONGEST_STEP + len(moves) / 25 + 1e-6).all()
 
 
-@pytest.mark.parametrize("period", [1 / 50, 1 / 25, 1, 15, 60])
-def test_a_slow_stream_is_no_row_of_jumps(period: float) -> None:
-    clock, places, breaks = DisplayClock(Fraction(25)), [], 0
+@pytest.mark.parametrize("rate, period", [(25, 1 / 50), (25, 1 / 25), (25, 1), (25, 9), (Fraction(1, 60), 60)])
+def test_a_slow_stream_is_no_row_of_jumps(rate: Fraction, period: float) -> None:
+    clock, places = DisplayClock(Fraction(rate)), []
     for number in range(50):
         ticks = round(number * period * 50)
         clock.packet(number, SimpleNamespace(time_base=Fraction(1, 50), pts=ticks, dts=ticks, is_keyframe=True))  # type: ignore
         places.append(clock.show(number, number).pts_seconds)
-        breaks += bool(clock.broke(number))
-    assert breaks <= 2
-    assert np.allclose(np.diff(places)[2:], period)
+        assert clock.broke(number) == ""
+    assert np.allclose(np.diff(places), period)

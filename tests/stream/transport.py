@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from pathlib import Path
 from typing import Callable, Dict
+
+import av
+
+from tests.stream.known_clips import translation
 
 PACKET = 188
 TURN = 1 << 33
@@ -29,6 +35,20 @@ class Clockwork:
         if made[start + 3] & 0x10:
             self._counters[pid] = (self._counters.get(pid, -1) + 1) & 15
         made[start + 3] = made[start + 3] & 0xF0 | self._counters.get(pid, 0)
+
+
+def slow_clip(path: Path) -> bytes:
+    """Twenty seconds of two pictures each, moving to the right; two B-pictures between P-pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=2)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.options = {"x264-params": "keyint=20:bframes=2:b-adapt=0:scenecut=0:rc-lookahead=3"}
+        for index, picture in enumerate(translation(40, (48, 64), (1, 0))):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 2)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path.read_bytes()
 
 
 def shifted(data: bytes, ticks: int) -> bytes:

@@ -21,7 +21,9 @@ from edgecvar.train.data.store import ClipIndex
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import FlowSettings
+from tests.moving_clip import moving_clip
 from tests.reading import batches_of, clips_of
+from tests.stream.test_containers import edited
 
 pytest.importorskip("cv2", reason="needs the flow extra")
 pytestmark = pytest.mark.train
@@ -47,7 +49,14 @@ def fill(folder: Path, clip: Path, **settings: object) -> FlowCache:
 
 def index_of(clip: Path) -> ClipIndex:
     read = read_clip(clip, InputSpec())
-    return ClipIndex(read.info, read.windows, read.display)
+    return ClipIndex(read.info, read.windows, read.display, read.hidden)
+
+
+def test_hidden_pictures_have_no_flow(tmp_path: Path) -> None:
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=30)
+    edited(clip, 10)
+    assert clip in fill(tmp_path / "flow", clip)
+    assert [index for index, _ in clip_flow(clip, "native", FlowSettings())] == list(range(10, 30))
 
 
 @pytest.mark.parametrize("settings", [{}, {"side": 48, "cell": 1}, {"cell": 4, "preset": "fast"}])

@@ -11,11 +11,15 @@ from hypothesis.extra import numpy as arrays
 from edgecvar.clips.gop import cut_windows
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Preparer
+from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.reader import open_stream
 from edgecvar.train.data.recorded import Packed, RecordedClip, read_clip
+from tests.moving_clip import moving_clip
 from tests.small_recipe import write_clip
+from tests.stream.known_clips import encode, translation
+from tests.stream.test_containers import edited
 
 pytestmark = pytest.mark.train
 
@@ -106,3 +110,30 @@ def test_a_clip_of_one_picture_has_nothing_to_sample(tmp_path: Path) -> None:
     write_clip(tmp_path / "one.mp4", (1, 0), seed=1, pictures=1)
     with pytest.raises(DatasetError, match="no P or B picture"):
         read_clip(tmp_path / "one.mp4", InputSpec(height=32, width=32))
+
+
+def test_what_an_edit_list_hides_is_not_learnt_from(tmp_path: Path) -> None:
+    """The demuxer begins at the key picture before it: three pictures of its GOP are hidden, that one among them."""
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=40, bf="2")
+    edited(clip, 15)
+    read = read_clip(clip, InputSpec())
+    pictures = [index for window in read.windows for index in window.pictures]
+    assert sorted(read.display[index] for index in pictures) == sorted({*range(3, 28)} - {12, 24})
+    assert [read.display[window.appearance] for window in read.windows] == [0, 12, 24]
+    assert set(read.values) == set(pictures)
+
+
+def test_a_clip_ends_where_its_pictures_are_of_another_size(tmp_path: Path) -> None:
+    parts = [moving_clip(tmp_path / "a.ts", pictures=20), encode(tmp_path / "b.ts", translation(20, (80, 80), (1, 0)))]
+    clip = tmp_path / "clip.ts"
+    clip.write_bytes(b"".join(part.read_bytes() for part in parts))
+    read, alone = read_clip(clip, InputSpec()), read_clip(parts[0], InputSpec())
+    assert read.cut and not alone.cut
+    assert read.windows == alone.windows and set(read.values) == set(alone.values)
+
+
+def test_no_neighbour_is_taken_from_beyond_a_break() -> None:
+    windows = cut_windows("IPP" + "IPP" + "IPP" + "IPP", 12, opens=[6])
+    assert [window.part for window in windows] == [0, 0, 1, 1]
+    samples = centre_segments(windows, 4)
+    assert [(sample.appearance, sample.adjacent) for sample in samples] == [(0, 3), (3, 0), (6, 9), (9, 6)]
