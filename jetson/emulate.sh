@@ -57,7 +57,7 @@ cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 say "wheels for AArch64"
 install -D "$checkout/constraints.txt" "$root/src/constraints.txt"
 inside pip install --quiet --only-binary=:all: --constraint /src/constraints.txt \
-  numpy av onnxruntime click pydantic rich PyYAML scikit-build-core pybind11
+  numpy av onnxruntime click pydantic rich PyYAML Pillow scikit-build-core pybind11
 
 say "edgecvar, compiled on the emulated processor"
 rm -rf "$root/src/edgecvar"

@@ -1,23 +1,30 @@
-"""What an overlay draws: the motion field as arrows, a label with its probability. Pictures are changed in place."""
+"""The motion field as arrows on a picture, which is changed in place."""
 
 from __future__ import annotations
 
-from typing import Tuple
+from functools import lru_cache
+from typing import Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.sinks.font import ADVANCE, ROWS, text_mask
 from edgecvar.stream.types import BLOCK, StreamInfo
 
 ARROWS_ACROSS = 40
 """Arrows in the longer direction, about."""
-STILL = 0.25
-"""Pixels a frame below which no arrow is drawn: one quarter-pel step is as likely noise."""
-GAIN = 2.0
-"""Arrow pixels for each pixel a frame."""
 LEAST_CELL = 16
 """Side of an arrow's cell in pixels at least: a macroblock."""
+STILL = 0.25
+"""Pixels a frame below which no arrow is drawn: one quarter-pel step is as likely noise. Of a cell of 32 pixels."""
+SHORTEST, LONGEST = 0.45, 1.5
+"""Length of an arrow in cells."""
+GAIN = 2.0
+"""Arrow pixels for each pixel a frame."""
+DIRECTIONS = 48
+STEPS = 8
+"""Lengths of an arrow in a cell's side."""
+MEMORY = 0.5
+"""The part of the field before that is in the one drawn: vectors jump about from picture to picture."""
 
 
 def cell_blocks(info: StreamInfo) -> int:
@@ -34,72 +41,81 @@ def thin_field(velocity: NDArray[np.float32], blocks: int) -> NDArray[np.float16
     return thin
 
 
-def draw_field(picture: NDArray[np.uint8], field: NDArray[np.float16], info: StreamInfo) -> None:
-    """Arrows of a thinned field on the displayed picture (height, width, 3); colour tells direction."""
+class Arrows:
+    """Draws the fields of one stream in display order; a picture without vectors keeps those before it."""
+
+    def __init__(self, info: StreamInfo) -> None:
+        self.info = info
+        self._field: Optional[NDArray[np.float32]] = None
+
+    def thin(self, velocity: NDArray[np.float32]) -> NDArray[np.float16]:
+        """What is drawn of a picture's velocity (H/4, W/4, xy): the mean of each cell."""
+        return thin_field(velocity, cell_blocks(self.info))
+
+    def draw(self, picture: NDArray[np.uint8], field: Optional[NDArray[np.float16]]) -> None:
+        """`picture` is as displayed (height, width, 3) before it is turned; `field` (rows, columns, xy) is its own."""
+        if field is not None:
+            new = field.astype(np.float32)
+            self._field = new if self._field is None else MEMORY * self._field + (1 - MEMORY) * new
+        if self._field is not None:
+            draw_field(picture, self._field, self.info)
+
+
+def draw_field(picture: NDArray[np.uint8], field: NDArray[np.floating], info: StreamInfo) -> None:
+    """An outlined arrow at the middle of each cell that moves; its colour tells the direction that a viewer sees."""
     side = cell_blocks(info) * BLOCK
     velocity = field.astype(np.float32)
     speed = np.hypot(velocity[..., 0], velocity[..., 1])
-    y, x = np.nonzero(speed > STILL)
-    if not len(y):
+    rows, columns = np.nonzero(speed > STILL * max(1.0, side / 32))
+    if not len(rows):
         return
-    speed, velocity = speed[y, x], velocity[y, x]  # (arrows,), (arrows, xy)
-    start = np.stack([(x + 0.5) * side - info.crop_left, (y + 0.5) * side - info.crop_top], axis=1)
-    length = np.minimum(speed * GAIN, 1.5 * side)
-    along = velocity / speed[:, None]
-    tip = start + along * length[:, None]
-    angle = np.arctan2(velocity[:, 1], velocity[:, 0])
-    colours = (127.5 + 127.5 * np.cos(angle[:, None] + np.array([0, 2, 4]) * np.pi / 3)).astype(np.uint8)
-    head = np.minimum(0.35 * length, 0.3 * side)[:, None]
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    barbs = [tip - head * along + head * sign * across for sign in (-0.7, 0.7)]
-    thickness = max(1, side // 16)
-    for first, second in ((start, tip), (tip, barbs[0]), (tip, barbs[1])):
-        _draw_lines(picture, first, second, colours, thickness)
-
-
-def _draw_lines(
-    picture: NDArray[np.uint8],
-    first: NDArray[np.floating],
-    second: NDArray[np.floating],
-    colours: NDArray[np.uint8],
-    thickness: int,
-) -> None:
-    """Lines from first to second (lines, xy), all at once, each in its colour (lines, 3)."""
-    steps = int(np.ceil(np.abs(second - first).max())) + 1
-    part = np.linspace(0, 1, steps)[None, :, None]
-    points = np.rint(first[:, None] + (second - first)[:, None] * part).astype(np.intp)  # (lines, steps, xy)
-    ink = np.broadcast_to(colours[:, None], (*points.shape[:2], 3))
+    x, y = velocity[rows, columns].T
+    cells = np.clip(SHORTEST + GAIN * speed[rows, columns] / side, SHORTEST, LONGEST)
+    steps = np.rint(cells * STEPS).astype(int)
+    directions = np.rint(np.arctan2(y, x) / (2 * np.pi) * DIRECTIONS).astype(int) % DIRECTIONS
+    turned = info.rotation * DIRECTIONS // 360
+    stamps = [_arrow(side, step, direction, turned) for step, direction in zip(steps.tolist(), directions.tolist())]
+    counts = [len(stamp[0]) for stamp in stamps]
+    places, keeps, inks = (np.concatenate(parts) for parts in zip(*stamps))
+    down = np.repeat((rows * side + side // 2 - info.crop_top).astype(np.int32), counts) + places[:, 0]
+    across = np.repeat((columns * side + side // 2 - info.crop_left).astype(np.int32), counts) + places[:, 1]
     height, width = picture.shape[:2]
-    for dy in range(thickness):
-        for dx in range(thickness):
-            x, y = points[..., 0] + dx, points[..., 1] + dy
-            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-            picture[y[inside], x[inside]] = ink[inside]
+    inside = np.flatnonzero((down >= 0) & (down < height) & (across >= 0) & (across < width))
+    if len(inside) < len(down):
+        down, across, keeps, inks = down[inside], across[inside], keeps[inside], inks[inside]
+    at = down * np.int32(width) + across
+    under = picture.reshape(-1, 3).take(at, axis=0)
+    drawn = ((under * keeps) >> 8).astype(np.uint8) + inks
+    # A pixel as one value: to set three costs ten times as much.
+    np.put(picture.reshape(-1).view("V3"), at, drawn.reshape(-1).view("V3"))
 
 
-def draw_label(picture: NDArray[np.uint8], text: str, probability: float, note: str = "") -> None:
-    """A dark band at the bottom: text, percent, and a bar as wide as the probability; `note` at the top."""
-    height, width = picture.shape[:2]
-    line = f"{text} {probability:.0%}" if probability > 0 else text
-    scale = _scale(height, width, line)
-    band = min(height, (ROWS + 7) * scale)
-    picture[height - band :] //= 3
-    draw_text(picture, line, (height - band + 2 * scale, 2 * scale), scale)
-    bar = max(0, min(width, round(width * probability)))
-    picture[height - 3 * scale : height - scale, :bar] = (64, 220, 90)
-    if note:
-        draw_text(picture, note, (2, 2), _scale(height, width, note))
+@lru_cache(maxsize=4096)
+def _arrow(
+    side: int, step: int, direction: int, turned: int
+) -> Tuple[NDArray[np.int32], NDArray[np.uint16], NDArray[np.uint8]]:
+    """An arrow around (0, 0): its pixels (n, row and column), the part of the picture kept, of 256, and the ink (n, 3).
 
-
-def draw_text(picture: NDArray[np.uint8], text: str, corner: Tuple[int, int], scale: int) -> None:
-    """White text with its top left corner at (row, column); what reaches beyond the picture is cut off."""
-    top, left = corner
-    mask = text_mask(text, scale)
-    region = picture[max(top, 0) : top + mask.shape[0], left : left + mask.shape[1]]
-    region[mask[: region.shape[0], : region.shape[1]]] = 255
-
-
-def _scale(height: int, width: int, text: str) -> int:
-    """Glyph pixels: by the picture's height, but so that the text fits where that is possible."""
-    fitting = (width - 4) // max(1, ADVANCE * len(text))
-    return max(1, min(round(height / 140), fitting))
+    It is the union of a line and a triangle, smooth at its edges, with a dark rim.
+    """
+    length, thick, rim = step / STEPS * side, max(0.7, 0.05 * side), max(0.8, 0.035 * side)
+    reach = int(np.ceil(length / 2 + 3 * thick + 2 * rim))
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    angle = 2 * np.pi * direction / DIRECTIONS
+    along = columns * np.cos(angle) + rows * np.sin(angle)
+    off = np.abs(rows * np.cos(angle) - columns * np.sin(angle))
+    head = min(0.6 * length, 5.0 * thick)
+    neck = length / 2 - head
+    shaft = np.hypot(along - np.clip(along, -length / 2, neck), off) - thick
+    slope = 0.62  # half the head's width over its length
+    tip = np.maximum(neck - along, (off - slope * (length / 2 - along)) / np.hypot(1, slope))
+    distance = np.minimum(shaft, tip)
+    body, whole = np.clip(0.5 - distance, 0, 1), np.clip(0.5 - (distance - rim), 0, 1)
+    seen = whole > 0
+    places = np.stack([rows[seen], columns[seen]], axis=1).astype(np.int32)
+    hue = angle - 2 * np.pi * turned / DIRECTIONS
+    colour = 255 * (0.5 + 0.5 * np.cos(hue + np.array([0, 2, 4]) * np.pi / 3)) ** 0.8
+    dark = 0.75
+    keeps = 256 * (1 - np.maximum(body, dark * whole))[seen][:, None]
+    inks = body[seen][:, None] * colour
+    return places, keeps.astype(np.uint16), inks.astype(np.uint8)

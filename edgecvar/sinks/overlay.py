@@ -1,8 +1,9 @@
-"""A video of the source with the current label, its probability and the motion field drawn on every picture."""
+"""A video of the source with the best labels, their shares and the motion field drawn on every picture."""
 
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from edgecvar.errors import ConfigError, EdgecvarError, reason
 from edgecvar.files import whole_file
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_label, thin_field
+from edgecvar.sinks.caption import Caption, draw_caption
+from edgecvar.sinks.drawing import Arrows
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
 from edgecvar.stream.sources.opening import read_once
 from edgecvar.stream.types import CodedPicture, StreamInfo
@@ -39,8 +41,9 @@ class Overlay:
         self._source = source
         self._info = info
         self._note = note
+        self._rate = _Rate()
         self._fields: Dict[int, NDArray[np.float16]] = {}
-        self._parts: List[Tuple[int, StreamInfo]] = [(0, info)]
+        self._parts: List[Tuple[int, Arrows]] = [(0, Arrows(info))]
         self._lock = Lock()
         self._newest: Optional[Decision] = None
         self._pictures: Iterator[ShownPicture] = iter(())
@@ -62,11 +65,11 @@ class Overlay:
         """Called in the reader thread."""
         with self._lock:
             if picture.opens is not None:
-                self._parts.append((picture.display_index, picture.opens.info))
-            info = self._parts[-1][1]
+                self._parts.append((picture.display_index, Arrows(picture.opens.info)))
+            arrows = self._parts[-1][1]
             self._newest_read = max(self._newest_read, picture.display_index)
         if velocity is not None:
-            field = thin_field(velocity, cell_blocks(info))
+            field = arrows.thin(velocity)
             with self._lock:
                 self._fields[picture.display_index] = field
 
@@ -94,17 +97,31 @@ class Overlay:
             field = self._fields.pop(shown.display_index, None)
             while len(self._parts) > 1 and self._parts[1][0] <= shown.display_index:
                 del self._parts[0]
-            start, info = self._parts[0]
+            start, arrows = self._parts[0]
+            rate = self._rate.at(shown.pts_seconds, self._newest_read + 1)
         image = np.ascontiguousarray(shown.image)
-        if field is not None:
-            draw_field(image, field, info)
+        arrows.draw(image, field)
         assert self._video is not None
-        image = self._video.fitted(np.rot90(image, info.rotation // 90))
-        if self._newest is None or self._newest.display_index < start:
-            draw_label(image, "...", 0.0, self._note)
-        else:
-            draw_label(image, self._newest.label, self._newest.probability, self._note)
+        image = self._video.fitted(np.rot90(image, arrows.info.rotation // 90))
+        top = () if self._newest is None or self._newest.display_index < start else self._newest.top
+        draw_caption(image, Caption(top, shown.pts_seconds, rate, self._note))
         self._video.write(image, shown.pts_seconds)
+
+
+class _Rate:
+    """Pictures that a run reads in a second of wall time, from its start; it changes once a second of the stream."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._second = 0
+        self._rate = 0.0
+
+    def at(self, seconds: float, pictures: int) -> float:
+        """After `pictures`, at a place in the stream; 0 in its first second."""
+        if int(seconds) != self._second:
+            self._second = int(seconds)
+            self._rate = pictures / max(1e-9, time.monotonic() - self._begun)
+        return self._rate
 
 
 def check_overlay(source: str, target: Path) -> None:

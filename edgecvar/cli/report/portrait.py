@@ -14,7 +14,8 @@ from edgecvar.clips.prepare import Preparer, displayed_size
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.files import whole_file
-from edgecvar.sinks.drawing import cell_blocks, draw_field, draw_text, thin_field
+from edgecvar.sinks.caption import clock_time, draw_plate, text_size
+from edgecvar.sinks.drawing import Arrows
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
@@ -78,11 +79,14 @@ def _panels(parts: _Parts) -> List[NDArray[np.uint8]]:
     preparer = Preparer(info, spec)
     moving = (parts.image // 3 + 40).astype(np.uint8)
     assert picture.motion is not None and picture.residual is not None
-    draw_field(moving, thin_field(velocity(picture.motion), cell_blocks(info)), info)
+    arrows = Arrows(info)
+    arrows.draw(moving, arrows.thin(velocity(picture.motion)))
     panels = [_bytes(preparer.image(parts.image)), _bytes(preparer.image(moving))]
     panels.append(_bytes(preparer.residual(picture.residual) + np.float32(0.5)))
-    for panel, text in zip(panels, ("I", f"motion {picture.kind} {picture.pts_seconds:.2f}s", "residual")):
-        draw_text(panel, text, (2, 2), max(1, panel.shape[0] // 180))
+    names = ("I-picture", f"motion of a {picture.kind}-picture, {clock_time(picture.pts_seconds)}", "residual")
+    for panel, text in zip(panels, names):
+        size = text_size(panel)
+        draw_plate(panel, text, (size // 2, size // 2), size)
     return panels
 
 
