@@ -39,7 +39,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Appearance:
-    """An I-picture by its decode index, and its prepared image (3, h, w) if a stage takes one."""
+    """An I-picture, or a recovered one, by its decode index, and its prepared image (3, h, w) if a stage takes one."""
 
     index: int
     image: Optional[NDArray[np.float32]]
@@ -165,7 +165,7 @@ class Feed:
             below = self._progress.push(picture.display_index)
             if picture.shown:
                 self.counts.seen(picture.pts_seconds)
-            position = self._cutter.push(picture.kind, picture.shown)
+            position = self._cutter.push(picture.has_image, picture.shown)
             usable = picture.shown and position.window >= 0
             self._follow(picture, usable, watcher)
             if position.starts:
@@ -204,11 +204,11 @@ class Feed:
         if watcher is not None:
             moving = usable and picture.motion is not None
             watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
-        if picture.kind == "I":
+        if picture.has_image:
             self._newest = _IPicture(picture, self._preparer if "image" in self._demand.sources else None)
 
     def _turn(self) -> None:
-        """A window begins: with a new I-picture, or with the one that the window before has."""
+        """A window begins: with a new image, or with the one that the window before has."""
         self._before = self._current if self._windows else None
         self._current = self._newest
         self._windows += 1
@@ -283,7 +283,7 @@ class _IPicture:
         except StreamError:
             return None
         if image is None:
-            raise StreamError(f"picture {self._index} (I) has no image; the stream cannot be used from here on")
+            raise StreamError(f"picture {self._index} has no image; the stream cannot be used from here on")
         return Appearance(self._index, preparer.image(image))
 
 

@@ -1,4 +1,4 @@
-"""Windows: a stream cut into runs of at most `gop_length` pictures, each with its newest I-picture."""
+"""Windows: a stream cut into runs of at most `gop_length` pictures, each with the newest image."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Container, List, Sequence, Tuple
 class Window:
     """One GOP, or one piece of a GOP that is longer than `gop_length`.
 
-    `appearance` is the decode index of the newest I-picture at or before the window; `pictures` are the decode
-    indices of its P and B pictures, possibly none. `part` counts the breaks of the stream before it.
+    `appearance` is the decode index of the newest picture with an image at or before the window: an I-picture, or one
+    that completes a recovery. `pictures` are the decode indices of its P and B pictures, possibly none. `part` counts
+    the breaks of the stream before it.
     """
 
     index: int
@@ -22,16 +23,16 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowPosition:
-    """Where a picture falls: its window (-1 where it has no I-picture) and whether it starts that window."""
+    """Where a picture falls: its window (-1 where it has no image) and whether it starts that window."""
 
     window: int
     starts: bool
 
 
 class WindowCutter:
-    """Cuts a stream as it comes: a window starts at every I-picture, and after `gop_length` pictures without one.
+    """Cuts a stream as it comes: a window starts at every image, and after `gop_length` pictures without one.
 
-    Windows are of shown pictures; a hidden I-picture starts one at the next picture that is shown.
+    Windows are of shown pictures; a hidden image starts one at the next picture that is shown.
     """
 
     def __init__(self, gop_length: int) -> None:
@@ -42,9 +43,9 @@ class WindowCutter:
         self._filled = 0
         self._due = self._usable = False
 
-    def push(self, kind: str, shown: bool = True) -> WindowPosition:
-        """The position of the next picture in decode order, of kind "I", "P" or "B"."""
-        if kind == "I":
+    def push(self, has_image: bool, shown: bool = True) -> WindowPosition:
+        """The position of the next picture in decode order."""
+        if has_image:
             self._due = self._usable = True
         starts = shown and self._usable and (self._due or self._filled == self._gop_length)
         if starts:
@@ -55,16 +56,21 @@ class WindowCutter:
         return WindowPosition(self._window if self._usable else -1, starts)
 
     def reopen(self, keep: bool) -> None:
-        """The stream breaks here: a window ends. The next one needs an I-picture unless it may `keep` the last one."""
+        """The stream breaks here: a window ends. The next one needs an image unless it may `keep` the last one."""
         self._usable = self._due = keep and self._usable
 
 
 def cut_windows(
-    kinds: Sequence[str], gop_length: int, hidden: Container[int] = (), opens: Container[int] = ()
+    kinds: Sequence[str],
+    gop_length: int,
+    hidden: Container[int] = (),
+    opens: Container[int] = (),
+    recovered: Container[int] = (),
 ) -> List[Window]:
     """The windows of a whole clip whose pictures, in decode order, are of these kinds.
 
-    `hidden` pictures are in none; those in `opens` are the first after a break.
+    `hidden` pictures are in none; those in `opens` are the first after a break; `recovered` ones have an image without
+    being I-pictures.
     """
     cutter = WindowCutter(gop_length)
     windows: List[Window] = []
@@ -73,8 +79,9 @@ def cut_windows(
         if index in opens:
             cutter.reopen(keep=True)
             part += 1
-        position = cutter.push(kind, index not in hidden)
-        if kind == "I":
+        has_image = kind == "I" or index in recovered
+        position = cutter.push(has_image, index not in hidden)
+        if has_image:
             appearance = index
         if position.starts:
             windows.append(Window(position.window, appearance, (), part))

@@ -34,9 +34,9 @@ class MotionSource:
 
     Plain: velocity in pixels a frame, and the picture's own residual. Accumulated (Wu et al. 2018, section 3.1):
     the displacement in pixels of each block since the I-picture it comes from, and the sum of the residuals along
-    that path. Both follow the references in decode order; no pixel is decoded. Every picture must be pushed, and
-    pushing raises StreamError where a picture's reference is not among those kept. What refers to a lost picture
-    begins there, as at an I-picture.
+    that path, which begins anew at a recovered picture too. Both follow the references in decode order; no pixel is
+    decoded. Every picture must be pushed, and pushing raises StreamError where a picture's reference is not among those
+    kept. What refers to a lost picture begins there, as at an I-picture.
     """
 
     def __init__(self, info: StreamInfo, spec: InputSpec, residual: bool = True) -> None:
@@ -51,9 +51,9 @@ class MotionSource:
         """Take note of the next picture in decode order."""
         if not self._accumulate:
             return
-        if picture.kind == "I":
+        if picture.has_image:
             self._root = picture.decode_index
-        motion = picture.motion
+        motion = None if picture.has_image else picture.motion
         trace = self._origin() if motion is None else self._follow(picture, motion)
         kept = self._unused if picture.kind == "B" else self._traces
         kept[picture.display_index] = trace

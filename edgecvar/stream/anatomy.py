@@ -51,8 +51,8 @@ class ResidualStatistics:
 class Anatomy:
     """One reading of a whole stream; `kinds` is a letter a shown picture in display order, `counts` are of those.
 
-    `liveliest` is the decode index of the P or B picture whose blocks move fastest on the mean, None without any.
-    `residual_note` says why there are no residuals where the stream cannot give any.
+    A GOP begins at every image. `liveliest` is the decode index of the P or B picture whose blocks move fastest on the
+    mean, None without any. `residual_note` says why there are no residuals where the stream cannot give any.
     """
 
     info: StreamInfo
@@ -113,8 +113,9 @@ def _count(tally: _Tally, picture: CodedPicture) -> None:
         tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
         tally.kinds[picture.display_index] = picture.kind
     tally.keyframes += picture.keyframe and picture.shown
-    if picture.kind == "I":
+    if picture.has_image:
         tally.gop_starts.append(picture.decode_index)
+    if picture.kind == "I":
         return
     if picture.motion is not None:
         shares = _shares(picture.motion)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, cast
 
 import av
 
@@ -81,8 +81,46 @@ def plain_decoder(context: VideoCodecContext, vectors: bool) -> VideoCodecContex
     return context
 
 
+def recovered_frame(
+    like: VideoCodecContext, sets: bytes, before: Optional[bytes], packets: Sequence[bytes]
+) -> VideoFrame:
+    """The frame of the last of `packets`, which begin at a recovery point; raises StreamError with the reason.
+
+    `before` is one more packet in front of them, which need not be decoded soundly. Reference pictures alone are
+    decoded, by a decoder of its own for the packets that `like` is made for.
+    """
+    options = {**_WHOLE_MACROBLOCKS, **_INCOMPLETE, "skip_frame": "noref", "strict": "1"}
+    context = _set_up(_beside(like), options)
+    found: Optional[VideoFrame] = None
+    for number, packet in enumerate(packets if before is None else [before, *packets]):
+        whole = av.Packet(packet if number else sets + packet)
+        whole.pts = whole.dts = number
+        with suppress(*[StreamError] if before is not None and not number else []):
+            found = _newest(found, decode(context, whole))
+    found = _newest(found, decode(context, None))
+    last = len(packets) - (before is None)
+    if found is None or found.pts != last:
+        raise StreamError("the decoder gives no picture for it")
+    if getattr(found, "is_corrupt", False):
+        raise StreamError("the decoder finds it damaged")
+    return found
+
+
+def _newest(before: Optional[VideoFrame], frames: List[VideoFrame]) -> Optional[VideoFrame]:
+    """The frame of the last packet: of the others none is kept."""
+    return max([*frames, *([] if before is None else [before])], key=lambda frame: frame.pts or 0, default=None)
+
+
 def viewer_beside(like: VideoCodecContext) -> VideoCodecContext:
     """A decoder of its own for the packets that `like` is made for: pictures as they are shown, macroblocks whole."""
+    options = dict(_WHOLE_MACROBLOCKS)
+    if like.name == "h264" and like.has_b_frames:
+        # It would learn the stream's delay from pictures that it drops; by the standard it is known beforehand.
+        options["strict"] = "1"
+    return _set_up(_beside(like), options)
+
+
+def _beside(like: VideoCodecContext) -> VideoCodecContext:
     context = cast("VideoCodecContext", av.CodecContext.create(like.name, "r"))
     context.extradata = like.extradata
     with suppress(UnicodeDecodeError):  # of a tag that is no text PyAV says nothing
@@ -91,11 +129,7 @@ def viewer_beside(like: VideoCodecContext) -> VideoCodecContext:
         context.width, context.height = like.width, like.height
     for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
         setattr(context, name, getattr(like, name))
-    options = dict(_WHOLE_MACROBLOCKS)
-    if like.name == "h264" and like.has_b_frames:
-        # It would learn the stream's delay from pictures that it drops; by the standard it is known beforehand.
-        options["strict"] = "1"
-    return _set_up(context, options)
+    return context
 
 
 def _set_up(context: VideoCodecContext, options: Dict[str, str]) -> VideoCodecContext:

@@ -74,7 +74,10 @@ class OpenSource:
 
     def no_intra(self, packets: int) -> StreamError:
         """The error for a stream that ended without one I-picture."""
-        return StreamError(f"{self.name}: no I-picture in {packets} packets; give a file with a keyframe")
+        return StreamError(
+            f"{self.name}: no I-picture in {packets} packets, and no recovery point that the stream goes on to the end "
+            "of; give a file with a keyframe"
+        )
 
 
 class Reading(Protocol):

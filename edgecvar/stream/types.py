@@ -160,9 +160,13 @@ class CodedPicture:
     """One picture in decode order; `motion`, `weights`, `residual` and `image` are computed on first use and kept.
 
     `kind` is "I", "P" or "B". `motion` and `residual` are None on I pictures, and so is `weights`, which the FFmpeg
-    path never gives; `image` is uint8 (height, width, 3) RGB on I pictures, as displayed but not rotated, and None
-    elsewhere. `frame` is the same of any picture where the stream was opened with frames, else None. All raise
+    path never gives; `image` is uint8 (height, width, 3) RGB where it `has_image`, as displayed but not rotated, and
+    None elsewhere. `frame` is the same of any picture where the stream was opened with frames, else None. All raise
     StreamError where the picture's bits do not give them.
+
+    `recovered` is a P or B picture all of which has been coded anew since a recovery point (intra refresh): it has an
+    image, decoded from there on. Where a stream begins without an I-picture, what comes before its first recovered one
+    rests on what may not be there, and its motion is not exact.
 
     `pts_seconds` lies on one timeline, which rises in display order whatever the container's timestamps do. `opens` is
     the break that this picture is the first after, in decode order. `shown` is False where an edit list hides the
@@ -178,6 +182,12 @@ class CodedPicture:
     decoded: Optional[Decoded] = field(default=None, repr=False, compare=False)
     opens: Optional[Break] = None
     shown: bool = True
+    recovered: bool = False
+
+    @property
+    def has_image(self) -> bool:
+        """Whether there is an `image` to ask for, which costs a decoding."""
+        return self.kind == "I" or self.recovered
 
     @cached_property
     def motion(self) -> Optional[MotionField]:

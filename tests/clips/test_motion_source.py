@@ -138,6 +138,19 @@ def test_a_list_that_leads_before_the_newest_i_picture_gives_way():
     np.testing.assert_allclose(motion_source.motion(leading), np.broadcast_to(np.float32([-4, 0]), (*GRID, 2)))
 
 
+def test_a_path_begins_anew_at_a_recovered_picture():
+    motion_source = MotionSource(INFO, ACCUMULATE)
+    motion_source.push(picture(0, 0, "I"))
+    motion_source.push(picture(1, 1, "P", field({0: (-1, (-40, 0))}), flat(9)))
+    recovered = replace(picture(2, 2, "P", field({0: (-1, (-40, 0))}), flat(5)), recovered=True)
+    motion_source.push(recovered)
+    last = picture(3, 3, "P", field({0: (-1, (-16, 0))}), flat(2))
+    motion_source.push(last)
+    assert not motion_source.motion(recovered).any() and not motion_source.residual(recovered).y.any()
+    np.testing.assert_allclose(motion_source.motion(last), np.broadcast_to(np.float32([4, 0]), (*GRID, 2)))
+    assert (motion_source.residual(last).y == 2).all()
+
+
 def test_anchors_with_16_b_pictures_between_are_followed():
     """The B-pictures all use the older anchor alone; the younger one must still be there for the next anchor."""
     motion_source = MotionSource(INFO, ACCUMULATE, residual=False)

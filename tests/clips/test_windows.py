@@ -26,19 +26,26 @@ def test_intra_only_windows_are_empty():
     assert cut_windows("II", 12) == [Window(0, 0, ()), Window(1, 1, ())]
 
 
-@given(KINDS, st.integers(1, 15))
-def test_streaming_and_whole_clip_cutting_agree(kinds, length):
+def test_a_recovered_picture_begins_a_window_and_is_in_it():
+    windows = cut_windows("PPPPIPPP", 12, recovered={2, 6})
+    assert windows == [Window(0, 2, (2, 3)), Window(1, 4, (5,)), Window(2, 6, (6, 7))]
+
+
+@given(KINDS, st.integers(1, 15), st.sets(st.integers(0, 60)))
+def test_streaming_and_whole_clip_cutting_agree(kinds, length, marked):
+    recovered = {index for index in marked if index < len(kinds) and kinds[index] != "I"}
+    images = {index for index, kind in enumerate(kinds) if kind == "I" or index in recovered}
     cutter = WindowCutter(length)
-    positions = [cutter.push(kind) for kind in kinds]
-    windows = cut_windows(kinds, length)
+    positions = [cutter.push(index in images) for index in range(len(kinds))]
+    windows = cut_windows(kinds, length, recovered=recovered)
     for index, (kind, position) in enumerate(zip(kinds, positions)):
-        if kind == "I":
+        if index in images:
             assert position.starts
-        elif position.window >= 0:
+        if kind != "I" and position.window >= 0:
             assert index in windows[position.window].pictures
     for window in windows:
-        assert kinds[window.appearance] == "I"
-        assert not [i for i in range(window.appearance + 1, max(window.pictures, default=0)) if kinds[i] == "I"]
+        assert window.appearance in images
+        assert not images & set(range(window.appearance + 1, max(window.pictures, default=0)))
         assert len(window.pictures) <= length
 
 

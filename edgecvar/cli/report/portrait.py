@@ -55,9 +55,9 @@ def _find(source: str, at: int) -> _Parts:
         for picture in stream:
             if picture.opens is not None and picture.opens.info != info:
                 info, image = picture.opens.info, None
-            if picture.kind == "I":
+            if picture.has_image:
                 image = picture.image
-            elif image is not None and picture.decode_index >= at and picture.shown and picture.motion is not None:
+            if image is not None and picture.decode_index >= at and picture.shown and picture.motion is not None:
                 picture.residual  # noqa: B018 - computed while its references are at hand
                 return _Parts(info, image, picture)
     raise StreamError(f"{source}: no P or B picture at decode index {at} or after it; try a smaller --at")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgecvar.stream.colour import rgb_of
 from edgecvar.stream.ffmpeg.mpeg4_vectors import BackwardVectors
 from edgecvar.stream.ffmpeg.prediction.residual import Sampler, SamplerStore, make_sampler, residual_of
+from edgecvar.stream.ffmpeg.recovery import RecoveredPicture
 from edgecvar.stream.ffmpeg.references import PredictionPlan
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.ffmpeg.undecided import drop_placeholders, settle_by_samples
@@ -46,6 +47,7 @@ class DecodedContent:
         plan: PredictionPlan,
         geometry: Geometry,
         samplers: SamplerStore,
+        recovered: Optional[RecoveredPicture] = None,
     ) -> None:
         self._current = current
         self._references = references
@@ -53,6 +55,7 @@ class DecodedContent:
         self._plan = plan
         self._geometry = geometry
         self._samplers = samplers
+        self._recovered = recovered
         self._motion: Optional[MotionField] = None
 
     def motion(self) -> Optional[MotionField]:
@@ -85,7 +88,11 @@ class DecodedContent:
         return residual_of(own, self._format, samplers, motion, self._plan.weighting)
 
     def image(self) -> Optional[NDArray[np.uint8]]:
-        """Displayed RGB of an I picture, None elsewhere."""
+        """Displayed RGB of an I picture and of one that completes a recovery, None elsewhere; raises StreamError."""
+        if self._recovered is not None:
+            return self._recovered.image(
+                self._geometry
+            )  # this decoder leaves the loop filter of all but I pictures out
         return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None
 
     def _read_motion(self) -> MotionField:

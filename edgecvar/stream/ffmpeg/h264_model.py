@@ -9,6 +9,7 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple
 from edgecvar.stream.ffmpeg.h264_references import DecodedPictures, OrderCount, Stored
 from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
 from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser, SliceHeader, Weight
+from edgecvar.stream.ffmpeg.recovery import RecoveryRun, RecoveryState, RecoveryTracker
 from edgecvar.stream.ffmpeg.references import PLAIN, Lists, PlaneWeights, PredictionPlan, Weighting, Weights
 
 _REMEMBERED = 17
@@ -24,6 +25,7 @@ class CodedReferences:
     certain: bool
     weighting: Weighting
     opens_intra: bool
+    recovery: Optional[RecoveryRun]
 
 
 class H264Model:
@@ -32,6 +34,7 @@ class H264Model:
     def __init__(self, parser: HeaderParser) -> None:
         self._parser = parser
         self._order = OrderCount()
+        self._recoveries = RecoveryTracker()
         self._pictures = DecodedPictures()
         self._coded: Dict[int, Optional[CodedReferences]] = {}
         self._whole = False
@@ -42,7 +45,7 @@ class H264Model:
     def feed(self, number: int, packet: bytes) -> None:
         try:
             headers = self._parser.slices(packet)
-            self._coded[number] = self._follow(number, headers) if headers else None
+            self._coded[number] = self._follow(number, headers, packet) if headers else None
         except HeaderEnded:
             self._coded[number] = None
             self._whole = False
@@ -55,6 +58,10 @@ class H264Model:
     def opens_intra(self, number: int) -> bool:
         coded = self._coded.get(number)
         return coded is not None and coded.opens_intra
+
+    def recovery(self, number: int) -> Optional[RecoveryRun]:
+        coded = self._coded.get(number)
+        return None if coded is None else coded.recovery
 
     def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         coded = self._coded.pop(number, None)
@@ -86,7 +93,7 @@ class H264Model:
         second = min(future)[1] if future else None
         return (first if first is not None else second), (second if second is not None else first)
 
-    def _follow(self, number: int, headers: Sequence[SliceHeader]) -> CodedReferences:
+    def _follow(self, number: int, headers: Sequence[SliceHeader], packet: bytes) -> CodedReferences:
         header = headers[0]
         if header.idr:
             self._whole, self._fields = True, False
@@ -101,7 +108,15 @@ class H264Model:
             self._order.reset(0)
         lists, weighting = predictions[0][0]
         opens_intra = header.field and all(each.kind == "I" for each in headers if each.bottom == header.bottom)
-        return CodedReferences(header.idr, header.ref_idc > 0, lists, certain, weighting, opens_intra)
+        state = RecoveryState(
+            frame_num=header.frame_num,
+            max_frame_num=1 << header.sequence.frame_num_bits,
+            intra=opens_intra or all(each.kind == "I" for each in headers),
+            reference=header.ref_idc > 0,
+            recovery_frame_cnt=self._parser.recovery_frame_cnt,
+        )
+        recovery = self._recoveries.push(state, packet, self._parser.parameter_sets)
+        return CodedReferences(header.idr, state.reference, lists, certain, weighting, opens_intra, recovery)
 
     def _prediction(self, header: SliceHeader, poc: int) -> Tuple[Tuple[Lists, Weighting], bool]:
         lists = self._pictures.lists(header, poc)

@@ -14,6 +14,7 @@ from edgecvar.stream.ffmpeg.h264_model import H264Model
 from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
 from edgecvar.stream.ffmpeg.headers.mpeg import header_reader
 from edgecvar.stream.ffmpeg.prediction.residual import SamplerStore
+from edgecvar.stream.ffmpeg.recovery import RecoveredPicture
 from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.open_source import OpenSource
@@ -147,7 +148,10 @@ class FFmpegReading:
         if (frame.width, frame.height) != self._size:
             self._resize(frame)
         kind = self._kind(number, frame)
-        self._intra_seen = self._intra_seen or kind == "I"
+        index = self._given
+        run = None if kind == "I" else self._model.recovery(number)
+        recovered = None if run is None else RecoveredPicture(self._source.name, self._context, index, run)
+        self._intra_seen = self._intra_seen or kind == "I" or run is not None
         display_indices = {earlier: decoded.display_index for earlier, decoded in self._frames.items()}
         display_indices[number] = arrival.display_index
         plan = self._model.plan(number, kind, display_indices)
@@ -161,7 +165,6 @@ class FFmpegReading:
         self._frames[number] = current
         if len(self._frames) > _KEPT_FRAMES:
             self._frames.popitem(last=False)
-        index = self._given
         self._given += 1
         self.summary.gave(arrival.moment.shown)
         return CodedPicture(
@@ -170,9 +173,10 @@ class FFmpegReading:
             pts_seconds=arrival.moment.pts_seconds,
             kind=kind,
             keyframe=bool(frame.key_frame),
-            content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers),
+            content=DecodedContent(current, (first, second), kind, plan, self._geometry, self._samplers, recovered),
             opens=self._source.opening(self._clock.broke(number), before, self._now),
             shown=arrival.moment.shown,
+            recovered=run is not None,
         )
 
     def _resize(self, frame: VideoFrame) -> None:

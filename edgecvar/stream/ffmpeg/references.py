@@ -7,6 +7,7 @@ from typing import Dict, Mapping, Optional, Protocol, Tuple
 
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import CodedPlane
 from edgecvar.stream.ffmpeg.mpeg4_vectors import BackwardVectors
+from edgecvar.stream.ffmpeg.recovery import RecoveryRun
 
 Lists = Tuple[Optional[int], Optional[int]]
 """Decode numbers of the reference of list 0 and of list 1; None where the list has none."""
@@ -70,6 +71,10 @@ class ReferenceModel(Protocol):
         """Whether packet `number`, of which there is no plan yet, is two fields and the first of them intra."""
         ...
 
+    def recovery(self, number: int) -> Optional[RecoveryRun]:
+        """What the picture of packet `number`, of which there is no plan yet, is decoded from if it ends a recovery."""
+        ...
+
     def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         """The plan of the picture `number`; `display_indices` is by decode number, of pictures given out."""
         ...
@@ -113,6 +118,9 @@ class AnchorModel:
 
     def opens_intra(self, number: int) -> bool:
         return self._styles[number].opens_intra
+
+    def recovery(self, number: int) -> Optional[RecoveryRun]:
+        return None
 
     def plan(self, number: int, kind: str, display_indices: Mapping[int, int]) -> PredictionPlan:
         style = self._styles.pop(number)

@@ -23,6 +23,7 @@ class Sequence:
     chroma_format_idc: int
     bit_depth: int
     poc_type: int
+    max_frame_num: int
     max_reorder: int
     """Pictures that may precede one in decode order and follow it in display order: none where pic_order_cnt_type is 2,
     else what is stated, else the most possible."""
@@ -36,7 +37,9 @@ class Picture:
     idr: bool
     reference: bool
     resets_order: bool
-    recovery_point: bool
+    frame_num: int
+    recovery_frame_cnt: int
+    """Of the recovery point that comes with it, -1 without one."""
     poc: int
     lost: int
     damaged_slices: int

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.native.key_images import KeyPicture
 from edgecvar.stream.planes import Geometry, SampleFormat, differences_in_420
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
@@ -15,8 +14,14 @@ if TYPE_CHECKING:
     from edgecvar.stream.native._h264 import Picture
 
 
+class Imaged(Protocol):
+    """What makes the image of a picture."""
+
+    def image(self, geometry: Geometry) -> NDArray[np.uint8]: ...
+
+
 class NativeContent:
-    """The lazy content of a parsed picture; `key` is what its image is made of, None unless it is an I-picture.
+    """The lazy content of a parsed picture; `imaged` makes its image, None where it has none.
 
     `intact` is False where the stream was cut before what the picture refers to, so that its reference lists may not be
     the encoder's.
@@ -25,11 +30,11 @@ class NativeContent:
     zero chroma.
     """
 
-    def __init__(self, picture: Picture, geometry: Geometry, key: Optional[KeyPicture], intact: bool) -> None:
+    def __init__(self, picture: Picture, geometry: Geometry, imaged: Optional[Imaged], intact: bool) -> None:
         self._picture = picture
         self._intact = intact
         self._geometry = geometry
-        self._key = key
+        self._imaged = imaged
 
     def motion(self) -> Optional[MotionField]:
         """The motion field, None on I pictures."""
@@ -53,5 +58,5 @@ class NativeContent:
         return None if self._picture.kind == "I" else self._picture.residual()
 
     def image(self) -> Optional[NDArray[np.uint8]]:
-        """Displayed RGB of an I picture, None elsewhere; raises StreamError where FFmpeg cannot decode it."""
-        return None if self._key is None else self._key.image(self._geometry)
+        """Displayed RGB where the picture has an image, None elsewhere; raises StreamError where FFmpeg gives none."""
+        return None if self._imaged is None else self._imaged.image(self._geometry)

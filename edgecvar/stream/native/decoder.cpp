@@ -21,10 +21,13 @@ constexpr const char* REFUSED = "parameter set that its pictures do not follow";
 
 bool is_set(const NalUnit& unit) { return unit.type == SPS || unit.type == PPS; }
 bool is_slice(const NalUnit& unit) { return unit.type == SLICE || unit.type == IDR_SLICE; }
+
+constexpr uint32_t MAX_FRAME_NUM = 1u << 16;
+
 bool is_layer(int type) { return type == 14 || type == 15 || type == 20 || type == 21; }
 
-// Whether one of the messages (7.3.2.3.1) is a recovery point: payloadType 6.
-bool has_recovery_point(const Payload& payload) {
+// recovery_frame_cnt of the message (7.3.2.3.1) that is a recovery point, payloadType 6; -1 where none is.
+int recovery_frame_cnt(const Payload& payload) {
     size_t at = 0;
     const auto number = [&]() {
         size_t value = 0;
@@ -32,10 +35,16 @@ bool has_recovery_point(const Payload& payload) {
         return at < payload.size ? value + payload.bytes[at++] : value;
     };
     while (at + 2 < payload.size) {
-        if (number() == 6) return true;
-        at += number();
+        const bool recovery = number() == 6;
+        const size_t size = number();
+        if (recovery && at < payload.size) {
+            BitReader bits(payload);
+            bits.skip(unsigned(8 * at));
+            return bits.peek32() == 0 ? -1 : int(std::min(bits.ue(), MAX_FRAME_NUM));
+        }
+        at += size;
     }
-    return false;
+    return -1;
 }
 
 std::vector<std::vector<int16_t>> implicit_weights(const SliceState& s, bool& plain) {
@@ -136,7 +145,7 @@ struct Decoder::State {
     int damaged_run = 0, strange_run = 0;  // damaged pictures, packets with what is not parsed here, in a row
     std::vector<Slice> slices;  // of the picture that is being gathered; reused
     size_t slice_count = 0;
-    bool recovery_point = false;
+    int recovery_frames = -1;
     StorePool stores;
     LevelBuffer levels;
     std::vector<MacroblockEdges> edges;
@@ -268,8 +277,9 @@ std::shared_ptr<ParsedPicture> Decoder::State::finish(uint32_t number) {
     picture->sps = first.sps;
     picture->idr = current.idr;
     picture->reference = current.reference;
-    picture->recovery_point = recovery_point;
-    recovery_point = false;
+    picture->frame_num = first.frame_num;
+    picture->recovery_frame_cnt = recovery_frames;
+    recovery_frames = -1;
     for (size_t i = 0; i < count; ++i) {
         if (slices[i].header.type == SliceType::B) picture->kind = SliceType::B;
         if (slices[i].header.type == SliceType::P && picture->kind == SliceType::I) picture->kind = SliceType::P;
@@ -334,7 +344,7 @@ Decoder::State::Outcome Decoder::State::read(const std::vector<NalUnit>& units, 
     sets = &by;
     whole = proving;
     slice_count = 0;
-    recovery_point = false;
+    recovery_frames = -1;
     for (const NalUnit& unit : units) {
         outcome.guarded([&] {
             const bool partition = unit.type >= PARTITION_A && unit.type <= PARTITION_C;
@@ -344,7 +354,7 @@ Decoder::State::Outcome Decoder::State::read(const std::vector<NalUnit>& units, 
             if (is_set(unit) && !begun) held.take(unit);
             if (unit.type == SEI) {
                 unescape(unit, scratch);
-                recovery_point |= has_recovery_point(scratch);
+                recovery_frames = std::max(recovery_frames, recovery_frame_cnt(scratch));
             }
             if (is_slice(unit)) gather(unit, number, outcome.pictures);
         });

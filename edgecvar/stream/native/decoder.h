@@ -21,7 +21,8 @@ struct ParsedPicture {
     bool idr = false;                    // an IDR picture
     bool reference = false;              // nal_ref_idc is not 0
     bool resets_order = false;           // displayed after all before it; order counts start anew with it
-    bool recovery_point = false;         // a recovery point SEI message comes with it
+    int frame_num = 0;
+    int recovery_frame_cnt = -1;         // of the recovery point SEI message that comes with it; -1 without one
     int lost = 0;                        // pictures that frame_num says are missing before this one
     int damaged_slices = 0;              // slices given up, wholly or from some macroblock on
     int concealed_macroblocks = 0;       // macroblocks made up as P_Skip with vector 0

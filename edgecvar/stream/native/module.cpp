@@ -171,6 +171,7 @@ void bind_sequence(py::module_& module) {
         .def_readonly("chroma_format_idc", &Sps::chroma_format_idc)
         .def_readonly("bit_depth", &Sps::bit_depth_luma)
         .def_readonly("poc_type", &Sps::poc_type)
+        .def_property_readonly("max_frame_num", [](const Sps& sps) { return 1 << sps.log2_max_frame_num; })
         .def_property_readonly("max_reorder", &Sps::max_reorder);
 }
 
@@ -181,7 +182,8 @@ void bind_picture(py::module_& module) {
         .def_readonly("idr", &ParsedPicture::idr)
         .def_readonly("reference", &ParsedPicture::reference)
         .def_readonly("resets_order", &ParsedPicture::resets_order)
-        .def_readonly("recovery_point", &ParsedPicture::recovery_point)
+        .def_readonly("frame_num", &ParsedPicture::frame_num)
+        .def_readonly("recovery_frame_cnt", &ParsedPicture::recovery_frame_cnt)
         .def_property_readonly("poc", [](const ParsedPicture& picture) { return picture.tag->poc; })
         .def_readonly("lost", &ParsedPicture::lost)
         .def_readonly("damaged_slices", &ParsedPicture::damaged_slices)

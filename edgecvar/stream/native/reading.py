@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import NEVER, Moment
 from edgecvar.stream.decoders import KeyDecoder
+from edgecvar.stream.ffmpeg.recovery import RecoveredPicture, RecoveryRun, RecoveryState, RecoveryTracker
 from edgecvar.stream.native.choice import Probe
-from edgecvar.stream.native.content import NativeContent
+from edgecvar.stream.native.content import Imaged, NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
 from edgecvar.stream.native.key_images import KeyPicture
 from edgecvar.stream.open_source import OpenSource
@@ -40,22 +41,24 @@ class _ParsedPicture:
     broke: str = ""
     misplaced: bool = False
     intact: bool = True
+    run: Optional[RecoveryRun] = None
 
 
 class _Start:
-    """Where a stream that begins without an IDR picture can be relied on: after its first I-picture, in both orders.
+    """Where a stream that begins without an IDR picture can be relied on.
 
-    The lists of what is displayed before that picture lack those that were cut off, and nothing in its header tells.
+    That is after its first I-picture, or the first picture that completes a recovery, in both orders: the lists of what
+    is displayed before it lack those that were cut off, and nothing in its header tells.
     """
 
     def __init__(self) -> None:
         self._whole = False
         self._first: Optional[int] = None
 
-    def intact(self, picture: Picture) -> bool:
+    def intact(self, picture: Picture, recovered: bool) -> bool:
         """To be asked of every picture in decode order."""
         self._whole = self._whole or picture.resets_order
-        if not self._whole and self._first is None and picture.kind == "I":
+        if not self._whole and self._first is None and (picture.kind == "I" or recovered):
             self._first = picture.poc
         return self._whole or (self._first is not None and picture.poc >= self._first)
 
@@ -92,6 +95,7 @@ class NativeReading:
         self._parsed = self._fed = self._given = 0
         self._intra_seen = False
         self._start = _Start()
+        self._recoveries = RecoveryTracker()
 
     def pictures(self) -> Generator[CodedPicture, None, None]:
         for number, packet in numbered_packets(self._source.packets, self._clock, patience=None):
@@ -135,21 +139,24 @@ class NativeReading:
         return bool(pictures)
 
     def _enter(self, picture: Picture, packet: bytes) -> None:
+        sound = self._parser.without_sets(packet) if picture.sets_refused else packet
         parsed = _ParsedPicture(picture, b"", b"")
         if picture.kind == "I":
             sets = self._parser.parameter_sets()
             if sets != self._sets:
                 self._sets = sets
-            sound = self._parser.without_sets(packet) if picture.sets_refused else packet
             parsed = _ParsedPicture(picture, sound, self._sets)
             if picture.number == self._first_number:
                 parsed.frame, self._first_frame = self._first_frame, None
         if picture.sequence is not self._sequence:
             self._follow(picture.sequence)
         parsed.broke = self._clock.broke(picture.number)
+        if parsed.broke:
+            self._recoveries = RecoveryTracker()
         if parsed.broke and picture.kind == "I":
             self._splice()
-        parsed.intact = self._start.intact(picture)
+        parsed.run = self._recoveries.push(_recovery_state(picture), sound, self._parser.parameter_sets)
+        parsed.intact = self._start.intact(picture, parsed.run is not None)
         self._queue.append(parsed)
         self._unnumbered[self._parsed] = parsed
         misplaced = self._order.misplaced
@@ -186,10 +193,8 @@ class NativeReading:
             self._given_sequence, self._geometry = picture.sequence, _geometry(picture.sequence)
             self._now = self._geometry.told_by(self._now)
         assert parsed.display_index is not None
-        key = None
-        if picture.kind == "I":
-            self._intra_seen = True
-            key = KeyPicture(self._source.name, self._decoder, index, parsed.sets, parsed.packet, parsed.frame)
+        imaged = self._imaged(parsed, index)
+        self._intra_seen = self._intra_seen or imaged is not None
         self._given += 1
         self._count(parsed)
         return CodedPicture(
@@ -197,11 +202,20 @@ class NativeReading:
             display_index=parsed.display_index,
             pts_seconds=parsed.moment.pts_seconds,
             kind=picture.kind,
-            keyframe=picture.idr or (picture.recovery_point and picture.kind == "I"),
-            content=NativeContent(picture, self._geometry, key, parsed.intact),
+            keyframe=picture.idr or (picture.recovery_frame_cnt >= 0 and picture.kind == "I"),
+            content=NativeContent(picture, self._geometry, imaged, parsed.intact),
             opens=self._source.opening(parsed.broke, before, self._now),
             shown=parsed.moment.shown,
+            recovered=parsed.run is not None,
         )
+
+    def _imaged(self, parsed: _ParsedPicture, index: int) -> Optional[Imaged]:
+        name = self._source.name
+        if parsed.picture.kind == "I":
+            return KeyPicture(name, self._decoder, index, parsed.sets, parsed.packet, parsed.frame)
+        if parsed.run is None:
+            return None
+        return RecoveredPicture(name, self._source.video.context, index, parsed.run)
 
     def _count(self, parsed: _ParsedPicture) -> None:
         self.summary.gave(parsed.moment.shown)
@@ -212,6 +226,16 @@ class NativeReading:
             self.summary.conceal("pictures missing before it")
         elif parsed.misplaced:
             self.summary.conceal("displayed out of order")
+
+
+def _recovery_state(picture: Picture) -> RecoveryState:
+    return RecoveryState(
+        frame_num=picture.frame_num,
+        max_frame_num=picture.sequence.max_frame_num,
+        intra=picture.kind == "I",
+        reference=picture.reference,
+        recovery_frame_cnt=picture.recovery_frame_cnt,
+    )
 
 
 def _geometry(sequence: Sequence) -> Geometry:

@@ -125,6 +125,7 @@ def read_clip(
     StreamError when it cannot be read and DatasetError when nothing in it can be sampled.
     """
     kinds: List[str] = []
+    recovered: Set[int] = set()
     display: List[int] = []
     images: Dict[int, NDArray[np.uint8]] = {}
     values: Dict[int, CodedValues] = {}
@@ -144,13 +145,15 @@ def read_clip(
             if not picture.shown:
                 hidden.add(index)
             kinds.append(picture.kind)
+            if picture.recovered:
+                recovered.add(index)
             display.append(picture.display_index)
             motion_source.push(picture)
             if pictures is not None and index not in pictures:
                 continue
-            if picture.kind == "I":
+            if picture.has_image:
                 images[index] = _image(picture)
-            elif images and picture.shown:
+            if picture.kind != "I" and images and picture.shown:
                 if frames:
                     frame = _frame(picture)
                     if frame is None:
@@ -159,7 +162,7 @@ def read_clip(
                     decoded[index] = frame
                 values[index] = _values(motion_source, picture)
         info, skipped = stream.info, stream.summary.skipped
-    windows = _windows(kinds, cut_windows(kinds, spec.gop_length, hidden, opens), undecoded)
+    windows = _windows(kinds, cut_windows(kinds, spec.gop_length, hidden, opens, recovered), undecoded)
     return RecordedClip(info, windows, images, values, skipped, display, decoded, len(undecoded), hidden, cut)
 
 

@@ -58,7 +58,7 @@ def test_both_readings_give_the_same_pictures(tmp_path: Path, name: str) -> None
     assert native == decoded  # indices, times, kinds, key pictures
     assert len(native) == 40
     for a, b in zip(native, decoded):
-        assert (a.image is None) == (b.image is None) == (a.kind != "I")
+        assert (a.image is None) == (b.image is None) != a.has_image
         assert a.image is None or np.array_equal(a.image, b.image)
         if a.motion is not None and b.motion is not None:
             assert a.motion.exact
@@ -178,11 +178,12 @@ class Core:
         if told == ".":
             return []
         sequence = SimpleNamespace(profile_idc=self.profile, coded_width=96, coded_height=80, crop=(0, 0, 6, 10))
-        sequence.poc_type, sequence.max_reorder = 2, 0
+        sequence.poc_type, sequence.max_reorder, sequence.max_frame_num = 2, 0, 16
         picture = SimpleNamespace(kind=told, number=number, sequence=sequence, poc=2 * number, resets_order=number == 0)
         picture.damaged_slices, picture.concealed_macroblocks, picture.damage = int(number == 2), 0, "mb_type"
         picture.sets_refused = False
-        picture.lost, picture.idr, picture.recovery_point = int(number == 3), told == "I", False
+        picture.lost, picture.idr, picture.recovery_frame_cnt = int(number == 3), told == "I", -1
+        picture.reference, picture.frame_num = True, number % 16
         return [picture]
 
 

@@ -137,3 +137,14 @@ def test_no_neighbour_is_taken_from_beyond_a_break() -> None:
     assert [window.part for window in windows] == [0, 0, 1, 1]
     samples = centre_segments(windows, 4)
     assert [(sample.appearance, sample.adjacent) for sample in samples] == [(0, 3), (3, 0), (6, 9), (9, 6)]
+
+
+def test_a_clip_of_intra_refresh_is_recorded_from_its_recovered_pictures_on(tmp_path: Path) -> None:
+    options = {"x264-params": "threads=1:intra-refresh=1:keyint=12:qp=30"}
+    pictures = translation(40, (64, 96), (1.5, 0))
+    recorded = read_clip(encode(tmp_path / "clip.mp4", pictures, "libx264", options), InputSpec(gop_length=30))
+    appearances = [window.appearance for window in recorded.windows]
+    assert appearances[0] == 0 and len(set(appearances)) > 2
+    assert set(appearances) == set(recorded.images)
+    sampled = {index for window in recorded.windows for index in window.pictures}
+    assert sampled == set(recorded.values) == set(range(1, 40))

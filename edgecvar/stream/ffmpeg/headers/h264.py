@@ -77,9 +77,14 @@ def _payload(unit: bytes, limit: int = HEADER_BYTES) -> BitReader:
 
 
 class HeaderParser:
-    """Keeps the parameter sets of one stream and parses the slice headers of its packets."""
+    """Keeps the parameter sets of one stream and parses the slice headers of its packets.
+
+    `recovery_frame_cnt` is that of the last packet's recovery point, -1 where it has none.
+    """
 
     def __init__(self, extradata: Optional[bytes]) -> None:
+        self.recovery_frame_cnt = -1
+        self._set_units: Dict[Tuple[int, int], bytes] = {}
         self.sequences: Dict[int, SequenceSet] = {}
         self.pictures: Dict[int, PictureSet] = {}
         self._length_size: Optional[int] = None
@@ -98,14 +103,23 @@ class HeaderParser:
     def slices(self, packet: bytes) -> List[SliceHeader]:
         """Takes in the packet's parameter sets and returns its slice headers; raises HeaderEnded on nonsense."""
         headers = []
+        self.recovery_frame_cnt = -1
         for unit in split_units(packet, self._length_size):
             self._take_set(unit)
             kind = unit[0] & 31 if unit else 0
-            if kind in (1, 2, 5):
+            if kind == 6:
+                self.recovery_frame_cnt = max(self.recovery_frame_cnt, _recovery_frames(unit))
+            elif kind in (1, 2, 5):
                 header = self._slice(unit, kind == 5)
                 if not header.redundant:
                     headers.append(header)
         return headers
+
+    def parameter_sets(self) -> bytes:
+        """All parameter sets in force, packaged as the stream's packets are."""
+        units = [unit for _, unit in sorted(self._set_units.items())]
+        size = self._length_size
+        return b"".join((b"\0\0\0\1" if size is None else len(unit).to_bytes(size, "big")) + unit for unit in units)
 
     def _configuration(self, data: bytes) -> None:
         position = 5
@@ -126,9 +140,11 @@ class HeaderParser:
             if kind == 7:
                 number, sequence = sequence_set(_payload(unit, len(unit)))
                 self.sequences[number] = sequence
+                self._set_units[kind, number] = unit
             elif kind == 8:
                 index, picture = picture_set(_payload(unit, len(unit)))
                 self.pictures[index] = picture
+                self._set_units[kind, index] = unit
 
     def _slice(self, unit: bytes, idr: bool) -> SliceHeader:
         reader = _payload(unit)
@@ -139,6 +155,27 @@ class HeaderParser:
         if picture is None or sequence is None:
             raise HeaderEnded("a slice names a parameter set that did not come")
         return _slice_header(reader, unit[0] >> 5 & 3, idr, first_mb, kind, picture, sequence)
+
+
+def _recovery_frames(unit: bytes) -> int:
+    """recovery_frame_cnt of a unit of SEI messages (7.3.2.3, D.1.8); -1 where none is a recovery point."""
+    reader = _payload(unit)
+    try:
+        while reader.left > 16:
+            kind, size = _message_number(reader), _message_number(reader)
+            if kind == 6:
+                return reader.unsigned()
+            reader.skip(8 * size)
+    except HeaderEnded:
+        pass
+    return -1
+
+
+def _message_number(reader: BitReader) -> int:
+    total = 0
+    while (part := reader.bits(8)) == 255:
+        total += part
+    return total + part
 
 
 def _slice_header(
