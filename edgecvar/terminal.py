@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import os
 import sys
-from typing import Any, TextIO
+from typing import Any, TextIO, Tuple
 
 
 def printable(text: str) -> str:
@@ -39,3 +42,26 @@ def say(text: str = "", err: bool = False) -> None:
 def say_json(document: Any) -> None:
     """One document to standard output."""
     print(json_line(document), flush=True)
+
+
+def settle_streams() -> None:
+    """Standard streams that the program was started without lead nowhere; what one cannot encode is escaped."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:  # a file opened later would take its number, and be written to
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+            if name != "stdin":
+                setattr(sys, name, open(descriptor, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ESCAPED)
+
+
+def _escape(error: UnicodeError) -> Tuple[str, int]:
+    """As JSON has it, which people can read as well."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+_ESCAPED = "edgecvar.escaped"
+codecs.register_error(_ESCAPED, _escape)

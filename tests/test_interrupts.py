@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from edgecvar.interrupts import held_interrupt
+from edgecvar.interrupts import Terminated, exit_code, held_interrupt, listening
 
 
 def test_it_is_raised_at_the_end_and_the_handler_is_as_before():
@@ -44,3 +44,26 @@ def test_another_thread_holds_nothing():
     thread.start()
     thread.join()
     assert handlers == [before]
+
+
+def test_who_listens_is_terminated_as_by_ctrl_c_and_handlers_are_as_before():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="terminated") as raised, listening():
+        signal.raise_signal(signal.SIGTERM)
+    assert exit_code(raised.value) == 143 and exit_code(KeyboardInterrupt()) == 130
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_termination_is_held_back_too_where_somebody_listens():
+    steps = []
+    with pytest.raises(Terminated), listening(), held_interrupt(lambda: steps.append("reacted")):
+        signal.raise_signal(signal.SIGTERM)
+        steps.append("went on")
+    assert steps == ["reacted", "went on"]
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with listening():
+        signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)

@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 import click
 
 from edgecvar.errors import need_extra
+from edgecvar.interrupts import exit_code
 from edgecvar.terminal import say
 
 
@@ -45,7 +46,7 @@ def command(arguments: Tuple[str, ...], as_json: bool, markdown: bool, output: O
     planned = plan(ablation, file, arguments[1:], output or Path("runs") / file.stem)
     try:
         rows = list(run_ablation(planned, ablation.test, TerminalListener()))
-    except KeyboardInterrupt:
-        say("interrupted; what is done stays, and the same command goes on with the rest", err=True)
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        say(f"{str(error) or 'interrupted'}; what is done stays, and the same command goes on with the rest", err=True)
+        sys.exit(exit_code(error))
     print_ablation(ablation, rows, as_json, markdown)

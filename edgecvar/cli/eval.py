@@ -116,8 +116,12 @@ def _print(
 ) -> None:
     from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
     from edgecvar.console import Console
+    from edgecvar.errors import DatasetError
 
     if as_json:
         say_json({**subject, **evaluation_document(evaluation), **last})
-        return
-    print_evaluation(evaluation, Console())
+    else:
+        print_evaluation(evaluation, Console())
+    if not evaluation.confusion.any():
+        undecided, unreadable = len(evaluation.undecided), len(evaluation.unreadable)
+        raise DatasetError(f"no clip was decided: {undecided} without a decision, {unreadable} could not be read")

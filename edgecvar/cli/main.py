@@ -12,7 +12,8 @@ import click
 
 from edgecvar import __version__
 from edgecvar.errors import EdgecvarError, import_reason, unknown_name
-from edgecvar.terminal import say
+from edgecvar.interrupts import exit_code, listening
+from edgecvar.terminal import say, settle_streams
 
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
@@ -70,9 +71,11 @@ def cli() -> None:
 
 
 def main(args: Optional[List[str]] = None) -> None:
-    """Run the command line; an expected error becomes one line on stderr and exit code 1, Ctrl-C 130."""
+    """Run the command line; an expected error becomes one line on stderr and exit code 1, Ctrl-C 130, SIGTERM 143."""
+    settle_streams()
     try:
-        cli.main(args=args, prog_name="edgecvar", standalone_mode=False)
+        with listening():
+            cli.main(args=args, prog_name="edgecvar", standalone_mode=False)
     except click.ClickException as error:
         _show_usage(error)
         sys.exit(error.exit_code)
@@ -84,9 +87,10 @@ def main(args: Optional[List[str]] = None) -> None:
             raise
         say(f"error: {import_reason(error)}", err=True)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted", err=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, click.Abort) as error:
+        cause = error.__cause__ or error  # click has wrapped it
+        say(str(cause) or "interrupted", err=True)
+        sys.exit(exit_code(cause))
 
 
 def _show_usage(error: click.ClickException) -> None:

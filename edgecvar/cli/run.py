@@ -30,7 +30,8 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     edgecvar run rtsp://camera/stream --timeout 30
     cat camera.ts | edgecvar run - --json
 
-    Several are run one after the other. A video that cannot be read is named, the others go on, and the exit code is 1.
+    Several are run one after the other. A video that cannot be read, or gives no decision, is named, the others go on,
+    and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
     Without --bundle the demo's is run.
     """
     if as_json and as_csv:

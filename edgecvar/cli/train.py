@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 import click
 
 from edgecvar.errors import ConfigError, need_extra
+from edgecvar.interrupts import exit_code
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
     listener.say(f"run folder {training.folder}")
     try:
         training.fit()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         say(
-            f"interrupted after epoch {training.epoch} of {training.recipe.course.epochs}; "
+            f"{str(error) or 'interrupted'} after epoch {training.epoch} of {training.recipe.course.epochs}; "
             f"go on with: edgecvar train --resume {training.folder}",
             err=True,
         )
-        sys.exit(130)
+        sys.exit(exit_code(error))
     _conclude(training, as_json)
 
 

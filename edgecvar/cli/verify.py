@@ -51,7 +51,7 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
         say_json(verification_document(verification))
     else:
         print_verification(verification, Console())
-    if verification.passed is False:
+    if not verification.passed:  # also where nothing was compared
         sys.stdout.flush()
         sys.exit(1)
 

@@ -77,6 +77,8 @@ class RunSummary:
         """Why there is no decision; empty when there is one."""
         if self.decisions:
             return ""
+        if self.ended:
+            return "no decision: the run ended before the first"
         if not self.pictures:
             return "no decision: no picture could be decoded"
         return f"no decision: none of {self.pictures} pictures is a P or B picture after an I-picture"

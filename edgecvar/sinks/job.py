@@ -16,7 +16,7 @@ from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.clips.feed import Watcher
 from edgecvar.clips.labelled import videos_below
-from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, reason
+from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, StreamError, reason
 from edgecvar.run.decisions import ended_by
 from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
@@ -133,6 +133,8 @@ class _Job:
             _pour(run, sinks)
         for overlay in overlays:
             say(f"overlay: {overlay.target}", err=True)
+        if run.summary.note:
+            raise StreamError(f"{without_password(source)}: {run.summary.note}")
 
     def _written(self, source: str) -> Sink:
         form, untrained, source = self._config.written_form, self._model.untrained, without_password(source)

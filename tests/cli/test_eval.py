@@ -50,3 +50,15 @@ def test_wrong_folders_are_one_line_and_exit_1(edgecvar, tmp_path, clips):
     for folder, message in ((tmp_path / "none", "none"), (tmp_path / "clips", "did you mean 'left'")):
         code, out, err = edgecvar("eval", bundle, folder)
         assert (code, out) == (1, "") and message in err and err.count("\n") == 1
+
+
+def test_clips_of_which_none_is_decided_are_exit_1(edgecvar, tmp_path):
+    root = tmp_path / "clips"
+    (root / "right").mkdir(parents=True)
+    moving_clip(root / "right" / "intra.mp4", pictures=5, g="1")
+    (root / "right" / "broken.mp4").write_text("not a video")
+    bundle = tiny_bundle(tmp_path)
+    for options in ([], ["--json"]):
+        code, out, err = edgecvar("eval", bundle, root, "--jobs", "1", *options)
+        assert code == 1 and "broken.mp4" in out
+        assert err == "error: no clip was decided: 1 without a decision, 1 could not be read\n"

@@ -204,15 +204,15 @@ def test_the_overlay_is_refused_before_the_source_is_opened(edgecvar, bundle):
 
 
 @pytest.mark.parametrize("pictures", [1, 24])
-def test_only_i_pictures_end_well_without_a_decision(edgecvar, tmp_path, bundle, pictures):
+def test_only_i_pictures_end_without_a_decision_and_with_exit_1(edgecvar, tmp_path, bundle, pictures):
     clip = moving_clip(tmp_path / "intra.mp4", pictures=pictures, g="1")
-    code, out, _ = edgecvar("run", clip, "--bundle", bundle, "--json")
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--json")
     (line,) = out.splitlines()
     summary = json.loads(line)["summary"]
-    assert code == 0 and summary["decisions"] == 0 and summary["pictures"] == pictures
-    assert summary["note"].startswith("no decision")
-    code, out, _ = edgecvar("run", clip, "--bundle", bundle)
-    assert code == 0 and "no decision" in out
+    assert code == 1 and summary["decisions"] == 0 and summary["pictures"] == pictures
+    assert summary["note"].startswith("no decision") and err == f"error: {clip}: {summary['note']}\n"
+    code, out, err = edgecvar("run", clip, "--bundle", bundle)
+    assert code == 1 and "no decision" in out
 
 
 def test_standard_input_gives_what_the_file_gives(tmp_path, bundle):
@@ -250,7 +250,10 @@ def test_interrupting_a_run_that_waits_for_its_pipe_ends_it_with_a_summary(tmp_p
     assert json.loads(out.splitlines()[-1])["summary"]["ended"] == "interrupted"
 
 
-@pytest.mark.parametrize("number, code, word", [(signal.SIGINT, 130, b"interrupted")])
+SIGNALS = [(signal.SIGINT, 130, b"interrupted"), (signal.SIGTERM, 143, b"terminated")]
+
+
+@pytest.mark.parametrize("number, code, word", SIGNALS)
 def test_the_first_signal_ends_a_run_that_waits_for_a_server(bundle, tmp_path, number, code, word):
     clip = moving_clip(tmp_path / "stream.ts", pictures=100)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -279,6 +282,90 @@ def test_interrupting_a_run_whose_pipe_nobody_writes_to_ends_it(bundle, tmp_path
     out, err = process.communicate()
     assert (out, err.strip()) == (b"", b"interrupted")
     os.close(writer)
+
+
+@pytest.mark.parametrize("number, code, word", SIGNALS)
+def test_a_signal_keeps_the_overlay_whole_and_leaves_no_hidden_file(bundle, tmp_path, number, code, word):
+    clip, target = moving_clip(tmp_path / "long.mp4", pictures=3000), tmp_path / "out" / "overlay.mp4"
+    target.parent.mkdir()
+    process = spawn("run", clip, "--bundle", bundle, "--json", "--overlay", target)
+    for _ in range(20):
+        assert process.stdout.readline().startswith(b"{")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code and word in err and b"Traceback" not in err
+    summary = json.loads(out.splitlines()[-1])["summary"]
+    assert summary["ended"] == word.decode() and 20 <= summary["decisions"] < 700
+    assert list(target.parent.iterdir()) == [target]
+    with av.open(str(target)) as container:
+        assert 0 < sum(1 for _ in container.decode(video=0)) < 3000
+
+
+def test_a_run_that_ends_before_its_first_decision_says_why(bundle, tmp_path):
+    clip = moving_clip(tmp_path / "intra.ts", pictures=100, g="1")
+    process = spawn("run", "-", "--bundle", bundle, "--json", stdin=subprocess.PIPE)
+    process.stdin.write(clip.read_bytes())
+    process.stdin.flush()
+    time.sleep(2)  # so that it most likely reads; where it does not yet, there is no summary
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    lines = process.stdout.read().splitlines()
+    for line in lines:
+        summary = json.loads(line)["summary"]
+        assert summary["ended"] == "terminated" and summary["note"] == "no decision: the run ended before the first"
+
+
+def test_ctrl_c_during_the_imports_is_no_traceback():
+    program = (
+        "import builtins, os, runpy, signal, sys\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest, **named):\n"
+        "    if name == 'click':\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return load(name, *rest, **named)\n"
+        "builtins.__import__ = interrupted\n"
+        "sys.argv = ['edgecvar', 'models']\n"
+        "runpy.run_module('edgecvar', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.parametrize(
+    "redirections, code, shown",
+    [
+        ("<&-", 0, "right"),
+        (">&-", 0, ""),
+        ("2>&-", 0, "right"),
+        ("<&- >&- 2>&-", 0, ""),
+        ("- <&-", 1, "standard input is closed"),
+        ("none.mp4 >&-", 1, "no such file"),
+        ("none.mp4 2>&-", 1, ""),
+    ],
+)
+def test_standard_streams_may_be_closed(bundle, clip, tmp_path, redirections, code, shown):
+    source = "" if redirections.startswith(("-", "none")) else str(clip)
+    line = f"exec {sys.executable} -m edgecvar run {source} {redirections} --bundle {bundle} --overlay {tmp_path}/o.mp4"
+    line = line.replace("--overlay", "--top 2 #") if code else line
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code and "Traceback" not in done.stderr and shown in done.stdout + done.stderr
+    assert not code or done.stdout == ""
+    if not code:  # no message went into a file that took the number of a closed stream
+        with av.open(f"{tmp_path}/o.mp4") as container:
+            assert sum(1 for _ in container.decode(video=0)) == 40
+
+
+@pytest.mark.parametrize("verb", ["run", "inspect", "devices"])
+def test_output_that_is_no_utf_8_has_escapes(bundle, clip, tmp_path, verb):
+    named = tmp_path / "Grüße.mp4"
+    shutil.copy(clip, named)
+    arguments = {"run": [named, named, "--bundle", bundle, "--json"], "inspect": [named]}.get(verb, [])
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "edgecvar", verb, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60)
+    assert done.returncode == 0 and done.stdout.decode("ascii") and b"Traceback" not in done.stderr
+    if verb == "run":
+        assert {json.loads(line)["source"] for line in done.stdout.splitlines()} == {str(named)}
 
 
 def test_passwords_are_printed_nowhere(edgecvar, bundle, tmp_path, clip):
