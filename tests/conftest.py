@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
+
+# Before torch is there: several workers share the cores, and threads that wait for each other would take them all.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The device half has no torch: what trains and compiles is tested where the train extra is installed.
 collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["nets/*", "train/*", "compile/*"]
