@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, cast
 import av
 
 from edgecvar.errors import StreamError, reason
+from edgecvar.stream.ffmpeg.field_pairs import FieldPair
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -29,6 +30,9 @@ _VECTORS = {"flags2": "+export_mvs"}
 
 def decode(context: VideoCodecContext, packet: Optional[Packet[Any]]) -> List[VideoFrame]:
     """The frames that come out after a packet, with None at the end; raises StreamError with the decoder's reason."""
+    if isinstance(packet, FieldPair):
+        first, second = packet.parts()
+        return [*decode(context, first), *decode(context, second)]
     try:
         return context.decode(packet)
     except (av.error.FFmpegError, ValueError) as error:

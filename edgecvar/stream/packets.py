@@ -9,7 +9,7 @@ import av
 from edgecvar.errors import reason
 from edgecvar.stream.clock import MAX_REORDER, DisplayClock
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.ffmpeg.field_pairs import FieldPairs
+from edgecvar.stream.ffmpeg.field_pairs import FieldPair, FieldPairs
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -76,7 +76,8 @@ def _length_prefixed(record: bytes) -> bytes:
 def to_decode(packet: Packet[Any], number: int) -> Packet[Any]:
     """The packet as a decoder is given it: both its times are `number`, and no edit list hides it."""
     # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-    bare = av.Packet(bytes(packet)) if getattr(packet, "is_discard", False) else packet
+    hidden = getattr(packet, "is_discard", False) and not isinstance(packet, FieldPair)
+    bare = av.Packet(bytes(packet)) if hidden else packet
     bare.pts = bare.dts = number
     return bare
 

@@ -1,9 +1,9 @@
-"""Both fields of an H.264 frame in one packet, where a stream has a packet for each."""
+"""Both fields of an H.264 frame as one packet, where a stream has a packet for each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Tuple, cast
 
 import av
 
@@ -28,8 +28,33 @@ class _Field:
         return same and self.bottom != other.bottom and not other.idr
 
 
+class FieldPair:
+    """The packets of both fields of a frame, which whoever reads packets takes for one, with the times of the first.
+
+    A decoder is to have its `parts`: FFmpeg's, given both in one, reads the second field with the parameter sets of the
+    first one although others stand between them.
+    """
+
+    def __init__(self, first: Packet[Any], second: Packet[Any]) -> None:
+        self._fields = (first, second)
+        self.pts, self.dts, self.time_base = first.pts, first.dts, first.time_base
+        self.is_keyframe = first.is_keyframe
+        self.is_discard = bool(getattr(first, "is_discard", False))
+        self.size = first.size + second.size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(map(bytes, self._fields))
+
+    def parts(self) -> List[Packet[Any]]:
+        """A packet for each field, with the pair's times as they are now."""
+        parts = [av.Packet(bytes(field)) for field in self._fields]
+        for part in parts:
+            part.pts, part.dts = self.pts, self.dts
+        return parts
+
+
 class FieldPairs:
-    """Joins packets of one field each to packets of a frame, which decoders take as well.
+    """Joins packets of one field each to pairs.
 
     A field whose other one does not come next stays as it is. What is progressive is looked at no closer than its key
     packets, where an interlaced sequence may begin.
@@ -39,7 +64,7 @@ class FieldPairs:
         self._headers = HeaderParser(extradata)
 
     def joined(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
-        """The packets in their order; a joined one has the times of its first field."""
+        """The packets in their order, a FieldPair for two of one frame."""
         first: Optional[Tuple[Packet[Any], _Field]] = None
         for packet in packets:
             field = self._field(packet)
@@ -47,7 +72,7 @@ class FieldPairs:
                 before, opened = first
                 first = None
                 if field is not None and opened.is_completed_by(field):
-                    yield _join(before, packet)
+                    yield cast("Packet[Any]", FieldPair(before, packet))
                     continue
                 yield before
             if field is None:
@@ -77,11 +102,3 @@ def _field_of(header: SliceHeader) -> Optional[_Field]:
     if not header.field:
         return None
     return _Field(header.bottom, header.frame_num, header.ref_idc > 0, header.idr)
-
-
-def _join(first: Packet[Any], second: Packet[Any]) -> Packet[Any]:
-    whole = av.Packet(bytes(first) + bytes(second))
-    whole.pts, whole.dts, whole.is_keyframe = first.pts, first.dts, first.is_keyframe
-    if first.time_base is not None:
-        whole.time_base = first.time_base
-    return whole
