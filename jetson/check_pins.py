@@ -19,7 +19,7 @@ JETPACKS = {
     "4.6": ("constraints-python38.txt", "3.8", 27, ("pycuda",)),
     "5.1": ("constraints-python38.txt", "3.8", 31, ("pycuda",)),
     "6": ("constraints-python310.txt", "3.10", 35, ("pycuda",)),
-    "7": ("constraints-python312.txt", "3.12", 39, ("pycuda", "av==13.1.0")),
+    "7": ("constraints-python312.txt", "3.12", 39, ("pycuda",)),
 }
 
 

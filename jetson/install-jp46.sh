@@ -36,8 +36,11 @@ CXX=g++-8 "$TARGET/bin/cmake" -S "$work/TensorRT/python" -B "$work/build" -Wno-d
 "$TARGET/bin/cmake" --build "$work/build" --parallel 2 > "$work/build.log" ||
   { tail "$work/build.log" >&2 && stop "the bindings did not compile"; }
 cp -r "$work/TensorRT/python/packaging/." "$work/build"
+# 8.2.1.8 or 8.2.1.9, by the release of JetPack 4.6.
+header=$(dpkg -L libnvinfer-dev | grep -m 1 '/NvInferVersion\.h$') || stop "libnvinfer-dev has no NvInferVersion.h"
+version=$(tensorrt_version "$header")
 grep -rl '##TENSORRT_' "$work/build/setup.py" "$work/build/tensorrt" --include='*.py' |
-  xargs sed -i -e 's/##TENSORRT_VERSION##/8.2.1.8/g' -e 's/##TENSORRT_MAJMINPATCH##/8.2.1/g'
+  xargs sed -i -e "s/##TENSORRT_VERSION##/$version/g" -e "s/##TENSORRT_MAJMINPATCH##/${version%.*}/g"
 (cd "$work/build" && "$TARGET/bin/python" setup.py -q bdist_wheel --python-tag=cp38 --plat-name=linux_aarch64)
 "$TARGET/bin/python" -m pip install --quiet "$work"/build/dist/tensorrt-*.whl
 

@@ -9,13 +9,10 @@ set -euo pipefail
 
 expect 7 "38 39" 24.04 "$@"
 # Unpinned, because 7.0 has 10.13 and 7.2 has 10.16, and both will do.
-packages g++ make pkg-config python3-dev python3-venv python3-libnvinfer ffmpeg libavcodec-dev libavdevice-dev \
-  libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
+packages g++ make python3-dev python3-venv python3-libnvinfer
 need_cuda
 environment python3.12 constraints-python312.txt
 edgecvar_and_pycuda
 system_tensorrt
-# 13.1 is the last PyAV for 24.04's FFmpeg 6.1; the FFmpeg 4 of the older JetPacks is too old for any that will do.
-nvidia_ffmpeg_pyav 13.1.0
 finish "$@"
 service

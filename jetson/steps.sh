@@ -71,14 +71,12 @@ print(found.submodule_search_locations[0] if found else "")')
   ln -sfn "$from" "$to/tensorrt"
 }
 
-# nvidia_ffmpeg_pyav VERSION: PyAV of that version against the system's FFmpeg where that has NVIDIA's H.264 decoder.
-nvidia_ffmpeg_pyav() {
-  if ffmpeg -hide_banner -decoders 2> /dev/null | grep -q h264_nvv4l2dec; then
-    say "PyAV $1 against the system's FFmpeg, which has h264_nvv4l2dec"
-    PIP_CONSTRAINT='' "$TARGET/bin/python" -m pip install --quiet --no-binary=av --force-reinstall --no-deps "av==$1"
-  else
-    say "the system's FFmpeg has no h264_nvv4l2dec: PyAV stays the wheel, with its own FFmpeg"
-  fi
+# tensorrt_version HEADER: the installed version, all four numbers of it, from its NvInferVersion.h.
+tensorrt_version() {
+  local version
+  version=$(sed -nE 's/^#define NV_TENSORRT_(MAJOR|MINOR|PATCH|BUILD) ([0-9]+).*/\2/p' "$1" | paste -sd.)
+  [[ $version =~ ^[0-9]+(\.[0-9]+){3}$ ]] || stop "$1 tells no version of TensorRT (${version:-nothing})"
+  echo "$version"
 }
 
 # finish [--container]: the command, and a first run on the shipped clip. TensorRT cannot be loaded while an image is

@@ -116,8 +116,26 @@ def test_what_the_scripts_pin_is_what_check_pins_asks_for():
     for jetpack, (file, python, _, sources) in JETPACKS.items():
         text = INSTALLS[f"jp{jetpack.replace('.', '')}"].read_text(encoding="utf-8")
         assert f"environment python{python} {file}\n" in text
-        pyav = re.findall(r"^nvidia_ffmpeg_pyav (\S+)$", text, re.MULTILINE)
-        assert [f"av=={version}" for version in pyav] == [source for source in sources if source.startswith("av")]
+        assert sources == ("pycuda",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="wants bash and Linux")
+def test_the_bindings_get_the_version_that_is_installed(tmp_path):
+    header = tmp_path / "NvInferVersion.h"
+    numbers = zip(("MAJOR", "MINOR", "PATCH", "BUILD"), (8, 2, 1, 9))
+    lines = [f"#define NV_TENSORRT_{name} {number} //!< TensorRT {name.lower()} version." for name, number in numbers]
+    header.write_text("\n".join([*lines, "#define NV_TENSORRT_SONAME_MAJOR 8"]) + "\n", encoding="utf-8")
+    ask = ("bash", "-euo", "pipefail", "-c", f". jetson/steps.sh; tensorrt_version {header}")
+    assert run(*ask).stdout == "8.2.1.9\n"
+    header.write_text("\n".join(lines[:2]), encoding="utf-8")
+    done = run(*ask)
+    assert done.returncode == 1 and "tells no version of TensorRT (8.2)" in done.stdout
+    assert "8.2.1.8/" not in INSTALLS["jp46"].read_text(encoding="utf-8")
+
+
+def test_the_service_sees_the_socket_of_csi_cameras():
+    unit = (JETSON / "edgecvar.service").read_text(encoding="utf-8")
+    assert not re.search(r"^PrivateTmp=(yes|true|1|on)$", unit, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("file", "python"), PYTHONS.items())

@@ -75,6 +75,21 @@ def tiny_clip_bundle(folder: Path, segments: int) -> Path:
     return root
 
 
+def replace_stage(root: Path, stage: str, model: bytes) -> Path:
+    """The bundle with another fp32 file of a stage."""
+    document = Manifest.model_validate(json.loads((root / MANIFEST).read_text()))
+    (root / "onnx" / f"{stage}.fp32.onnx").write_bytes(model)
+    write_manifest(root, document)
+    return root
+
+
+def steep_bundle(folder: Path) -> Path:
+    """A bundle whose motion stage overflows fp16 in its middle, at `beyond`, and not in fp32."""
+    motion = ("motion", [2, 32, 32])
+    root = replace_stage(tiny_bundle(folder), "motion", steep_model(motion, "mean", half=False))
+    return add_precision(root, "fp16", motion=steep_model(motion, "mean", half=True))
+
+
 def add_precision(root: Path, precision: str, **replaced: bytes) -> Path:
     """The fp32 files once more under another precision, but for stages `replaced` with another model."""
     document = Manifest.model_validate(json.loads((root / MANIFEST).read_text()))
@@ -117,6 +132,23 @@ def mean_model(tensor: Tuple[str, Sequence[int]], output: str) -> bytes:
     name, shape = tensor
     attributes = [_ints("axes", [2, 3]), _int("keepdims", 0)]
     return _model([_node("ReduceMean", [name], output, attributes)], [tensor], (output, [shape[0]]))
+
+
+def steep_model(tensor: Tuple[str, Sequence[int]], output: str, half: bool) -> bytes:
+    """mean_model by way of 90000 times its input, which fp16 does not hold; `half`: all but the mean is fp16."""
+    name, shape = tensor
+    casts = [_node("Cast", [name], "narrow", [_int("to", 10)]), _node("Cast", ["by"], "factor", [_int("to", 10)])]
+    start, by = ("narrow", "factor") if half else (name, "by")
+    nodes = [
+        *(casts if half else []),
+        _node("Mul", [start, by], "large", []),
+        _node("Mul", ["large", by], "beyond", []),
+        _node("Div", ["beyond", by], "back", []),
+        _node("Div", ["back", by], "same", []),
+        *([_node("Cast", ["same"], "wide", [_int("to", 1)])] if half else []),
+        _node("ReduceMean", ["wide" if half else "same"], output, [_ints("axes", [2, 3]), _int("keepdims", 0)]),
+    ]
+    return _model(nodes, [tensor], (output, [shape[0]]), [("by", np.array([300], np.float32))])
 
 
 def fuse_model(tensors: Sequence[Tuple[str, Sequence[int]]], classes: int) -> bytes:

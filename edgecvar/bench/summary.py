@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecvar.bench.session import Phase, Session
 
-ORDER = ("read", "prepare", "stage", "decide")
+ORDER = ("read", "trace", "prepare", "stage", "decide")
 """Spans in the order in which data flows; stages keep their own order."""
 
 

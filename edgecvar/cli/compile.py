@@ -41,6 +41,9 @@ def _moved(context: click.Context, option: click.Parameter, bundle: Optional[str
     help="Keep layers in fp16 until int8 changes at most this share of decisions; none: all int8.",
 )
 @click.option("--search-samples", type=click.IntRange(min=1), help="Pictures that int8 is judged by [default: 512].")
+@click.option(
+    "--keep-fp32", multiple=True, metavar="STAGE:LAYER", help="fp16 keeps it in fp32; `verify --layers` names such."
+)
 @click.option("--engines", is_flag=True, help="Also build TensorRT's engines, for the device that this is.")
 @click.option(
     "--converter",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--checkpoint", metavar="FILE", type=click.Path(), help="For torch [default: looked for under ./runs by its hash]."
 )
+@click.option("--layers", is_flag=True, help="Find the layer at which a stage goes wrong, and say what mends it.")
 @engine_flags
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the table.")
 def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import FrozenSet, List, Mapping, Optional
 
 import onnx
 
@@ -79,7 +79,7 @@ def compile_bundle(plan: CompilePlan, progress: Progress = silent) -> Compiled:
             if precision == "fp32":
                 _export(draft, subject.network, progress)
             elif precision == "fp16":
-                _halve(draft, reference if data is None else _measured(draft, data), progress)
+                _halve(draft, reference if data is None else _measured(draft, data), plan.keep_fp32, progress)
             elif data is not None:
                 _quantise(draft, data, progress)
             draft.checks[precision] = _compare(draft, precision, reference, progress)
@@ -101,13 +101,14 @@ def _export(draft: Draft, network: Network, progress: Progress) -> None:
         export_stage(network.stage(spec.name), spec, draft.file(spec.name, "fp32"))
 
 
-def _halve(draft: Draft, measured: Recording, progress: Progress) -> None:
-    """The stages in fp16; `measured`: real inputs of theirs, to see how large tensors get."""
+def _halve(draft: Draft, measured: Recording, keep: Mapping[str, FrozenSet[str]], progress: Progress) -> None:
+    """The stages in fp16; `measured`: real inputs of theirs, to see how large tensors get. `keep`: as CompilePlan's."""
     for spec in draft.stages:
         progress(0, 0, f"convert {spec.name} to fp16")
         file = draft.file(spec.name, "fp32")
         try:
-            half = to_half(onnx.load(str(file)), largest_magnitudes(file, spec.name, measured.inputs[spec.name]))
+            largest = largest_magnitudes(file, spec.name, measured.inputs[spec.name])
+            half = to_half(onnx.load(str(file)), largest, keep.get(spec.name, frozenset()))
         except CompileError as error:
             raise CompileError(f"stage {spec.name}: {error}") from error
         draft.save(half, spec.name, "fp16")

@@ -20,8 +20,8 @@ class CompileConfig(BaseModel):
     check and, a folder then, for int8. `output`: the bundle's folder, by default MODEL.edgecvar here.
     `precision`: what to make beside fp32, which is always made; by default all that `device` has. `max_drop`: the
     largest share of decisions, in percent, that int8 may change; None for every layer in int8 whatever it costs.
-    `search_samples`: sampled pictures that int8 is judged by. `engines`: also build TensorRT's engines, on this
-    machine, by `converter` and for the DLA core `dla`.
+    `search_samples`: sampled pictures that int8 is judged by. `keep_fp32`: layers that fp16 stages keep in fp32, as
+    STAGE:LAYER. `engines`: also build TensorRT's engines, on this machine, by `converter` and for the DLA core `dla`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +39,7 @@ class CompileConfig(BaseModel):
     precision: Optional[FrozenSet[Precision]] = None
     max_drop: Optional[float] = Field(default=0.5, ge=0, le=100)
     search_samples: int = Field(default=512, ge=1)
+    keep_fp32: FrozenSet[str] = frozenset()
     engines: bool = False
     converter: Converter = "onnx"
     dla: Optional[int] = Field(default=None, ge=0)

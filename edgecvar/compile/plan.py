@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import AbstractSet, Dict, FrozenSet, List, Optional, Tuple
 
 from edgecvar.bundle.devices import Device, find_device, require_precision
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX
@@ -14,7 +14,7 @@ from edgecvar.compile.clips import choose_clips
 from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.engines import choose_engines
 from edgecvar.compile.subject import Subject, find_subject
-from edgecvar.errors import CompileError, ConfigError
+from edgecvar.errors import CompileError, ConfigError, unknown_name
 from edgecvar.runners.choice import RunnerChoice
 
 CHECKING_CLIPS = 3
@@ -41,7 +41,7 @@ class CompilePlan:
 
     `precisions`: what is written, fp32 first. `left_out`: why int8 is not, where the device has it and nobody refused
     it. `clips`: they check every stage. `int8`: None where it is not written. `target`: the bundle's folder.
-    `engines`: those that TensorRT builds here.
+    `engines`: those that TensorRT builds here. `keep_fp32`: by stage, the names of layers that fp16 keeps in fp32.
     """
 
     subject: Subject
@@ -51,6 +51,7 @@ class CompilePlan:
     int8: Optional[Int8Plan]
     target: Path
     engines: Dict[Precision, RunnerChoice]
+    keep_fp32: Dict[str, FrozenSet[str]] = field(default_factory=dict)
 
 
 def plan_compilation(config: CompileConfig) -> CompilePlan:
@@ -77,6 +78,7 @@ def plan_compilation(config: CompileConfig) -> CompilePlan:
         int8=int8,
         target=_target(config.output, subject.model),
         engines=choose_engines(config, precisions),
+        keep_fp32=_kept(config.keep_fp32, subject),
     )
 
 
@@ -94,6 +96,20 @@ def _choose_precisions(
     if "int8" in config.precision and why_no_int8 is not None:
         raise ConfigError(f"int8: {why_no_int8}, or leave int8 out with --precision fp32,fp16")
     return [each for each in PRECISIONS if each in {"fp32", *config.precision}], None
+
+
+def _kept(names: AbstractSet[str], subject: Subject) -> Dict[str, FrozenSet[str]]:
+    """Layers by stage; raises ConfigError where there is no stage of a name."""
+    kept: Dict[str, FrozenSet[str]] = {}
+    stages = [spec.name for spec in subject.stages]
+    for name in names:
+        stage, colon, layer = name.partition(":")
+        if not colon or not layer:
+            raise ConfigError(f"--keep-fp32 {name!r}: expected STAGE:LAYER, such as {stages[0]}:LAYER")
+        if stage not in stages:
+            raise unknown_name("stage", stage, stages, " in --keep-fp32")
+        kept[stage] = kept.get(stage, frozenset()) | {layer}
+    return kept
 
 
 def _target(output: Optional[Path], model: str) -> Path:

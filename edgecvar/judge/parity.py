@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,31 +215,50 @@ def compare_whole(
     return WholeRun(comparison, compare_decisions(scores, reference.scores, tie))
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One output beside the one expected: figures as in Comparison, and the sum of differences over `size` values."""
+
+    max_difference: float
+    total: float
+    size: int
+    cosine: float
+    length: float
+    scale: float
+
+
+def pair_of(where: str, got: NDArray[Any], want: NDArray[Any]) -> Pair:
+    """One output beside the one expected; raises BundleError, beginning with `where`, for another shape."""
+    if got.shape != want.shape:
+        raise BundleError(f"{where} gives shape {list(got.shape)}, the reference {list(want.shape)}")
+    have, ask = got.ravel().astype(np.float64), want.ravel().astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # an infinite output shows as NaN in the figures
+        apart = np.abs(have - ask)
+        return Pair(
+            max_difference=float(apart.max(initial=0.0)),
+            total=float(apart.sum()),
+            size=want.size,
+            cosine=_cosine(have, ask),
+            length=_length(have, ask),
+            scale=float(np.abs(ask).max(initial=0.0)),
+        )
+
+
+def compare_pairs(pairs: Sequence[Pair]) -> Comparison:
+    """All samples together."""
+    return Comparison(
+        max_difference=float(np.max([pair.max_difference for pair in pairs])),
+        mean_difference=sum(pair.total for pair in pairs) / sum(pair.size for pair in pairs),
+        cosine=float(np.median([pair.cosine for pair in pairs])),
+        length=float(np.median([pair.length for pair in pairs])),
+        scale=float(np.max([pair.scale for pair in pairs])),
+        samples=len(pairs),
+    )
+
+
 def compare(where: str, outputs: Sequence[Array], expected: Sequence[Array]) -> Comparison:
     """Outputs beside those expected, pair by pair; raises BundleError, beginning with `where`, for another shape."""
-    differences, largest = [], []
-    absolute = 0.0
-    cosines: List[float] = []
-    lengths: List[float] = []
-    for got, want in zip(outputs, expected):
-        if got.shape != want.shape:
-            raise BundleError(f"{where} gives shape {list(got.shape)}, the reference {list(want.shape)}")
-        have, ask = got.ravel().astype(np.float64), want.ravel().astype(np.float64)
-        with np.errstate(invalid="ignore", over="ignore"):  # an infinite output shows as NaN in the figures
-            apart = np.abs(have - ask)
-            cosines.append(_cosine(have, ask))
-            lengths.append(_length(have, ask))
-            absolute += float(apart.sum())
-        differences.append(apart.max())
-        largest.append(np.abs(ask).max())
-    return Comparison(
-        max_difference=float(np.max(differences)),
-        mean_difference=absolute / sum(want.size for want in expected),
-        cosine=float(np.median(cosines)),
-        length=float(np.median(lengths)),
-        scale=float(np.max(largest)),
-        samples=len(expected),
-    )
+    return compare_pairs([pair_of(where, got, want) for got, want in zip(outputs, expected)])
 
 
 def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

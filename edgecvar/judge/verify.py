@@ -20,6 +20,7 @@ from edgecvar.clips.feed import SampledPicture
 from edgecvar.clips.labelled import find_videos
 from edgecvar.clips.samples import read_samples, spread
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
+from edgecvar.judge.layers import LayerFault, find_faults
 from edgecvar.judge.parity import TOLERANCES, Recording, StageRun, WholeRun, compare_stage, compare_whole, record
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import (
@@ -48,7 +49,8 @@ TorchReference = Callable[[Path], Runner]
 class VerifyConfig(BaseModel):
     """What to compare. `runners`: of NAMES, those that this machine has unless given. `data`: a clip or a folder.
 
-    `checkpoint`: what the bundle was compiled from, looked for under `runs` unless given. The rest: see RunnerChoice.
+    `checkpoint`: what the bundle was compiled from, looked for under `runs` unless given. `layers`: say where in
+    a stage things go wrong. The rest: see RunnerChoice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +64,7 @@ class VerifyConfig(BaseModel):
     device: Optional[str] = None
     dla: Optional[int] = Field(None, ge=0)
     converter: Converter = "onnx"
+    layers: bool = False
 
     @field_validator("runners", mode="before")
     @classmethod
@@ -84,18 +87,23 @@ class VerifyConfig(BaseModel):
 
 @dataclass(frozen=True)
 class RunnerResult:
-    """One runner at one precision: its stages and its whole walks, and why there are no more of them."""
+    """One runner at one precision: its stages and its whole walks, and why there are no more of them.
+
+    `layers`: of the stages that go wrong inside, where.
+    """
 
     runner: str
     precision: Precision
     stages: List[StageRun] = field(default_factory=list)
     whole: Optional[WholeRun] = None
     error: Optional[str] = None
+    layers: List[LayerFault] = field(default_factory=list)
 
     def failures(self, untrained: bool) -> List[str]:
         """What passes its tolerance, stage by stage; decisions of untrained weights mean nothing and cannot."""
         tolerance = TOLERANCES[self.precision]
         failures = [f"stage {run.stage}: {why}" for run in self.stages for why in run.comparison.exceeds(tolerance)]
+        failures += [fault.text for fault in self.layers]
         if self.whole is not None:
             # A difference that stages have handed on is judged by what it does to the scores' direction.
             whole = self.whole.comparison.exceeds(replace(tolerance, relative=None))
@@ -162,6 +170,10 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, progress
         progress(0, 0, f"{runner.name}: the reference")
         recording = record(runner, bundle.manifest.stages, samples)
     results = [_compare(bundle, choice, samples, recording, progress) for choice in plan.choices]
+    if config.layers:
+        progress(0, 0, "looking at layers")
+        looked = zip(plan.choices, results)
+        results = [_look_inside(bundle, choice, result, recording) for choice, result in looked]
     return Verification(bundle, recording, clips, len(samples), unreadable, results, plan.notes)
 
 
@@ -215,7 +227,7 @@ def _plan(bundle: Bundle, config: VerifyConfig) -> _Plan:
     elif "trt" in named or config.runners is None:
         _plan_tensorrt(bundle, config, plan)
     if all(choice.runner != "trt" for choice in plan.choices):
-        refuse_tensorrt_options(RunnerChoice(dla=config.dla, converter=config.converter))
+        refuse_tensorrt_options(RunnerChoice(device=config.device, dla=config.dla, converter=config.converter))
     if not plan.choices:
         nothing = "nothing to compare: no other runner, and no other precision in this bundle"
         if config.runners is not None:
@@ -239,6 +251,14 @@ def _plan_tensorrt(bundle: Bundle, config: VerifyConfig, plan: _Plan) -> None:
 
 def _onnx_reference(bundle: Bundle, config: VerifyConfig) -> Runner:
     return OnnxRunner(bundle, "fp32", threads=config.threads)
+
+
+def _look_inside(bundle: Bundle, choice: RunnerChoice, result: RunnerResult, reference: Recording) -> RunnerResult:
+    """The result with the layers at which its stages go wrong."""
+    try:
+        return replace(result, layers=find_faults(bundle, choice, result.stages, reference))
+    except EdgecvarError as error:
+        return replace(result, error=str(error))
 
 
 def _compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import List, Literal, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Literal, Optional, Sequence, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,8 +12,12 @@ from edgecvar.bundle.engines import Converter
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.errors import BundleError, ConfigError
+from edgecvar.runners.layers import LayerProbe, OnnxProbe
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.runners.runner import Runner
+
+if TYPE_CHECKING:
+    from edgecvar.runners.tensorrt.builder import TensorRtOptions
 
 Engine = Literal["onnx", "trt"]
 
@@ -61,8 +65,10 @@ def resolve(bundle: Bundle, choice: RunnerChoice) -> Tuple[Engine, Precision]:
     engine: Engine = "trt" if choice.runner == "trt" or (choice.runner == "auto" and not missing) else "onnx"
     if engine == "onnx":
         refuse_tensorrt_options(choice)
-    elif choice.threads is not None and choice.runner == "trt":
-        raise ConfigError("--threads: for ONNX Runtime alone; leave it out, or ask for --runner onnx")
+    elif choice.threads is not None:
+        raise ConfigError(
+            "--threads: for ONNX Runtime alone, and the runner here is TensorRT; leave it out, or ask for --runner onnx"
+        )
     default: Precision = "fp16" if engine == "trt" and "fp16" in bundle.precisions else "fp32"
     precision = choice.precision or default
     require_stages(bundle, precision)
@@ -96,6 +102,27 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
     engine, precision = resolve(bundle, choice)
     if engine == "onnx":
         return OnnxRunner(bundle, precision, threads=choice.threads)
+    from edgecvar.runners.tensorrt.runner import TensorRtRunner
+
+    return TensorRtRunner(bundle, _tensorrt_options(choice, precision))
+
+
+def make_probe(bundle: Bundle, choice: RunnerChoice) -> LayerProbe:
+    """What looks inside the stages of the runner that `choice` comes to; raises ConfigError or BundleError."""
+    engine, precision = resolve(bundle, choice)
+    if engine == "onnx":
+        return OnnxProbe(bundle, precision, choice.threads)
+    if choice.converter != "onnx":
+        raise ConfigError("--layers: engines of torch2trt have no layers to look at; leave it or --converter out")
+    from edgecvar.runners.tensorrt.layers import TensorRtProbe
+
+    return TensorRtProbe(bundle, _tensorrt_options(choice, precision))
+
+
+def _tensorrt_options(choice: RunnerChoice, precision: Precision) -> TensorRtOptions:
+    """Raises ConfigError where the device, or what made the engines, has no such thing."""
+    from edgecvar.runners.tensorrt.builder import TensorRtOptions
+
     if choice.converter == "torch2trt":
         refuse_torch2trt(precision, choice.dla)
     device = detect_device() if choice.device is None else find_device(choice.device)
@@ -103,11 +130,7 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
         require_precision(device, precision)
         if choice.dla is not None:
             require_dla(device, choice.dla)
-    from edgecvar.runners.tensorrt.builder import TensorRtOptions
-    from edgecvar.runners.tensorrt.runner import TensorRtRunner
-
-    options = TensorRtOptions(precision=precision, overlap=choice.overlap, dla=choice.dla, converter=choice.converter)
-    return TensorRtRunner(bundle, options)
+    return TensorRtOptions(precision=precision, overlap=choice.overlap, dla=choice.dla, converter=choice.converter)
 
 
 def refuse_torch2trt(precision: Precision, dla: Optional[int] = None) -> None:
@@ -125,7 +148,11 @@ def refuse_tensorrt_options(choice: RunnerChoice) -> None:
     """Raises ConfigError where something is asked of TensorRT that only it has; for runs without it."""
     flags = [
         flag
-        for flag, is_set in (("--dla", choice.dla is not None), ("--converter", choice.converter != "onnx"))
+        for flag, is_set in (
+            ("--device", choice.device is not None),
+            ("--dla", choice.dla is not None),
+            ("--converter", choice.converter != "onnx"),
+        )
         if is_set
     ]
     if flags:

@@ -10,7 +10,7 @@ import pytest
 from edgecvar.bench.advice import advice
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.session import Phase, Session, load_session, merged, save_session
-from edgecvar.bench.summary import summarise
+from edgecvar.bench.summary import _rows, summarise
 from edgecvar.cli.report.session import as_document, print_report
 from edgecvar.console import Console
 from edgecvar.errors import ConfigError
@@ -55,6 +55,11 @@ def test_work_per_sampled_picture_is_split_as_the_paper_does():
     summary = summarise(session())
     assert summary.stage_ms_per_sample == pytest.approx((40 + 2) / 2)
     assert summary.other_ms_per_sample == pytest.approx((48 + 10 + 1) / 2)
+
+
+def test_accumulating_comes_before_what_is_prepared_of_it():
+    spans = {name: [1.0] for name in ("decide", "stage:motion", "prepare", "trace", "read")}
+    assert [row.name for row in _rows(spans)] == ["read", "trace", "prepare", "stage:motion", "decide"]
 
 
 def test_rows_follow_the_data_and_their_shares_add_up():

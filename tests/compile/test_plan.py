@@ -43,3 +43,14 @@ def test_a_folder_of_one_clip_checks_and_cannot_calibrate(configure: Configure, 
     assert "holds one clip" in str(plan.left_out)
     with pytest.raises(ConfigError, match="holds one clip, and some calibrate while others judge"):
         plan_compilation(configure(data=tmp_path, precision={"int8"}))
+
+
+def test_layers_that_fp16_keeps_in_fp32_are_sorted_by_stage(configure: Configure, clip: Path) -> None:
+    named = {"fuse:Mul", "motion:head.0", "motion:head:1"}
+    plan = plan_compilation(configure(data=clip, keep_fp32=named))
+    assert plan.keep_fp32 == {"fuse": {"Mul"}, "motion": {"head.0", "head:1"}}
+    with pytest.raises(ConfigError, match="unknown stage 'mution' in --keep-fp32: did you mean 'motion'"):
+        plan_compilation(configure(data=clip, keep_fp32={"mution:a"}))
+    for wrong in ("motion", "motion:"):
+        with pytest.raises(ConfigError, match=f"--keep-fp32 '{wrong}': expected STAGE:LAYER"):
+            plan_compilation(configure(data=clip, keep_fp32={wrong}))

@@ -41,7 +41,7 @@ def misspelt(texts: Dict[str, str], use: Use) -> Dict[str, str]:
     """The sources with one name in one place wrong."""
     lines = texts[use.file].encode().split(b"\n")
     line = lines[use.line - 1]
-    lines[use.line - 1] = line[: use.column] + b"un" + line[use.column :]
+    lines[use.line - 1] = line[: use.column] + b"mis" + line[use.column :]
     return {**texts, use.file: b"\n".join(lines).decode()}
 
 

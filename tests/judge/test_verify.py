@@ -18,7 +18,7 @@ from edgecvar.runners import choice as runners
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.runners.tensorrt import runner as tensorrt_runner
 from tests.moving_clip import moving_clip
-from tests.tiny_bundle import add_precision, fuse_model, tiny_bundle
+from tests.tiny_bundle import add_precision, fuse_model, replace_stage, steep_bundle, steep_model, tiny_bundle
 
 SWAPPED = fuse_model([("motion", [2]), ("adjacent", [3]), ("appearance", [3]), ("residual", [3])], 3)
 """A fuse stage that looks at the image where it should look at velocity."""
@@ -216,3 +216,40 @@ def test_the_document_has_no_number_that_json_has_not(bundle, clip, tensorrt, mo
         document = verification_document(check(bundle, clip, runners="trt"))
     json.dumps(document, allow_nan=False)
     assert document["passed"] is False and document["figures"][0]["stages"][0]["max_difference"] is None
+
+
+def test_the_layer_that_overflows_is_named_where_onnx_runtime_hides_it(tmp_path, clip):
+    steep = open_bundle(steep_bundle(tmp_path))
+    assert check(steep, clip).passed  # what fp16 does not hold it computes in fp32
+    found = check(steep, clip, layers=True)
+    (result,) = found.results
+    (fault,) = result.layers
+    assert found.passed is False and (fault.stage, fault.layer, fault.operator) == ("motion", "beyond", "Mul")
+    assert fault.high > 90000 and not fault.everywhere
+    (failure,) = result.failures(False)
+    assert failure.startswith("stage motion: goes wrong at layer beyond (Mul): not finite in ")
+    assert failure.endswith("edgecvar compile --keep-fp32 motion:beyond")
+    json.dumps(verification_document(found), allow_nan=False)
+
+
+def test_a_stage_that_passes_has_no_faulty_layer(bundle, clip):
+    found = check(bundle, clip, layers=True)
+    assert found.passed and [result.layers for result in found.results] == [[]]
+
+
+def test_a_stage_of_wrong_weights_goes_wrong_at_the_layer_that_has_them(tmp_path, clip):
+    wrong = open_bundle(add_precision(tiny_bundle(tmp_path), "fp16", fuse=SWAPPED))
+    found = check(wrong, clip, layers=True)
+    (fault,) = found.results[0].layers
+    assert (fault.stage, fault.layer) == ("fuse", "all") and "cosine" in fault.what
+    assert found.results[0].error is None
+
+
+def test_what_is_not_finite_in_fp32_either_is_not_laid_to_the_precision(tmp_path, clip):
+    steep = steep_model(("motion", [2, 32, 32]), "mean", half=False).replace(
+        np.float32(300).tobytes(), np.float32(3e38).tobytes()
+    )
+    root = add_precision(replace_stage(tiny_bundle(tmp_path), "motion", steep), "fp16")
+    (fault, *_) = check(open_bundle(root), clip, layers=True).results[0].layers
+    assert fault.everywhere and "not finite in fp32 either" in fault.text and "not the precision" in fault.text
+    assert "--keep-fp32" not in fault.text

@@ -39,7 +39,7 @@ def test_auto_is_tensorrt_in_fp16_where_that_can_be(plain, full, tensorrt):
     assert resolve(full, RunnerChoice()) == ("trt", "fp16")
     assert resolve(plain, RunnerChoice()) == ("trt", "fp32")
     assert resolve(full, RunnerChoice(runner="onnx")) == ("onnx", "fp32")
-    assert resolve(full, RunnerChoice(precision="int8", threads=2)) == ("trt", "int8")
+    assert resolve(full, RunnerChoice(precision="int8")) == ("trt", "int8")
 
 
 def test_auto_is_onnx_runtime_in_fp32_elsewhere(full, no_tensorrt):
@@ -61,16 +61,22 @@ def test_a_precision_that_the_bundle_has_not_names_those_it_has(plain, no_tensor
 
 @pytest.mark.parametrize(
     "asked, message",
-    [({"dla": 0}, "--dla"), ({"converter": "torch2trt"}, "--converter"), ({"runner": "onnx", "dla": 1}, "--dla")],
+    [
+        ({"device": "tx2"}, "--device"),
+        ({"dla": 0}, "--dla"),
+        ({"converter": "torch2trt"}, "--converter"),
+        ({"runner": "onnx", "dla": 1}, "--dla"),
+    ],
 )
 def test_what_only_tensorrt_takes_is_refused_without_it(full, no_tensorrt, asked, message):
     with pytest.raises(ConfigError, match=f"{message}.*for TensorRT alone"):
         make_runner(full, RunnerChoice(**asked))
 
 
-def test_threads_are_refused_on_tensorrt(full, tensorrt):
-    with pytest.raises(ConfigError, match="--threads"):
-        make_runner(full, RunnerChoice(runner="trt", threads=2))
+@pytest.mark.parametrize("runner", ["trt", "auto"])
+def test_threads_are_refused_on_tensorrt(full, tensorrt, runner):
+    with pytest.raises(ConfigError, match="--threads: for ONNX Runtime alone, and the runner here is TensorRT"):
+        make_runner(full, RunnerChoice(runner=runner, threads=2))
 
 
 def test_a_device_is_not_asked_for_what_it_has_not(full, tensorrt, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from edgecvar import __version__
@@ -47,6 +48,7 @@ def _result(result: RunnerResult, untrained: bool) -> Dict[str, Any]:
             "differing": decisions.differing,
             "near_ties": decisions.ties,
         }
+    document["layers"] = [{name: _finite(value) for name, value in asdict(fault).items()} for fault in result.layers]
     return {**document, "failures": result.failures(untrained)}
 
 
@@ -58,7 +60,12 @@ def _comparison(comparison: Comparison) -> Dict[str, Optional[float]]:
         "cosine": comparison.cosine,
         "length": comparison.length,
     }
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    return {name: _finite(value) for name, value in figures.items()}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no numbers that are none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_verification(verification: Verification, console: Console) -> None:

@@ -8,7 +8,7 @@ no network is known here by name. Convolutions and matrix products may be fp16: 
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Set, Tuple
 
 import numpy as np
 import onnx
@@ -29,7 +29,7 @@ from edgecvar.compile.onnx.graph import (
     unused_name,
 )
 from edgecvar.compile.onnx.naming import BIAS
-from edgecvar.errors import CompileError
+from edgecvar.errors import CompileError, unknown_name
 
 LIMIT = 65504 / 4
 """Largest magnitude that a measured tensor may have in fp16: other clips than the measured ones may go beyond."""
@@ -79,34 +79,72 @@ HEAVY = frozenset(("Conv", "ConvTranspose", "Gemm", "GRU", "LSTM", "MatMul", "RN
 """What is faster in fp16; a region without any is not worth the casts around it."""
 
 
-def to_half(model: onnx.ModelProto, largest: Optional[Mapping[str, float]] = None) -> onnx.ModelProto:
+def to_half(
+    model: onnx.ModelProto, largest: Optional[Mapping[str, float]] = None, keep: AbstractSet[str] = frozenset()
+) -> onnx.ModelProto:
     """`model` with fp16 inside and its fp32 inputs and outputs; raises CompileError for control flow.
 
-    `largest`: the largest absolute value of tensors on real inputs, as far as measured.
+    `largest`: the largest absolute value of tensors on real inputs, as far as measured. `keep`: names of layers that
+    stay fp32 with whatever reads them; CompileError where there is none of a name.
     """
     half: onnx.ModelProto = onnx.ModelProto.FromString(model.SerializeToString())
     for node in half.graph.node:
         if any(attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for attribute in node.attribute):
             raise CompileError(f"layer {node.name}: control flow ({node.op_type}) has no fp16 form; use fp32")
+    _state_bounds(half.graph)
     types = element_types(half)
-    full = full_layers(half, types, largest or {})
+    full = full_layers(half, types, largest or {}, keep)
     _Rewrite(half, types, full).apply()
     onnx.checker.check_model(half, full_check=True)
     return half
 
 
-def full_layers(model: onnx.ModelProto, types: Mapping[str, int], largest: Mapping[str, float]) -> Set[str]:
+def _state_bounds(graph: onnx.GraphProto) -> None:
+    """Write Clip as Relu or Max, then Min, and leave the zeros of Pad unsaid.
+
+    TensorRT 8.2 takes the fp16 bounds of a Clip, and the fp16 value of a Pad, for fp32, and computes with them.
+    """
+    values, tensors = constants(graph), tensor_names(graph)
+    nodes: List[NodeProto] = []
+    for node in graph.node:
+        low, high = ([*node.input[1:], "", ""] if node.op_type == "Clip" else ["", ""])[:2]
+        if node.op_type == "Pad" and len(node.input) > 2 and not np.any(values.get(node.input[2], 1)):
+            node.input[2] = ""
+        if not low and not high:
+            nodes.append(node)
+            continue
+        bounds = [("Max", low), ("Min", high)]
+        steps = [(operator, bound) for operator, bound in bounds if bound]
+        source = node.input[0]
+        for number, (operator, bound) in enumerate(steps, 1):
+            last = number == len(steps)
+            output = node.output[0] if last else unused_name(f"{node.output[0]}.{operator}", tensors)
+            zero = operator == "Max" and bound in values and not values[bound].any()
+            inputs = [source] if zero else [source, bound]
+            made = helper.make_node("Relu" if zero else operator, inputs, [output], name=node.name if last else output)
+            nodes.append(made)
+            source = output
+    replace_nodes(graph, nodes)
+    drop_unused(graph)
+
+
+def full_layers(
+    model: onnx.ModelProto,
+    types: Mapping[str, int],
+    largest: Mapping[str, float],
+    keep: AbstractSet[str] = frozenset(),
+) -> Set[str]:
     """The layers that stay fp32, each by its first output's name."""
     graph = model.graph
     values, makers, readers = constants(graph), producers(graph), consumers(graph)
     terms, opset = _terms(model), opset_of(model)
-    full: Set[str] = set()
+    full = _named_layers(graph, keep)
     for node in graph.node:
         dequantised = any(name in makers and makers[name].op_type == "DequantizeLinear" for name in node.input)
         averages = node.op_type == "ReduceMean" and not _mean_fits(node, terms, largest)
         if node.op_type in ALWAYS_FULL or dequantised or averages or not _may_be_half(node, types, opset):
             full.add(node.output[0])
-        if not _constants_fit(node, values):
+        if not _constants_fit(node, values) or (node.op_type == "Pad" and any(node.input[2:3])):
             full.add(node.output[0])
         if node.op_type in SUMS:
             full |= _products_before(node, makers)
@@ -116,6 +154,16 @@ def full_layers(model: onnx.ModelProto, types: Mapping[str, int], largest: Mappi
             if name in makers:
                 full.add(makers[name].output[0])
     return full | _idle_regions(graph, full, types)
+
+
+def _named_layers(graph: onnx.GraphProto, keep: AbstractSet[str]) -> Set[str]:
+    """The first outputs of the layers of those names, and of the layers that read them; raises CompileError."""
+    readers, nodes = consumers(graph), {node.name: node for node in graph.node}
+    for name in sorted(keep - set(nodes)):
+        raise CompileError(str(unknown_name("layer", name, nodes)))
+    named = [nodes[name] for name in keep]
+    reading = [each for node in named for name in node.output for each in readers.get(name, [])]
+    return {node.output[0] for node in (*named, *reading)}
 
 
 def _may_be_half(node: NodeProto, types: Mapping[str, int], opset: int) -> bool:

@@ -1,4 +1,4 @@
-"""What TensorRT 8.2 cannot parse of a stage, by NVIDIA's own operator table (`tensorrt_operators.json`)."""
+"""What TensorRT 8.2 cannot parse of a stage, or misreads, by NVIDIA's operator table (`tensorrt_operators.json`)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TYPES: Dict[int, str] = {
 
 @dataclass(frozen=True)
 class Unsupported:
-    """A layer that TensorRT 8.2 cannot parse; `layer` is empty where it is the whole graph."""
+    """A layer that TensorRT 8.2 cannot parse, or reads wrong; `layer` is empty where it is the whole graph."""
 
     layer: str
     operator: str
@@ -80,7 +80,7 @@ class _Inspection:
         if ranks and self.ranks.get(node.input[0], ranks[0]) not in ranks:
             allowed = " or ".join(str(rank) for rank in ranks)
             yield f"a tensor of {self.ranks[node.input[0]]} dimensions, expected {allowed}"
-        if {"constant", "zero", "unused_outputs"} & entry.keys():
+        if {"constant", "zero", "misread", "unused_outputs"} & entry.keys():
             yield from self._tensor_reasons(node, entry)
         yield from self._attribute_reasons(node, entry.get("attributes", {}))
 
@@ -94,6 +94,10 @@ class _Inspection:
         for name in entry.get("zero", ()):
             if inputs.get(name) and not self._zero(inputs[name]):
                 yield f"its input {name} must be zero"
+        for name in entry.get("misread", ()):
+            given = inputs.get(name, "")
+            if self.types.get(given) == TensorProto.FLOAT16 and self._constant(given):
+                yield f"its input {name} is a constant of type FLOAT16, and its bytes are read as FLOAT"
         for name in entry.get("unused_outputs", ()):
             if outputs.get(name):
                 yield f"its output {name} is used"

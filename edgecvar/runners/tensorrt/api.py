@@ -41,12 +41,13 @@ def generation_of(version: str) -> Generation:
 
 @dataclass(frozen=True)
 class EngineTensor:
-    """An input or output of an engine; -1 in `shape` where the batch is open."""
+    """An input or output of an engine; -1 in `shape` where the batch is open. Of the types, fp16 is `half`."""
 
     name: str
     is_input: bool
     shape: Tuple[int, ...]
     float32: bool
+    half: bool = False
 
 
 class LoadedEngine:
@@ -86,6 +87,7 @@ class BindingExecution(LoadedEngine):
                 engine.binding_is_input(index),
                 tuple(engine.get_binding_shape(index)),
                 engine.get_binding_dtype(index) == trt.DataType.FLOAT,
+                engine.get_binding_dtype(index) == trt.DataType.HALF,
             )
             for index in range(engine.num_bindings)
         ]
@@ -97,6 +99,9 @@ class BindingExecution(LoadedEngine):
 
     def set_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
         return bool(self.context.set_binding_shape(self.engine.get_binding_index(name), shape))
+
+    def shape(self, name: str) -> Tuple[int, ...]:
+        return tuple(self.context.get_binding_shape(self.engine.get_binding_index(name)))
 
     def enqueue(self, stream: int) -> bool:
         return bool(self.context.execute_async_v2(bindings=self._addresses, stream_handle=stream))
@@ -118,6 +123,7 @@ class TensorExecution(LoadedEngine):
                 engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT,
                 tuple(engine.get_tensor_shape(name)),
                 engine.get_tensor_dtype(name) == trt.DataType.FLOAT,
+                engine.get_tensor_dtype(name) == trt.DataType.HALF,
             )
             for name in names
         ]
@@ -127,6 +133,9 @@ class TensorExecution(LoadedEngine):
 
     def set_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
         return bool(self.context.set_input_shape(name, shape))
+
+    def shape(self, name: str) -> Tuple[int, ...]:
+        return tuple(self.context.get_tensor_shape(name))
 
     def enqueue(self, stream: int) -> bool:
         return bool(self.context.execute_async_v3(stream_handle=stream))

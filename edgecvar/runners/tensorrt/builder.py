@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, TextIO
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Set, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,9 +27,9 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError, ConfigError
 from edgecvar.interrupts import held_interrupt
+from edgecvar.runners.onnx_nodes import read_nodes
 from edgecvar.runners.tensorrt.api import DlaParsing, Generation, generation_of, limit_workspace
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
-from edgecvar.runners.tensorrt.onnx_nodes import read_nodes
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights
 from edgecvar.runners.tensorrt.precision import WeakTyping, float32_layers, typing_of
 from edgecvar.terminal import printable
@@ -91,8 +91,6 @@ def check_options(version: str, options: TensorRtOptions) -> None:
 
 def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> Path:
     """Build every stage's engine and put them into the bundle whole; the folder. Raises CompileError, BundleError."""
-    import tensorrt as trt
-
     check_options(build.key.tensorrt, build.options)
     require_writable(build.bundle.path)
     progress = progress or sys.stderr
@@ -100,11 +98,7 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
     print(printable(f"{why}: building {len(stages)} for {key.folder}; minutes each on a small device"), file=progress)
     log = BuildLog()
     logger = logger_into(log)
-    try:
-        builder: trt.Builder = trt.Builder(logger)
-    except (TypeError, RuntimeError) as error:
-        raise CompileError(f"TensorRT {key.tensorrt} cannot start its builder: {log.last_error()} ({error})") from error
-    _check_dla(builder, build.options.dla)
+    builder: trt.Builder = _builder(build, logger, log)
     timings = read_timings(root, key.sm, key.tensorrt)
     engines: Dict[str, BuiltStage] = {}
     for number, stage in enumerate(stages, 1):
@@ -118,6 +112,18 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
         write_timings(root, key.sm, key.tensorrt, timings)
     print(printable(f"  kept in {folder}"), file=progress)
     return folder
+
+
+def _builder(build: Build, logger: trt.ILogger, log: BuildLog) -> trt.Builder:
+    import tensorrt as trt
+
+    try:
+        builder: trt.Builder = trt.Builder(logger)
+    except (TypeError, RuntimeError) as error:
+        version = build.key.tensorrt
+        raise CompileError(f"TensorRT {version} cannot start its builder: {log.last_error()} ({error})") from error
+    _check_dla(builder, build.options.dla)
+    return builder
 
 
 @contextmanager
@@ -155,8 +161,8 @@ class _StageBuild:
         self._file = build.bundle.stage_file(stage.name, build.key.precision)
         self._typing = typing_of(build.generation, build.key.precision, build.key.dla)
 
-    def run(self, logger: trt.ILogger, timings: bytes) -> BuiltStage:
-        """The engine; raises CompileError."""
+    def run(self, logger: trt.ILogger, timings: bytes, marked: Sequence[str] = ()) -> BuiltStage:
+        """The engine; tensors that are `marked` are outputs too, as far as they are there. Raises CompileError."""
         model = self._file.read_bytes()
         typing = self._typing
         self._log.add("EDGECVAR", f"{self._file.name}: {typing.__name__}")
@@ -165,6 +171,7 @@ class _StageBuild:
             self._say("what lies between int8 layers runs in fp32 here, as their scales are: fp16 may be faster")
         wide = self._wide(logger) if weak else None
         network: trt.INetworkDefinition = self._parsed(self._file, model, logger)
+        mark_outputs(network, marked)
         config: trt.IBuilderConfig = self._builder.create_builder_config()
         self._configure(network, config)
         full = typing.set_precision(network, config, self._build.key.precision, wide)
@@ -275,6 +282,29 @@ class _StageBuild:
                 f"{self._log.last_error()}{cause}; {hint}"
             )
         return bytes(plan)
+
+
+def mark_outputs(network: trt.INetworkDefinition, names: Sequence[str]) -> None:
+    """Make outputs of tensors of floats, by name."""
+    import tensorrt as trt
+
+    own = {network.get_output(index).name for index in range(network.num_outputs)} if names else set()
+    wanted = set(names) - own
+    for place in range(network.num_layers if wanted else 0):
+        layer: trt.ILayer = network.get_layer(place)
+        for index in range(layer.num_outputs):
+            tensor: trt.ITensor = layer.get_output(index)
+            if tensor.name in wanted and tensor.dtype in (trt.DataType.FLOAT, trt.DataType.HALF):
+                network.mark_output(tensor)
+
+
+def build_marked(build: Build, stage: StageSpec, marked: Sequence[str], log: BuildLog) -> bytes:
+    """An engine of one stage with more of its tensors as outputs, kept nowhere; raises CompileError, BundleError."""
+    logger = logger_into(log)
+    builder: trt.Builder = _builder(build, logger, log)
+    timings = read_timings(build.bundle.path, build.key.sm, build.key.tensorrt)
+    with _late_interrupt(sys.stderr):
+        return _StageBuild(build, stage, builder, log, sys.stderr).run(logger, timings, marked).engine
 
 
 def _describe(error: trt.ParserError, model: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.runners.tensorrt.protobuf import Bytes, bytes_field, number_field, read_fields, read_varint
+from edgecvar.runners.protobuf import Bytes, bytes_field, number_field, read_fields, read_varint
 
 GRAPH = 7
 NODE, INITIALIZER = 1, 5

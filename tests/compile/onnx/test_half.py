@@ -17,6 +17,7 @@ from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.onnx.graph import element_types
 from edgecvar.compile.onnx.half import LIMIT, full_layers, to_half
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes
+from edgecvar.compile.onnx.operators import unsupported
 from edgecvar.compile.plan import plan_compilation
 from edgecvar.errors import CompileError
 from edgecvar.judge.parity import record
@@ -245,3 +246,65 @@ def test_magnitudes_are_the_largest_of_all_samples_and_keep_what_is_no_number(tm
     found = largest_magnitudes(file, "stage", samples)
     assert found["x"] == 9 and np.isnan(found["root"]) and np.isnan(found["y"])
     assert largest_magnitudes(file, "stage", samples[:2]) == {"x": 9, "root": 3, "y": 3}
+
+
+CHAIN = "g (float[N,8] x) => (float[N,8] y) { a = MatMul (x, w) b = Mul (a, k) c = Mul (b, k) y = MatMul (c, w) }"
+
+
+def test_a_layer_that_is_named_stays_with_what_reads_it() -> None:
+    model = weights(parse(CHAIN), w=linear(), k=np.float32(3))
+    assert full(model) == set()
+    outputs = full_layers(model, element_types(model), {}, {"b"})
+    assert outputs == {"b", "c"}
+    half = to_half(model, keep={"b"})
+    kinds = element_types(half)
+    assert {name: kinds[name] == TensorProto.FLOAT16 for name in "abc"} == {"a": True, "b": False, "c": False}
+    with pytest.raises(CompileError, match=r"unknown layer 'bb': did you mean 'b'\?"):
+        to_half(model, keep={"bb"})
+
+
+@pytest.mark.parametrize(
+    ("clip", "expected"),
+    [
+        ("Clip (a, zero, six)", ["Relu", "Min"]),
+        ("Clip (a, low, six)", ["Max", "Min"]),
+        ("Clip (a, zero)", ["Relu"]),
+        ("Clip (a, , six)", ["Min"]),
+        ("Clip (a)", ["Clip"]),
+    ],
+)
+def test_bounds_are_no_constants_that_tensorrt_8_2_misreads(clip: str, expected: List[str]) -> None:
+    body = f"g (float[N,8] x) => (float[N,8] y) {{ a = MatMul (x, w) b = {clip} y = MatMul (b, w) }}"
+    model = weights(parse(body), w=linear() * 9, zero=np.float32(0), low=np.float32(-2), six=np.float32(6))
+    half = to_half(model)
+    between = [node for node in half.graph.node if node.op_type not in ("MatMul", "Cast")]
+    assert [node.op_type for node in between] == expected and between[-1].name == "b"
+    assert element_types(half)["b"] == TensorProto.FLOAT16
+    assert unsupported(half) == []
+    x = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
+    wanted = halves(model)(x=x)
+    assert np.abs(halves(half)(x=x) - wanted).max() < 5e-3 * np.abs(wanted).max()
+
+
+def test_a_value_to_pad_with_stays_fp32_and_zero_goes_unsaid() -> None:
+    body = "g (float[N,8] x) => (float[N,8] y) <int64[4] p = {0, 1, 0, 0}> "
+    body += "{ a = MatMul (x, w) b = Pad (a, p, v) y = MatMul (b, w2) }"
+    shaped = {"w": linear(), "w2": np.concatenate([linear(), linear()[:1]])}
+    zero = to_half(weights(parse(body), v=np.float32(0), **shaped))
+    (pad,) = [node for node in zero.graph.node if node.op_type == "Pad"]
+    assert not any(pad.input[2:]) and element_types(zero)["b"] == TensorProto.FLOAT16
+    one = to_half(weights(parse(body), v=np.float32(1), **shaped))
+    assert element_types(one)["b"] == TensorProto.FLOAT
+    assert unsupported(zero) == unsupported(one) == []
+
+
+def test_the_operator_check_knows_what_8_2_misreads() -> None:
+    body = "g (float16[N,8] x) => (float16[N,8] y) { a = Clip (x, zero, six) y = Pad (a, p, six) }"
+    model = parse(body)
+    for name, value in (("zero", np.float16(0)), ("six", np.float16(6)), ("p", np.array([0, 0, 0, 0], np.int64))):
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
+    assert [(each.operator, each.reason.split(" is ")[0]) for each in unsupported(model)] == [
+        ("Clip", "its input min"),
+        ("Clip", "its input max"),
+        ("Pad", "its input constant_value"),
+    ]

@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecvar.runners.tensorrt.onnx_nodes import OnnxNode, read_nodes
+from edgecvar.runners.onnx_nodes import OnnxNode, read_nodes
 from tests.tiny_bundle import fuse_model, mean_model
 
 MODEL = fuse_model([("appearance", [5]), ("motion", [2])], 3)
 
 
 def test_nodes_come_in_their_order():
-    assert read_nodes(MODEL) == [OnnxNode("all", "Concat"), OnnxNode("scores", "Gemm")]
-    assert read_nodes(mean_model(("image", [3, 32, 32]), "mean")) == [OnnxNode("mean", "ReduceMean")]
+    assert read_nodes(MODEL) == [OnnxNode("all", "Concat", ("all",)), OnnxNode("scores", "Gemm", ("scores",))]
+    assert read_nodes(mean_model(("image", [3, 32, 32]), "mean")) == [OnnxNode("mean", "ReduceMean", ("mean",))]
 
 
 def test_a_name_comes_before_an_output():
     node = b"\x12\x03out\x1a\x05named\x22\x04Conv"
     graph = b"\x0a" + bytes([len(node)]) + node
-    assert read_nodes(b"\x3a" + bytes([len(graph)]) + graph) == [OnnxNode("named", "Conv")]
+    assert read_nodes(b"\x3a" + bytes([len(graph)]) + graph) == [OnnxNode("named", "Conv", ("out",))]
 
 
 def test_half_a_file_is_an_error():
