@@ -225,7 +225,9 @@ class Recognition:
 
     def _decide(self) -> Iterator[Decision]:
         """The decisions that no other can come before, in display order."""
-        while self._scored and self._scored[0].display_index < self._settled:
+        waiting = (started.sampled.display_index for started in self._waiting)
+        below = min([self._settled, *waiting])
+        while self._scored and self._scored[0].display_index < below:
             scored = self._scored.pop(0)
             opens = self._opens(scored.sampled.part)
             yield self._decision(scored, opens)

@@ -521,6 +521,13 @@ def test_decisions_come_in_display_order_as_soon_as_none_can_come_before(every):
     assert len(decided) == recognition.summary.sampled >= 18 // every
 
 
+def test_a_break_between_reordered_pictures_does_not_turn_their_decisions_round():
+    """The picture displayed as 3 opens a part, whose first window it waits in; the one displayed as 4 came before."""
+    stream = ScriptedStream("IPPBB" + "IP", shown=[0, 1, 4, 2, 3, 5, 6], breaks={4: JUMP})
+    decisions, _, _ = run("", stream=stream)
+    assert [decision.display_index for decision in decisions] == [1, 2, 3, 4, 6]
+
+
 def test_a_decision_waits_for_no_more_than_what_is_displayed_before_it():
     gate = threading.Event()
     stream = ScriptedStream("IPBBP", shown=[0, 3, 1, 2, 4], on_read=lambda index: index < 4 or gate.wait(10))
