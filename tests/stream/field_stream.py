@@ -74,6 +74,16 @@ def skipped_field(frame: int, bottom: bool) -> bytes:
     return bits.unit(0x61)
 
 
+def moved_field(frame: int, bottom: bool, mv: Tuple[int, int]) -> bytes:
+    """A P field of 16 x 16 blocks whose reference is the frame before's field of the same parity; `mv` in quarters."""
+    bits = _slice(5, False, frame % 16, bottom, (2 * frame + bottom) % 256)
+    for index in range(_MACROBLOCKS):
+        # no skip run, P_L0_16x16, the difference to the vector of the block before, nothing coded
+        differences = mv if index == 0 else (0, 0)
+        bits.ue(0, 0, *(2 * abs(each) - (each > 0) for each in differences), 0)
+    return bits.unit(0x61)
+
+
 def field_stream(frames: int) -> Tuple[List[bytes], np.ndarray]:
     """Access units of one field each, the first an IDR field of noise and all others repeating it; and that field."""
     samples = np.random.RandomState(5).randint(1, 255, (HEIGHT // 2, WIDTH)).astype(np.uint8)

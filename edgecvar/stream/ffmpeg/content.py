@@ -98,6 +98,8 @@ class DecodedContent:
     def _read_motion(self) -> MotionField:
         rows, columns = self._geometry.coded_height // 8, self._geometry.coded_width // 8
         mv, used, split = vectors_to_grid(exported_vectors(self._current.frame), rows, columns)
+        if self._plan.fields:
+            mv[..., 1] *= 2  # lines of a field are two of the frame apart
         exact = self._plan.exact
         if self._kind == "B" and self._plan.interpolation == "h264":
             exact = self._settle(mv, used, split) and exact

@@ -24,6 +24,7 @@ class CodedReferences:
     lists: Lists
     certain: bool
     weighting: Weighting
+    fields: bool
     opens_intra: bool
     recovery: Optional[RecoveryRun]
 
@@ -74,7 +75,8 @@ class H264Model:
             self._recent[number] = display_indices[number]
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
-        return PredictionPlan(lists, exact or kind == "I", "h264", weighting=weighting)
+        fields = coded is not None and coded.fields
+        return PredictionPlan(lists, exact or kind == "I", "h264", weighting=weighting, fields=fields)
 
     @staticmethod
     def _usable(lists: Lists, kind: str, display_indices: Mapping[int, int]) -> bool:
@@ -116,7 +118,9 @@ class H264Model:
             recovery_frame_cnt=self._parser.recovery_frame_cnt,
         )
         recovery = self._recoveries.push(state, packet, self._parser.parameter_sets)
-        return CodedReferences(header.idr, state.reference, lists, certain, weighting, opens_intra, recovery)
+        return CodedReferences(
+            header.idr, state.reference, lists, certain, weighting, header.field, opens_intra, recovery
+        )
 
     def _prediction(self, header: SliceHeader, poc: int) -> Tuple[Tuple[Lists, Weighting], bool]:
         lists = self._pictures.lists(header, poc)

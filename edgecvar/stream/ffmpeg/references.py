@@ -45,7 +45,8 @@ class PredictionPlan:
     """The references of one picture, how surely they are known, and how samples between pixels are made.
 
     `interpolation` is "h264", "mpeg4", "mpeg4-qpel", "mpeg1" or "h263"; `rounding` is 1 where half-pel averages
-    round down (MPEG-4 vop_rounding_type, H.263 RTYPE). `vectors` stands in where FFmpeg exports none.
+    round down (MPEG-4 vop_rounding_type, H.263 RTYPE). `vectors` stands in where FFmpeg exports none. `fields`: the
+    picture is two fields, whose vectors count lines of a field.
     """
 
     references: Lists
@@ -54,6 +55,7 @@ class PredictionPlan:
     rounding: int = 0
     weighting: Weighting = PLAIN
     vectors: Optional[BackwardVectors] = None
+    fields: bool = False
 
 
 class ReferenceModel(Protocol):
@@ -89,6 +91,7 @@ class PredictionStyle:
     certain: bool = True
     coded: bool = True
     reference: bool = True
+    fields: bool = False
     opens_intra: bool = False
     plane: Optional[CodedPlane] = None
 
@@ -136,4 +139,6 @@ class AnchorModel:
         vectors = None
         if kind == "B" and style.interpolation.startswith("mpeg4"):
             vectors = BackwardVectors(style.plane, self._planes[0], self._planes[1])
-        return PredictionPlan(references, exact, style.interpolation, style.rounding, vectors=vectors)
+        return PredictionPlan(
+            references, exact, style.interpolation, style.rounding, vectors=vectors, fields=style.fields
+        )

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from edgecvar.stream.ffmpeg.field_pairs import FieldPairs
+from edgecvar.stream.motion import velocity
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
-from tests.stream.field_stream import HEIGHT, WIDTH, field_stream
+from tests.stream.field_stream import HEIGHT, WIDTH, field_stream, moved_field, skipped_field
 from tests.stream.known_clips import encode, translation
 
 FRAMES = 24
@@ -46,6 +47,19 @@ def test_both_fields_of_a_frame_are_one_picture(tmp_path: Path, units: List[byte
     assert pictures[0].image is not None and pictures[0].image.shape == (HEIGHT, WIDTH, 3)
     assert all(not picture.motion.exact for picture in pictures if picture.motion is not None)
     assert len(list(decoded_pictures(path))) == FRAMES
+
+
+def test_vectors_of_fields_are_in_lines_of_the_frame(tmp_path: Path, units: List[bytes]) -> None:
+    moved = [moved_field(1, bottom, (-8, 4)) for bottom in (False, True)]
+    path = written(tmp_path, [*units[:2], *moved, *(skipped_field(2, bottom) for bottom in (False, True))])
+    with open_stream(path, frames=True) as stream:
+        pictures = list(stream)
+    motion = pictures[1].motion
+    assert motion is not None and not motion.intra.any() and not motion.exact
+    assert (motion.mv_qpel[0] == (-8, 8)).all()
+    whole, shown = (picture.decoded.planes().y for picture in pictures[:2])  # type: ignore[union-attr]
+    assert np.array_equal(shown[:-2, 2:], whole[2:, :-2])
+    assert np.array_equal(velocity(motion), np.broadcast_to(np.float32([2, -2]), (*motion.intra.shape, 2)))
 
 
 def test_a_field_that_is_lost_takes_no_other_picture_along(tmp_path: Path, units: List[bytes]) -> None:

@@ -48,7 +48,7 @@ class Mpeg12Headers:
             elif 1 <= code <= 0xAF:
                 break
             start = packet.find(_START, start + 3)
-        return PredictionStyle("mpeg1", 0, certain, coded, opens_intra=fields and kind == 1)
+        return PredictionStyle("mpeg1", 0, certain, coded, fields=fields, opens_intra=fields and kind == 1)
 
 
 class H263Headers:
