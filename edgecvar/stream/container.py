@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Optional, Tuple, Type
 
 from edgecvar.errors import StreamError, UnsupportedCodecError
 from edgecvar.stream.ffmpeg.side_data import display_matrix
-from edgecvar.stream.sources.opening import TIMEOUT, Input, Source, open_input, source_name
+from edgecvar.stream.sources.opening import TIMEOUT, Input, Source, encryption_of, open_input, source_name
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -69,6 +69,9 @@ def open_video(source: Source, timeout: float = TIMEOUT) -> OpenVideo:
     name, opened = source_name(source), open_input(source, timeout)
     try:
         stream = choose_video(opened.container, name)
+        scheme = encryption_of(source, opened.container.format.name, int(stream.id))
+        if scheme:
+            raise StreamError(f"{name}: its video is encrypted ({scheme}); decrypt it first, no key is taken here")
         return OpenVideo(source, name, opened, stream, codec_name(stream, name), frame_rate(stream))
     except BaseException:
         opened.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterator, Optional, Protocol, Union, cast
 from urllib.parse import unquote, urlsplit
 
 import av
@@ -12,6 +13,7 @@ import av.logging
 
 from edgecvar.errors import StreamError, reason
 from edgecvar.stream.sources.detached import DetachedInput
+from edgecvar.stream.sources.encryption import encryption
 from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
 
 if TYPE_CHECKING:
@@ -126,6 +128,20 @@ def read_once(name: str) -> bool:
     """Whether what a command's argument names can be read once only: standard input, a pipe, a device."""
     path = None if name == "-" else path_of(name)
     return name == "-" or (path is not None and path.exists() and not (path.is_file() or path.is_dir()))
+
+
+def encryption_of(source: Source, container: str, stream_id: int) -> str:
+    """The scheme that a file's stream is encrypted with (see `encryption`); empty where it is not, or is no file."""
+    if not _seekable(source):
+        return ""
+    with suppress(OSError, OverflowError, ValueError):
+        if not isinstance(source, (str, Path)):
+            return encryption(cast(BinaryIO, source), container, stream_id)
+        path = path_of(source)
+        if path is not None:
+            with path.open("rb") as file:
+                return encryption(file, container, stream_id)
+    return ""
 
 
 def remedy(container: InputContainer, source: Source) -> str:
