@@ -37,8 +37,10 @@ test-device: device-environment
 
 # PyAV as pip installs it on newer interpreters, through FFmpeg's path alone: nothing is built for it.
 test-newest: $(VENV)/bin/python
-	$(INSTALL) av numpy pydantic pytest
-	$(BIN)/python -m pytest tests/contracts/test_pyav.py
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+	    > $(VENV)/dependencies.txt
+	$(INSTALL) --requirement $(VENV)/dependencies.txt pytest
+	$(BIN)/python -m pytest tests/contracts/test_pyav.py tests/stream/sources
 
 # NVIDIA's Python bindings of TensorRT without its libraries: what the tests hold our calls against.
 bindings: $(VENV)/bin/python
