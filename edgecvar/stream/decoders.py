@@ -25,6 +25,12 @@ _CODED_SAMPLES = {**_WHOLE_MACROBLOCKS, "skip_loop_filter": "nointra"}
 """I-pictures are filtered; of P and B pictures the samples are the prediction plus the residual."""
 _INCOMPLETE = {"flags": "+output_corrupt", "flags2": "+showall"}
 """A picture that has no recovery point before it, or whose references are lost, is given out all the same."""
+MOST_PIXELS = 4096 * 2304
+"""Of a picture, MaxFS of level 5.2: a decoder keeps many, and a few damaged bytes must not ask for gigabytes."""
+PROBING = {"max_pixels": str(MOST_PIXELS)}
+"""For the decoder that a container looks at its first pictures with."""
+_MOST_KEY_PIXELS = 4096 * 4096
+"""As much as the native core reads: of I-pictures one is held at a time."""
 _VECTORS = {"flags2": "+export_mvs"}
 
 
@@ -46,7 +52,7 @@ class KeyDecoder:
     """
 
     def __init__(self, context: VideoCodecContext) -> None:
-        self._context = _set_up(context, {**_CODED_SAMPLES, **_INCOMPLETE})
+        self._context = _set_up(context, {**_CODED_SAMPLES, **_INCOMPLETE, "max_pixels": str(_MOST_KEY_PIXELS)})
         self._sets: Optional[bytes] = None
         self._lock = threading.Lock()
 
@@ -137,6 +143,6 @@ def _beside(like: VideoCodecContext) -> VideoCodecContext:
 
 
 def _set_up(context: VideoCodecContext, options: Dict[str, str]) -> VideoCodecContext:
-    context.options = dict(options)
+    context.options = {**PROBING, **options}
     context.thread_type, context.thread_count = "SLICE", 1
     return context

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Generator, Iterator, Optional
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import MAX_REORDER, Moment
-from edgecvar.stream.decoders import decode, vector_decoder
+from edgecvar.stream.decoders import MOST_PIXELS, decode, vector_decoder
 from edgecvar.stream.ffmpeg.content import DecodedContent, DecodedFrame
 from edgecvar.stream.ffmpeg.h264_model import H264Model
 from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
@@ -49,6 +49,7 @@ class FFmpegReading:
         self.summary = source.summary
         self._source = source
         self._clock = source.clock
+        _check_size(source)
         self._context = vector_decoder(source.video.context)
         extradata = self._context.extradata
         self._parser = HeaderParser(extradata) if source.video.codec == "h264" else None
@@ -203,3 +204,12 @@ class FFmpegReading:
         if kind == "I" and not self._model.opens_intra(number) and (exported := exported_vectors(frame)) is not None:
             return "B" if (exported["source"] > 0).any() else "P"
         return kind
+
+
+def _check_size(source: OpenSource) -> None:
+    width, height = source.video.context.width, source.video.context.height
+    if width * height > MOST_PIXELS:
+        raise StreamError(
+            f"{source.name}: {width}x{height} is more than FFmpeg's decoder is let read here, 4096x2304; "
+            "scale it down (ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT.mp4)"
+        )

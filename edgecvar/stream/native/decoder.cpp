@@ -17,6 +17,7 @@ constexpr int EXTENDED = 88;  // a profile of which data partitions and SP slice
 
 enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8 };
 
+constexpr size_t MOST_ENTRIES = 1 << 18;  // of a picture: enough for a slice with 16 references a macroblock of 1080p
 constexpr const char* REFUSED = "parameter set that its pictures do not follow";
 
 bool is_set(const NalUnit& unit) { return unit.type == SPS || unit.type == PPS; }
@@ -64,6 +65,14 @@ std::vector<std::vector<int16_t>> implicit_weights(const SliceState& s, bool& pl
     return weights;
 }
 
+// What the references of a slice take as long as its picture is kept, in entries of 16 bytes.
+size_t entries_of(const SliceHeader& header) {
+    const size_t zero = size_t(header.num_ref_idx[0]), one = size_t(header.num_ref_idx[1]);
+    const bool implicit = header.type == SliceType::B && header.pps->weighted_bipred_idc == 2;
+    const size_t weights = header.explicit_weights ? sizeof(header.weights) / 16 : 0;
+    return sizeof(SliceReferences) / 16 + zero + one + weights + (implicit ? zero * (2 + one / 8) : 0);
+}
+
 SliceReferences references_of(const SliceState& s) {
     const SliceHeader& header = s.header;
     SliceReferences references;
@@ -78,7 +87,7 @@ SliceReferences references_of(const SliceState& s) {
         references.weighting = 1;
         references.luma_log2_denom = header.luma_log2_denom;
         references.chroma_log2_denom = header.chroma_log2_denom;
-        references.weights = header.weights;
+        references.weights.assign(header.weights.begin(), header.weights.end());
     } else if (header.type == SliceType::B && header.pps->weighted_bipred_idc == 2) {
         references.weighting = 2;
         references.implicit = implicit_weights(s, references.implicit_plain);
@@ -136,7 +145,7 @@ struct Decoder::State {
     };
 
     HeldSets held;
-    ParameterSets* sets = nullptr;                  // that the slices of this packet are read by
+    ParameterSets* sets = nullptr;  // that the slices of this packet are read by
     bool whole = false;  // I pictures are parsed, too: is the picture whole by these sets?
     Dpb dpb;
     int length_size = 0;
@@ -145,6 +154,7 @@ struct Decoder::State {
     int damaged_run = 0, strange_run = 0;  // damaged pictures, packets with what is not parsed here, in a row
     std::vector<Slice> slices;  // of the picture that is being gathered; reused
     size_t slice_count = 0;
+    size_t entries = 0;  // that their references take
     int recovery_frames = -1;
     StorePool stores;
     LevelBuffer levels;
@@ -327,6 +337,7 @@ void Decoder::State::gather(const NalUnit& unit, uint32_t number,
         }
         slices[0] = std::move(later);
         slice_count = 1;
+        entries = entries_of(slices[0].header);
         if (!damage.empty()) throw Damage(damage);
         return;
     }
@@ -334,6 +345,10 @@ void Decoder::State::gather(const NalUnit& unit, uint32_t number,
     if (slice_count >= std::min(size_t(sps.mb_width) * sps.mb_height, size_t(NO_SLICE))) {
         throw Damage("more slices than macroblocks");
     }
+    const size_t held_entries = slice_count > 0 ? entries : 0;
+    if (held_entries + entries_of(next->header) > MOST_ENTRIES)
+        throw Damage("too many slices with too many references");
+    entries = held_entries + entries_of(next->header);
     ++slice_count;
 }
 

@@ -38,7 +38,7 @@ struct SliceReferences {
     std::vector<bool> long_term[2];
     int weighting = 0;  // 0 plain, 1 explicit, 2 implicit
     int luma_log2_denom = 0, chroma_log2_denom = 0;
-    std::array<std::array<Weight, 32>, 2> weights{};  // explicit
+    std::vector<std::array<Weight, 32>> weights;      // explicit, by list
     std::vector<std::vector<int16_t>> implicit;       // w1 by [ref_idx_l0][ref_idx_l1]; w0 = 64 - w1
     bool implicit_plain = true;                       // every pair weighs 32 : 32
 };

@@ -11,7 +11,10 @@ namespace edgecvar {
 namespace {
 
 constexpr uint32_t MAX_SAMPLES = 16384;           // a side
-constexpr uint32_t MAX_MACROBLOCKS = 139264;      // MaxFS of level 6.2
+// A few bytes may not ask for much memory, and levels are often stated wrong: 4096x4096 is the largest that hardware
+// decodes, and of references all that MaxFS of level 5.2 may have.
+constexpr uint32_t MAX_MACROBLOCKS = 65536;
+constexpr uint64_t MAX_REFERENCED = 16 * 36864;   // macroblocks
 constexpr size_t MAX_SET_BYTES = 1 << 17;         // more than the ids of slice groups of the largest picture take
 
 // Table A-1, MaxDpbMbs by level_idc.
@@ -148,6 +151,10 @@ void read_size(BitReader& reader, Sps& sps) {
     const uint64_t width = uint64_t(reader.ue()) + 1, height = uint64_t(reader.ue()) + 1;
     if (width * 16 > MAX_SAMPLES || height * 16 > MAX_SAMPLES || width * height > MAX_MACROBLOCKS) {
         throw Damage("size " + std::to_string(width * 16) + "x" + std::to_string(height * 16));
+    }
+    if (width * height * uint64_t(sps.max_num_ref_frames) > MAX_REFERENCED) {
+        throw Damage(std::to_string(sps.max_num_ref_frames) + " references of " + std::to_string(width * 16) + "x" +
+                     std::to_string(height * 16));
     }
     sps.mb_width = int(width);
     sps.mb_height = int(height);

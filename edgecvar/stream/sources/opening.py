@@ -12,6 +12,7 @@ import av
 import av.logging
 
 from edgecvar.errors import StreamError, reason
+from edgecvar.stream.decoders import PROBING
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encryption import encryption
 from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
@@ -107,7 +108,7 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
 
 def _open(target: Union[str, ByteSource], name: str, **options: Any) -> InputContainer:
     try:
-        container: InputContainer = av.open(target, mode="r", **LENIENT_METADATA, **options)
+        container: InputContainer = av.open(target, mode="r", options=PROBING, **LENIENT_METADATA, **options)
         return container
     except (av.error.FFmpegError, ValueError, OSError) as error:
         why = reason(error)
