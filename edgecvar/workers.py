@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process, resource_tracker
+from multiprocessing.synchronize import Event
 from threading import Thread
 from typing import Any, Callable, Iterator, Optional, Tuple
 
@@ -20,6 +21,12 @@ def worker_pool(
     with starting():  # half a pool leaves semaphores that nothing cleans up
         # Started afresh, not forked: this process may hold threads and locks of other libraries.
         return ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (prepare, arguments))
+
+
+def stop_signal() -> Event:
+    """What workers get among their `arguments` and look at, so that they leave work unfinished that nobody wants."""
+    with starting():
+        return get_context("spawn").Event()
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
-from edgecvar.workers import starting, worker_pool
+from edgecvar.workers import starting, stop_signal, worker_pool
 
 
 class EvalConfig(RunnerChoice):
@@ -99,8 +100,10 @@ def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:
     return [clip for clip in clips if pattern.search(clip.path.name)]
 
 
-def score_clip(clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int]) -> ClipScore:
-    """Run one clip to its end; what cannot be read becomes a result, never a guess.
+def score_clip(
+    clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int], stopped: Callable[[], bool] = lambda: False
+) -> ClipScore:
+    """Run one clip to its end, or until `stopped`; what cannot be read becomes a result, never a guess.
 
     Raises BundleError or DeviceError, with the clip, where it is the bundle that fails.
     """
@@ -114,6 +117,8 @@ def score_clip(clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int])
             for decision in decisions:
                 total += decision.scores
                 sampled += 1
+                if stopped():
+                    break
     except StreamError as error:
         return ClipScore(clip, None, str(error))
     except (BundleError, DeviceError) as error:
@@ -151,7 +156,8 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
             for clip in clips:
                 yield score_clip(clip, bundle, runner, config.every)
         return
-    with worker_pool(jobs, _enter_worker, (bundle.path, choice)) as pool:
+    stop = stop_signal()
+    with worker_pool(jobs, _enter_worker, (bundle.path, choice, stop)) as pool:
         with starting():
             futures = [pool.submit(_score_here, clip, config.every) for clip in clips]
         try:
@@ -163,6 +169,7 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
                 "run again with --jobs 1 to see which clip"
             ) from error
         finally:
+            stop.set()  # leaving waits for the workers, and their clips may be long
             _cancel(futures)
 
 
@@ -172,14 +179,15 @@ def _cancel(futures: Sequence[Future[ClipScore]]) -> None:
 
 
 _WORKER: Dict[str, Any] = {}
-"""What one worker process keeps from clip to clip: its bundle and its entered runner."""
+"""What one worker process keeps from clip to clip: its bundle, its entered runner, whether to stop."""
 
 
-def _enter_worker(path: Path, choice: RunnerChoice) -> None:
+def _enter_worker(path: Path, choice: RunnerChoice, stop: Event) -> None:
     bundle = open_bundle(path)
     stack = ExitStack()
-    _WORKER.update(bundle=bundle, runner=stack.enter_context(make_runner(bundle, choice)), stack=stack)
+    runner = stack.enter_context(make_runner(bundle, choice))
+    _WORKER.update(bundle=bundle, runner=runner, stack=stack, stopped=stop.is_set)
 
 
 def _score_here(clip: Clip, every: Optional[int]) -> ClipScore:
-    return score_clip(clip, _WORKER["bundle"], _WORKER["runner"], every)
+    return score_clip(clip, _WORKER["bundle"], _WORKER["runner"], every, _WORKER["stopped"])

@@ -13,8 +13,9 @@ from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.errors import BundleError, ConfigError, DatasetError
 from edgecvar.judge import evaluate
-from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clips, strangers, tally
+from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clip, score_clips, strangers, tally
 from edgecvar.run.recognizer import RunOptions, recognize
+from edgecvar.runners.choice import make_runner
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.stream.reader import open_stream
 from tests.moving_clip import moving_clip
@@ -62,6 +63,14 @@ def test_tensorrts_device_takes_one_process(bundle, clips, monkeypatch):
     monkeypatch.setattr(evaluate, "resolve", lambda bundle, choice: ("trt", "fp16"))
     with pytest.raises(ConfigError, match="--jobs 2: TensorRT's device takes one process"):
         list(score_clips(bundle, find_clips(clips, LABELS), config(bundle, clips, jobs=2)))
+
+
+def test_a_clip_is_left_where_nobody_wants_its_score(bundle, clips):
+    asked = []
+    with make_runner(bundle, config(bundle, clips)) as runner:
+        clip = next(clip for clip in find_clips(clips, LABELS) if clip.label == "right")
+        score_clip(clip, bundle, runner, 1, lambda: asked.append(1) or len(asked) == 3)
+    assert len(asked) == 3
 
 
 def test_the_number_of_processes_changes_nothing(bundle, clips):
