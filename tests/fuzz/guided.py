@@ -14,7 +14,7 @@ MOST_MIB = 500
 
 def main(name: str) -> None:
     # Modules that are imported in the middle of a check count as well, so the hook stays until the end.
-    with atheris.instrument_imports(include=["edgecvar"], enable_loader_override=False):
+    with atheris.instrument_imports(include=["edgecvar", "click"], enable_loader_override=False):
         from tests.fuzz.targets import mutator, target
 
         check, mutate = target(name).check, mutator(name)
