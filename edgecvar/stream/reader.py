@@ -28,11 +28,11 @@ EXTRACTIONS = ("auto", "native", "ffmpeg")
 def open_stream(source: Source, extraction: str = "auto", frames: bool = False, timeout: float = TIMEOUT) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
-    `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes
-    I-pictures alone, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0
-    H.264) and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. With `frames` every
-    picture is decoded as well, in the same pass, and comes with its `frame`. A source that sends nothing for `timeout`
-    seconds is given up. Raises StreamError where it is, nothing can be decoded, or "native" does not cover it, and
+    `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes only what
+    has an image, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0 H.264)
+    and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. With `frames` every picture is
+    decoded as well, in the same pass, and comes with its `frame`. A source that sends nothing for `timeout` seconds is
+    given up. Raises StreamError where it is, nothing can be decoded, or "native" does not cover it, and
     UnsupportedCodecError where the codec gives no vectors.
     """
     if extraction not in EXTRACTIONS:
