@@ -27,16 +27,19 @@ test: $(VENV)/.train bindings
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(CORE) $(addprefix tests/stream/native/,*.cpp *.h)
 	$(BIN)/mypy
+	@echo "every test: some minutes, a dot each"
 	$(PYTEST) --no-loadscope-reorder
 
 # The half that runs on a device: Python 3.8 is its floor, and torch is not there.
 device-environment: $(VENV)/.device bindings
 
 test-device: device-environment
+	@echo "every test that a device can run: some minutes, a dot each"
 	$(PYTEST)
 
 # PyAV as pip installs it on newer interpreters, through FFmpeg's path alone: nothing is built for it.
 test-newest: $(VENV)/bin/python
+	@echo "installing the newest PyAV into $(VENV)"
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
 	    > $(VENV)/dependencies.txt
 	$(INSTALL) --requirement $(VENV)/dependencies.txt pytest
@@ -73,19 +76,23 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: $(VENV)/bin/python $(SOURCES)
+	@echo "installing edgecvar into $(VENV), its native core compiled: a minute or two"
 	$(INSTALL) --editable .
 	touch $@
 
 $(VENV)/.fuzz: $(VENV)/.core
+	@echo "installing what fuzzing wants into $(VENV)"
 	$(INSTALL) pybind11
 	-$(INSTALL) atheris # where it has no wheel for this Python, the targets say so
 	touch $@
 
 $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
+	@echo "installing the device half and its tests into $(VENV): a minute or two"
 	$(STRICT) $(INSTALL) --editable '.[test]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
+	@echo "installing edgecvar with torch and what tests it into $(VENV): some minutes, most of them downloads"
 	$(STRICT) $(INSTALL) --editable '.[train,flow,parquet,test,dev]'
 	touch $@
 

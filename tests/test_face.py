@@ -15,8 +15,8 @@ SIGNATURES = {
     " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx') -> 'Model'",
     "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0)"
     " -> 'Stream'",
-    "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0)"
-    " -> 'Run'",
+    "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0,"
+    " extraction: 'str' = 'auto') -> 'Run'",
     "Model.close": "(self) -> 'None'",
     "Run.close": "(self) -> 'None'",
     "Stream.close": "(self) -> 'None'",

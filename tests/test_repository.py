@@ -125,3 +125,12 @@ def test_what_is_looked_for_can_be_missed(tmp_path):
     assert [bool(files(path)) for path, _ in paths] == [False, True, True, True]
     assert [name for _, name in paths] == ["", "gone", "open_stream", ""]
     assert not defined(reader, "gone") and defined(reader, "open_stream")
+
+
+def test_make_says_what_it_does_before_what_is_quiet_or_long():
+    """pip is quiet, and a whole test run takes minutes: each is announced before it."""
+    recipe: List[str] = []
+    for line in (TOP / "Makefile").read_text(encoding="utf-8").splitlines():
+        recipe = [*recipe, line] if line.startswith("\t") else []
+        if re.match(r"\t-?(\$\(STRICT\) )?\$\((INSTALL|PYTEST)\)", line):
+            assert any(before.startswith("\t@echo ") for before in recipe[:-1]), line

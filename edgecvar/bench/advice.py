@@ -7,9 +7,7 @@ from typing import Dict, Optional
 
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import summarise
-
-MOST_SKIPPED = 300
-"""The largest `--every` that a run takes."""
+from edgecvar.clips.spec import LARGEST_STRIDE
 
 
 def advice(session: Session) -> str:
@@ -38,7 +36,7 @@ def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional
     if read >= budget:
         return None
     stride = math.ceil(max(stages / budget, prepare / (budget - read)))
-    return stride if session.every < stride <= MOST_SKIPPED else None
+    return stride if session.every < stride <= LARGEST_STRIDE else None
 
 
 def _remedy(session: Session, largest: str) -> str:

@@ -16,13 +16,14 @@ from edgecvar.bench.session import Phase, Session, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
+from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, StreamError
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
 from edgecvar.progress import Progress, silent
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.runner import Runner
-from edgecvar.stream.reader import open_stream
+from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, read_once, source_name
 from edgecvar.stream.types import StreamInfo
 from edgecvar.terminal import printable
@@ -40,8 +41,9 @@ class BenchConfig(RunnerChoice):
     overlap: bool = False
     source: Optional[str] = None
     bundle: Optional[Path] = None
-    every: Optional[int] = Field(None, ge=1)
+    every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     seconds: float = Field(10.0, gt=0)
+    extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
 
@@ -73,7 +75,7 @@ class _Bench:
 
     def __init__(self, bundle: Bundle, runner: Runner, source: str, config: BenchConfig) -> None:
         self._bundle, self._source = bundle, source
-        self._every, self._timeout = config.every, config.timeout
+        self._config = config
         self._runner = runner
         self.recorder = _Recorder(runner)
         self.info: Optional[StreamInfo] = None
@@ -84,9 +86,9 @@ class _Bench:
         latency: List[float] = []
         start = time.perf_counter()
         frames = takes_frames(self._bundle.manifest.stages)
-        with open_stream(self._source, frames=frames, timeout=self._timeout) as stream:
+        with open_stream(self._source, self._config.extraction, frames, self._config.timeout) as stream:
             self.info = stream.info
-            options = RunOptions(every=self._every, release=stream.leave, clock=clock)
+            options = RunOptions(every=self._config.every, release=stream.leave, clock=clock)
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
                 for decision in run:
                     latency.append(decision.latency_ms)

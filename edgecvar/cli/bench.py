@@ -8,7 +8,7 @@ from typing import Any, List, Optional
 import click
 
 from edgecvar.cli.bench_networks import command as networks
-from edgecvar.cli.flags import runner_flags, timeout_flag
+from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
 from edgecvar.terminal import say, say_json
 
 
@@ -34,8 +34,9 @@ class _Bench(click.Command):
 @click.command("bench", cls=_Bench)
 @click.argument("source", required=False)
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to measure [default: the demo's].")
-@click.option("--every", type=click.IntRange(min=1), help="Sample every k-th picture [default: the bundle's stride].")
+@every_flag
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="How long to measure.")
+@extraction_flag
 @timeout_flag
 @runner_flags
 @click.option(

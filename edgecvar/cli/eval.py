@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 
 import click
 
-from edgecvar.cli.flags import runner_flags
+from edgecvar.cli.flags import every_flag, runner_flags
 from edgecvar.terminal import say, say_json
 
 
@@ -17,7 +17,7 @@ from edgecvar.terminal import say, say_json
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 @click.option("--match", metavar="REGEX", help="Only clips whose file name contains this regular expression.")
-@click.option("--every", type=int, metavar="K", help="Sample every K-th picture; the bundle's stride unless given.")
+@every_flag
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a checkpoint: a key of its recipe.")
 @runner_flags

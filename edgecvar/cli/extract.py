@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 import click
 
-from edgecvar.cli.flags import timeout_flag
+from edgecvar.cli.flags import extraction_flag, timeout_flag
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     help="What is kept of the residual; planes in .npz alone.",
 )
 @click.option("--pictures", type=click.IntRange(min=1), metavar="N", help="The first N pictures alone.")
-@click.option("--extraction", type=click.Choice(["auto", "native", "ffmpeg"]), default="auto", show_default=True)
+@extraction_flag
 @timeout_flag
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON document.")
 def command(as_json: bool, **options: Any) -> None:
@@ -40,7 +40,9 @@ def command(as_json: bool, **options: Any) -> None:
     Neighbouring blocks with one vector and one reference are one rectangle, so nothing is lost and little is written:
     list, x, y, width, height (luma samples), mv_x, mv_y (quarter pixels, to the reference), ref_offset (display index
     of the reference minus the picture's). What no rectangle covers is intra. An .npz has them as vector_*, the pictures
-    as picture_*; a .parquet (pip install 'edgecvar[parquet]') has a row a rectangle, its picture's columns beside it.
+    as picture_*; a .parquet (pip install 'edgecvar[parquet]') has a row a rectangle, its picture's columns beside it. A
+    picture without rectangles, such as every I-picture, has one row there, with nulls for its vector; residual columns
+    are NaN and -1 where a picture has no residual.
     """
     from edgecvar.cli.report.steps import StepBar
     from edgecvar.config import from_flags

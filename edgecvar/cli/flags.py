@@ -39,6 +39,19 @@ _ENGINE = (
 )
 
 
+every_flag = click.option(
+    "--every",
+    type=click.IntRange(1, 300),
+    metavar="K",
+    help="Sample every K-th picture [default: the bundle's stride].",
+)
+extraction_flag = click.option(
+    "--extraction",
+    type=click.Choice(["auto", "native", "ffmpeg"]),
+    default="auto",
+    show_default=True,
+    help="How vectors are got: native parses H.264, ffmpeg decodes everything, auto is native where that can.",
+)
 timeout_flag = click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True, max=86_400),

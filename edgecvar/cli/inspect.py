@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import click
 
-from edgecvar.cli.flags import timeout_flag
+from edgecvar.cli.flags import extraction_flag, timeout_flag
 from edgecvar.terminal import say, say_json
 
 
@@ -17,6 +17,7 @@ from edgecvar.terminal import say, say_json
 @click.option("--at", type=click.IntRange(min=0), help="Decode index of the picture to draw [default: most motion].")
 @click.option("--classes", type=click.IntRange(min=1), help="A network's classes [default: the paper's].")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A network's or its input's option.")
+@extraction_flag
 @timeout_flag
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
@@ -25,8 +26,8 @@ def command(
     at: Optional[int],
     classes: Optional[int],
     settings: Tuple[str, ...],
-    timeout: float,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Show what SUBJECT is made of: a video, or a network by name (`edgecvar models` lists them).
 
@@ -35,15 +36,23 @@ def command(
     parameters and multiply-adds of each part, at the paper's size unless --set says otherwise (network.fusion=mv,
     input.height=112).
     """
-    if Path(subject).exists() or subject == "-" or any(sign in subject for sign in "./:"):
-        _inspect_video(subject, picture, at, timeout, as_json)
+    if _names_a_video(subject):
+        _inspect_video(subject, picture, at, as_json, **reading)
     else:
         if picture is not None or at is not None:
             raise click.UsageError("--picture and --at want a video")
         _inspect_network(subject, classes, settings, as_json)
 
 
-def _inspect_video(name: str, picture: Optional[Path], at: Optional[int], timeout: float, as_json: bool) -> None:
+def _names_a_video(subject: str) -> bool:
+    """A folder with a plain name does not, but may be called as a network is: runs lie in such folders."""
+    path = Path(subject)
+    return subject == "-" or any(sign in subject for sign in "./:") or (path.exists() and not path.is_dir())
+
+
+def _inspect_video(
+    name: str, picture: Optional[Path], at: Optional[int], as_json: bool, extraction: str, timeout: float
+) -> None:
     from edgecvar.cli.report.anatomy import anatomy_document, print_anatomy
     from edgecvar.errors import ConfigError
     from edgecvar.stream.anatomy import anatomy
@@ -53,7 +62,7 @@ def _inspect_video(name: str, picture: Optional[Path], at: Optional[int], timeou
 
     if picture is not None and read_once(name):
         raise ConfigError(f"--picture reads its video twice, and {name} can be read once; save it to a file first")
-    with open_stream(named_source(name), timeout=timeout) as stream:
+    with open_stream(named_source(name), extraction, timeout=timeout) as stream:
         whole = anatomy(stream)
     if as_json:
         say_json(anatomy_document(whole))
@@ -64,7 +73,7 @@ def _inspect_video(name: str, picture: Optional[Path], at: Optional[int], timeou
     if picture is not None:
         from edgecvar.cli.report.portrait import draw_portrait
 
-        drawn = draw_portrait(name, picture, whole.liveliest or 0 if at is None else at)
+        drawn = draw_portrait(name, picture, whole.liveliest or 0 if at is None else at, whole.info.extraction)
         say(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
 
 

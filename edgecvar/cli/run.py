@@ -7,7 +7,7 @@ from typing import Any, Tuple
 
 import click
 
-from edgecvar.cli.flags import runner_flags, timeout_flag
+from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
 
 
 @click.command("run")
@@ -17,8 +17,9 @@ from edgecvar.cli.flags import runner_flags, timeout_flag
 @click.option("--csv", "as_csv", is_flag=True, help="One row a decision.")
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here; .csv, .json and .jsonl say how.")
 @click.option("--overlay", type=click.Path(), help="Also draw label and motion into this video; of several, a folder.")
-@click.option("--every", type=int, help="Sample every K-th picture; the bundle's stride unless given.")
+@every_flag
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
+@extraction_flag
 @timeout_flag
 @runner_flags
 def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: Any) -> None:

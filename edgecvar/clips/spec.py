@@ -15,6 +15,8 @@ Of a window "image", its I-picture; of a sampled picture its own "motion" and "r
 """
 
 PREPARED = tuple(CHANNELS)
+LARGEST_STRIDE = 300
+"""Pictures from one sampled to the next, when running, at most."""
 
 
 class InputSpec(BaseModel):
@@ -35,7 +37,7 @@ class InputSpec(BaseModel):
     crop: float = Field(0.9375, gt=0, le=1)
     squash: bool = False
     gop_length: int = Field(12, ge=2, le=300)
-    stride: int = Field(12, ge=1, le=300)
+    stride: int = Field(12, ge=1, le=LARGEST_STRIDE)
     consensus: int = Field(8, ge=1, le=256)
     accumulate: bool = False
     velocity_unit: float = Field(4.0, ge=1e-6, le=1e6)

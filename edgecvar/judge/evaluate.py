@@ -18,6 +18,7 @@ from pydantic import Field
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip, ClipScore, class_clips
+from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, unknown_name
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
@@ -36,7 +37,7 @@ class EvalConfig(RunnerChoice):
     bundle: Path
     folder: Path
     match: Optional[str] = None
-    every: Optional[int] = Field(None, ge=1, le=300)
+    every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     jobs: Optional[int] = Field(None, ge=1, le=64)
     as_json: bool = False
 

@@ -15,7 +15,7 @@ from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import Watcher
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import LARGEST_STRIDE, InputSpec
 from edgecvar.config import from_flags
 from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary
@@ -32,7 +32,7 @@ Source = Union[str, Path, BinaryIO]
 @dataclass(frozen=True)
 class RunSettings:
     """`every`: sample every k-th picture, the bundle's stride unless given; `top`: labels a decision; `timeout`:
-    seconds without data after which the source is given up.
+    seconds without data after which the source is given up; `extraction`: how vectors are got, see `open_stream`.
 
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
     """
@@ -40,6 +40,7 @@ class RunSettings:
     every: Optional[int] = None
     top: int = 5
     timeout: float = TIMEOUT
+    extraction: str = "auto"
     watch: Callable[[StreamInfo], Optional[Watcher]] = field(default=lambda info: None)
 
 
@@ -112,17 +113,25 @@ class Model:
         """The counts of the newest run, None before the first."""
         return None if self._recognition is None else self._recognition.summary
 
-    def run(self, source: Source, *, every: Optional[int] = None, top: int = 5, timeout: float = TIMEOUT) -> Run:
+    def run(
+        self,
+        source: Source,
+        *,
+        every: Optional[int] = None,
+        top: int = 5,
+        timeout: float = TIMEOUT,
+        extraction: str = "auto",
+    ) -> Run:
         """Decisions of a video, in display order: a path, a URL or a binary file object.
 
         `every`: sample every k-th picture, the bundle's stride unless given; `top`: labels listed with a decision;
-        `timeout`: seconds without data after which the source is given up.
+        `timeout`: seconds without data after which the source is given up; `extraction`: as `open_stream` has it.
         The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
         """
-        for name, value, most in (("every", every, 300), ("top", top, 1000)):
+        for name, value, most in (("every", every, LARGEST_STRIDE), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
                 raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
-        return self.start(source, RunSettings(every=every, top=top, timeout=timeout))
+        return self.start(source, RunSettings(every, top, timeout, extraction))
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
         """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""
@@ -170,7 +179,7 @@ class Run:
         self._loaded = loaded
         self._stack = ExitStack()
         frames = takes_frames(bundle.manifest.stages)
-        stream = self._stack.enter_context(open_stream(source, frames=frames, timeout=settings.timeout))
+        stream = self._stack.enter_context(open_stream(source, settings.extraction, frames, settings.timeout))
         try:
             self.info: StreamInfo = stream.info
             options = RunOptions(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, NpzFile, ParquetFile
-from edgecvar.stream.reader import open_stream
+from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.rectangles import rectangles
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT
 from edgecvar.stream.sources.pipe import named_source
@@ -32,7 +32,7 @@ class ExtractionConfig(BaseModel):
     output: Path
     residual: Residuals = "statistics"
     pictures: Optional[int] = Field(None, ge=1)
-    extraction: Literal["auto", "native", "ffmpeg"] = "auto"
+    extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
 

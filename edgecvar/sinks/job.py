@@ -16,6 +16,7 @@ from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.clips.feed import Watcher
 from edgecvar.clips.labelled import videos_below
+from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, StreamError, reason
 from edgecvar.run.decisions import ended_by
 from edgecvar.run.model import Model, Run, RunSettings
@@ -26,6 +27,7 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
@@ -48,8 +50,9 @@ class RunConfig(RunnerChoice):
     form: Optional[Form] = None
     output: Optional[Path] = None
     overlay: Optional[Path] = None
-    every: Optional[int] = Field(None, ge=1, le=300)
+    every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     top: int = Field(5, ge=1, le=1000)
+    extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
     @property
@@ -127,7 +130,8 @@ class _Job:
                 overlays.append(Overlay(source, target, info, "untrained" * self._model.untrained))
                 return overlays[0]
 
-            settings = RunSettings(self._config.every, self._config.top, self._config.timeout, watch)
+            config = self._config
+            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch)
             run = stack.enter_context(self._model.start(named_source(source), settings))
             sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
             _pour(run, sinks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generator, Iterator, Optional, Type
+from typing import TYPE_CHECKING, Any, Generator, Iterator, Literal, Optional, Type, get_args
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
@@ -22,7 +22,8 @@ from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 if TYPE_CHECKING:
     from av.packet import Packet
 
-EXTRACTIONS = ("auto", "native", "ffmpeg")
+Extraction = Literal["auto", "native", "ffmpeg"]
+EXTRACTIONS = get_args(Extraction)
 
 
 def open_stream(source: Source, extraction: str = "auto", frames: bool = False, timeout: float = TIMEOUT) -> Stream:
@@ -145,7 +146,9 @@ class Stream:
                 self.summary.skip(probe.refused)
                 raise source.nothing_decoded()
             why = probe.refused
-            raise StreamError(f"{video.name}: the native core does not read it: {why}; use extraction='ffmpeg'")
+            raise StreamError(
+                f"{video.name}: the native core does not read it: {why}; use extraction='ffmpeg' (--extraction ffmpeg)"
+            )
         return FFmpegReading(source, "" if extraction == "ffmpeg" else f"native core not used: {probe.refused}")
 
     def _broke_off(self, reason: str) -> None:

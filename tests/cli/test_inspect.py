@@ -112,3 +112,13 @@ def test_the_picture_is_never_the_source(edgecvar, tmp_path):
     for arguments in (("inspect", clip, "--picture", clip), ("bench", clip, "--save", clip, "--seconds", "0.2")):
         code, _, err = edgecvar(*arguments)
         assert code == 1 and "the source itself" in err and clip.read_bytes() == before
+
+
+def test_a_folder_called_as_a_network_does_not_hide_it(edgecvar, tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="the device half has no torch")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "attp").mkdir()
+    code, out, _ = edgecvar("inspect", "attp", "--json")
+    assert code == 0 and json.loads(out)["model"] == "attp"
+    code, _, err = edgecvar("inspect", "./attp")
+    assert code == 1 and "attp: " in err and err.count("\n") == 1

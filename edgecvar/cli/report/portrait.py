@@ -34,23 +34,23 @@ class _Parts:
     picture: CodedPicture
 
 
-def draw_portrait(source: str, target: Path, at: int) -> CodedPicture:
+def draw_portrait(source: str, target: Path, at: int, extraction: str = "auto") -> CodedPicture:
     """Draw the P or B picture at decode index `at`, or the next one after it.
 
     Raises StreamError where there is none, ConfigError where the PNG cannot be written.
     """
     if target.exists() and os.path.samefile(source, target):
         raise ConfigError(f"--picture {target}: this is the source itself; choose another name")
-    parts = _find(source, at)
+    parts = _find(source, at, extraction)
     panels = _panels(parts)
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
     _write_png(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1), target)
     return parts.picture
 
 
-def _find(source: str, at: int) -> _Parts:
+def _find(source: str, at: int, extraction: str) -> _Parts:
     image = None
-    with open_stream(source) as stream:
+    with open_stream(source, extraction) as stream:
         info = stream.info
         for picture in stream:
             if picture.opens is not None and picture.opens.info != info:

@@ -130,7 +130,7 @@ class NativeReading:
         except self._core.Unsupported as error:
             raise StreamError(
                 f"{self._source.name}: from picture {self._parsed} on the native core cannot read it ({error}); "
-                "use extraction='ffmpeg'"
+                "use extraction='ffmpeg' (--extraction ffmpeg)"
             ) from error
         if not pictures:
             self.summary.skip("packet that gave no picture")
