@@ -129,7 +129,7 @@ class Slow(io.RawIOBase):
             if self._stops:
                 self.gone.wait(30)
             return b""
-        time.sleep(SHORT / 8)
+        time.sleep(0.08)
         content, self._pieces[0] = self._pieces[0][:size], self._pieces[0][size:]
         if not self._pieces[0]:
             del self._pieces[0]
@@ -142,7 +142,7 @@ def test_a_file_object_that_is_slow_and_one_that_stops(clip: bytes, stops: bool)
     if stops:
         assert "nothing came" in stall_of(source)
     else:
-        with open_stream(source, timeout=SHORT) as stream:
+        with open_stream(source, timeout=1) as stream:
             assert len(list(stream)) == 120
     source.gone.set()
 
