@@ -6,33 +6,51 @@ disk. A draft is locked for as long as its process lives: one that nobody holds 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import secrets
 import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterable, Iterator, List, Optional, Tuple
+
+from edgecvar.errors import ConfigError, reason
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """An empty file beside `target`, of its suffix, that becomes `target` on success; on any failure it is gone.
 
-    Raises OSError where it cannot be made, written to the disk or renamed.
+    Raises OSError, which names `target`, where it cannot be made, written to the disk or renamed.
     """
-    for leftover in _leftovers(target, f"draft{target.suffix}"):
-        leftover.unlink()
-    draft, descriptor = _locked_file(target)
+    with named(target):
+        for leftover in _leftovers(target, f"draft{target.suffix}"):
+            leftover.unlink()
+        draft, descriptor = _locked_file(target)
+        try:
+            yield draft
+            os.fsync(descriptor)
+            os.replace(draft, target)
+        finally:
+            os.close(descriptor)
+            if draft.exists():
+                draft.unlink()
+
+
+@contextmanager
+def named(target: Path) -> Iterator[None]:
+    """What the system says of a file without its name, or of a draft, it says of `target`."""
     try:
-        yield draft
-        os.fsync(descriptor)
-        os.replace(draft, target)
-    finally:
-        os.close(descriptor)
-        if draft.exists():
-            draft.unlink()
+        yield
+    except OSError as error:
+        parts = () if error.filename is None else Path(os.fsdecode(error.filename)).parts
+        nameless = not parts or any(part.startswith(f".{target.name}.") for part in parts)
+        if error.errno is None or not nameless:
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 @contextmanager
@@ -41,6 +59,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     That holds for the folder that a killed process was about to replace, too. Raises OSError as `whole_file` does.
     """
+    with named(target), _whole_folder(target) as draft:
+        yield draft
+
+
+@contextmanager
+def _whole_folder(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     _restore(target)
     for leftover in (*_leftovers(target, "draft"), *_leftovers(target, "old")):
@@ -67,6 +91,63 @@ def whole_folder(target: Path) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
         for descriptor in locks:
             os.close(descriptor)
+
+
+@contextmanager
+def draft_folder(parent: Path) -> Iterator[Path]:
+    """A hidden folder in `parent`, gone at the end unless `publish` has given it a name. Raises OSError."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for leftover in _leftovers(parent / "new", "draft"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft = _hidden(parent / "new", "draft")
+    draft.mkdir()
+    lock = _lock(draft)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        os.close(lock)
+
+
+def publish(draft: Path, targets: Iterable[Path]) -> Path:
+    """Give a folder the first of the names that nobody has; raises FileExistsError where all are taken, and OSError."""
+    _flush(draft)
+    for target in targets:
+        try:
+            draft.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+        else:
+            return target
+    raise FileExistsError(errno.EEXIST, "every name is taken", str(draft.parent))
+
+
+@contextmanager
+def only_user(folder: Path) -> Iterator[None]:
+    """Holds a folder for as long as this lasts; raises BlockingIOError where another process, or this one, does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass  # a file system that locks no folders, such as NFS
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def check_writable(folder: Path, remedy: str = "name another folder") -> None:
+    """Raises ConfigError where nothing can be written into a folder, or to where it would be made."""
+    place = folder.absolute()
+    try:
+        while not place.exists():
+            place = place.parent
+        tempfile.TemporaryFile(dir=str(place)).close()
+    except OSError as error:
+        raise ConfigError(f"{folder}: nothing can be written there ({reason(error)}); {remedy}") from error
 
 
 def _hidden(target: Path, kind: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from edgecvar.files import whole_file, whole_folder
+from edgecvar.errors import ConfigError
+from edgecvar.files import check_writable, draft_folder, only_user, publish, whole_file, whole_folder
+from tests.full_disk import no_room
 
 KILLED = """
 import os, signal, sys
@@ -103,3 +106,60 @@ def test_a_folder_moved_away_by_a_killed_process_comes_back(tmp_path):
     with pytest.raises(RuntimeError), whole_folder(target):
         raise RuntimeError
     assert (target / "a").read_text() == "old"
+
+
+@pytest.mark.parametrize("kind", [whole_file, whole_folder])
+def test_without_room_the_error_names_the_target_and_nothing_is_left(tmp_path, kind):
+    target = tmp_path / "x.edgecvar"
+    with pytest.raises(OSError) as caught, no_room(1000), kind(target) as draft:
+        (draft if kind is whole_file else draft / "a").write_bytes(bytes(2000))
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(target))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_no_folder_is_an_error_of_its_own_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, whole_file(tmp_path / "none" / "a.pt"):
+        pass
+    assert caught.value.filename == str(tmp_path / "none" / "a.pt")
+
+
+def test_a_new_folder_appears_whole_under_the_first_free_name(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "taken").touch()
+    (tmp_path / "two").touch()
+    with draft_folder(tmp_path) as draft:
+        (draft / "a").write_text("whole")
+        assert draft.name.startswith(".")
+        named = publish(draft, (tmp_path / name for name in ("one", "two", "three")))
+    assert named == tmp_path / "three" and (named / "a").read_text() == "whole"
+    with pytest.raises(FileExistsError), draft_folder(tmp_path) as draft:
+        publish(draft, [tmp_path / "one", tmp_path / "two"])
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["one", "three", "two"]
+
+
+def test_a_new_folder_killed_on_its_way_goes_with_the_next(tmp_path):
+    killed("draft_folder", f"(draft / 'a').write_text('half'); {KILL}", tmp_path)
+    assert [entry.name.startswith(".new.") for entry in tmp_path.iterdir()] == [True]
+    with draft_folder(tmp_path) as draft:
+        publish(draft, [tmp_path / "one"])
+    assert [entry.name for entry in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_folder_has_one_user_at_a_time(tmp_path):
+    with only_user(tmp_path):
+        with pytest.raises(BlockingIOError), only_user(tmp_path):
+            pass
+        with pytest.raises(BlockingIOError), only_user(tmp_path):
+            pass
+    killed("only_user", KILL, tmp_path)
+    with only_user(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("place", ["file/below", "file", "/proc/below"])
+def test_a_folder_that_nothing_can_be_written_to_is_known_before(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="nothing can be written there"):
+        check_writable(tmp_path / place)
+    check_writable(tmp_path / "not" / "there")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

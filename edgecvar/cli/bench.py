@@ -64,9 +64,11 @@ def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: b
         from edgecvar.bench.measure import BenchConfig, measure
         from edgecvar.cli.report.steps import StepBar
         from edgecvar.errors import ConfigError
+        from edgecvar.files import check_writable
 
         if source is not None and Path(source).exists() and save.exists() and save.samefile(source):
             raise ConfigError(f"--save {save}: this is the source itself; choose another name")
+        check_writable(save.parent)
         from edgecvar.config import from_flags
 
         with StepBar() as bar:

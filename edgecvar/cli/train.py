@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
-from edgecvar.errors import ConfigError, need_extra
+from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
 from edgecvar.interrupts import exit_code
 from edgecvar.terminal import say, say_json
 
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from edgecvar.train.loop import Training
     from edgecvar.train.progress import Listener
 
-RESUMABLE = ("data", "validation", "split.files", "flow.cache", "cache_gib", "workers", "threads", "device")
+RESUMABLE = (
+    "data",
+    "validation",
+    "split.files",
+    "flow.cache",
+    "allow_repeats",
+    "cache_gib",
+    "workers",
+    "threads",
+    "device",
+)
 """What may differ when a run goes on: where the clips lie and how fast they come, not what is learnt."""
 
 
@@ -50,6 +60,11 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
             err=True,
         )
         sys.exit(exit_code(error))
+    except OSError as error:
+        raise EdgecvarError(
+            f"{error.filename or training.folder}: cannot be written ({reason(error)}); make room, then go on with: "
+            f"edgecvar train --resume {training.folder}"
+        ) from error
     _conclude(training, as_json)
 
 

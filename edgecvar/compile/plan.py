@@ -15,6 +15,7 @@ from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.engines import choose_engines
 from edgecvar.compile.subject import Subject, find_subject
 from edgecvar.errors import CompileError, ConfigError, unknown_name
+from edgecvar.files import check_writable
 from edgecvar.runners.choice import RunnerChoice
 
 CHECKING_CLIPS = 3
@@ -119,4 +120,5 @@ def _target(output: Optional[Path], model: str) -> Path:
         raise CompileError(f"{target}: a bundle's folder ends in {SUFFIX}; for example {target.name}{SUFFIX}")
     if target.exists() and not (target / MANIFEST).is_file():
         raise CompileError(f"{target}: exists and is no bundle, so it is left alone; name another output")
+    check_writable(target.parent)
     return target

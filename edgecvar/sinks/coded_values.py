@@ -112,12 +112,14 @@ class NpzFile:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if exc[0] is None:
+        if exc[0] is not None:
+            self._stack.__exit__(*exc)
+            return
+        with self._stack:  # also where the disk is full
             for name, column in self._columns.items():
                 with self._file.open(f"{name}.npy", "w", force_zip64=True) as member:
                     column.write(member)
             self._array("info", np.array(json.dumps(_info_document(self._info))))
-        self._stack.__exit__(*exc)
 
     def picture(self, values: CodedValues) -> None:
         for name, value in values.row().items():
@@ -183,9 +185,11 @@ class ParquetFile:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if exc[0] is None:
+        if exc[0] is not None:
+            self._stack.__exit__(*exc)
+            return
+        with self._stack:  # also where the disk is full
             self._flush()
-        self._stack.__exit__(*exc)
 
     def picture(self, values: CodedValues) -> None:
         import pyarrow as pa

@@ -218,4 +218,5 @@ class _VideoFile:
             raise error if isinstance(error, EdgecvarError) else self._refusal(error) from error
 
     def _discard(self, why: BaseException) -> None:
-        self._whole.__exit__(type(why), why, None)
+        with suppress(OSError):
+            self._whole.__exit__(type(why), why, None)

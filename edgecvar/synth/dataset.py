@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Generator, List, Optional, Sequence, Set
 import numpy as np
 
 from edgecvar.errors import DatasetError
-from edgecvar.files import whole_file
+from edgecvar.files import check_writable, whole_file
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode
 from edgecvar.synth.plan import CONTAINERS, Canvas, ClipPlan, draw_plan, draw_sequence
@@ -111,6 +111,7 @@ def check_folder(request: Request) -> None:
         raise DatasetError(f"{folder}: is a file; expected a folder to fill, or --sequence to write one clip")
     if folder.is_dir() and any(folder.iterdir()) and not request.force:
         raise DatasetError(f"{folder}: is not empty; name a new folder, or use --force to write into this one")
+    check_writable(folder)
 
 
 def write_sequence(

@@ -9,11 +9,13 @@ from statistics import mean
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.files import check_writable
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.train.ablation import Planned
 from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
 from edgecvar.train.data.flow import pair_of_pictures
 from edgecvar.train.data.labels import load_split
+from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
@@ -88,7 +90,8 @@ def run_ablation(planned: Sequence[Planned], test: Optional[str], listener: List
 
 def find_run(root: Path) -> Optional[Path]:
     """The newest run folder ROOT/<model>/<time>/ that can be gone on with; None where there is none."""
-    return max((last.parent for last in root.glob(f"*/*/{LAST}")), default=None, key=lambda run: run.name)
+    runs = (last.parent for last in root.glob(f"*/*/{LAST}"))
+    return max((run for run in runs if not run.name.startswith(".")), default=None, key=lambda run: run.name)
 
 
 def _check(planned: Planned, test: Optional[str]) -> None:
@@ -98,6 +101,8 @@ def _check(planned: Planned, test: Optional[str]) -> None:
         raise ConfigError(f"row {planned.row!r} trains a teacher alone, so it has no network to test")
     split = load_split(data)
     tested = split if test is None else load_split(_tested(data, test))
+    if not data.allow_repeats:
+        check_repeats(tested, data.source)
     if not tested.validation:
         raise DatasetError(f"{data.source}: no clip validates, so none can test; name clips with `test` in the file")
     if sorted(tested.labels) != sorted(split.labels):
@@ -105,6 +110,7 @@ def _check(planned: Planned, test: Optional[str]) -> None:
         raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
     if needs_flow(course):
         pair_of_pictures(data.flow)  # OpenCV is there
+    check_writable(planned.root)
     run = find_run(planned.root)
     if run is not None:
         _check_same(planned, load_checkpoint(run / LAST), run)
@@ -175,4 +181,4 @@ def _tested(data: Data, test: Optional[str]) -> Data:
 
 def _epochs(run: Path) -> int:
     training = load_checkpoint(run / LAST).training
-    return 0 if training is None else int(training["epoch"])
+    return 0 if training is None else int(training.get("epoch", 0))

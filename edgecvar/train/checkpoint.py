@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 import torch
 from pydantic import ValidationError
@@ -42,13 +42,13 @@ class Checkpoint:
         network = build_network(self.model, self.network, self.input, len(self.labels))
         try:
             network.load_state_dict(self.state)
-        except RuntimeError as error:
+        except (AttributeError, RuntimeError, TypeError) as error:
             raise ConfigError(f"weights do not fit {self.model}: {reason(error)}") from error
         return network.eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, so that a reader never sees half of one."""
+    """Write a checkpoint, so that a reader never sees half of one; raises OSError, which names it."""
     document = {
         "schema": SCHEMA,
         "model": checkpoint.model,
@@ -61,7 +61,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "data": checkpoint.data,
     }
     with whole_file(path) as draft, draft.open("wb") as file:  # of a path torch would write its name into the file
-        torch.save(document, file)
+        try:
+            torch.save(document, file)
+        except RuntimeError as error:  # of torch's writer, where closing hides what went wrong before
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -79,7 +82,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             state=dict(document["state"]),
             recipe=str(document["recipe"]),
             data=document["data"],
-            training=document["training"],
+            training=None if document["training"] is None else dict(document["training"]),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise ConfigError(f"{path}: a checkpoint with a part missing or wrong: {reason(error)}") from error
@@ -98,17 +101,11 @@ def load_tensors(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def new_run(model: str, root: Path) -> Path:
-    """A new folder ROOT/<model>/<YYYYmmdd-HHMMSS>; a run started in the same second gets the next free name."""
+def run_names(folder: Path) -> Iterator[Path]:
+    """FOLDER/<YYYYmmdd-HHMMSS>, and what the next runs of the same second are called."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        folder = root / model / f"{stamp}{suffix}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise ConfigError(f"{root / model}: a hundred runs named {stamp}; wait a second")
+    yield folder / stamp
+    yield from (folder / f"{stamp}-{number}" for number in range(2, 1000))
 
 
 def newest_run(model: str, root: Path = Path("runs")) -> Path:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import ConfigError, reason
-from edgecvar.files import whole_file
+from edgecvar.files import named, whole_file
 from edgecvar.terminal import printable
 
 METRICS, CURVES = "metrics.jsonl", "curves.png"
@@ -50,8 +50,8 @@ class EpochRecord(BaseModel):
 
 
 def append_record(folder: Path, record: EpochRecord) -> None:
-    """Add one whole line to metrics.jsonl."""
-    with (folder / METRICS).open("a", encoding="utf-8") as file:
+    """Add one whole line to metrics.jsonl; raises OSError, which names it."""
+    with named(folder / METRICS), (folder / METRICS).open("a", encoding="utf-8") as file:
         file.write(record.model_dump_json() + "\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
@@ -12,11 +12,12 @@ from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tup
 import torch
 from torch import nn
 
-from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.errors import ConfigError, DatasetError, reason
+from edgecvar.files import check_writable, draft_folder, only_user, publish
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
-from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, new_run, save_checkpoint
+from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
 from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.descent import learning_rate
@@ -37,28 +38,50 @@ REMEDY = "lower lr, or set clip_gradient"
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
+    runs = root / recipe.network.model
+    check_writable(runs)
     training = Training(recipe, _read_clips(recipe, listener), listener, fresh=True)
-    training.folder = new_run(recipe.network.model, root)
-    (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
-    training.save_last()
+    with draft_folder(runs) as training.folder:
+        (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
+        training.save_last()
+        training.folder = publish(training.folder, run_names(runs))
     return training
 
 
 def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
     """The run in `folder` as its last.pt left it, ready to fit."""
     checkpoint = load_checkpoint(folder / LAST)
+    with _alone(folder):
+        check_writable(folder)
     if checkpoint.training is None:
         raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
     recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))
     clips, source = _read_clips(recipe, listener), recipe.data.source
     if clips.labels != checkpoint.labels:
         raise DatasetError(f"{source}: {len(clips.labels)} classes, not those that {folder} was trained on")
-    if checkpoint.training["clips"] != _clip_names(clips):
+    if checkpoint.training.get("clips") != _clip_names(clips):
         raise DatasetError(f"{source}: not the clips that {folder} was trained on; start a new run for these")
     training = Training(recipe, clips, listener)
     training.folder = folder
-    training.restore(checkpoint)
+    try:
+        training.restore(checkpoint)
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:  # whatever is missing
+        raise ConfigError(
+            f"{folder / LAST}: a part of the run's state is missing or wrong "
+            f"({type(error).__name__}: {reason(error)}); start a new run"
+        ) from error
     return training
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds a run folder, so that nobody else trains in it; raises ConfigError where somebody does."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_user(folder))
+        except BlockingIOError as error:
+            raise ConfigError(f"{folder}: another process trains this run; wait for its end, or stop it") from error
+        yield
 
 
 def resolve(recipe: Recipe) -> Recipe:
@@ -114,7 +137,14 @@ class Training:
         self.best: Optional[EpochRecord] = None
 
     def fit(self, until: Optional[int] = None) -> None:
-        """Train to the recipe's last epoch, or to the end of epoch `until`; last.pt is whole after each epoch."""
+        """Train to the recipe's last epoch, or to the end of epoch `until`; last.pt is whole after each epoch.
+
+        Raises ConfigError where another process trains this run, OSError where the disk is full.
+        """
+        with _alone(self.folder):
+            self._fit(until)
+
+    def _fit(self, until: Optional[int]) -> None:
         records = keep_records(self.folder, self.epoch)
         course = self.recipe.course
         last = course.epochs if until is None else min(until, course.epochs)

@@ -133,12 +133,12 @@ class Objective:
 
     def take_teacher(self, training: Optional[Mapping[str, Any]], path: str) -> None:
         """The teacher of another run's last.pt; raises ConfigError where it has none that fits."""
-        states = (training or {}).get("companions", {})
-        if "teacher" not in states:
+        states = (training or {}).get("companions")
+        if not isinstance(states, dict) or "teacher" not in states:
             raise ConfigError(f"teacher={path}: no teacher in it; give a last.pt of a run with the loss 'teacher'")
         try:
             self.companions["teacher"].load_state_dict(states["teacher"])
-        except RuntimeError as error:
+        except (AttributeError, RuntimeError, TypeError) as error:
             raise ConfigError(f"teacher={path}: it does not fit this network: {str(error).splitlines()[-1]}") from error
 
 

@@ -63,7 +63,8 @@ class Data(Part):
     `data`: class folders, or a CSV with the columns path, label and perhaps split. What validates is `validation`
     (folder or CSV), or the clips of `data` whose file name matches `validation_pattern`, or the CSV's split; with
     `split`, what its official test list names. Paths are relative to the current folder.
-    `flow`: optical flow for losses that learn from it.
+    `flow`: optical flow for losses that learn from it. `allow_repeats`: the same clip, by its bytes, may be of two
+    classes, or of training and validation.
     """
 
     source: str = Field(alias="data")
@@ -72,6 +73,7 @@ class Data(Part):
     split: Optional[SplitSettings] = None
     flow: FlowSettings = FlowSettings.model_validate({})
     skip_unreadable: bool = False
+    allow_repeats: bool = False
 
     @field_validator("validation_pattern")
     @classmethod

@@ -23,7 +23,7 @@ from edgecvar.nets.backbones.efficientnet import EfficientNet
 from edgecvar.nets.backbones.resnet import ResNet
 from edgecvar.nets.backbones.resnet3d import ResNet3d, inflate
 from edgecvar.nets.network import Network
-from edgecvar.train.checkpoint import load_tensors
+from edgecvar.train.checkpoint import load_checkpoint, load_tensors
 
 Backbone = Union[EfficientNet, ResNet, ResNet3d]
 State = Mapping[str, Tensor]
@@ -50,7 +50,7 @@ def start_from(network: Network, paths: Sequence[Path]) -> str:
         if "schema" in document:
             if len(documents) > 1:
                 raise ConfigError(f"{path}: a checkpoint is the whole network; leave the other files of weights out")
-            return f"{path}: {_copy_checkpoint(network, document['state'], path)}"
+            return f"{path}: {_copy_checkpoint(network, load_checkpoint(path).state, path)}"
     return _copy_published(network, documents)
 
 

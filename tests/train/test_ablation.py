@@ -33,7 +33,7 @@ def write(small: Callable[..., Recipe], tmp_path: Path) -> Callable[..., Path]:
     """An ablation's file beside its recipe of one epoch."""
 
     def make(**document: Any) -> Path:
-        (tmp_path / "recipe.yaml").write_text(small("epochs=1", "threads=1").to_yaml())
+        (tmp_path / "recipe.yaml").write_text(small("epochs=1", "threads=1", "allow_repeats=true").to_yaml())
         file = tmp_path / "table.yaml"
         file.write_text(yaml.safe_dump({"recipe": "recipe.yaml", "rows": ROWS, **document}))
         return file
@@ -132,6 +132,11 @@ def test_classes_that_official_lists_leave_out_are_told_before_anything_is_train
     with pytest.raises(DatasetError, match="holds 3 classes, not the 2 of its official lists"):
         next(run_ablation(planned(write(set=changes)), str(moving), Listener()))
     assert not (tmp_path / "runs").exists()
+
+
+def test_clips_that_train_do_not_test(write: Callable[..., Path], moving: Path) -> None:
+    with pytest.raises(DatasetError, match=r"the same clip for two things: .*clip_0\.mp4 \(validation of left\)"):
+        next(run_ablation(planned(write(), "allow_repeats=false"), str(moving), Listener()))
 
 
 def test_clips_that_cannot_be_read_are_counted_apart(write: Callable[..., Path], moving: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
 from pathlib import Path
@@ -11,14 +12,17 @@ import yaml
 from pydantic import BaseModel
 
 from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.files import only_user
 from edgecvar.nets.catalog import NETWORKS, Entry
 from edgecvar.train import loop
+from edgecvar.train.ablation_rows import find_run
 from edgecvar.train.checkpoint import load_checkpoint, newest_run
 from edgecvar.train.descent import learning_rate
 from edgecvar.train.history import read_records
 from edgecvar.train.loop import resolve, resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from tests.full_disk import no_room
 from tests.train.compared_runs import assert_same_runs, differing, untimed
 
 pytestmark = pytest.mark.train
@@ -156,6 +160,82 @@ def test_a_validation_that_is_not_finite_is_an_error_and_no_best(
     assert not (training.folder / "best.pt").exists() and read_records(training.folder) == []
 
 
+def test_a_full_disk_is_one_error_and_the_run_goes_on_from_what_was_saved(
+    small: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    straight = start_run(small("epochs=2"), tmp_path / "straight", Listener())
+    straight.fit()
+    halted = start_run(small("epochs=2"), tmp_path / "halted", Listener())
+    halted.fit(until=1)
+    for room, file in ((50_000, "best.pt"), (50, "metrics.jsonl")):
+        training = resume_run(halted.folder, [], Listener())
+        training.best = None  # so that the next epoch is the best
+        with pytest.raises(OSError) as caught, no_room(room):
+            training.fit()
+        assert caught.value.errno == errno.EFBIG and caught.value.filename == str(halted.folder / file)
+        assert not [entry for entry in halted.folder.iterdir() if entry.name.startswith(".")]
+    resume_run(halted.folder, [], Listener()).fit()
+    assert_same_runs(straight.folder, halted.folder)
+
+
+def test_without_room_for_the_first_save_there_is_no_run(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"last\.pt"), no_room(50_000):
+        start_run(small(), tmp_path, Listener())
+    assert list((tmp_path / "attp").iterdir()) == []
+    with pytest.raises(ConfigError, match="nothing can be written there"):
+        start_run(small(), Path("/proc/runs"), Listener())
+
+
+def test_a_run_killed_in_its_first_save_is_no_run(
+    small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there until then has a hidden name, which nothing takes for a run."""
+    saved: List[Path] = []
+    monkeypatch.setattr(loop, "save_checkpoint", lambda path, checkpoint: saved.append(path))
+    training = start_run(small(), tmp_path, Listener())
+    assert saved[0].name == "last.pt" and saved[0].parent.name.startswith(".new.")
+    assert training.folder.parent == tmp_path / "attp" and not training.folder.name.startswith(".")
+    hidden = tmp_path / "attp" / ".new.01234567.draft"
+    hidden.mkdir()
+    (hidden / "last.pt").touch()
+    (training.folder / "last.pt").unlink(missing_ok=True)
+    assert find_run(tmp_path) is None
+
+
+def test_one_process_trains_a_run(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    training = start_run(small("epochs=2"), tmp_path, Listener())
+    other = resume_run(training.folder, [], Listener())
+    with only_user(training.folder):
+        with pytest.raises(ConfigError, match="another process trains this run"):
+            training.fit()
+        with pytest.raises(ConfigError, match="another process trains this run"):
+            resume_run(training.folder, [], Listener())
+    training.fit(until=1)
+    other.fit(until=1)
+    assert len(read_records(training.folder)) == 1
+
+
+def test_a_checkpoint_with_a_part_missing_or_wrong_does_not_resume(
+    small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = start_run(small("epochs=1"), tmp_path, Listener())
+    monkeypatch.setattr(loop, "_read_clips", lambda recipe, listener: training.clips)
+    file = training.folder / "last.pt"
+    whole = torch.load(file, weights_only=True)
+    state = whole["training"]
+    spoilt = [{key: value for key, value in whole.items() if key != missing} for missing in whole]
+    spoilt += [{**whole, "training": wrong} for wrong in (7, "x", [1, 2], {"a": 1})]
+    spoilt += [{**whole, "state": wrong} for wrong in ([1, 2], {}, {"a": 1}, {**whole["state"], 7: 7})]
+    for key in set(state) - {"companions", "cuda_rng"}:  # this run has none of the first and no use for the second
+        spoilt.append({**whole, "training": {name: value for name, value in state.items() if name != key}})
+    spoilt += [{**whole, "training": {**state, key: [1, 2]}} for key in ("epoch", "optimizers")]
+    for document in spoilt:
+        torch.save(document, file)
+        with pytest.raises((ConfigError, DatasetError)) as caught:
+            resume_run(training.folder, [], Listener())
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
 def test_only_a_last_checkpoint_of_the_same_classes_resumes(
     small: Callable[..., Recipe], moving: Path, tmp_path: Path
 ) -> None:
@@ -169,7 +249,7 @@ def test_only_a_last_checkpoint_of_the_same_classes_resumes(
         (other / label / "_3.mp4").write_bytes((moving / "left" / "clip_0.mp4").read_bytes())
         (other / label / "_1.mp4").write_bytes((moving / "left" / "clip_0.mp4").read_bytes())
     with pytest.raises(DatasetError, match="2 classes, not those"):
-        resume_run(training.folder, [f"data={other}"], Listener())
+        resume_run(training.folder, [f"data={other}", "allow_repeats=true"], Listener())
     (training.folder / "last.pt").write_bytes((training.folder / "best.pt").read_bytes())
     with pytest.raises(ConfigError, match="no optimiser state"):
         resume_run(training.folder, [], Listener())

@@ -12,6 +12,7 @@ from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
+from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.data.store import ClipStore, ScanReport
 from edgecvar.train.parts import Architecture, Data, Machine
 from edgecvar.train.progress import Listener
@@ -36,6 +37,9 @@ def read_clips(
     split = load_split(data)
     if split.missing:
         listener.say(f"{split.missing} clips of the official lists are not in {data.source}: left out")
+    if not data.allow_repeats:
+        check_repeats(split, data.source)
+    flow = _flow_cache(data) if with_flow else None
     frames = takes_frames(network_stages(network.model, network.options, network.input))
     store = ClipStore(network.input, int(machine.cache_gib * 2**30), frames)
     everything = [*split.train, *split.validation]
@@ -47,9 +51,7 @@ def read_clips(
     train = [clip for clip in split.train if clip in intact]
     validation = [clip for clip in split.validation if clip in intact]
     _check_every_class(data, train, split.labels)
-    flow = None
-    if with_flow:
-        flow = _flow_cache(data)
+    if flow is not None:
         indices = {clip.path: store.index(clip.path) for clip in train}
         report.unreadable += flow.fill(indices, machine.workers, data.skip_unreadable, listener)
         train = [clip for clip in train if clip.path in flow]

@@ -18,8 +18,9 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.bundle.hashes import sha256_of
 from edgecvar.errors import ConfigError, DatasetError, StreamError, import_reason, reason
-from edgecvar.files import whole_file
+from edgecvar.files import check_writable, whole_file
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.train.data.store import ClipIndex, unreadable
 from edgecvar.train.progress import Listener
@@ -40,9 +41,14 @@ Pair = Callable[[Any, Any], Any]
 
 
 class FlowCache:
-    """Flow of the clips of one data set, a file for each clip and settings; `folder` is made when it is needed."""
+    """Flow of the clips of one data set, a file for each clip and settings; `folder` is made when it is needed.
+
+    Raises ConfigError where nothing can be written to it, or OpenCV, or what the method needs of it, is missing.
+    """
 
     def __init__(self, settings: FlowSettings, folder: Path) -> None:
+        pair_of_pictures(settings)
+        check_writable(folder, "set flow.cache")
         self._settings = settings
         method = f"{VERSION} {settings.model_dump_json(exclude={'cache'})}"
         self._folder = folder / hashlib.sha256(method.encode()).hexdigest()[:12]
@@ -58,10 +64,8 @@ class FlowCache:
         """Compute what is not there yet, with a bar; returns a line for each clip that is left out.
 
         A clip of which other pictures are decoded than were read is one that is unreadable, since nothing says which
-        flow is whose. Raises DatasetError for it, unless such clips may be skipped, and where flow cannot be kept;
-        ConfigError where OpenCV, or what the method needs of it, is missing.
+        flow is whose. Raises DatasetError for it, unless such clips may be skipped, and where flow cannot be kept.
         """
-        pair_of_pictures(self._settings)
         with self._keeping():
             self._folder.mkdir(parents=True, exist_ok=True)
         left_out = []
@@ -92,7 +96,7 @@ class FlowCache:
     def _one(self, path: Path, index: ClipIndex) -> Path:
         extraction = index.info.extraction
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+            digest = sha256_of(path)[:32]
         except OSError as error:
             raise DatasetError(f"{path}: cannot read the clip ({reason(error)}); it could be read before") from error
         file = self._folder / f"{digest}-{extraction}.npz"
