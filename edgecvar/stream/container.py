@@ -84,7 +84,11 @@ def choose_video(container: InputContainer, name: str) -> VideoStream:
     if not streams:
         kinds = sorted({str(stream.type) for stream in container.streams}) or ["no stream"]
         raise StreamError(f"{name}: no video stream (found: {', '.join(kinds)}); give a file with video")
-    return max(streams, key=lambda s: (_preference(s), s.frames or 0, _area(s), -s.index))
+    chosen = max(streams, key=lambda s: (_preference(s), s.frames or 0, _area(s), -s.index))
+    # A cover has no rate; a film in motion JPEG has one.
+    if container.streams.audio and _preference(chosen) == 0 and not chosen.average_rate:
+        raise StreamError(f"{name}: an audio file, whose only picture is its cover; give a file with video")
+    return chosen
 
 
 def _area(stream: VideoStream) -> int:

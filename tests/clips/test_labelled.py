@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edgecvar.clips.labelled import class_clips, find_videos, videos_below, videos_in
@@ -37,3 +39,12 @@ def test_what_is_not_there_or_empty_is_an_error(folder):
     (folder / "empty").mkdir()
     with pytest.raises(DatasetError, match="empty: no video in this folder"):
         find_videos([folder / "empty"])
+
+
+def test_a_hidden_folder_that_is_named_is_meant(tmp_path, monkeypatch):
+    (tmp_path / ".clips" / "left").mkdir(parents=True)
+    (tmp_path / ".clips" / "left" / "a.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    for name in (Path(".clips"), tmp_path / ".clips", Path("./.clips/../.clips")):
+        assert find_videos([name]) == [name / "left" / "a.mp4"]
+        assert [clip.path for clip in class_clips(name)["left"]] == [name / "left" / "a.mp4"]

@@ -16,6 +16,7 @@ import pytest
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.pixels import decoded_pictures
+from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, encode_x264, translation
 
@@ -281,3 +282,21 @@ def crc32_mpeg(data: bytes) -> int:
         for _ in range(8):
             found = (found << 1 ^ (0x04C11DB7 if found >> 31 else 0)) & 0xFFFFFFFF
     return found
+
+
+def test_an_audio_file_with_a_cover_is_called_one(tmp_path):
+    sound = tmp_path / "sound.mp2"
+    with av.open(str(sound), "w") as container:
+        stream = container.add_stream("mp2", rate=44100)
+        for index in range(20):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1152), np.int16), format="s16", layout="stereo")
+            frame.rate, frame.pts = 44100, index * 1152
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    picture = b"\0image/png\0\x03\0" + encode_png(np.zeros((16, 16, 3), np.uint8))
+    cover = b"APIC" + len(picture).to_bytes(4, "big") + b"\0\0" + picture
+    size = bytes(len(cover) >> shift & 127 for shift in (21, 14, 7, 0))
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"ID3\x03\0\0" + size + cover + sound.read_bytes())
+    with pytest.raises(StreamError, match=r"song\.mp3: an audio file, whose only picture is its cover"):
+        open_stream(song)
