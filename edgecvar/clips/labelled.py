@@ -61,8 +61,14 @@ def find_videos(places: Iterable[Path]) -> List[Path]:
 
 
 def class_clips(root: Path) -> Dict[str, List[Clip]]:
-    """The clips ROOT/<class>/<clip> of each class, perhaps none, sorted by class and name; hidden folders are none."""
+    """The clips ROOT/<class>/<clip> of each class, perhaps none, sorted by class and name; hidden folders are none.
+
+    Raises DatasetError for a class that no document can name.
+    """
     folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    for folder in folders:
+        if any("\ud800" <= sign <= "\udfff" for sign in folder.name):
+            raise DatasetError(f"{folder}: its name is no UTF-8 text, and a class is called as its folder; rename it")
     return {folder.name: [Clip(file, folder.name) for file in videos_in(folder)] for folder in folders}
 
 

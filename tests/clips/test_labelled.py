@@ -48,3 +48,9 @@ def test_a_hidden_folder_that_is_named_is_meant(tmp_path, monkeypatch):
     for name in (Path(".clips"), tmp_path / ".clips", Path("./.clips/../.clips")):
         assert find_videos([name]) == [name / "left" / "a.mp4"]
         assert [clip.path for clip in class_clips(name)["left"]] == [name / "left" / "a.mp4"]
+
+
+def test_a_class_that_no_document_can_name_is_refused_before_anything_is_learnt(tmp_path):
+    (tmp_path / "left\udcff").mkdir()
+    with pytest.raises(DatasetError, match="no UTF-8 text"):
+        class_clips(tmp_path)
