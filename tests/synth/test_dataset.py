@@ -230,7 +230,7 @@ def test_ctrl_c_leaves_whole_files(tmp_path: Path, jobs: int, clips: int) -> Non
     finally:
         process.kill()
     assert process.returncode == 130
-    assert errors.strip() == "interrupted"
+    assert errors.splitlines()[-1] == "interrupted"  # after what a slow machine says of its progress
     files = contents(folder)
     assert len(files) >= clips
     for name in files:
