@@ -387,7 +387,9 @@ bool Decoder::State::prove(const std::vector<NalUnit>& units, uint32_t number, O
     if (slice == units.end() || !held.on_trial(*slice)) return false;
     const Place before = place();
     outcome = read(units, number, held.offered(), true);
-    const bool sound = outcome.whole() && (!held.sequence_on_trial() || outcome.pictures[0]->idr);
+    const bool first = held.alone_on_trial() && !outcome.pictures.empty();  // of ids of its own, however damaged
+    const bool idr = !held.sequence_on_trial() || (!outcome.pictures.empty() && outcome.pictures[0]->idr);
+    const bool sound = (outcome.whole() || first) && idr;
     if (!sound) go_back(before);
     held.settle(sound);
     return sound;

@@ -123,6 +123,10 @@ bool HeldSets::on_trial(const NalUnit& slice) {
     return true;
 }
 
+bool HeldSets::alone_on_trial() const {
+    return std::none_of(trial_.begin(), trial_.end(), [&](int key) { return units_.count(key) > 0; });
+}
+
 void HeldSets::settle(bool whole) {
     if (whole) sets_ = offered_;  // with its objects: pictures have been read by them
     for (const int key : trial_) {

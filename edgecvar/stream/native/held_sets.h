@@ -30,6 +30,8 @@ public:
     // What the trial is of: sets that wait in place of those that hold, an SPS among them or not.
     ParameterSets& offered() { return offered_; }
     bool sequence_on_trial() const { return sequence_on_trial_; }
+    // Whether nothing holds by the ids of what is on trial: the slice is read by it, or not at all.
+    bool alone_on_trial() const;
     // The trial ends: what was offered holds from now on, or goes on waiting until it persists.
     void settle(bool whole);
 
