@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 export FUZZ_SECONDS ?= 60
+# 0 draws another each time.
+export FUZZ_SEED ?= 0
 BIN = $(VENV)/bin
 # The variables reach the builds inside too; newer versions of pip look at the second one there.
 INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \

@@ -52,6 +52,7 @@ def fuzz(name: str, seconds: int) -> int:
     for old in _faults(folder):
         old.unlink()
     bounds = [f"-max_total_time={seconds}", f"-timeout={HANG_SECONDS}", f"-max_len={LONGEST}", "-detect_leaks=0"]
+    bounds.append(f"-seed={os.environ.get('FUZZ_SEED', '0')}")
     places = [f"-artifact_prefix={folder}/", str(folder / "corpus"), str(folder / "seeds")]
     command = [*_command(name), *bounds, "-print_final_stats=1", *places]
     log = folder / "log.txt"

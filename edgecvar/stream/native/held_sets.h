@@ -11,8 +11,9 @@
 namespace edgecvar {
 
 // A set that arrives before the first picture holds at once. Later one that differs waits: it holds once the picture
-// that first uses it is whole by it (with a new SPS an IDR picture), or once it has persisted. As an I picture proves
-// little of a PPS, the one before is kept until the new one comes again.
+// that first uses it is whole by it (with a new SPS an IDR picture), or once it has persisted. One of an id of its own
+// need not be proved: nothing else reads that picture. As an I picture proves little of a PPS, the one before is kept
+// until the new one comes again.
 class HeldSets {
 public:
     ParameterSets& sets() { return sets_; }

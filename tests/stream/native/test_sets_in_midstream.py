@@ -88,6 +88,16 @@ def test_a_new_set_that_an_idr_picture_proves_holds_at_once(clip: List[bytes], t
     assert all(picture.motion.exact for picture in pictures if picture.motion is not None)
 
 
+def test_a_set_of_an_id_of_its_own_holds_with_the_damaged_picture_that_names_it(
+    clip: List[bytes], tmp_path: Path
+) -> None:
+    other = coded(tmp_path, "repeat-headers=1:no-info=1:sps-id=3")
+    idr = places(other, IDR)[0]
+    other[idr] = other[idr][: len(other[idr]) // 2]
+    pictures, summary = read(clip + other)
+    assert len(pictures) == 2 * PICTURES and summary.skipped == 0 and summary.damaged == 1
+
+
 def levels(parser: _h264.Parser, packets: List[List[bytes]]) -> List[int]:
     found = []
     for number, units in enumerate(packets):
