@@ -58,6 +58,11 @@ def import_reason(error: BaseException) -> str:
     return f"{text}; load that library first: LD_PRELOAD={found.group(1)} before the command"
 
 
+def named(name: str, error: EdgecvarError) -> EdgecvarError:
+    """The error, of the same class, whose text begins with the name of what it happened to."""
+    return error if str(error).startswith(name) else type(error)(f"{name}: {error}")
+
+
 def need_extra(extra: str, what: str, *packages: str) -> None:
     """Raises ConfigError where `what` needs packages of an extra that are not installed."""
     missing = [package for package in packages if find_spec(package) is None]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed, SampledPicture, SecondWindow
 from edgecvar.clips.spec import PREPARED, InputSpec
-from edgecvar.errors import EdgecvarError
+from edgecvar.errors import EdgecvarError, named
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import Break
 
@@ -76,8 +76,8 @@ def read_samples(
             samples += [replace(sample, clip=place) for sample in _read(clip, spec, share, frames)]
         except EdgecvarError as error:
             if skip is None:
-                raise
-            skip(clip, error)
+                raise named(str(clip), error) from error
+            skip(clip, named(str(clip), error))
     return samples
 
 

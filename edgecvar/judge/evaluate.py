@@ -19,7 +19,7 @@ from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip, ClipScore, class_clips
 from edgecvar.clips.spec import LARGEST_STRIDE
-from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, unknown_name
+from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, named, unknown_name
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
@@ -123,7 +123,7 @@ def score_clip(
     except StreamError as error:
         return ClipScore(clip, None, str(error))
     except (BundleError, DeviceError) as error:
-        raise type(error)(f"{clip.path}: {error}") from error
+        raise named(str(clip.path), error) from error
     return ClipScore(clip, total / sampled if sampled else None)
 
 

@@ -17,7 +17,7 @@ from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import Watcher
 from edgecvar.clips.spec import LARGEST_STRIDE, InputSpec
 from edgecvar.config import from_flags
-from edgecvar.errors import ConfigError, EdgecvarError
+from edgecvar.errors import ConfigError, EdgecvarError, named
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
@@ -224,9 +224,9 @@ class Run:
                 yield decision
                 if self._closed:
                     break
-        except EdgecvarError:
+        except EdgecvarError as error:
             if not self._closed:  # else it is the end of a stream that was taken away
-                raise
+                raise named(self._name, error) from error
         else:
             if not self._closed:
                 return

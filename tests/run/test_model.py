@@ -217,6 +217,16 @@ def test_what_cannot_be_loaded_or_opened_is_an_error_at_once(bundle, clip, tmp_p
         edgecvar.load(bundle).run(tmp_path / "nothing.mp4")
 
 
+def test_what_a_picture_cannot_give_is_told_with_the_name_of_its_source(bundle, clip, monkeypatch):
+    def fail(self):
+        raise StreamError("residuals of qpel need 8-bit 4:2:0")
+
+    monkeypatch.setattr(model_module.Recognition, "__iter__", lambda self: (fail(self) for _ in range(1)))
+    with edgecvar.load(bundle) as model, pytest.raises(StreamError) as raised:
+        list(model.run(clip))
+    assert str(raised.value) == f"{clip}: residuals of qpel need 8-bit 4:2:0"
+
+
 def test_objects_have_a_short_repr(bundle, clip):
     model = edgecvar.load(bundle)
     run = model.run(clip)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecvar.clips.prepare import Preparer, displayed_size
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import ConfigError, StreamError, reason
+from edgecvar.errors import ConfigError, StreamError, named, reason
 from edgecvar.files import whole_file
 from edgecvar.sinks.caption import clock_time, draw_plate, text_size
 from edgecvar.sinks.drawing import Arrows
@@ -58,9 +58,17 @@ def _find(source: str, at: int, extraction: str) -> _Parts:
             if picture.has_image:
                 image = picture.image
             if image is not None and picture.decode_index >= at and picture.shown and picture.motion is not None:
-                picture.residual  # noqa: B018 - computed while its references are at hand
+                _compute_residual(picture, source)
                 return _Parts(info, image, picture)
     raise StreamError(f"{source}: no P or B picture at decode index {at} or after it; try a smaller --at")
+
+
+def _compute_residual(picture: CodedPicture, source: str) -> None:
+    """While its references are at hand."""
+    try:
+        picture.residual  # noqa: B018
+    except StreamError as error:
+        raise named(source, error) from error
 
 
 def _panels(parts: _Parts) -> List[NDArray[np.uint8]]:

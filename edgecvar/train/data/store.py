@@ -11,7 +11,7 @@ from typing import Callable, Container, Dict, Iterator, List, Optional, Sequence
 from edgecvar.clips.gop import Window
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.spec import InputSpec
-from edgecvar.errors import DatasetError, EdgecvarError
+from edgecvar.errors import DatasetError, EdgecvarError, named
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.recorded import RecordedClip, read_clip
 from edgecvar.workers import starting, worker_pool
@@ -124,8 +124,7 @@ def unreadable(path: Path, error: EdgecvarError, skip: bool) -> str:
 
 def _named(path: Path, error: EdgecvarError) -> str:
     """The cause, led by the file's name once."""
-    cause = str(error)
-    return f"unreadable clip {cause}" if cause.startswith(str(path)) else f"unreadable clip {path}: {cause}"
+    return f"unreadable clip {named(str(path), error)}"
 
 
 @dataclass(frozen=True)
