@@ -90,7 +90,8 @@ def _from_folders(root: Path) -> List[_Row]:
 def _from_csv(file: Path) -> List[_Row]:
     """Rows path,label[,split], paths relative to the CSV's folder, in the CSV's order."""
     try:
-        lines = list(csv.reader(io.StringIO(read_text(file, LIST_BYTES).lstrip("\ufeff"))))
+        text = read_text(file, LIST_BYTES).lstrip("\ufeff")
+        lines = list(csv.reader(io.StringIO(text, newline="")))
     except (ValueError, csv.Error) as error:
         raise DatasetError(f"{file}: not a CSV ({reason(error)}); expected a header path,label[,split]") from error
     header = [name.strip() for name in lines[0]] if lines else []

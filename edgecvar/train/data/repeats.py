@@ -42,7 +42,7 @@ def check_repeats(split: Split, source: str) -> None:
 
 
 def same_content(paths: Iterable[Path]) -> List[List[Path]]:
-    """Groups of two or more files of the same bytes; a file that cannot be read is in none."""
+    """Groups of two or more files of the same bytes; a file that is empty or cannot be read is in none."""
     groups = [list(paths)]
     for key in (_size, _ends, sha256_of):
         groups = [group for each in groups for group in _alike(each, key)]
@@ -56,6 +56,7 @@ def _alike(paths: Iterable[Path], key: Callable[[Path], object]) -> List[List[Pa
             groups[key(path)].append(path)
         except OSError:  # whoever reads the clip says so
             continue
+    groups.pop(0, None)  # the empty ones, of which the same is said
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -61,6 +61,13 @@ def test_a_csv_gives_paths_labels_and_splits(tmp_path: Path) -> None:
     assert split.train[0].path == tmp_path / "clips" / "2.mp4"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_csv_has_any_systems_line_ends(tmp_path: Path, end: str) -> None:
+    table = touch(tmp_path, ["1.mp4", "2.mp4"]) / "list.csv"
+    table.write_bytes(end.join(["path,label", "1.mp4,a", '2.mp4,"b,c"', ""]).encode())
+    assert names(load_split(data_of(table)), "train") == [("1.mp4", "a"), ("2.mp4", "b,c")]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -57,6 +57,12 @@ def test_two_classes_or_both_parts_are_a_clash_and_twice_in_a_class_is_none(tmp_
         check_repeats(split({"left": a}, {"left": a}), "x")
 
 
+def test_empty_files_are_no_clips_that_could_repeat(tmp_path: Path) -> None:
+    """What is left of downloads that failed: unreadable, which `skip_unreadable` may leave out."""
+    a, b, other = files(tmp_path, {"a": b"", "b": b"", "other": b"2"})
+    check_repeats(split({"left": a, "right": b, "left 2": other}, {}), "x")
+
+
 def test_the_first_few_are_named_and_the_others_counted(tmp_path: Path) -> None:
     train = files(tmp_path, {f"a{number}": bytes([number]) for number in range(9)})
     test = files(tmp_path, {f"b{number}": bytes([number]) for number in range(9)})
