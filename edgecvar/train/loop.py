@@ -148,6 +148,8 @@ class Training:
         records = keep_records(self.folder, self.epoch)
         course = self.recipe.course
         last = course.epochs if until is None else min(until, course.epochs)
+        if records and self.epoch >= last:  # what ended the run may have come before its last curves
+            self._draw(records)
         while self.epoch < last:
             learns = trains_network(course.phase(self.epoch + 1))
             record = self._train_epoch(learns)
@@ -158,9 +160,12 @@ class Training:
             if best:
                 save_checkpoint(self.folder / BEST, self._checkpoint(None))
             self.save_last()
-            subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
-            draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
+            self._draw(records)
             self._listener.epoch(record, course.epochs, best)
+
+    def _draw(self, records: List[EpochRecord]) -> None:
+        subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
+        draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
 
     def save_last(self) -> None:
         """Write last.pt, from which the run goes on bit for bit."""

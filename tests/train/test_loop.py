@@ -178,6 +178,18 @@ def test_a_full_disk_is_one_error_and_the_run_goes_on_from_what_was_saved(
     assert_same_runs(straight.folder, halted.folder)
 
 
+def test_a_run_that_ended_before_its_last_curves_draws_them_when_it_is_resumed(
+    small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = start_run(small("epochs=1"), tmp_path, Listener())
+    with monkeypatch.context() as full, pytest.raises(OSError):
+        full.setattr(loop, "draw_curves", lambda *rest: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        training.fit()
+    assert training.epoch == 1 and not (training.folder / "curves.png").exists()
+    resume_run(training.folder, [], Listener()).fit()
+    assert (training.folder / "curves.png").exists()
+
+
 def test_without_room_for_the_first_save_there_is_no_run(small: Callable[..., Recipe], tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"last\.pt"), no_room(50_000):
         start_run(small(), tmp_path, Listener())
