@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import AbstractSet, Dict, FrozenSet, List, Optional, Tuple
+from typing import AbstractSet, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.devices import Device, find_device, require_precision
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX
@@ -79,7 +79,7 @@ def plan_compilation(config: CompileConfig) -> CompilePlan:
         int8=int8,
         target=_target(config.output, subject.model),
         engines=choose_engines(config, precisions),
-        keep_fp32=_kept(config.keep_fp32, subject),
+        keep_fp32=_kept(config.keep_fp32, subject, precisions),
     )
 
 
@@ -99,8 +99,12 @@ def _choose_precisions(
     return [each for each in PRECISIONS if each in {"fp32", *config.precision}], None
 
 
-def _kept(names: AbstractSet[str], subject: Subject) -> Dict[str, FrozenSet[str]]:
-    """Layers by stage; raises ConfigError where there is no stage of a name."""
+def _kept(names: AbstractSet[str], subject: Subject, precisions: Sequence[Precision]) -> Dict[str, FrozenSet[str]]:
+    """Layers by stage; raises ConfigError where there is no stage of a name, or none in fp16."""
+    if names and "fp16" not in precisions:
+        raise ConfigError(
+            "--keep-fp32: for fp16 stages, and none are made here; leave it out, or name fp16 in --precision"
+        )
     kept: Dict[str, FrozenSet[str]] = {}
     stages = [spec.name for spec in subject.stages]
     for name in names:

@@ -54,3 +54,5 @@ def test_layers_that_fp16_keeps_in_fp32_are_sorted_by_stage(configure: Configure
     for wrong in ("motion", "motion:"):
         with pytest.raises(ConfigError, match=f"--keep-fp32 '{wrong}': expected STAGE:LAYER"):
             plan_compilation(configure(data=clip, keep_fp32={wrong}))
+    with pytest.raises(ConfigError, match="--keep-fp32: for fp16 stages, and none are made here"):
+        plan_compilation(configure(data=clip, precision={"fp32"}, keep_fp32=named))
