@@ -46,12 +46,14 @@ def _remedy(session: Session, largest: str) -> str:
         return "a smaller picture, such as a camera's second stream, is what helps"
     if largest == "trace":
         return "a network that does not accumulate vectors needs none of it"
+    stride = 2 * session.every
+    fewer = [f"sample fewer pictures (--every {stride})"] if stride <= LARGEST_STRIDE else []
     if largest in ("prepare", "decide"):
-        return f"sample fewer pictures (--every {2 * session.every})"
+        return ", or ".join(fewer or ["train a network of smaller inputs"])
     if session.precision == "int8":
-        return f"sample fewer pictures (--every {2 * session.every}), or train a smaller backbone"
+        return ", or ".join([*fewer, "train a smaller backbone"])
     narrower = "int8" if session.precision == "fp16" or session.runner.startswith("onnxruntime") else "fp16"
-    return f"try --precision {narrower}, or sample fewer pictures (--every {2 * session.every})"
+    return ", or ".join([f"try --precision {narrower}", *fewer])
 
 
 def _called(span: str) -> str:

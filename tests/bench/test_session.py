@@ -150,6 +150,14 @@ def test_advice_names_what_takes_most_and_what_helps_there():
     assert "`prepare`: sample fewer" in advised({"prepare": [9.0] * 2})
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("spans", [{"stage:motion": [100.0, 100.0]}, {"prepare": [9.0] * 2}])
+def test_advice_names_no_stride_that_the_flag_refuses(spans, precision):
+    assert "--every 300" in advised(spans, precision=precision, every=150)
+    told = advised(spans, precision=precision, every=151)
+    assert "--every" not in told and told.rpartition(": ")[2]
+
+
 def test_advice_for_what_is_too_slow_is_a_stride_that_keeps_up_or_none():
     # Stages 500 ms a sampled picture: every 15th of 33 ms each leaves 500.
     assert advised({"read": [5.0] * 24, "stage:motion": [500.0] * 2}, wall_seconds=1.0, every=12) == (
