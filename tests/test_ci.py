@@ -27,7 +27,7 @@ def tools(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ci(tools: Path) -> "subprocess.CompletedProcess[str]":
+def ci(tools: Path) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": str(tools), "HOME": str(tools)}
     return subprocess.run([TOP / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=20)
 
