@@ -100,6 +100,7 @@ def small_recipe(name: str, clips: Path) -> Recipe:
         "input": {"height": 32, "width": 48, "crop": 1.0, "stride": 4, "velocity_unit": 1.0, **small.input},
         "data": str(clips),
         "validation": str(clips),
+        "allow_repeats": True,
         "segments": small.segments,
         "validation_segments": small.segments,
         "batch": CLIPS,
