@@ -1,4 +1,4 @@
-// Parameter sets and slice headers: reading and keeping them (ITU-T H.264, 7.3.2.1, 7.3.2.2, 7.3.3).
+// Parameter sets, SEI messages and slice headers: reading and keeping them (ITU-T H.264, 7.3.2.1 to 7.3.2.3, 7.3.3).
 #pragma once
 
 #include <array>
@@ -33,6 +33,9 @@ private:
     std::map<int, Payload> pps_payloads_;
     std::map<int, std::shared_ptr<const Pps>> pps_;
 };
+
+// recovery_frame_cnt of the recovery point among the messages of an SEI unit; -1 where none is.
+int recovery_frame_cnt(const Payload& payload);
 
 // Whether `next` starts another primary coded picture than `last` (7.4.1.2.4).
 bool starts_picture(const SliceHeader& last, const SliceHeader& next);

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "decoder.h"
+#include "parsed_picture.h"
 
 namespace edgecvar {
 

@@ -86,6 +86,18 @@ std::vector<NalUnit> split(const uint8_t* data, size_t size, int length_size, bo
     return units;
 }
 
+std::vector<uint8_t> join(const std::vector<std::vector<uint8_t>>& units, int length_size) {
+    std::vector<uint8_t> bytes;
+    for (const std::vector<uint8_t>& unit : units) {
+        const int width = length_size ? length_size : 4;
+        const size_t prefix = length_size ? unit.size() : 1;
+        if (width < 4 && unit.size() >> (8 * width)) continue;  // cannot have come in such a packet
+        for (int i = width; i-- > 0;) bytes.push_back(uint8_t(prefix >> (8 * i)));
+        bytes.insert(bytes.end(), unit.begin(), unit.end());
+    }
+    return bytes;
+}
+
 void unescape(const NalUnit& unit, Payload& payload) {
     const size_t most = unit.size > 0 ? unit.size - 1 : 0;
     if (payload.bytes.size() < most + Payload::PADDING) payload.bytes.resize(most + Payload::PADDING);

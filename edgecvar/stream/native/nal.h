@@ -1,4 +1,4 @@
-// From bytes to NAL units and payloads (ITU-T H.264, 7.3.1, Annex B; ISO/IEC 14496-15 for AVCC).
+// Between bytes, NAL units and payloads (ITU-T H.264, 7.3.1, Annex B; ISO/IEC 14496-15 for AVCC).
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,9 @@ struct NalUnit {
 // The NAL units of an access unit, by start codes where length_size is 0, else by lengths of 1, 2 or 4 bytes.
 // A length that leads out of the buffer ends the list and sets `broken`. Empty units are left out.
 std::vector<NalUnit> split(const uint8_t* data, size_t size, int length_size, bool& broken);
+
+// What split() takes apart; a unit too long for its length is left out.
+std::vector<uint8_t> join(const std::vector<std::vector<uint8_t>>& units, int length_size);
 
 // The payload that follows the header byte(s), its emulation prevention bytes removed; `payload` is reused.
 void unescape(const NalUnit& unit, Payload& payload);

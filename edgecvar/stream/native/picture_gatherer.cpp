@@ -1,0 +1,102 @@
+// Which slices make a picture, and what pictures leave for those after them.
+#include "picture_gatherer.h"
+
+#include <algorithm>
+#include <string>
+
+#include "slice_references.h"
+
+namespace edgecvar {
+
+namespace {
+
+constexpr size_t KEPT_SLICES = 64;        // whose memory is used again
+constexpr size_t MOST_ENTRIES = 1 << 18;  // of a picture: enough for a slice with 16 references a macroblock of 1080p
+
+}  // namespace
+
+void PictureGatherer::begin(ParameterSets& sets, uint32_t number, bool whole) {
+    sets_ = &sets;
+    number_ = number;
+    whole_ = whole;
+    count_ = entries_ = 0;
+    recovery_frames_ = -1;
+}
+
+void PictureGatherer::add_message(const NalUnit& unit) {
+    unescape(unit, message_);
+    recovery_frames_ = std::max(recovery_frames_, recovery_frame_cnt(message_));
+}
+
+void PictureGatherer::add_slice(const NalUnit& unit, Pictures& pictures) {
+    if (slices_.size() <= count_) slices_.resize(count_ + 1);
+    Slice& next = slices_[count_];
+    unescape(unit, next.payload);
+    next.header = sets_->read_slice_header(unit, next.payload);
+    if (next.header.redundant_pic_cnt > 0) return;
+    if (count_ == 0 || !starts_picture(slices_[0].header, next.header)) {
+        count_in(next.header);
+        return;
+    }
+    Slice later = std::move(next);
+    std::string damage;
+    try {
+        finish(pictures);
+    } catch (const Damage& error) {
+        damage = error.what();
+    }
+    slices_[0] = std::move(later);
+    count_in(slices_[0].header);
+    if (!damage.empty()) throw Damage(damage);
+}
+
+// Takes the slice that lies behind the others as one of them.
+void PictureGatherer::count_in(const SliceHeader& header) {
+    const Sps& sps = *header.sps;
+    if (count_ >= std::min(size_t(sps.mb_width) * sps.mb_height, size_t(NO_SLICE))) {
+        throw Damage("more slices than macroblocks");
+    }
+    const size_t entries = entries_ + entries_of(header);
+    if (entries > MOST_ENTRIES) throw Damage("too many slices with too many references");
+    entries_ = entries;
+    ++count_;
+}
+
+void PictureGatherer::finish(Pictures& pictures) {
+    if (count_ > 0) pictures.push_back(parsed());
+}
+
+std::shared_ptr<ParsedPicture> PictureGatherer::parsed() {
+    const SliceHeader& first = slices_[0].header;
+    const size_t count = count_;
+    count_ = entries_ = 0;
+    if (place_.active != first.sps) {
+        place_.dpb.clear();
+        place_.active = first.sps;
+    }
+    auto picture = std::make_shared<ParsedPicture>();
+    CurrentPicture current = place_.dpb.begin(first, number_, picture->lost);
+    picture->tag = current.tag;
+    picture->sps = first.sps;
+    picture->idr = current.idr;
+    picture->reference = current.reference;
+    picture->frame_num = first.frame_num;
+    picture->recovery_frame_cnt = recovery_frames_;
+    recovery_frames_ = -1;
+    for (size_t i = 0; i < count; ++i) {
+        if (slices_[i].header.type == SliceType::B) picture->kind = SliceType::B;
+        if (slices_[i].header.type == SliceType::P && picture->kind == SliceType::I) picture->kind = SliceType::P;
+    }
+    if (whole_ || picture->kind != SliceType::I) parser_.parse(slices_.data(), count, place_.dpb, current, *picture);
+    if (picture->kind == SliceType::I) {
+        picture->motion.reset();
+        picture->coefficients = Coefficients();
+    }
+    picture->tag->damaged = !picture->exact;
+    place_.dpb.end(first, current, picture->motion);
+    picture->resets_order = current.resets_order;
+    if (slices_.size() > KEPT_SLICES) slices_.resize(KEPT_SLICES);
+    return picture;
+}
+
+}  // namespace edgecvar
