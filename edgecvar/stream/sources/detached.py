@@ -21,7 +21,7 @@ T = TypeVar("T")
 AHEAD = 16
 """Packets that the thread may be ahead of whoever reads."""
 GRACE = 1.0
-"""Seconds that FFmpeg gets to come back by itself after its own timeout."""
+"""Seconds that FFmpeg gets to come back by itself after its own timeout, or in which what it holds then is given."""
 FAREWELL = 0.3
 """Seconds that closing waits for the thread: what can be let go of has been when it returns."""
 
@@ -123,6 +123,7 @@ class _Work:
         self._arrivals = arrivals
         self._timeout = timeout
         self._late = False
+        self._since_late = 0.0
         self._released = Event()
 
     def leave(self) -> None:
@@ -166,7 +167,8 @@ class _Work:
     def _in_time(self, step: Callable[[], T]) -> T:
         """What FFmpeg gives; raises _Late for an error, or the end, after a wait for all the time that it was given.
 
-        Interrupted, FFmpeg may still give the packets that it holds, and then say that the stream has ended.
+        Interrupted, FFmpeg may still give the packets that it holds, and then say that the stream has ended. Those are
+        there at once: what is waited for afterwards has come anew, of a source that was slow to be looked into.
         """
         began = time.monotonic()
         result: Optional[T] = None
@@ -174,6 +176,11 @@ class _Work:
             result = step()
             return result
         finally:
-            self._late |= self._timeout is not None and time.monotonic() - began >= self._timeout
+            took = time.monotonic() - began
+            if self._timeout is not None and took >= self._timeout:
+                self._late, self._since_late = True, 0.0
+            elif result is not None:
+                self._since_late += took
+                self._late &= self._since_late < GRACE
             if self._late and result is None:
                 raise _Late

@@ -10,13 +10,14 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
 import edgecvar
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources import detached
 from edgecvar.stream.sources.opening import path_of, source_name
 from tests.moving_clip import moving_clip
 
@@ -145,6 +146,31 @@ def test_a_file_object_that_is_slow_and_one_that_stops(clip: bytes, stops: bool)
         with open_stream(source, timeout=1) as stream:
             assert len(list(stream)) == 120
     source.gone.set()
+
+
+def test_a_url_that_is_slow_to_be_looked_into_ends_as_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FLV without sound is looked into for as long as the timeout lets FFmpeg, while pictures come."""
+    monkeypatch.setattr(detached, "GRACE", 0.3)
+    content = moving_clip(tmp_path / "clip.flv", pictures=100).read_bytes()
+
+    def send(connection: socket.socket) -> None:
+        for at in range(0, len(content), len(content) // 24):
+            connection.sendall(content[at : at + len(content) // 24])
+            time.sleep(0.07)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        thread = threading.Thread(target=lambda: _served(listening, send))
+        thread.start()
+        with open_stream(f"tcp://127.0.0.1:{listening.getsockname()[1]}", timeout=1) as stream:
+            assert len(list(stream)) >= 99  # one may be on its way when FFmpeg has looked for long enough
+        thread.join(timeout=30)
+
+
+def _served(listening: socket.socket, send: Callable[[socket.socket], None]) -> None:
+    with closing(listening.accept()[0]) as connection:
+        send(connection)
 
 
 def test_a_stream_is_closed_while_another_thread_waits_for_it(clip: bytes) -> None:
