@@ -82,7 +82,10 @@ def vector_decoder(context: VideoCodecContext) -> VideoCodecContext:
 
 def viewer(context: VideoCodecContext, incomplete: bool) -> VideoCodecContext:
     """The container's decoder, for pictures as they are shown; `incomplete`: those whose references are lost, too."""
-    return _set_up(context, _INCOMPLETE if incomplete else {})
+    options = dict(_INCOMPLETE) if incomplete else {}
+    # Otherwise what the left side is cropped by stays on the picture, up to a multiple of 32 bytes.
+    options["flags"] = options.get("flags", "") + "+unaligned"
+    return _set_up(context, options)
 
 
 def plain_decoder(context: VideoCodecContext, vectors: bool) -> VideoCodecContext:

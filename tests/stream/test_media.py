@@ -10,6 +10,7 @@ import pytest
 
 from edgecvar.errors import EdgecvarError, UnsupportedCodecError
 from edgecvar.stream.motion import velocity
+from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
@@ -50,3 +51,14 @@ def test_hevc_is_refused_by_name(media: Path) -> None:
     for path in files:
         with pytest.raises(UnsupportedCodecError, match=r"HEVC.*re-encode to H\.264"):
             open_stream(path)
+
+
+@pytest.mark.real_media
+def test_a_picture_that_is_only_looked_at_is_cropped_at_its_left_side_too(media: Path) -> None:
+    path = media / "h264" / "CVFC1_Sony_C.jsv"
+    shown = next(decoded_pictures(path))
+    with open_stream(path) as stream:
+        assert stream.info.crop_left > 0
+        image = next(iter(stream)).image
+    assert image is not None and shown.image.shape == image.shape
+    assert np.abs(shown.image.astype(int) - image).mean() < 3
