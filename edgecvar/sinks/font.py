@@ -110,7 +110,7 @@ def _system_fonts() -> List[Path]:
 
 def _font_files() -> Iterator[Path]:
     for folder in FOLDERS:
-        for place, _, names in os.walk(Path(folder).expanduser()):
+        for place, _, names in os.walk(os.path.expanduser(folder)):
             for name in names:
                 if name.lower().endswith((".ttf", ".otf", ".ttc")):
                     yield Path(place) / name

@@ -82,3 +82,10 @@ def test_a_font_of_the_system_is_taken_where_it_has_the_letters(monkeypatch, tmp
         assert [file.name for file in font._system_fonts()] == ["broken.ttf"]
     finally:
         font._system_fonts.cache_clear()
+
+
+def test_a_user_without_a_home_has_fonts_too(monkeypatch):
+    """As in a container, under a number that no name belongs to."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    assert all(file.suffix for file in font._font_files())
