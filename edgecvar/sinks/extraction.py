@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, Literal, Optional
@@ -13,7 +12,7 @@ from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, NpzFile, ParquetFile
 from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.rectangles import rectangles
-from edgecvar.stream.sources.opening import LONGEST, TIMEOUT
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import CodedPicture, Residual, StreamInfo
 
@@ -82,7 +81,7 @@ def _check(config: ExtractionConfig) -> None:
         raise ConfigError("--residual planes: a table has no room for planes; write an .npz")
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
-    if output.exists() and Path(config.source).exists() and os.path.samefile(config.source, output):
+    if is_source(config.source, output):
         raise ConfigError(f"--output {output}: this is the source itself; choose another name")
 
 

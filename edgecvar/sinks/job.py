@@ -28,7 +28,7 @@ from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
 from edgecvar.stream.reader import Extraction
-from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, without_password
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
 from edgecvar.terminal import say
@@ -67,9 +67,9 @@ def find_sources(arguments: Sequence[str]) -> List[str]:
     for argument in arguments:
         if not argument:
             raise ConfigError("a source is empty; name a file, a folder with videos, or a pattern in quotes")
-        if Path(argument).is_dir():
+        if os.path.isdir(argument):
             matches = [str(file) for file in videos_below(Path(argument))]
-        elif glob.has_magic(argument) and "://" not in argument and not Path(argument).exists():
+        elif glob.has_magic(argument) and "://" not in argument and not os.path.exists(argument):
             matches = sorted(file for file in glob.glob(argument, recursive=True) if Path(file).is_file())
         else:
             matches = [argument]
@@ -176,7 +176,7 @@ def _check(config: RunConfig) -> None:
         raise ConfigError("- is standard input, and cannot be one of several sources")
     output = config.output
     if output is not None:
-        if output.exists() and any(Path(each).exists() and os.path.samefile(each, output) for each in config.sources):
+        if any(is_source(each, output) for each in config.sources):
             raise ConfigError(f"--output {output}: this is a source itself; choose another name")
         if output.is_dir() or not output.absolute().parent.is_dir():
             raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")

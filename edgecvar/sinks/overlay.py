@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from fractions import Fraction
@@ -20,7 +19,7 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.caption import Caption, draw_caption
 from edgecvar.sinks.drawing import Arrows
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
-from edgecvar.stream.sources.opening import read_once
+from edgecvar.stream.sources.opening import is_source, read_once
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 TICKS = 90_000
@@ -133,7 +132,7 @@ def check_overlay(source: str, target: Path) -> None:
         raise ConfigError(f"--overlay {target}: got suffix {target.suffix!r}, expected one of {', '.join(SUFFIXES)}")
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise ConfigError(f"--overlay {target}: not a file in an existing folder; make the folder first")
-    if target.exists() and Path(source).exists() and os.path.samefile(source, target):
+    if is_source(source, target):
         raise ConfigError(f"--overlay {target}: this is the source itself; choose another name")
 
 

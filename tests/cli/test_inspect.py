@@ -8,6 +8,8 @@ import json
 import av
 import pytest
 
+from edgecvar.cli.report.portrait import draw_portrait
+from edgecvar.errors import StreamError
 from tests.moving_clip import moving_clip
 
 
@@ -104,6 +106,12 @@ def test_an_unknown_network_names_the_nearest(edgecvar):
     pytest.importorskip("torch", reason="the device half has no torch")
     code, _, err = edgecvar("inspect", "atttp")
     assert code == 1 and "attp" in err
+
+
+def test_the_picture_of_a_url_replaces_an_older_one(tmp_path):
+    (tmp_path / "p.png").write_bytes(b"an older one")
+    with pytest.raises(StreamError, match="refused"):  # by the server: there is none
+        draw_portrait("tcp://127.0.0.1:1", tmp_path / "p.png", at=1)
 
 
 def test_the_picture_is_never_the_source(edgecvar, tmp_path):

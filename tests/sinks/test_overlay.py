@@ -161,6 +161,7 @@ def test_over_breaks_every_picture_has_its_time_its_size_and_its_own_label(tmp_p
         ("clip.mp4", "out.gif", "suffix"),
         ("clip.mp4", "missing/out.mp4", "folder"),
         ("clip.mp4", "clip.mp4", "source itself"),
+        ("file:clip.mp4", "clip.mp4", "source itself"),
     ],
 )
 def test_what_cannot_be_written_is_refused_first(tmp_path, monkeypatch, source, target, message):

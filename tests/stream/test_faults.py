@@ -42,6 +42,7 @@ def error_of(source: object, extraction: str = "auto") -> str:
 def test_missing_directory_empty_text(tmp_path: Path) -> None:
     assert "no such file" in error_of(tmp_path / "absent.mp4")
     assert "directory" in error_of(tmp_path)
+    assert "cannot be read (File name too long)" in error_of("a" * 300 + ".mp4")
     (tmp_path / "empty.mp4").write_bytes(b"")
     assert "empty" in error_of(tmp_path / "empty.mp4")
     (tmp_path / "text.mp4").write_text("this is no video\n" * 200)

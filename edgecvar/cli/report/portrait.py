@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List
@@ -19,6 +18,7 @@ from edgecvar.sinks.drawing import Arrows
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources.opening import is_source
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 LARGEST_PANEL = 640
@@ -39,7 +39,7 @@ def draw_portrait(source: str, target: Path, at: int, extraction: str = "auto") 
 
     Raises StreamError where there is none, ConfigError where the PNG cannot be written.
     """
-    if target.exists() and os.path.samefile(source, target):
+    if is_source(source, target):
         raise ConfigError(f"--picture {target}: this is the source itself; choose another name")
     parts = _find(source, at, extraction)
     panels = _panels(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -118,7 +119,7 @@ def _open(target: Union[str, ByteSource], name: str, **options: Any) -> InputCon
 def path_of(source: Union[str, Path]) -> Optional[Path]:
     """The path that is meant, also by a file: URL; None for another URL."""
     text = str(source)
-    if isinstance(source, Path) or Path(text).exists():
+    if isinstance(source, Path) or os.path.exists(text):
         return Path(text)
     if text.startswith("file:"):
         return Path(unquote(urlsplit(text).path)) if text.startswith("file://") else Path(text[len("file:") :])
@@ -128,7 +129,13 @@ def path_of(source: Union[str, Path]) -> Optional[Path]:
 def read_once(name: str) -> bool:
     """Whether what a command's argument names can be read once only: standard input, a pipe, a device."""
     path = None if name == "-" else path_of(name)
-    return name == "-" or (path is not None and path.exists() and not (path.is_file() or path.is_dir()))
+    return name == "-" or (path is not None and os.path.exists(path) and not (path.is_file() or path.is_dir()))
+
+
+def is_source(name: str, target: Path) -> bool:
+    """Whether a file to be written is the one that a command's argument names."""
+    path = None if name == "-" else path_of(name)
+    return path is not None and os.path.exists(path) and os.path.exists(target) and os.path.samefile(path, target)
 
 
 def encryption_of(source: Source, container: str, stream_id: int) -> str:
@@ -156,18 +163,18 @@ def remedy(container: InputContainer, source: Source) -> str:
 
 
 def _check_path(path: Path) -> None:
-    if path.is_dir():
-        raise StreamError(f"{path}: this is a directory; give one video file")
-    if not path.exists():
-        raise StreamError(f"{path}: no such file")
-    if not path.is_file():  # opening a named pipe would take its writer away
-        return
     try:
+        if path.is_dir():
+            raise StreamError(f"{path}: this is a directory; give one video file")
+        if not path.exists():
+            raise StreamError(f"{path}: no such file")
+        if not path.is_file():  # opening a named pipe would take its writer away
+            return
         with path.open("rb") as file:
             if not file.read(1):
                 raise StreamError(f"{path}: the file is empty (0 bytes); copy or record it again")
     except OSError as error:
-        raise StreamError(f"{path}: cannot be read ({reason(error)}); check its permissions") from error
+        raise StreamError(f"{path}: cannot be read ({reason(error)}); check its name and permissions") from error
 
 
 def _seekable(source: Source) -> bool:

@@ -148,9 +148,7 @@ def test_a_file_object_that_is_slow_and_one_that_stops(clip: bytes, stops: bool)
     source.gone.set()
 
 
-def test_a_url_that_is_slow_to_be_looked_into_ends_as_it_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_url_that_is_slow_to_be_looked_into_ends_as_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """FLV without sound is looked into for as long as the timeout lets FFmpeg, while pictures come."""
     monkeypatch.setattr(detached, "GRACE", 0.3)
     content = moving_clip(tmp_path / "clip.flv", pictures=100).read_bytes()
