@@ -71,9 +71,14 @@ def finite(value: float, text: str) -> float:
 
 def whole(text: str) -> int:
     """The whole number that a text states; ValueError where it is too large."""
+    check_digits(text)
+    return int(text)
+
+
+def check_digits(text: str) -> None:
+    """ValueError for a whole number that takes too long to be read, however it is written."""
     if len(text) > DIGITS:
         raise ValueError(f"{text[:DIGITS]}... is too large a number")
-    return int(text)
 
 
 def check_keys(keys: Iterable[Hashable]) -> None:

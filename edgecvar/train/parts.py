@@ -104,7 +104,7 @@ class Views(Part):
     augment: Augment = Augment()
     test: TestProtocol = TestProtocol.model_validate({})
     batch: int = Field(16, ge=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=1 << 64)
 
     @property
     def test_segments(self) -> int:
@@ -203,9 +203,9 @@ class Machine(Part):
     `workers`: processes that read clips, threads that prepare them; 0 does it all in line. `threads`: torch's.
     """
 
-    cache_gib: float = Field(4.0, ge=0)
+    cache_gib: float = Field(4.0, ge=0, le=1 << 20)
     workers: int = Field(2, ge=0, le=64)
-    threads: Optional[int] = Field(None, ge=1)
+    threads: Optional[int] = Field(None, ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def torch_device(self) -> torch.device:

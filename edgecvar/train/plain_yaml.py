@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import yaml
 
-from edgecvar.documents import DEPTH, check_keys, finite, too_deep, whole
+from edgecvar.documents import DEPTH, check_digits, check_keys, finite, too_deep
 
 LENGTH = 1 << 17
 """Characters, and once more with every alias written out; PyYAML reads so many in some seconds."""
@@ -56,7 +56,7 @@ class _PlainLoader(yaml.SafeLoader):
         return finite(super().construct_yaml_float(node), node.value)
 
     def construct_int(self, node: Any) -> int:
-        whole(node.value)
+        check_digits(node.value)
         return super().construct_yaml_int(node)
 
 

@@ -63,6 +63,13 @@ def test_what_is_wrong_is_named(overrides: list, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("wrong", ["cache_gib=1e308", f"seed={1 << 64}", f"threads={1 << 31}"])
+def test_numbers_beyond_what_computes_with_them_are_refused(wrong: str) -> None:
+    key, _, _ = wrong.partition("=")
+    with pytest.raises(ConfigError, match=f"recipe: {key}: Input should be less than "):
+        parse_recipe("model: attp\ndata: clips", [wrong])
+
+
 @pytest.mark.parametrize(("text", "said"), [("- a", "got list"), ("a: [", "not YAML"), ("model: attp", "'data'")])
 def test_a_text_that_is_no_recipe_is_refused(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -107,6 +114,11 @@ def test_aliases_and_dates_that_mean_something_are_taken() -> None:
     assert recipe.data.source == "2001-01-01"
     assert recipe.network.options["residual"] == {"width": 0.25}
     assert recipe.network.options["c"] == {"width": 0.25, "d": 1}
+
+
+@pytest.mark.parametrize(("written", "seed"), [("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("1:30", 90)])
+def test_a_whole_number_may_be_written_in_any_way_of_yaml(written: str, seed: int) -> None:
+    assert parse_recipe(f"model: attp\ndata: clips\nseed: {written}").views.seed == seed
 
 
 def test_a_recipe_that_is_no_text_is_one_error(tmp_path: Path) -> None:
