@@ -42,7 +42,7 @@ class BenchConfig(RunnerChoice):
     source: Optional[str] = None
     bundle: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
-    seconds: float = Field(10.0, gt=0)
+    seconds: float = Field(10.0, gt=0, le=86_400)
     extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 

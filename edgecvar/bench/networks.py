@@ -33,7 +33,7 @@ class NetworksConfig(BaseModel):
     match: Optional[str] = None
     source: Optional[Path] = None
     rounds: int = Field(3, ge=1)
-    seconds: float = Field(5.0, gt=0)
+    seconds: float = Field(5.0, gt=0, le=86_400)
     threads: Optional[int] = Field(None, ge=1, le=1024)
 
 

@@ -35,7 +35,9 @@ class _Bench(click.Command):
 @click.argument("source", required=False)
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to measure [default: the demo's].")
 @every_flag
-@click.option("--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="How long to measure.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1, 86_400), default=10.0, show_default=True, help="How long to measure."
+)
 @extraction_flag
 @timeout_flag
 @runner_flags

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--source", type=click.Path(path_type=Path), metavar="CLIP", help="What runs [default: the demo clip].")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians are of so many.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Of one network a round."
+    "--seconds", type=click.FloatRange(0.1, 86_400), default=5.0, show_default=True, help="Of one network a round."
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of ONNX Runtime.")
 @click.option("--json", "as_json", is_flag=True, help="Print every round as one JSON document.")

@@ -66,3 +66,9 @@ def test_a_clip_of_i_pictures_has_nothing_to_measure(edgecvar, tmp_path, bundle)
     still = moving_clip(tmp_path / "intra.mp4", pictures=5, g="1")
     code, _, err = edgecvar("bench", still, "--bundle", bundle, "--save", tmp_path / "s.json")
     assert code == 1 and "nothing to measure" in err
+
+
+def test_a_time_without_end_is_refused(edgecvar, clip, bundle):
+    for command in (("bench", clip, "--bundle", bundle), ("bench", "networks", bundle)):
+        code, _, err = edgecvar(*command, "--seconds", "inf")
+        assert code == 2 and "--seconds" in err
