@@ -143,7 +143,7 @@ def measure_networks(candidates: Sequence[Candidate], config: NetworksConfig, pr
 def _measured(bundle: Bundle, config: NetworksConfig) -> Session:
     return measure(
         BenchConfig(
-            source=config.source or default_clip(),
+            source=str(config.source or default_clip()),
             bundle=bundle.path,
             seconds=config.seconds,
             runner="onnx",

@@ -31,7 +31,7 @@ def candidates(bundle, *names):
 
 
 def test_rounds_begin_with_another_network_each_and_medians_are_shown(monkeypatch, bundle, clip):
-    session = measure(BenchConfig(source=clip, bundle=bundle.path, seconds=0.1))
+    session = measure(BenchConfig(source=str(clip), bundle=bundle.path, seconds=0.1))
     speeds = iter([100, 1, 2, 30, 300, 3])  # a b, b a, a b
     told = []
 
