@@ -24,8 +24,13 @@ from edgecvar.errors import ConfigError, reason
 def whole_file(target: Path) -> Iterator[Path]:
     """An empty file beside `target`, of its suffix, that becomes `target` on success; on any failure it is gone.
 
-    Raises OSError, which names `target`, where it cannot be made, written to the disk or renamed.
+    A link stays, and so does a device or a pipe, which is `target` itself. Raises OSError, which names `target`, where
+    it cannot be made, written to the disk or renamed.
     """
+    if takes_all(target):
+        yield target
+        return
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     with named(target):
         for leftover in _leftovers(target, f"draft{target.suffix}"):
             leftover.unlink()
@@ -38,6 +43,11 @@ def whole_file(target: Path) -> Iterator[Path]:
             os.close(descriptor)
             if draft.exists():
                 draft.unlink()
+
+
+def takes_all(target: Path) -> bool:
+    """Whether it is a device or a pipe: there before and after, and nothing could take its place."""
+    return target.exists() and not target.is_file() and not target.is_dir()
 
 
 @contextmanager

@@ -43,6 +43,26 @@ def test_a_file_appears_when_it_is_whole_with_the_usual_rights(tmp_path):
     assert target.stat().st_mode == plain.stat().st_mode
 
 
+def test_a_device_or_a_pipe_takes_what_is_written_and_stays(tmp_path):
+    """`--save /dev/null` by root would leave a file in its place."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with whole_file(tmp_path / "pipe") as draft:
+        draft.write_text("whole")
+    assert os.read(reader, 99) == b"whole" and [entry.name for entry in tmp_path.iterdir()] == ["pipe"]
+    os.close(reader)
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a.json").symlink_to(tmp_path / "there" / "b.json")
+    for content in ("new", "newer"):
+        with whole_file(tmp_path / "a.json") as draft:
+            draft.write_text(content)
+        assert (tmp_path / "a.json").is_symlink() and (tmp_path / "there" / "b.json").read_text() == content
+    assert len(list(tmp_path.rglob("*"))) == 3
+
+
 def test_a_failure_leaves_what_was_there(tmp_path):
     target = tmp_path / "a.json"
     target.write_text("old")

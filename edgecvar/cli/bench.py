@@ -66,12 +66,13 @@ def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: b
         from edgecvar.bench.measure import BenchConfig, measure
         from edgecvar.cli.report.steps import StepBar
         from edgecvar.errors import ConfigError
-        from edgecvar.files import check_writable
+        from edgecvar.files import check_writable, takes_all
         from edgecvar.stream.sources.opening import is_source
 
         if source is not None and is_source(source, save):
             raise ConfigError(f"--save {save}: this is the source itself; choose another name")
-        check_writable(save.parent)
+        if not takes_all(save):
+            check_writable(save.parent)
         from edgecvar.config import from_flags
 
         with StepBar() as bar:
