@@ -90,9 +90,8 @@ class DecodedContent:
     def image(self) -> Optional[NDArray[np.uint8]]:
         """Displayed RGB of an I picture and of one that completes a recovery, None elsewhere; raises StreamError."""
         if self._recovered is not None:
-            return self._recovered.image(
-                self._geometry
-            )  # this decoder leaves the loop filter of all but I pictures out
+            # Not of the frame at hand: this decoder leaves the loop filter of all but I pictures out.
+            return self._recovered.image(self._geometry)
         return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None
 
     def _read_motion(self) -> MotionField:
