@@ -127,7 +127,8 @@ class _Job:
                 target = _overlay_file(self._config, source)
                 if target is None:
                     return None
-                overlays.append(Overlay(source, target, info, "untrained" * self._model.untrained))
+                note = "untrained" * self._model.untrained
+                overlays.append(Overlay(source, target, info, note, self._config.timeout))
                 return overlays[0]
 
             config = self._config

@@ -19,7 +19,7 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.caption import Caption, draw_caption
 from edgecvar.sinks.drawing import Arrows
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
-from edgecvar.stream.sources.opening import is_source, read_once
+from edgecvar.stream.sources.opening import TIMEOUT, is_source, read_once
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 TICKS = 90_000
@@ -35,11 +35,12 @@ class Overlay:
     that ended early the file holds what was read.
     """
 
-    def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "") -> None:
+    def __init__(self, source: str, target: Path, info: StreamInfo, note: str = "", timeout: float = TIMEOUT) -> None:
         self.target = target
         self._source = source
         self._info = info
         self._note = note
+        self._timeout = timeout
         self._rate = _Rate()
         self._fields: Dict[int, NDArray[np.float16]] = {}
         self._parts: List[Tuple[int, Arrows]] = [(0, Arrows(info))]
@@ -53,7 +54,7 @@ class Overlay:
 
     def __enter__(self) -> Overlay:
         self._video = _VideoFile(self.target, self._info)
-        self._pictures = decoded_pictures(self._source, self._info.extraction)
+        self._pictures = decoded_pictures(self._source, self._info.extraction, self._timeout)
         return self
 
     def __exit__(self, *exc: object) -> None:

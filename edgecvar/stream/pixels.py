@@ -15,7 +15,7 @@ from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import open_video
 from edgecvar.stream.decoders import decode, viewer
 from edgecvar.stream.packets import coded_packets, numbered_packets
-from edgecvar.stream.sources.opening import Source
+from edgecvar.stream.sources.opening import TIMEOUT, Source
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -32,13 +32,13 @@ class ShownPicture:
     image: NDArray[np.uint8]
 
 
-def decoded_pictures(source: Source, extraction: str = "ffmpeg") -> Iterator[ShownPicture]:
+def decoded_pictures(source: Source, extraction: str = "ffmpeg", timeout: float = TIMEOUT) -> Iterator[ShownPicture]:
     """Decode a video a second time, in display order and with the loop filter; raises StreamError.
 
     It takes the packets that `open_stream` takes and numbers the pictures as it does; `extraction` is what `info`
     of that reading says: a native one gives pictures whose references are lost, too.
     """
-    with open_video(source) as video:
+    with open_video(source, timeout) as video:
         context = viewer(video.context, incomplete=extraction == "native")
         clock = DisplayClock(video.fps)
         index = 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from contextlib import closing
 
 import pytest
 
@@ -78,3 +81,23 @@ def test_the_overlay_of_a_stream_that_broke_holds_what_was_read(monkeypatch, job
     summary = job("json", StreamError(""), overlay=tmp_path / "overlay.mp4").splitlines()[-1]
     assert json.loads(summary)["summary"]["ended"].endswith("/clip.mp4: camera: gone")
     assert [file.name for file in tmp_path.iterdir()] == ["overlay.mp4"]
+
+
+def test_the_overlay_waits_for_a_url_no_longer_than_the_run(tmp_path):
+    """Its second reading meets a server that has nothing more to say."""
+    bundle, content = tiny_bundle(tmp_path / "bundle"), moving_clip(tmp_path / "clip.ts", pictures=40).read_bytes()
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def serve():
+            with closing(server.accept()[0]) as connection:
+                connection.sendall(content)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        config = RunConfig(
+            sources=(url,), bundle=bundle, output=tmp_path / "out", timeout=1, overlay=tmp_path / "o.mp4"
+        )
+        with pytest.raises(StreamError, match="nothing came for 1 s"):
+            run_job(config)
+        thread.join(timeout=30)
