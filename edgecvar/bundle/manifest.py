@@ -24,12 +24,16 @@ MANIFEST = "manifest.json"
 
 
 class StageFile(BaseModel):
-    """One stage at one precision: its ONNX file and the largest difference to torch's fp32 seen when it was made."""
+    """One stage at one precision: its ONNX file and the largest difference to torch's fp32 seen when it was made.
+
+    `strongly_typed`: a second int8 file, whose types say everything, for engines that keep to them (TensorRT 11).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: str
     precision: Precision
+    strongly_typed: bool = False
     path: str
     max_difference: float = Field(ge=0)
 
@@ -103,14 +107,14 @@ class Bundle:
     @property
     def precisions(self) -> List[Precision]:
         """What every stage has a file of, in the order of PRECISIONS."""
-        pairs = {(entry.stage, entry.precision) for entry in self.manifest.files}
+        pairs = {(entry.stage, entry.precision) for entry in self.manifest.files if not entry.strongly_typed}
         return [each for each in PRECISIONS if all((stage.name, each) in pairs for stage in self.manifest.stages)]
 
-    def stage_file(self, stage: str, precision: str = "fp32") -> Path:
-        """The ONNX file of a stage; raises BundleError when the bundle has none at that precision."""
-        for entry in self.manifest.files:
-            if (entry.stage, entry.precision) == (stage, precision):
-                return self.path / entry.path
+    def stage_file(self, stage: str, precision: str = "fp32", strongly_typed: bool = False) -> Path:
+        """The ONNX file of a stage, the strongly typed one if asked for and there; raises BundleError without any."""
+        found = [entry for entry in self.manifest.files if (entry.stage, entry.precision) == (stage, precision)]
+        for entry in sorted(found, key=lambda entry: entry.strongly_typed != strongly_typed):
+            return self.path / entry.path
         raise BundleError(f"{self.path}: no {precision} file for stage {stage!r}; compile the bundle again")
 
 

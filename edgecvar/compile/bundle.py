@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import FrozenSet, List, Mapping, Optional
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional
 
 import onnx
 
@@ -17,6 +18,7 @@ from edgecvar.compile.engines import build_engines_here
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.int8.data import Int8Data, read_int8_data
 from edgecvar.compile.int8.search import make_int8
+from edgecvar.compile.int8.typed import strongly_typed
 from edgecvar.compile.onnx.export import export_stage
 from edgecvar.compile.onnx.half import to_half
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes
@@ -33,14 +35,21 @@ from edgecvar.progress import Progress, silent
 MEASURED_SAMPLES = 32
 """Samples on which tensors are looked at for how large they get, where int8 has read so many."""
 
+Magnitudes = Dict[str, Dict[str, float]]
+"""By stage and tensor, the largest absolute value on real inputs."""
+
 
 @dataclass(frozen=True)
 class CompiledStage:
-    """One finished stage in one precision: its file's size and how far it is from torch."""
+    """One finished stage in one precision: its file's size and how far it is from torch.
+
+    `strongly_typed`: the second int8 file, for TensorRT 11.
+    """
 
     precision: Precision
     check: StageCheck
     size_bytes: int
+    strongly_typed: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,8 @@ class Compiled:
     left_out: Optional[str] = None
 
     def size_bytes(self, precision: Precision) -> int:
-        """Of all stages in one precision."""
-        return sum(stage.size_bytes for stage in self.stages if stage.precision == precision)
+        """Of all stages in one precision, without those for TensorRT 11 alone."""
+        return sum(each.size_bytes for each in self.stages if each.precision == precision and not each.strongly_typed)
 
 
 def compile_bundle(plan: CompilePlan, progress: Progress = silent) -> Compiled:
@@ -75,20 +84,25 @@ def compile_bundle(plan: CompilePlan, progress: Progress = silent) -> Compiled:
         progress(0, 0, "run torch")
         reference = record_stages(subject.network, inputs)
         draft = Draft(folder, subject, describe_origin(subject))
-        for precision in plan.precisions:
-            if precision == "fp32":
-                _export(draft, subject.network, progress)
-            elif precision == "fp16":
-                _halve(draft, reference if data is None else _measured(draft, data), plan.keep_fp32, progress)
-            elif data is not None:
-                _quantise(draft, data, progress)
-            draft.checks[precision] = _compare(draft, precision, reference, progress)
+        _export(draft, subject.network, progress)
+        draft.checks["fp32"] = _compare(draft, "fp32", reference, progress)
+        largest: Magnitudes = {}
+        if len(plan.precisions) > 1:
+            largest = _magnitudes(draft, reference if data is None else _measured(draft, data), progress)
+        if "fp16" in plan.precisions:
+            _halve(draft, largest, plan.keep_fp32, progress)
+            draft.checks["fp16"] = _compare(draft, "fp16", reference, progress)
+        if data is not None:
+            _quantise(draft, data, largest, plan.keep_fp32, progress)
+            draft.checks["int8"] = _compare(draft, "int8", reference, progress)
+            draft.typed = _compare(draft, "int8", reference, progress, typed=True)
         write_manifest(folder, draft.manifest)
     bundle = open_bundle(plan.target)
     build_engines_here(plan.engines, bundle, subject.network, reference, progress)
+    forms = [(precision, False, checks) for precision, checks in draft.checks.items()]
     stages = [
-        CompiledStage(precision, check, bundle.stage_file(check.stage, precision).stat().st_size)
-        for precision, checks in draft.checks.items()
+        CompiledStage(precision, check, bundle.stage_file(check.stage, precision, typed).stat().st_size, typed)
+        for precision, typed, checks in [*forms, ("int8", True, draft.typed)]
         for check in checks
     ]
     return Compiled(bundle, plan.clips, stages, plan.left_out)
@@ -101,17 +115,32 @@ def _export(draft: Draft, network: Network, progress: Progress) -> None:
         export_stage(network.stage(spec.name), spec, draft.file(spec.name, "fp32"))
 
 
-def _halve(draft: Draft, measured: Recording, keep: Mapping[str, FrozenSet[str]], progress: Progress) -> None:
-    """The stages in fp16; `measured`: real inputs of theirs, to see how large tensors get. `keep`: as CompilePlan's."""
+def _magnitudes(draft: Draft, measured: Recording, progress: Progress) -> Magnitudes:
+    """How large tensors get on real inputs."""
+    progress(0, 0, "see how large tensors get")
+    return {
+        spec.name: largest_magnitudes(draft.file(spec.name, "fp32"), spec.name, measured.inputs[spec.name])
+        for spec in draft.stages
+    }
+
+
+def _halve(draft: Draft, largest: Magnitudes, keep: Mapping[str, FrozenSet[str]], progress: Progress) -> None:
+    """The stages in fp16; `keep`: as CompilePlan's."""
     for spec in draft.stages:
         progress(0, 0, f"convert {spec.name} to fp16")
-        file = draft.file(spec.name, "fp32")
-        try:
-            largest = largest_magnitudes(file, spec.name, measured.inputs[spec.name])
-            half = to_half(onnx.load(str(file)), largest, keep.get(spec.name, frozenset()))
-        except CompileError as error:
-            raise CompileError(f"stage {spec.name}: {error}") from error
+        model = onnx.load(str(draft.file(spec.name, "fp32")))
+        with _of_stage(spec.name):
+            half = to_half(model, largest[spec.name], keep.get(spec.name, frozenset()))
         draft.save(half, spec.name, "fp16")
+
+
+@contextmanager
+def _of_stage(name: str) -> Iterator[None]:
+    """A CompileError of the block names the stage."""
+    try:
+        yield
+    except CompileError as error:
+        raise CompileError(f"stage {name}: {error}") from error
 
 
 def _measured(draft: Draft, data: Int8Data) -> Recording:
@@ -120,19 +149,26 @@ def _measured(draft: Draft, data: Int8Data) -> Recording:
         return record(runner, draft.stages, spread(data.calibration, MEASURED_SAMPLES))
 
 
-def _quantise(draft: Draft, data: Int8Data, progress: Progress) -> None:
-    """The stages in int8, and the record of how they were made."""
+def _quantise(
+    draft: Draft, data: Int8Data, largest: Magnitudes, keep: Mapping[str, FrozenSet[str]], progress: Progress
+) -> None:
+    """The stages in int8, for engines that are strongly typed too, and the record of how they were made."""
     files = {spec.name: draft.file(spec.name, "fp32") for spec in draft.stages}
     stages = make_int8(draft.stages, files, data.calibration, data.search, data.max_drop, progress)
     draft.int8 = data.record(stages)
     for name, model in stages.models.items():
         draft.save(model, name, "int8")
+        with _of_stage(name):
+            typed = strongly_typed(stages.full[name], largest[name], keep.get(name, frozenset()))
+        draft.save(typed, name, "int8", strongly_typed=True)
 
 
-def _compare(draft: Draft, precision: Precision, reference: Recording, progress: Progress) -> List[StageCheck]:
+def _compare(
+    draft: Draft, precision: Precision, reference: Recording, progress: Progress, typed: bool = False
+) -> List[StageCheck]:
     """Every stage of one precision beside torch's; raises CompileError."""
     checks: List[StageCheck] = []
-    with draft.runner(precision) as runner:
+    with draft.runner(precision, typed) as runner:
         for spec in draft.stages:
             progress(0, 0, f"compare {spec.name} in {precision}")
             checks.append(check_stage(spec, reference, runner, precision))

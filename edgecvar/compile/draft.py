@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import onnx
 
@@ -17,36 +17,42 @@ from edgecvar.runners.onnx import OnnxRunner
 
 
 class Draft:
-    """The folder of a bundle of `subject`; `checks` grows by a precision once all of its stages are compared."""
+    """The folder of a bundle of `subject`; `checks` grows by a precision once all of its stages are compared.
+
+    `typed`: those of the strongly typed int8 stages.
+    """
 
     def __init__(self, folder: Path, subject: Subject, provenance: Provenance) -> None:
         self.stages: Sequence[StageSpec] = subject.stages
         self.checks: Dict[Precision, List[StageCheck]] = {}
+        self.typed: List[StageCheck] = []
         self.int8: Optional[Int8Record] = None
         self._folder = folder
         self._subject = subject
         self._provenance = provenance
         (folder / "onnx").mkdir()
 
-    def file(self, stage: str, precision: Precision) -> Path:
+    def file(self, stage: str, precision: Precision, strongly_typed: bool = False) -> Path:
         """Where a stage's file goes."""
-        return self._folder / _name(stage, precision)
+        return self._folder / _name(stage, precision, strongly_typed)
 
-    def save(self, model: onnx.ModelProto, stage: str, precision: Precision) -> None:
+    def save(self, model: onnx.ModelProto, stage: str, precision: Precision, strongly_typed: bool = False) -> None:
         """Write a stage's file."""
-        onnx.save(model, str(self.file(stage, precision)))
+        onnx.save(model, str(self.file(stage, precision, strongly_typed)))
 
-    def runner(self, precision: Precision) -> OnnxRunner:
+    def runner(self, precision: Precision, strongly_typed: bool = False) -> OnnxRunner:
         """The stages of one precision, compared or not, on ONNX Runtime."""
         pending = [StageCheck(spec.name, math.inf, 0.0, 0) for spec in self.stages]
-        return OnnxRunner(Bundle(self._folder, self._manifest({precision: pending})), precision)
+        manifest = self._manifest({(precision, strongly_typed): pending})
+        return OnnxRunner(Bundle(self._folder, manifest), precision)
 
     @property
     def manifest(self) -> Manifest:
         """What has been compared so far."""
-        return self._manifest(self.checks)
+        compared = {(precision, False): checks for precision, checks in self.checks.items()}
+        return self._manifest({**compared, ("int8", True): self.typed})
 
-    def _manifest(self, checks: Dict[Precision, List[StageCheck]]) -> Manifest:
+    def _manifest(self, compared: Mapping[Tuple[Precision, bool], Sequence[StageCheck]]) -> Manifest:
         return Manifest(
             labels=self._subject.labels,
             input=self._subject.input,
@@ -55,16 +61,17 @@ class Draft:
                 StageFile(
                     stage=check.stage,
                     precision=precision,
-                    path=_name(check.stage, precision),
+                    strongly_typed=typed,
+                    path=_name(check.stage, precision, typed),
                     max_difference=check.max_difference,
                 )
-                for precision, of_precision in checks.items()
-                for check in of_precision
+                for (precision, typed), checks in compared.items()
+                for check in checks
             ],
             provenance=self._provenance,
             int8=self.int8,
         )
 
 
-def _name(stage: str, precision: Precision) -> str:
-    return f"onnx/{stage}.{precision}.onnx"
+def _name(stage: str, precision: Precision, strongly_typed: bool) -> str:
+    return f"onnx/{stage}.{precision}{'-typed' if strongly_typed else ''}.onnx"

@@ -115,6 +115,30 @@ def test_a_manifest_without_its_seal_is_refused(bundle, seal):
         open_bundle(bundle)
 
 
+def test_the_strongly_typed_file_is_for_those_who_ask_where_there_is_one(bundle):
+    manifest = open_bundle(bundle).manifest
+    for precision, typed in (("int8", False), ("int8", True)):
+        name = f"onnx/motion.{precision}{'-typed' if typed else ''}.onnx"
+        (bundle / name).write_bytes(name.encode())
+        entry = StageFile(stage="motion", precision=precision, strongly_typed=typed, path=name, max_difference=0.0)
+        manifest = manifest.model_copy(update={"files": [entry, *manifest.files]})
+    write_manifest(bundle, manifest)
+    opened = open_bundle(bundle)
+    assert opened.precisions == ["fp32", "int8"]
+    assert opened.stage_file("motion", "int8").name == "motion.int8.onnx"
+    assert opened.stage_file("motion", "int8", strongly_typed=True).name == "motion.int8-typed.onnx"
+    assert opened.stage_file("motion", "fp32", strongly_typed=True).name == "motion.fp32.onnx"
+
+
+def test_a_manifest_that_says_nothing_of_types_opens(bundle):
+    text = (bundle / "manifest.json").read_text()
+    fields = json.loads(text)
+    for entry in fields["files"]:
+        assert entry.pop("strongly_typed") is False
+    (bundle / "manifest.json").write_text(sealed(json.dumps({**fields, "seal": ""}, indent=2) + "\n"))
+    assert [entry.strongly_typed for entry in open_bundle(bundle).manifest.files] == [False]
+
+
 def test_another_schema_is_named(bundle):
     text = (bundle / "manifest.json").read_text()
     (bundle / "manifest.json").write_text(text.replace('"schema_version": 2', '"schema_version": 1'))

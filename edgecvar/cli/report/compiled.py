@@ -32,6 +32,7 @@ def as_document(compiled: Compiled) -> Dict[str, Any]:
             {
                 "stage": stage.check.stage,
                 "precision": stage.precision,
+                "strongly_typed": stage.strongly_typed,
                 "cadence": cadence[stage.check.stage],
                 "size_bytes": stage.size_bytes,
                 "max_difference": stage.check.max_difference,
@@ -57,7 +58,7 @@ def print_compiled(compiled: Compiled, console: Console) -> None:
         table.add_row(
             check.stage,
             cadence[check.stage],
-            stage.precision,
+            f"{stage.precision}, TensorRT 11" if stage.strongly_typed else stage.precision,
             _size(stage.size_bytes),
             f"{check.max_difference:.1e}",
             f"{check.scale:.3g}",

@@ -39,10 +39,11 @@ class Quantizer:
         self.residuals = {residual.output: residual for residual in find_residuals(model)}
         self._weights: Dict[Tuple[str, Optional[int]], Tuple[NDArray[np.int8], NDArray[np.float32]]] = {}
 
-    def write(self, ranges: Mapping[str, float], keep: AbstractSet[str]) -> onnx.ModelProto:
+    def write(self, ranges: Mapping[str, float], keep: AbstractSet[str], half: bool = True) -> onnx.ModelProto:
         """The model with its layers in int8 and those named in `keep` in fp16; raises CompileError.
 
-        `ranges`: by tensor, the largest magnitude to represent.
+        `ranges`: by tensor, the largest magnitude to represent. Without `half` the layers that are kept stay fp32, for
+        whoever turns the rest to fp16 with them; their weights are the same.
         """
         by_name = {layer.name: layer for layer in self.layers}
         unknown = sorted(keep - set(by_name))
@@ -52,7 +53,7 @@ class Quantizer:
         for node in self.model.graph.node:
             layer = by_name.get(node.name)
             if layer is not None and layer.name in keep:
-                writer.add_half(node, layer)
+                (writer.add_half if half else writer.add_full)(node, layer)
             elif layer is not None:
                 writer.add_int8(node, layer)
             else:
@@ -118,6 +119,13 @@ class _Writer:
         self._forms[output, "half"] = half
         self._nodes.append(changed)
         self._node("Cast", [half], output, output, to=TensorProto.FLOAT)
+
+    def add_full(self, node: onnx.NodeProto, layer: Layer) -> None:
+        """The layer in fp32, its weights rounded to int8 where those of the fp16 form are."""
+        changed = _copy(node)
+        if layer.half_bytes == 0:
+            changed.input[layer.place] = self._dequantised(node.input[layer.place], layer.axis)
+        self._nodes.append(changed)
 
     def add_other(self, node: onnx.NodeProto) -> None:
         """As it is, or with its identity branch through int8 where the sum follows a layer in int8."""

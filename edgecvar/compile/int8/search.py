@@ -48,9 +48,13 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Int8Stages:
-    """The int8 stages by name, and how they came about; see `bundle.precision.Int8Record`."""
+    """The int8 stages by name, and how they came about; see `bundle.precision.Int8Record`.
+
+    `full`: the same with their kept layers in fp32, for `strongly_typed`.
+    """
 
     models: Dict[str, onnx.ModelProto]
+    full: Dict[str, onnx.ModelProto]
     method: Method
     losses: List[Tuple[Method, float]]
     drop: float
@@ -94,6 +98,7 @@ def make_int8(
     steps.finish()
     return Int8Stages(
         models=trial.models(ranges, half_layers),
+        full=trial.models(ranges, half_layers, half=False),
         method=method,
         losses=[(each, by_method[each][0].loss) for each in METHODS],
         drop=deviation.drop,
@@ -143,10 +148,10 @@ class Trial:
             outputs[stage] = self._output(stage, keys[stage], ranges, names, outputs)
         return measure_deviation(self._scores, self._walk.scores(outputs))
 
-    def models(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Dict[str, onnx.ModelProto]:
-        """Every stage written with that choice."""
+    def models(self, ranges: Ranges, keep: FrozenSet[LayerOf], half: bool = True) -> Dict[str, onnx.ModelProto]:
+        """Every stage written with that choice; `half`: as in `Quantizer.write`."""
         return {
-            stage: quantizer.write(ranges[stage], frozenset(layer for of, layer in keep if of == stage))
+            stage: quantizer.write(ranges[stage], frozenset(layer for of, layer in keep if of == stage), half)
             for stage, quantizer in self._quantizers.items()
         }
 

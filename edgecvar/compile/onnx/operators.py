@@ -1,4 +1,7 @@
-"""What TensorRT 8.2 cannot parse of a stage, or misreads, by NVIDIA's operator table (`tensorrt_operators.json`)."""
+"""What TensorRT 8.2 cannot parse of a stage, or misreads, by NVIDIA's operator table (`tensorrt_operators.json`).
+
+Strongly typed int8 stages are for TensorRT 11 alone: their operator set and their scales in fp16 are refused here.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Set, TextIO
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Set, TextIO, Type
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,7 +31,7 @@ from edgecvar.runners.onnx_nodes import read_nodes
 from edgecvar.runners.tensorrt.api import DlaParsing, Generation, generation_of, limit_workspace
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights
-from edgecvar.runners.tensorrt.precision import WeakTyping, float32_layers, typing_of
+from edgecvar.runners.tensorrt.precision import FileTyping, Typing, WeakTyping, float32_layers, typing_of
 from edgecvar.terminal import printable
 
 if TYPE_CHECKING:
@@ -71,6 +71,14 @@ class Build:
     @property
     def generation(self) -> Generation:
         return generation_of(self.key.tensorrt)
+
+    @property
+    def typing(self) -> Type[Typing]:
+        return typing_of(self.generation, self.key.precision, self.key.dla)
+
+    def file(self, stage: str) -> Path:
+        """The ONNX file that a stage's engine is made of; raises BundleError where there is none."""
+        return self.bundle.stage_file(stage, self.key.precision, issubclass(self.typing, FileTyping))
 
 
 def check_options(version: str, options: TensorRtOptions) -> None:
@@ -158,8 +166,8 @@ class _StageBuild:
         self._builder: trt.Builder = builder
         self._log = log
         self._progress = progress
-        self._file = build.bundle.stage_file(stage.name, build.key.precision)
-        self._typing = typing_of(build.generation, build.key.precision, build.key.dla)
+        self._file = build.file(stage.name)
+        self._typing = build.typing
 
     def run(self, logger: trt.ILogger, timings: bytes, marked: Sequence[str] = ()) -> BuiltStage:
         """The engine; tensors that are `marked` are outputs too, as far as they are there. Raises CompileError."""
@@ -167,8 +175,9 @@ class _StageBuild:
         typing = self._typing
         self._log.add("EDGECVAR", f"{self._file.name}: {typing.__name__}")
         weak = issubclass(typing, WeakTyping)
-        if self._build.key.precision == "int8" and not weak:
-            self._say("what lies between int8 layers runs in fp32 here, as their scales are: fp16 may be faster")
+        int8 = self._build.key.precision == "int8"
+        if int8 and not weak and self._file == self._build.bundle.stage_file(self._stage.name, "int8"):
+            self._say("older than int8 for TensorRT 11: all between int8 layers runs in fp32; compile the bundle again")
         wide = self._wide(logger) if weak else None
         network: trt.INetworkDefinition = self._parsed(self._file, model, logger)
         mark_outputs(network, marked)
@@ -322,5 +331,5 @@ def _describe(error: trt.ParserError, model: bytes) -> str:
     if "no importer" in lowered or "unsupported" in lowered or "plugin" in lowered:
         return f"{where}: {text} (this TensorRT has no such operator: --runner onnx runs it on the CPU)"
     if "opset" in lowered:
-        return f"{where}: {text} (compile the bundle again with this version of edgecvar: it keeps to opset 17)"
+        return f"{where}: {text} (compile the bundle again with this edgecvar: it keeps to opset 17, on 11 to 19)"
     return f"{where}: {text}"

@@ -25,7 +25,7 @@ TYPES: Dict[int, np.dtype] = {FLOAT: np.dtype("<f4"), INT8: np.dtype("i1"), FLOA
 
 
 def plain_weights(model: bytes) -> bytes:
-    """Weights in fp16 layers become fp16 constants, those in int8 layers fp32 constants before QuantizeLinear.
+    """Weights in int8 layers become constants before QuantizeLinear, those in others constants of the layer's type.
 
     Raises ValueError where `model` is not an ONNX file. A file without int8 weights comes back as it is.
     """
@@ -57,6 +57,7 @@ class _Rewrite:
         self.gone: Set[str] = set()
         """Outputs of nodes that are not needed any more."""
         readers: Dict[str, List[_Node]] = {}
+        self._dequantised = {node.outputs[0] for node in nodes if node.operator == "DequantizeLinear"}
         for node in nodes:
             for name in node.inputs:
                 readers.setdefault(name, []).append(node)
@@ -73,6 +74,10 @@ class _Rewrite:
             half = values.astype(np.float16)
             self.constants[stored] = b"".join(_tensor(each.outputs[0], half) for each in readers)
             self.gone |= {output, *(each.outputs[0] for each in readers)}
+        elif readers and not any(self._dequantised.intersection(each.inputs) - {output} for each in readers):
+            # The layer's activation is not int8, nor is the layer then.
+            self.constants[stored] = _tensor(output, values)
+            self.gone.add(output)
         else:
             wide = f"{stored}.float"
             self.constants[stored] = _tensor(wide, values)
@@ -95,12 +100,11 @@ def _plain_graph(graph: Bytes) -> bytes:
 
 
 def _dequantised(node: _Node, tensors: Dict[str, Bytes]) -> Tuple[NDArray[Any], Optional[int]]:
-    """The fp32 values of a constant, and the axis of its scales, None where there is one for all."""
+    """The values of a constant, of its scale's type, and the axis of its scales, None where there is one for all."""
     levels, scale = (_values(tensors[name]) for name in node.inputs[:2])
-    if scale.ndim == 0:
-        return levels.astype(np.float32) * scale, None
-    shape = [-1 if at == node.axis else 1 for at in range(levels.ndim)]
-    return levels.astype(np.float32) * scale.reshape(shape), node.axis
+    shape = [-1 if at == node.axis else 1 for at in range(levels.ndim)] if scale.ndim else []
+    values = levels.astype(np.float32) * scale.astype(np.float32).reshape(shape)
+    return values.astype(scale.dtype), node.axis if scale.ndim else None
 
 
 def _quantize(inputs: List[str], output: str, axis: Optional[int]) -> bytes:

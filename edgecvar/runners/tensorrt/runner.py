@@ -110,15 +110,15 @@ class TensorRtRunner:
 
     def _prepare(self, key: EngineKey) -> None:
         """Build the engines that the bundle lacks."""
-        manifest = self._bundle.manifest
-        files = {stage.name: self._bundle.stage_file(stage.name, key.precision) for stage in manifest.stages}
+        manifest, build = self._bundle.manifest, Build(self._bundle, key, self.options)
+        files = {stage.name: build.file(stage.name) for stage in manifest.stages}
         onnx = {stage: manifest.sha256[file.relative_to(self._bundle.path).as_posix()] for stage, file in files.items()}
         why = why_build(self._bundle.path, key, onnx, self.options.max_batch)
         if why is None:
             return
         if key.converter != "onnx":
             raise BundleError(f"{why}: run `edgecvar compile --converter {key.converter}` on this device")
-        build_engines(Build(self._bundle, key, self.options), why)
+        build_engines(build, why)
 
     def _load(self, key: EngineKey) -> None:
         import tensorrt as trt

@@ -14,8 +14,9 @@ from onnx.reference import ReferenceEvaluator
 
 from edgecvar.compile.bundle import Compiled
 from edgecvar.compile.inputs import read_inputs
+from edgecvar.compile.onnx.full_layers import LIMIT, full_layers
 from edgecvar.compile.onnx.graph import element_types
-from edgecvar.compile.onnx.half import LIMIT, full_layers, to_half
+from edgecvar.compile.onnx.half import to_half
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes
 from edgecvar.compile.onnx.operators import unsupported
 from edgecvar.compile.plan import plan_compilation

@@ -24,14 +24,15 @@ OUTPUT = "output of {}"
 EACH_VERSION = [RECORDED, *VERSIONS]
 
 
-def with_precision(root: Path, precision: str) -> Bundle:
+def with_precision(root: Path, precision: str, strongly_typed: bool = False) -> Bundle:
     """The bundle with its fp32 stages at another precision too, by name at least."""
     manifest = Manifest.model_validate(json.loads((root / MANIFEST).read_text()))
     more = []
-    for entry in manifest.files:
-        path = entry.path.replace(".fp32.", f".{precision}.")
+    for entry in [each for each in manifest.files if each.precision == "fp32"]:
+        path = entry.path.replace(".fp32.", f".{precision}{'-typed' if strongly_typed else ''}.")
         (root / path).write_bytes((root / entry.path).read_bytes())
-        more.append(entry.model_copy(update={"precision": precision, "path": path}))
+        changed = {"precision": precision, "path": path, "strongly_typed": strongly_typed}
+        more.append(entry.model_copy(update=changed))
     write_manifest(root, manifest.model_copy(update={"files": [*manifest.files, *more]}))
     return open_bundle(root)
 

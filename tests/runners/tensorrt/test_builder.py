@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
-from edgecvar.bundle.engines import EngineKey, read_engine, read_timings
+from edgecvar.bundle.engines import EngineKey, FolderIndex, read_engine, read_timings
+from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import BundleError, CompileError, ConfigError
 from edgecvar.runners.tensorrt.api import generation_of
@@ -122,6 +124,36 @@ def test_int8_without_an_fp16_file_keeps_fp32_whatever_is_not_int8(played, tmp_p
     pinned = [call.owner.played_spec.name for call in played.fake.of("ILayer.precision =")]
     assert pinned == (["mean square", "swish"] * len(STAGES) if weak else [])
     assert ("no fp16 stages to tell" in capsys.readouterr().err) == weak
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_only_strongly_typed_int8_is_built_of_the_file_for_it(played, precision, capsys):
+    with_precision(played.bundle.path, "int8")
+    played.bundle = with_precision(played.bundle.path, "int8", strongly_typed=True)
+    for stage in STAGES:
+        # Another file, by a field that no parser knows.
+        file = played.bundle.stage_file(stage, "int8", strongly_typed=True)
+        file.write_bytes(file.read_bytes() + b"\xfa\x3e\x02hi")
+    build_engines(build_of(played, precision=precision), "")
+    typed = precision == "int8" and generation_of(played.version) == "11"
+    parsed = [Path(call.named["path"]).name for call in played.fake.of("OnnxParser.parse")]
+    form = "int8-typed" if typed else precision
+    assert [name for name in parsed if ".int8" in name or precision != "int8"] == [f"{e}.{form}.onnx" for e in STAGES]
+    models = [call.arguments[0] for call in played.fake.of("OnnxParser.parse")]
+    assert [model.endswith(b"hi") for model in models] == [typed] * len(models)
+    index = FolderIndex.model_validate_json(
+        (played.bundle.path / "engines" / f"{played.key}-{precision}" / "index.json").read_text()
+    )
+    made_of = {stage: sha256_of(played.bundle.path / "onnx" / f"{stage}.{form}.onnx") for stage in STAGES}
+    assert {stage: engine.onnx_sha256 for stage, engine in index.engines.items()} == made_of
+    assert "compile the bundle again" not in capsys.readouterr().err
+
+
+def test_a_bundle_from_before_strongly_typed_int8_is_built_of_what_it_has(played, capsys):
+    played.bundle = with_precision(played.bundle.path, "int8")
+    build_engines(build_of(played, precision="int8"), "")
+    said = "all between int8 layers runs in fp32; compile the bundle again" in capsys.readouterr().err
+    assert said == (generation_of(played.version) == "11")
 
 
 def test_fp32_is_not_rounded_to_tf32(played):

@@ -10,11 +10,12 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import helper, numpy_helper  # noqa: E402
 
 from edgecvar.compile.int8 import layers  # noqa: E402
 from edgecvar.compile.int8.quantize import Quantizer  # noqa: E402
 from edgecvar.compile.int8.sample_walk import open_session  # noqa: E402
+from edgecvar.runners.onnx_nodes import read_nodes  # noqa: E402
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights  # noqa: E402
 from tests.compile.chains import chain  # noqa: E402
 
@@ -54,25 +55,32 @@ def test_a_file_without_int8_weights_comes_back_as_it_is(tmp_path: Path) -> None
     assert plain_weights(stored) == stored
 
 
-def test_every_level_of_every_scale_quantises_to_itself() -> None:
+@pytest.mark.parametrize(("kind", "opset", "smallest"), [(np.float32, 13, -30), (np.float16, 19, -9.7)])
+def test_every_level_of_every_scale_quantises_to_itself(kind: Any, opset: int, smallest: float) -> None:
     rng = np.random.default_rng(1)
     levels = np.tile(np.arange(-127, 128, dtype=np.int8), (500, 1))
-    scale = np.exp(rng.uniform(-30, 10, 500)).astype(np.float32)
-    names = ["levels", "scale", "zero"]
-    values = [levels, scale, np.zeros(500, np.int8)]
+    scale = np.exp(rng.uniform(smallest, 6, 500)).astype(kind)
+    names = ["levels", "scale", "zeros", "one", "zero"]
+    values = [levels, scale, np.zeros(500, np.int8), np.ones((), kind), np.zeros((), np.int8)]
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
     graph = helper.make_graph(
         [
-            helper.make_node("DequantizeLinear", names, ["w"], axis=0),
-            helper.make_node("Add", ["w", "x"], ["y"]),
+            helper.make_node("DequantizeLinear", names[:3], ["w"], axis=0),
+            helper.make_node("QuantizeLinear", ["x", "one", "zero"], ["q"]),
+            helper.make_node("DequantizeLinear", ["q", "one", "zero"], ["d"]),
+            helper.make_node("Add", ["w", "d"], ["y"]),
         ],
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [500, 255])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [500, 255])],
+        [helper.make_tensor_value_info("x", element, [500, 255])],
+        [helper.make_tensor_value_info("y", element, [500, 255])],
         [numpy_helper.from_array(value, name) for name, value in zip(names, values)],
     )
-    stored = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
-    zeros = {"x": np.zeros((500, 255), np.float32)}
-    got, expected = (open_session(model, "g", 1).run(None, zeros)[0] for model in (plain_weights(stored), stored))
+    opsets = [helper.make_opsetid("", opset)]
+    stored = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    plain = plain_weights(stored)
+    assert [node.operator for node in read_nodes(plain)].count("QuantizeLinear") == 2
+    zeros = {"x": np.zeros((500, 255), kind)}
+    got, expected = (open_session(model, "g", 1).run(None, zeros)[0] for model in (plain, stored))
     assert np.array_equal(got, expected)
 
 

@@ -1,0 +1,172 @@
+"""int8 stages for strongly typed engines: the same numbers in other types, and fp32 only where fp16 cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Mapping, Set
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+onnx = pytest.importorskip("onnx", reason="needs the train extra")
+
+from onnx import TensorProto, numpy_helper  # noqa: E402
+
+from edgecvar.compile.int8 import layers  # noqa: E402
+from edgecvar.compile.int8.quantize import Quantizer  # noqa: E402
+from edgecvar.compile.int8.typed import strongly_typed  # noqa: E402
+from edgecvar.compile.onnx.full_layers import LIMIT, SMALLEST  # noqa: E402
+from edgecvar.compile.onnx.graph import constants, element_types, producers  # noqa: E402
+from edgecvar.compile.onnx.operators import unsupported  # noqa: E402
+from edgecvar.errors import CompileError  # noqa: E402
+from edgecvar.runners.onnx import onnx_runtime, session_options  # noqa: E402
+from edgecvar.runners.tensorrt.onnx_weights import plain_weights  # noqa: E402
+from tests.compile.chains import chain  # noqa: E402
+from tests.small_networks import SMALL, of_one_worker  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+RANGES = {"picture": 4.0, "seen": 6.0}
+LARGEST = {"picture": 4.0, "wide": 6.0, "seen": 6.0, "narrow": 9.0}
+X = np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32)
+
+CLOSE = 0.005
+"""Of the largest output. fp16 rounds to 2^-11, and so the odd value at the border of two levels to the other: a 127th
+of its range, in one of 128 terms. The stage in fp32 misses it, where every value is rounded otherwise."""
+
+
+def run(model: onnx.ModelProto, x: NDArray[Any] = X) -> Any:
+    """As the graph says: int8 kernels may saturate."""
+    options = session_options(1, as_written=True)
+    session = onnx_runtime().InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"picture": x})[0]
+
+
+def given(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What TensorRT's parser gets."""
+    return onnx.load_from_string(plain_weights(model.SerializeToString()))
+
+
+def wide(model: onnx.ModelProto) -> Set[str]:
+    """The layers behind an int8 layer that give fp32 tensors inside the graph; a cast to fp32 is for one of those."""
+    types, behind, found = element_types(model), set(), set()
+    outputs = {value.name for value in model.graph.output}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" or behind.intersection(node.input):
+            behind |= set(node.output)
+            inside = node.op_type != "Cast" and not outputs.intersection(node.output)
+            if inside and types[node.output[0]] == TensorProto.FLOAT:
+                found.add(node.name)
+    return found
+
+
+@pytest.fixture
+def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> onnx.ModelProto:
+    monkeypatch.setattr(layers, "MANY", 1)
+    return onnx.load(str(chain(tmp_path)[1]["look"]))
+
+
+def typed(
+    model: onnx.ModelProto,
+    keep: Set[str] = frozenset(),  # type: ignore[assignment]
+    largest: Mapping[str, float] = LARGEST,
+) -> onnx.ModelProto:
+    return strongly_typed(Quantizer(model).write(RANGES, keep, half=False), largest)
+
+
+def uncast(model: onnx.ModelProto) -> bool:
+    """Whether the layers read what is dequantised as it is."""
+    makers = producers(model.graph)
+    casts = [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in makers]
+    return all(makers[node.input[0]].op_type != "DequantizeLinear" for node in casts)
+
+
+@pytest.mark.parametrize("keep", [set(), {"first"}, {"second"}, {"first", "second"}])
+def test_it_computes_what_the_stage_with_fp32_scales_does(look: onnx.ModelProto, keep: Set[str]) -> None:
+    expected, stage = run(Quantizer(look).write(RANGES, keep)), typed(look, keep)
+    largest = np.abs(expected).max()
+    assert 0 < np.abs(run(stage) - expected).max() < CLOSE * largest
+    assert len(keep) == 2 or np.abs(run(look) - expected).max() > CLOSE * largest
+    assert wide(stage) == set() and uncast(stage)
+
+
+@pytest.mark.parametrize("keep", [set(), {"first"}, {"second"}, {"first", "second"}])
+def test_tensorrt_gets_the_same_numbers_without_int8_constants(look: onnx.ModelProto, keep: Set[str]) -> None:
+    stage = typed(look, keep)
+    plain = given(stage)
+    onnx.checker.check_model(plain, full_check=True)
+    assert np.array_equal(run(plain), run(stage))
+    assert wide(plain) == set()
+    values, makers = constants(plain.graph), producers(plain.graph)
+    assert not any(value.any() for value in values.values() if value.dtype == np.int8)
+    for node in plain.graph.node:
+        if node.op_type == "Conv":
+            weights = values.get(node.input[1])
+            if node.name in keep:
+                assert weights is not None and weights.dtype == np.float16
+            else:
+                assert weights is None and makers[node.input[1]].op_type == "DequantizeLinear"
+
+
+def test_only_parsers_of_its_operator_set_are_told_to_read_it(look: onnx.ModelProto) -> None:
+    stage = typed(look)
+    reasons = [each.reason for each in unsupported(stage)]
+    assert "operator set 19, and TensorRT 8.2 reads sets up to 13" in reasons
+    assert unsupported(given(Quantizer(look).write(RANGES, set()))) == []
+
+
+@pytest.mark.parametrize("large", ["wide", "seen", "narrow"])
+def test_what_fp16_cannot_hold_stays_fp32_with_its_scales(look: onnx.ModelProto, large: str) -> None:
+    stage = typed(look, largest={**LARGEST, large: 2 * LIMIT})
+    first = {"first", "first.DequantizeLinear", "picture.DequantizeLinear"}
+    second = {"second", "second.DequantizeLinear", "seen.DequantizeLinear"}
+    assert wide(stage) == {"wide": {*first, "relu"}, "seen": {"relu", *second}, "narrow": second}[large]
+    assert uncast(stage)
+    expected = run(Quantizer(look).write(RANGES, set()))
+    assert np.abs(run(stage) - expected).max() < CLOSE * np.abs(expected).max()
+
+
+def test_a_channel_whose_scale_fp16_cannot_hold_keeps_its_layer_in_int8(look: onnx.ModelProto) -> None:
+    weights = numpy_helper.to_array(look.graph.initializer[0]).copy()
+    weights[0] *= 1e-9
+    weights[1] *= 1e-3
+    look.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "first"))
+    stage = typed(look)
+    assert wide(stage) == set()
+    scales = [value for value in constants(stage.graph).values() if value.dtype == np.float16]
+    assert all((value >= SMALLEST).all() for value in scales)
+    expected = run(Quantizer(look).write(RANGES, set()))
+    assert np.abs(run(stage) - expected).max() < CLOSE * np.abs(expected).max()
+
+
+def test_a_layer_of_small_weights_stays_fp32_between_its_scales(look: onnx.ModelProto) -> None:
+    weights = numpy_helper.to_array(look.graph.initializer[0]) * np.float32(SMALLEST)
+    look.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "first"))
+    assert {"first", "first.DequantizeLinear", "picture.DequantizeLinear"} <= wide(typed(look))
+
+
+def test_what_cannot_be_said_in_the_newer_set_is_one_clear_error(
+    look: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise RuntimeError("No Adapter From Version 17 for Odd")
+
+    monkeypatch.setattr("edgecvar.compile.int8.typed.version_converter.convert_version", refuse)
+    with pytest.raises(CompileError, match=r"from operator set 13 to 19: No Adapter.* leave int8 out") as caught:
+        typed(look)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", of_one_worker(SMALL))
+def test_between_int8_layers_only_what_the_fp16_stage_keeps_is_fp32(learnt: Callable[[str], Any], name: str) -> None:
+    _, bundle = learnt(name)
+    for stage in bundle.manifest.stages:
+        model, half = (
+            onnx.load(str(bundle.stage_file(stage.name, precision, strongly_typed=True)))
+            for precision in ("int8", "fp16")
+        )
+        types = element_types(half)
+        kept = {node.name for node in half.graph.node if types[node.output[0]] == TensorProto.FLOAT}
+        assert wide(given(model)) <= kept
+        assert uncast(model)
