@@ -69,6 +69,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     That holds for the folder that a killed process was about to replace, too. Raises OSError as `whole_file` does.
     """
+    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     with named(target), _whole_folder(target) as draft:
         yield draft
 

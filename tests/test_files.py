@@ -63,6 +63,16 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
     assert len(list(tmp_path.rglob("*"))) == 3
 
 
+def test_a_link_to_a_folder_stays_and_the_folder_is_replaced(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "old").touch()
+    (tmp_path / "a.edgecvar").symlink_to(tmp_path / "there")
+    with whole_folder(tmp_path / "a.edgecvar") as draft:
+        (draft / "new").touch()
+    assert (tmp_path / "a.edgecvar").is_symlink() and sorted(os.listdir(tmp_path)) == ["a.edgecvar", "there"]
+    assert os.listdir(tmp_path / "there") == ["new"]
+
+
 def test_a_failure_leaves_what_was_there(tmp_path):
     target = tmp_path / "a.json"
     target.write_text("old")

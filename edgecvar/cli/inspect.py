@@ -73,7 +73,8 @@ def _inspect_video(
     if picture is not None:
         from edgecvar.cli.report.portrait import draw_portrait
 
-        drawn = draw_portrait(name, picture, whole.liveliest or 0 if at is None else at, whole.info.extraction)
+        at = whole.liveliest or 0 if at is None else at
+        drawn = draw_portrait(name, picture, at, whole.info.extraction, timeout)
         say(f"drawn: {picture} (picture {drawn.decode_index}, {drawn.kind})", err=True)
 
 

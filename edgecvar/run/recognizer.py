@@ -236,7 +236,8 @@ class Recognition:
         """Why the stream broke before the first decision of this part; empty for the others."""
         if part <= self._part:
             return ""
-        reasons, self._part = self._reasons[self._part : part], part
+        passed, self._part = part - self._part, part
+        reasons, self._reasons = self._reasons[:passed], self._reasons[passed:]
         self._consensus = Consensus(self._size)
         return ", ".join(dict.fromkeys(reasons))
 

@@ -18,7 +18,7 @@ from edgecvar.sinks.drawing import Arrows
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.sources.opening import is_source
+from edgecvar.stream.sources.opening import TIMEOUT, is_source
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 LARGEST_PANEL = 640
@@ -34,23 +34,25 @@ class _Parts:
     picture: CodedPicture
 
 
-def draw_portrait(source: str, target: Path, at: int, extraction: str = "auto") -> CodedPicture:
+def draw_portrait(
+    source: str, target: Path, at: int, extraction: str = "auto", timeout: float = TIMEOUT
+) -> CodedPicture:
     """Draw the P or B picture at decode index `at`, or the next one after it.
 
     Raises StreamError where there is none, ConfigError where the PNG cannot be written.
     """
     if is_source(source, target):
         raise ConfigError(f"--picture {target}: this is the source itself; choose another name")
-    parts = _find(source, at, extraction)
+    parts = _find(source, at, extraction, timeout)
     panels = _panels(parts)
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
     _write_png(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1), target)
     return parts.picture
 
 
-def _find(source: str, at: int, extraction: str) -> _Parts:
+def _find(source: str, at: int, extraction: str, timeout: float) -> _Parts:
     image = None
-    with open_stream(source, extraction) as stream:
+    with open_stream(source, extraction, timeout=timeout) as stream:
         info = stream.info
         for picture in stream:
             if picture.opens is not None and picture.opens.info != info:

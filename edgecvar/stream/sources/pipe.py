@@ -77,9 +77,10 @@ class PipeSource:
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes (64 KiB unless given); empty at the end or once left."""
+        waiting = select.poll()  # select() takes no descriptor above 1023
+        waiting.register(self._descriptor, select.POLLIN)
         while not self._left.is_set():
-            ready, _, _ = select.select([self._descriptor], [], [], POLL_SECONDS)
-            if ready:
+            if waiting.poll(POLL_SECONDS * 1000):
                 with suppress(BlockingIOError):  # somebody else was faster
                     content = os.read(self._descriptor, size if size > 0 else _CHUNK)
                     self.came = time.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import sys
 import threading
 
@@ -22,6 +24,20 @@ def test_a_pipe_is_read_to_its_end():
     source.close()
     with pytest.raises(OSError):
         os.fstat(reading)
+
+
+def test_a_process_with_many_open_files_reads_pipes_too():
+    reading, writing = os.pipe()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, limits[1]), limits[1]))
+    high = fcntl.fcntl(reading, fcntl.F_DUPFD, 1500)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    os.write(writing, b"abc")
+    source = PipeSource(high, "pipe", owned=True)
+    assert source.read() == b"abc"
+    source.close()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_leaving_wakes_a_reader_that_waits():
