@@ -128,7 +128,7 @@ def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
     if data.split is not None:
         changes["split"] = {**data.split.model_dump(), "files": places["files"], "number": 1}
     elif data.validation is not None:
-        changes["validation"] = places["data"]
+        changes.update(validation=places["data"], allow_repeats=True)
     if max(network.input.height, network.input.width) > 128:
         changes["input"] = {**network.input.model_dump(), "height": SMALL_SIDE, "width": SMALL_SIDE}
     return recipe_of({**recipe.document(), **changes})
@@ -139,7 +139,10 @@ def moving_clips(moving: Path) -> Dict[str, List[Path]]:
     return {label: sorted((moving / label).iterdir())[:3] for label in CLASSES}
 
 
-OF_THE_DATA = ("data", "validation", "validation_pattern", "split", "augment", "test", "epochs", "batch", "lr", "seed")
+OF_THE_DATA = (
+    *("data", "validation", "validation_pattern", "split", "allow_repeats"),
+    *("augment", "test", "epochs", "batch", "lr", "seed"),
+)
 """Keys that do not decide what is built and by what it learns: its clips, how they are shown, for how long."""
 
 
