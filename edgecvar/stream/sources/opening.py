@@ -29,7 +29,10 @@ TIMEOUT = 10.0
 LONGEST = 86_400
 _USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
 _SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;/]*")
-LENIENT_METADATA: Dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+PYAV = int(av.__version__.split(".")[0])
+BOUNDED_PROBING: Dict[str, Any] = {"options": PROBING} if PYAV >= 18 else {}
+"""Older versions crash on options where streams come to light while the container is looked into, as in FLV."""
+LENIENT_METADATA: Dict[str, Any] = {} if PYAV >= 19 else {"metadata_errors": "replace"}
 """Metadata need not be UTF-8: PyAV 19 takes it so, versions before it are told to."""
 
 
@@ -109,7 +112,7 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
 
 def _open(target: Union[str, ByteSource], name: str, **options: Any) -> InputContainer:
     try:
-        container: InputContainer = av.open(target, mode="r", options=PROBING, **LENIENT_METADATA, **options)
+        container: InputContainer = av.open(target, mode="r", **BOUNDED_PROBING, **LENIENT_METADATA, **options)
         return container
     except (av.error.FFmpegError, ValueError, OSError) as error:
         why = reason(error)
