@@ -74,7 +74,7 @@ def test_zero_share_is_high_and_falls_with_a_wrong_interpolation(
     kinds = "B" if b_pictures else "P"
     share, seen = zero_share(path, kinds)
     assert seen[kinds] > 0 and sum(seen.values()) == len(pictures)
-    assert share[0] > 0.7 and share.min() > 0.5
+    assert share[0] > 0.7 and share.min() > 0.4  # older encoders spend more on chroma
 
     def wrong(*given: object) -> HalfPixelOff:
         return HalfPixelOff(make_sampler(*given))  # type: ignore[arg-type]
