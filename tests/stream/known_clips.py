@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import av
 import numpy as np
@@ -78,6 +78,12 @@ def encode_x264(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictur
     """One reference, no weights, GOPs of 12, constant quantiser; `extra` adds x264 parameters."""
     parameters = f"{ONE_REFERENCE}:qp={quantiser}" + (f":{extra}" if extra else "")
     return encode(path, pictures, "libx264", {"x264-params": parameters}, b_pictures)
+
+
+def stream_like(container: Any, template: Any) -> Any:
+    """A stream of a container that is written, for the packets of `template`; PyAV 12 asks for it in another way."""
+    add = getattr(container, "add_stream_from_template", lambda like: container.add_stream(template=like))
+    return add(template)
 
 
 def decoded_planes(path: Path) -> Dict[int, Tuple[np.ndarray, ...]]:

@@ -16,7 +16,7 @@ import pytest
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamSummary
-from tests.stream.known_clips import encode_x264, translation
+from tests.stream.known_clips import encode_x264, stream_like, translation
 from tests.stream.transport import TURN, Clockwork, shifted, slow_clip
 
 HOURS = 5 * 3600 * 90_000
@@ -124,8 +124,7 @@ def test_a_splice_at_an_open_gop_keeps_the_order_and_the_times(tmp_path: Path, e
         packets = [p.kind for p in stream]
     cut = io.BytesIO()
     with av.open(io.BytesIO(clip)) as given, av.open(cut, "w", format="mpegts") as made:
-        add = getattr(made, "add_stream_from_template", lambda like: made.add_stream(template=like))  # PyAV 12
-        stream = add(given.streams.video[0])
+        stream = stream_like(made, given.streams.video[0])
         for number, packet in enumerate(p for p in given.demux(video=0) if p.size):
             if number >= 10:
                 packet.stream = stream

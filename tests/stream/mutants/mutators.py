@@ -11,6 +11,7 @@ import av
 from av.container import InputContainer
 
 from edgecvar.stream.ffmpeg.headers.h264 import split_units
+from tests.stream.known_clips import stream_like
 
 CONTAINERS = ("mp4", "matroska", "mpegts", "avi", "flv", "mov")
 MOST_PACKETS = 40
@@ -182,7 +183,7 @@ def _written(data: bytes, packets: List[CodedPacket], container_name: str) -> Op
     try:
         with _opened(data) as source, av.open(target, "w", format=container_name) as container:
             template = source.streams.video[0]
-            stream = container.add_stream_from_template(template)
+            stream = stream_like(container, template)
             for each in packets:
                 packet = av.Packet(each.data)
                 packet.pts, packet.dts = each.pts, each.dts

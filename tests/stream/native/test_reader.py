@@ -20,7 +20,7 @@ from edgecvar.stream.native import choice as native_choice
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, PredictionWeights, StreamSummary
-from tests.stream.known_clips import encode, encode_x264, translation
+from tests.stream.known_clips import encode, encode_x264, stream_like, translation
 
 CLIPS = {
     "p": ("mp4", 0, ""),
@@ -280,11 +280,7 @@ def test_pictures_without_reordering_wait_for_nothing(tmp_path: Path) -> None:
 
     raw = tmp_path / "clip.ts"
     with av.open(str(path)) as source, av.open(str(raw), "w") as target:
-        stream = (
-            target.add_stream_from_template(source.streams.video[0])
-            if hasattr(target, "add_stream_from_template")
-            else target.add_stream(template=source.streams.video[0])
-        )
+        stream = stream_like(target, source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.size:
                 packet.stream = stream
