@@ -21,7 +21,7 @@ MEAN_SPEED = 6
 
 @dataclass(frozen=True)
 class MotionStatistics:
-    """Over all P and B pictures, shares in 0..1 of 4 x 4 blocks, speeds in pixels a frame.
+    """Over all shown P and B pictures, shares in 0..1 of 4 x 4 blocks, speeds in pixels a frame.
 
     `exact` is the share of pictures whose references are known for certain.
     """
@@ -49,10 +49,11 @@ class ResidualStatistics:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One reading of a whole stream; `kinds` is a letter a shown picture in display order, `counts` are of those.
+    """One reading of a whole stream, of its shown pictures alone; `kinds` is a letter each, in display order.
 
-    A GOP begins at every image. `liveliest` is the decode index of the P or B picture whose blocks move fastest on the
-    mean, None without any. `residual_note` says why there are no residuals where the stream cannot give any.
+    A GOP begins at every image, or at the first picture that is shown after a hidden one. `liveliest` is the decode
+    index of the P or B picture whose blocks move fastest on the mean, None without any. `residual_note` says why there
+    are no residuals where the stream cannot give any.
     """
 
     info: StreamInfo
@@ -70,9 +71,9 @@ class Anatomy:
 
 @dataclass
 class _Tally:
-    pictures: int = 0
     kinds: Dict[int, str] = field(default_factory=dict)
-    gop_starts: List[int] = field(default_factory=list)
+    gop_lengths: List[int] = field(default_factory=list)
+    gop_is_due: bool = False
     keyframes: int = 0
     shares: List[List[float]] = field(default_factory=list)
     residuals: List[List[float]] = field(default_factory=list)
@@ -89,13 +90,12 @@ def anatomy(stream: Stream) -> Anatomy:
     for picture in stream:
         _count(tally, picture)
     kinds = "".join(tally.kinds[index] for index in sorted(tally.kinds))
-    ends = [*tally.gop_starts[1:], tally.pictures]
     return Anatomy(
         info=stream.info,
         kinds=kinds,
         counts={kind: kinds.count(kind) for kind in "IPB"},
         keyframes=tally.keyframes,
-        gop_lengths=[end - start for start, end in zip(tally.gop_starts, ends)],
+        gop_lengths=tally.gop_lengths,
         seconds=tally.last - tally.first,
         motion=MotionStatistics(len(tally.shares), *np.mean(tally.shares, axis=0).tolist()) if tally.shares else None,
         residual=_residual_statistics(tally.residuals),
@@ -106,15 +106,19 @@ def anatomy(stream: Stream) -> Anatomy:
 
 
 def _count(tally: _Tally, picture: CodedPicture) -> None:
-    tally.pictures += 1
-    if picture.shown:
-        if not tally.kinds:
-            tally.first = tally.last = picture.pts_seconds
-        tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
-        tally.kinds[picture.display_index] = picture.kind
-    tally.keyframes += picture.keyframe and picture.shown
-    if picture.has_image:
-        tally.gop_starts.append(picture.decode_index)
+    tally.gop_is_due = tally.gop_is_due or picture.has_image
+    if not picture.shown:
+        return
+    if not tally.kinds:
+        tally.first = tally.last = picture.pts_seconds
+    tally.first, tally.last = min(tally.first, picture.pts_seconds), max(tally.last, picture.pts_seconds)
+    tally.kinds[picture.display_index] = picture.kind
+    tally.keyframes += picture.keyframe
+    if tally.gop_is_due:
+        tally.gop_lengths.append(0)
+        tally.gop_is_due = False
+    if tally.gop_lengths:
+        tally.gop_lengths[-1] += 1
     if picture.kind == "I":
         return
     if picture.motion is not None:

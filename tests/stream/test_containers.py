@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from edgecvar.errors import StreamError
+from edgecvar.stream.anatomy import anatomy
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.png import encode_png
 from edgecvar.stream.reader import open_stream
@@ -179,6 +180,19 @@ def test_pictures_that_an_edit_list_hides_are_parsed_and_not_shown(tmp_path: Pat
             assert np.array_equal(a.residual.y, b.residual.y)
     seen = [(picture.display_index, picture.pts_seconds) for picture in decoded_pictures(path, extraction)]
     assert seen == shown
+
+
+def test_an_anatomy_is_of_what_is_shown(tmp_path: Path) -> None:
+    """GOPs of 12 that jump in their sixth picture, which the edit list hides."""
+    pictures = translation(30, (48, 80), (0.5, 0))
+    path = encode_x264(tmp_path / "clip.mp4", pictures[:5] + pictures[-15:], 26)
+    edited(path, 7)
+    with open_stream(path) as stream:
+        found = anatomy(stream)
+    assert found.kinds == "PPPPPIPPPPPPP" and found.keyframes == 1
+    assert found.gop_lengths == [5, 8]
+    assert found.motion is not None and found.motion.pictures == 12
+    assert found.liveliest is not None and found.liveliest > 7
 
 
 @pytest.mark.parametrize("extraction", ["native", "ffmpeg"])

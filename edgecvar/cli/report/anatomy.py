@@ -79,6 +79,8 @@ def _key_note(anatomy: Anatomy) -> str:
 
 
 def _gop_note(lengths: List[int]) -> str:
+    if not lengths:
+        return "none"
     if len(lengths) == 1:
         return f"one, {lengths[0]} pictures"
     ordered = sorted(lengths)
