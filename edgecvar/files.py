@@ -137,14 +137,8 @@ def publish(draft: Path, targets: Iterable[Path]) -> Path:
 @contextmanager
 def only_user(folder: Path) -> Iterator[None]:
     """Holds a folder for as long as this lasts; raises BlockingIOError where another process, or this one, does."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = _lock(folder, fcntl.LOCK_NB)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise
-        except OSError:
-            pass  # a file system that locks no folders, such as NFS
         yield
     finally:
         os.close(descriptor)
@@ -175,9 +169,16 @@ def _locked_file(target: Path) -> Tuple[Path, int]:
         os.close(descriptor)
 
 
-def _lock(folder: Path) -> int:
+def _lock(folder: Path, how: int = 0) -> int:
+    """Open a folder and hold it; with LOCK_NB raises BlockingIOError where another does."""
     descriptor = os.open(folder, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    except OSError:
+        pass  # a file system that locks no folders, such as NFS: what is left there stays
     return descriptor
 
 

@@ -50,8 +50,8 @@ def listening() -> Iterator[None]:
 def held_interrupt(react: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Ctrl-C calls `react`, and KeyboardInterrupt is raised at the end of the block, also in place of its error.
 
-    So it is with SIGTERM where somebody listens to it. Outside the main thread, where Python handles no signal, this
-    holds nothing.
+    So it is with SIGTERM; of both only where somebody listens to it. Outside the main thread, where Python handles no
+    signal, this holds nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -62,7 +62,7 @@ def held_interrupt(react: Callable[[], None] = lambda: None) -> Iterator[None]:
         came.append(number)
         react()
 
-    heard = [signal.SIGINT, *([signal.SIGTERM] if callable(signal.getsignal(signal.SIGTERM)) else [])]
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))]
     handlers = {number: signal.signal(number, note) for number in heard}
     try:
         yield

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +195,22 @@ def test_a_folder_that_nothing_can_be_written_to_is_known_before(tmp_path, place
         check_writable(tmp_path / place)
     check_writable(tmp_path / "not" / "there")
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_system_that_locks_no_folders_is_written_to_all_the_same(tmp_path, monkeypatch):
+    """As NFS answers; what is under way is nobody's leftover there, either."""
+    flock = fcntl.flock
+
+    def of_files_alone(descriptor, how):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(descriptor, how)
+
+    monkeypatch.setattr("edgecvar.files.fcntl.flock", of_files_alone)
+    for content in ("old", "new"):
+        with whole_folder(tmp_path / "x.edgecvar") as draft, whole_folder(tmp_path / "x.edgecvar"):
+            (draft / "a").write_text(content)
+        assert (tmp_path / "x.edgecvar" / "a").read_text() == content
+    with draft_folder(tmp_path) as draft, only_user(tmp_path):
+        assert publish(draft, [tmp_path / "run"]) == tmp_path / "run"
+    assert sorted(os.listdir(tmp_path)) == ["run", "x.edgecvar"]

@@ -62,8 +62,12 @@ def test_a_termination_is_held_back_too_where_somebody_listens():
     assert steps == ["reacted", "went on"]
 
 
-def test_a_signal_that_is_ignored_stays_so():
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with listening():
-        signal.raise_signal(signal.SIGTERM)
-    signal.signal(signal.SIGTERM, before)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_stays_so(number):
+    """As Ctrl-C is in what a script starts in the background."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with listening(), held_interrupt(pytest.fail):
+            signal.raise_signal(number)
+    finally:
+        signal.signal(number, before)
