@@ -1,14 +1,16 @@
-"""Where no terminal draws a bar, long work says every few seconds how far it is, and short work nothing."""
+"""A terminal gets a bar; elsewhere long work says every few seconds how far it is, and short work nothing."""
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 
 import pytest
 
 from edgecvar import progress
-from edgecvar.cli.report.steps import StepBar, tracked
+from edgecvar.console import Console
+from edgecvar.progress import StepBar, tracked
 
 
 def wait_for(capsys, text):
@@ -31,6 +33,14 @@ def test_a_step_that_takes_long_is_told_again_and_again(capsys, monkeypatch):
         bar.show(0, 0, "fuse\x1b")
         wait_for(capsys, "fuse\\x1b, 0 s\nfuse\\x1b, 0 s\n")
     assert not any(thread.name == "progress" for thread in threading.enumerate())
+
+
+def test_a_terminal_gets_a_bar(capsys):
+    out = io.StringIO()
+    with StepBar("starting", Console(file=out, force_terminal=True, width=100)) as bar:
+        bar.show(3, 12, "clips [b]\x1b")
+    assert "clips [b]\\x1b" in out.getvalue() and " 3/12" in out.getvalue()
+    assert capsys.readouterr() == ("", "")
 
 
 def test_short_work_says_nothing_and_gives_every_result(capsys):

@@ -64,9 +64,9 @@ def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: b
         session = load_session(saved)
     else:
         from edgecvar.bench.measure import BenchConfig, measure
-        from edgecvar.cli.report.steps import StepBar
         from edgecvar.errors import ConfigError
         from edgecvar.files import check_writable, takes_all
+        from edgecvar.progress import StepBar
         from edgecvar.stream.sources.opening import is_source
 
         if source is not None and is_source(source, save):
@@ -106,8 +106,8 @@ def extract(as_json: bool, **options: Any) -> None:
     """
 
     from edgecvar.bench.extract import ExtractConfig, measure_extract
-    from edgecvar.cli.report.steps import StepBar
     from edgecvar.console import Console
+    from edgecvar.progress import StepBar
 
     with StepBar() as bar:
         session = measure_extract(ExtractConfig(**options), bar.show)

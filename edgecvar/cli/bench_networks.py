@@ -43,9 +43,9 @@ def command(runs: Tuple[Path, ...], as_json: bool, markdown: bool, **options: An
 
     from edgecvar.bench.networks import NetworksConfig, measure_networks
     from edgecvar.cli.report.networks import networks_document, print_networks
-    from edgecvar.cli.report.steps import StepBar
     from edgecvar.config import from_flags
     from edgecvar.errors import need_extra
+    from edgecvar.progress import StepBar
 
     need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     config = from_flags(NetworksConfig, options)

@@ -72,10 +72,10 @@ def command(as_json: bool, **options: Any) -> None:
     """
     need_extra("train", "compiling", "torch", "onnx", "onnxscript")
     from edgecvar.cli.report.compiled import as_document, print_compiled
-    from edgecvar.cli.report.steps import StepBar
     from edgecvar.compile.bundle import compile_bundle
     from edgecvar.compile.plan import plan_compilation
     from edgecvar.console import Console
+    from edgecvar.progress import StepBar
 
     config = _config(**options)
     with StepBar() as bar:

@@ -62,9 +62,9 @@ def evaluate_checkpoint(
     path: Path, folder: Optional[Path], match: Optional[str], overrides: Sequence[str], as_json: bool
 ) -> None:
     """Test a checkpoint and print; raises EdgecvarError."""
-    from edgecvar.cli.report.steps import tracked
     from edgecvar.errors import need_extra
     from edgecvar.judge.evaluate import find_clips, matching, strangers, tally
+    from edgecvar.progress import tracked
 
     need_extra("train", "testing a checkpoint", "torch")
     from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
@@ -89,8 +89,8 @@ def evaluate_checkpoint(
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.steps import tracked
     from edgecvar.judge.evaluate import find_clips, score_clips, strangers, tally
+    from edgecvar.progress import tracked
     from edgecvar.sinks.untrained import warn_untrained
 
     bundle = open_bundle(config.bundle)

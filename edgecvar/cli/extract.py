@@ -44,8 +44,8 @@ def command(as_json: bool, **options: Any) -> None:
     picture without rectangles, such as every I-picture, has one row there, with nulls for its vector; residual columns
     are NaN and -1 where a picture has no residual.
     """
-    from edgecvar.cli.report.steps import StepBar
     from edgecvar.config import from_flags
+    from edgecvar.progress import StepBar
     from edgecvar.sinks.extraction import ExtractionConfig, extract
 
     config = from_flags(ExtractionConfig, options)

@@ -73,7 +73,7 @@ def _width_and_height(text: Optional[str]) -> Optional[Tuple[int, int]]:
 def _fill(request: Request) -> None:
     from itertools import count
 
-    from edgecvar.cli.report.steps import StepBar
+    from edgecvar.progress import StepBar
     from edgecvar.synth.dataset import check_folder, write_clips
 
     check_folder(request)

@@ -36,11 +36,11 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
 
     from edgecvar.bundle.default import default_bundle
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.steps import StepBar
     from edgecvar.cli.report.verification import print_verification, verification_document
     from edgecvar.config import from_flags
     from edgecvar.console import Console
     from edgecvar.judge.verify import VerifyConfig, verify
+    from edgecvar.progress import StepBar
     from edgecvar.sinks.untrained import warn_untrained
 
     config = from_flags(VerifyConfig, options)

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Any, Iterator, Optional, Protocol
-
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from typing import Iterator, Optional
 
 from edgecvar.console import Console
-from edgecvar.progress import ProgressLines
-from edgecvar.terminal import printable, say_json
+from edgecvar.progress import StepBar
+from edgecvar.terminal import say_json
 from edgecvar.train.history import EpochRecord
 
 
@@ -48,73 +39,31 @@ class Listener:
         """An epoch's figures."""
 
 
-class _Phase(Protocol):
-    """What shows the phase that runs."""
-
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-    def step(self, loss: Optional[float]) -> None: ...
-
-
-class _Bar:
-    """On a terminal."""
-
-    def __init__(self, console: Console, what: str, total: int) -> None:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        times = (TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"))
-        self._progress = Progress(*columns, *times, console=console, transient=True)
-        self._task = self._progress.add_task(printable(what), total=total, loss="")
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
-
-    def step(self, loss: Optional[float]) -> None:
-        self._progress.update(self._task, advance=1)
-        if loss is not None:
-            self._progress.update(self._task, loss=f"loss {loss:.3f}")
-
-
-class _Lines(ProgressLines):
-    """Elsewhere."""
-
-    def __init__(self, what: str, total: int) -> None:
-        super().__init__(what)
-        self._what, self._done, self._total = what, 0, total
-
-    def step(self, loss: Optional[float]) -> None:
-        self._done += 1
-        self.show(self._done, self._total, self._what if loss is None else f"{self._what}, loss {loss:.3f}")
-
-
 class TerminalListener(Listener):
     """The phase that runs and a line for each epoch, on stderr."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._phase: Optional[_Phase] = None
+        self._bar: Optional[StepBar] = None
+        self._what, self._done, self._total = "", 0, 0
 
     def say(self, line: str) -> None:
         self._console.print(line)
 
     def begin(self, what: str, total: int) -> None:
-        on_terminal = self._console.is_terminal
-        self._phase = _Bar(self._console, what, total) if on_terminal else _Lines(what, total)
-        self._phase.__enter__()
+        self._what, self._done, self._total = what, 0, total
+        self._bar = StepBar(what, self._console).__enter__()
+        self._bar.show(0, total, what)
 
     def step(self, loss: Optional[float] = None) -> None:
-        if self._phase is not None:
-            self._phase.step(loss)
+        self._done += 1
+        if self._bar is not None:
+            self._bar.show(self._done, self._total, self._what if loss is None else f"{self._what}, loss {loss:.3f}")
 
     def end(self) -> None:
-        if self._phase is not None:
-            self._phase.__exit__(None, None, None)
-            self._phase = None
+        if self._bar is not None:
+            self._bar.__exit__()
+            self._bar = None
 
     def epoch(self, record: EpochRecord, epochs: int, best: bool) -> None:
         top1 = "" if record.train_top1 is None else f" {record.train_top1:6.1%}"
