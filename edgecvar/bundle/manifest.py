@@ -113,9 +113,9 @@ class Bundle:
     def stage_file(self, stage: str, precision: str = "fp32", strongly_typed: bool = False) -> Path:
         """The ONNX file of a stage, the strongly typed one if asked for and there; raises BundleError without any."""
         found = [entry for entry in self.manifest.files if (entry.stage, entry.precision) == (stage, precision)]
-        for entry in sorted(found, key=lambda entry: entry.strongly_typed != strongly_typed):
-            return self.path / entry.path
-        raise BundleError(f"{self.path}: no {precision} file for stage {stage!r}; compile the bundle again")
+        if not found:
+            raise BundleError(f"{self.path}: no {precision} file for stage {stage!r}; compile the bundle again")
+        return self.path / min(found, key=lambda entry: entry.strongly_typed != strongly_typed).path
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import click
 
@@ -63,19 +63,19 @@ def evaluate_checkpoint(
 ) -> None:
     """Test a checkpoint and print; raises EdgecvarError."""
     from edgecvar.errors import need_extra
-    from edgecvar.judge.evaluate import find_clips, matching, strangers, tally
+    from edgecvar.judge.evaluate import find_clips, matching, tally
     from edgecvar.progress import tracked
 
     need_extra("train", "testing a checkpoint", "torch")
     from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 
     checkpoint, recipe = open_checkpoint(path, overrides)
-    left_out: Sequence[str] = []
+    left_out: List[str] = []
     if folder is None:
         clips = matching(held_out(checkpoint, recipe.data), match)
     else:
-        clips = find_clips(folder, checkpoint.labels, match)
-        left_out = _told(strangers(folder, checkpoint.labels))
+        clips = find_clips(folder, checkpoint.labels, match, left_out.append)
+    _tell(left_out)
     scores = score_checkpoint(checkpoint, recipe.views, recipe.machine, clips)
     subject = {
         "checkpoint": str(path),
@@ -89,14 +89,15 @@ def evaluate_checkpoint(
 def evaluate(config: Any) -> None:
     """Evaluate and print; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.judge.evaluate import find_clips, score_clips, strangers, tally
+    from edgecvar.judge.evaluate import find_clips, score_clips, tally
     from edgecvar.progress import tracked
     from edgecvar.sinks.untrained import warn_untrained
 
     bundle = open_bundle(config.bundle)
     labels = bundle.manifest.labels
-    clips = find_clips(config.folder, labels, config.match)
-    left_out = _told(strangers(config.folder, labels))
+    left_out: List[str] = []
+    clips = find_clips(config.folder, labels, config.match, left_out.append)
+    _tell(left_out)
     untrained = warn_untrained(bundle)
     results = list(tracked(score_clips(bundle, clips, config), len(clips), "clips"))
     subject = {"bundle": str(bundle.path), "folder": str(config.folder), "left_out": left_out}
@@ -105,10 +106,9 @@ def evaluate(config: Any) -> None:
         say("untrained weights: the figures mean nothing")
 
 
-def _told(lines: Sequence[str]) -> Sequence[str]:
+def _tell(lines: Sequence[str]) -> None:
     for line in lines:
         say(line, err=True)
-    return lines
 
 
 def _print(

@@ -68,28 +68,33 @@ class Evaluation:
         return int(self.confusion[index].sum()) + missed, int(self.confusion[index, index])
 
 
-def find_clips(folder: Path, labels: Sequence[str], match: Optional[str] = None) -> List[Clip]:
-    """FOLDER/<label>/<clip>, by label and name, of folders that are labels; raises DatasetError where it has none."""
+def find_clips(
+    folder: Path,
+    labels: Sequence[str],
+    match: Optional[str] = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> List[Clip]:
+    """FOLDER/<label>/<clip>, by label and name, of folders that are labels; raises DatasetError where it has none.
+
+    `tell` gets a line for each folder that is no label, with the clips that are left out with it.
+    """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: not a folder; give one that holds a folder of clips for each class")
     classes = class_clips(folder)
-    strange = strangers(folder, labels)
-    if strange and len(strange) == len(classes):
-        raise DatasetError(strange[0])
-    clips = matching([clip for label, clips in classes.items() if label in labels for clip in clips], match)
+    strange = {label: clips for label, clips in classes.items() if label not in labels}
+    lines = [
+        f"{folder / label}: {unknown_name('label', label, labels)} (left out: {len(clips)} clips)"
+        for label, clips in strange.items()
+    ]
+    if lines and len(strange) == len(classes):
+        raise DatasetError(lines[0])
+    clips = matching([clip for label, clips in classes.items() if label not in strange for clip in clips], match)
     if not clips:
         why = f"no file in its class folders matches {match!r}" if match else "no clip in any class folder"
         raise DatasetError(f"{folder}: {why}; expected {folder}/<label>/<clip>")
+    for line in lines:
+        tell(line)
     return clips
-
-
-def strangers(folder: Path, labels: Sequence[str]) -> List[str]:
-    """A line for each folder in FOLDER that is no label, with the clips that are left out with it."""
-    return [
-        f"{folder / label}: {unknown_name('label', label, labels)} (left out: {len(clips)} clips)"
-        for label, clips in class_clips(folder).items()
-        if label not in labels
-    ]
 
 
 def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:

@@ -13,7 +13,7 @@ from edgecvar.cli.report.evaluation import evaluation_document, print_evaluation
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.errors import BundleError, ConfigError, DatasetError
 from edgecvar.judge import evaluate
-from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clip, score_clips, strangers, tally
+from edgecvar.judge.evaluate import EvalConfig, find_clips, score_clip, score_clips, tally
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import make_runner
 from edgecvar.runners.onnx import OnnxRunner
@@ -111,10 +111,11 @@ def test_a_strange_folder_beside_the_classes_is_said_and_left_out(clips, tmp_pat
     shutil.copytree(clips, root)
     shutil.copytree(root / "left", root / "notes")
     (root / "rigth").mkdir()
-    assert [clip.path.relative_to(root) for clip in find_clips(root, LABELS)] == [
-        clip.path.relative_to(clips) for clip in find_clips(clips, LABELS)
+    told = []
+    assert [clip.path.relative_to(root) for clip in find_clips(root, LABELS, tell=told.append)] == [
+        clip.path.relative_to(clips) for clip in find_clips(clips, LABELS, tell=pytest.fail)
     ]
-    notes, wrong = strangers(root, LABELS)
+    notes, wrong = told
     assert "notes: unknown label" in notes and notes.endswith("(left out: 2 clips)")
     assert "did you mean 'right'? (left out: 0 clips)" in wrong
 

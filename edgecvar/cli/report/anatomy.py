@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from itertools import groupby
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 from rich.text import Text
 
 from edgecvar.console import Console
 from edgecvar.stream.anatomy import Anatomy
+from edgecvar.stream.types import StreamSummary
 
 STRIP_LINES, STRIP_WIDTH = 16, 72
 """Lines of the strip and pictures in one, at most; what is left out is said."""
 
 COLOURS = {"I": "bold white on red", "P": "black on cyan", "B": "black on bright_black"}
+
+
+Fact = Tuple[str, str]
+"""Its name, and what is said of it."""
 
 
 def anatomy_document(anatomy: Anatomy) -> Dict[str, Any]:
@@ -28,46 +33,49 @@ def anatomy_document(anatomy: Anatomy) -> Dict[str, Any]:
 
 def print_anatomy(path: str, anatomy: Anatomy, console: Console) -> None:
     """A line a fact, then the strip of GOPs in display order."""
-    info, summary = anatomy.info, anatomy.summary
     console.print(path, style="bold")
+    for name, text in [*_stream_facts(anatomy), *_content_facts(anatomy), *_losses(anatomy.summary)]:
+        console.print(f"{name:>11}  {text}")
+    console.print(f"{'first':>11}  {'long':>4}  GOPs in display order")
+    _print_strip(anatomy.kinds, console)
+
+
+def _stream_facts(anatomy: Anatomy) -> Iterator[Fact]:
+    info = anatomy.info
     size = f"{info.width} x {info.height}"
     if (info.coded_width, info.coded_height) != (info.width, info.height):
         size += f" (coded {info.coded_width} x {info.coded_height})"
     turned = f", turned {info.rotation} degrees" if info.rotation else ""
-    rows = [
-        ("codec", f"{info.codec}, {size}{turned}"),
-        ("rate", f"{float(info.fps):.5g} pictures/s, {anatomy.seconds:.2f} s from first to last picture"),
-        ("extraction", f"{info.extraction}: {info.extraction_note}" if info.extraction_note else info.extraction),
-        ("pictures", ", ".join(f"{count} {kind}" for kind, count in anatomy.counts.items()) + _key_note(anatomy)),
-        ("GOP", _gop_note(anatomy.gop_lengths)),
-    ]
+    yield "codec", f"{info.codec}, {size}{turned}"
+    yield "rate", f"{float(info.fps):.5g} pictures/s, {anatomy.seconds:.2f} s from first to last picture"
+    yield "extraction", f"{info.extraction}: {info.extraction_note}" if info.extraction_note else info.extraction
+    yield "pictures", ", ".join(f"{count} {kind}" for kind, count in anatomy.counts.items()) + _key_note(anatomy)
+    yield "GOP", _gop_note(anatomy.gop_lengths)
+
+
+def _content_facts(anatomy: Anatomy) -> Iterator[Fact]:
     if anatomy.motion is not None:
         m = anatomy.motion
-        rows += [
-            ("vectors", f"mean {m.mean_speed:.2f}, p99 {m.p99_speed:.2f} pixels a frame; references exact in "
-             f"{m.exact:.0%} of {m.pictures} P and B pictures"),
-            ("blocks", f"{m.intra:.1%} intra, {m.still:.1%} still, {m.backward:.1%} from the future, "
-             f"{m.bipredicted:.1%} bi-predicted, {m.weighted:.1%} weighted"),
-        ]  # fmt: skip
+        exact = f"references exact in {m.exact:.0%} of {m.pictures} P and B pictures"
+        yield "vectors", f"mean {m.mean_speed:.2f}, p99 {m.p99_speed:.2f} pixels a frame; {exact}"
+        lists = f"{m.backward:.1%} from the future, {m.bipredicted:.1%} bi-predicted, {m.weighted:.1%} weighted"
+        yield "blocks", f"{m.intra:.1%} intra, {m.still:.1%} still, {lists}"
     if anatomy.residual is not None:
         r = anatomy.residual
-        rows.append(
-            ("residual", f"{r.zero:.1%} of samples zero, mean |r| {r.mean_absolute:.2f}, largest {r.largest} "
-             f"({r.pictures} pictures sampled)")
-        )  # fmt: skip
+        sizes = f"mean |r| {r.mean_absolute:.2f}, largest {r.largest}"
+        yield "residual", f"{r.zero:.1%} of samples zero, {sizes} ({r.pictures} pictures sampled)"
     if anatomy.residual_note:
-        rows.append(("residual", anatomy.residual_note))
-    rows.append(("skipped", _counted(summary.skipped, summary.reasons)))
+        yield "residual", anatomy.residual_note
+
+
+def _losses(summary: StreamSummary) -> Iterator[Fact]:
+    yield "skipped", _counted(summary.skipped, summary.reasons)
     if summary.hidden:
-        rows.append(("hidden", f"{summary.hidden} by an edit list"))
+        yield "hidden", f"{summary.hidden} by an edit list"
     if summary.breaks:
-        rows.append(("breaks", _counted(sum(summary.breaks.values()), summary.breaks)))
+        yield "breaks", _counted(sum(summary.breaks.values()), summary.breaks)
     if summary.damaged:
-        rows.append(("damaged", _counted(summary.damaged, summary.damage)))
-    for name, text in rows:
-        console.print(f"{name:>11}  {text}")
-    console.print(f"{'first':>11}  {'long':>4}  GOPs in display order")
-    _print_strip(anatomy.kinds, console)
+        yield "damaged", _counted(summary.damaged, summary.damage)
 
 
 def _counted(number: int, reasons: Dict[str, int]) -> str:

@@ -124,30 +124,18 @@ def read_clip(
     It is read up to where pictures are of another size. With `frames` the decoded pictures are kept as well. Raises
     StreamError when it cannot be read and DatasetError when nothing in it can be sampled.
     """
-    kinds: List[str] = []
-    recovered: Set[int] = set()
-    display: List[int] = []
+    outline, cut = _Outline(), False
     images: Dict[int, NDArray[np.uint8]] = {}
     values: Dict[int, CodedValues] = {}
     decoded: Dict[int, PackedFrame] = {}
     undecoded: Set[int] = set()
-    hidden: Set[int] = set()
-    opens: Set[int] = set()
-    cut = False
     with open_stream(path, frames=frames) as stream:
         motion_source = MotionSource(stream.info, spec)
         for index, picture in enumerate(stream):
-            if picture.opens is not None:
-                opens.add(index)
-                cut = picture.opens.info != stream.info
+            cut = picture.opens is not None and picture.opens.info != stream.info
             if cut:
                 break
-            if not picture.shown:
-                hidden.add(index)
-            kinds.append(picture.kind)
-            if picture.recovered:
-                recovered.add(index)
-            display.append(picture.display_index)
+            outline.push(picture)
             motion_source.push(picture)
             if pictures is not None and index not in pictures:
                 continue
@@ -162,21 +150,44 @@ def read_clip(
                     decoded[index] = frame
                 values[index] = _values(motion_source, picture)
         info, skipped = stream.info, stream.summary.skipped
-    windows = _windows(kinds, cut_windows(kinds, spec.gop_length, hidden, opens, recovered), undecoded)
-    return RecordedClip(info, windows, images, values, skipped, display, decoded, len(undecoded), hidden, cut)
+    windows, hidden = outline.windows(spec.gop_length, undecoded), outline.hidden
+    return RecordedClip(info, windows, images, values, skipped, outline.display, decoded, len(undecoded), hidden, cut)
 
 
-def _windows(kinds: Sequence[str], cut: Sequence[Window], undecoded: Set[int]) -> List[Window]:
-    """The windows `cut` out of pictures of such kinds but the undecoded; raises DatasetError for nothing in them."""
-    windows = [
-        replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded)) for window in cut
-    ]
-    if not any(window.pictures for window in windows):
-        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in "IPB")
-        if undecoded:
-            counts += f", {len(undecoded)} cannot be decoded"
-        raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
-    return windows
+@dataclass
+class _Outline:
+    """What windows are cut by, in decode order: kinds and display indices of pictures, the decode indices of some."""
+
+    kinds: List[str] = field(default_factory=list)
+    display: List[int] = field(default_factory=list)
+    hidden: Set[int] = field(default_factory=set)
+    opens: Set[int] = field(default_factory=set)
+    recovered: Set[int] = field(default_factory=set)
+
+    def push(self, picture: CodedPicture) -> None:
+        index = len(self.kinds)
+        self.kinds.append(picture.kind)
+        self.display.append(picture.display_index)
+        for some, holds in (
+            (self.hidden, not picture.shown),
+            (self.opens, picture.opens is not None),
+            (self.recovered, picture.recovered),
+        ):
+            if holds:
+                some.add(index)
+
+    def windows(self, gop_length: int, undecoded: Set[int]) -> List[Window]:
+        """Windows without the undecoded pictures; raises DatasetError where nothing is in them."""
+        windows = [
+            replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded))
+            for window in cut_windows(self.kinds, gop_length, self.hidden, self.opens, self.recovered)
+        ]
+        if not any(window.pictures for window in windows):
+            counts = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in "IPB")
+            if undecoded:
+                counts += f", {len(undecoded)} cannot be decoded"
+            raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
+        return windows
 
 
 def _image(picture: CodedPicture) -> NDArray[np.uint8]:
