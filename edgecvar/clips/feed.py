@@ -9,6 +9,7 @@ from typing import Dict, FrozenSet, Iterator, List, Optional, Protocol, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.clips.appearance import Appearance, AppearancePicture
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.display_progress import DisplayProgress
 from edgecvar.clips.gop import WindowCutter
@@ -38,29 +39,13 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Appearance:
-    """An I-picture, or a recovered one, by its decode index, and its prepared image (3, h, w) if a stage takes one."""
-
-    index: int
-    image: Optional[NDArray[np.float32]]
-
-    @property
-    def prepared(self) -> NDArray[np.float32]:
-        """The image, for a stage that takes it."""
-        if self.image is None:
-            raise AssertionError("an image that a stage takes was not prepared")
-        return self.image
-
-
-@dataclass(frozen=True)
 class SampledPicture:
     """A sampled P or B picture, prepared: `inputs` by source (motion, residual, frame), each (channels, h, w).
 
     `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks; a
     sample of a clip that was read whole always has its `neighbour`.
     `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
-    where samples of several are in one list, and `part` counts the breaks of its stream before it. All pictures that
-    are displayed below index `settled` have been read.
+    where samples of several are in one list, and `part` counts the breaks of its stream before it.
     """
 
     decode_index: int
@@ -73,7 +58,6 @@ class SampledPicture:
     adjacent: Optional[Appearance]
     clip: int = 0
     part: int = 0
-    settled: int = 0
 
     @property
     def neighbour(self) -> Appearance:
@@ -145,10 +129,10 @@ class Feed:
         self._progress = DisplayProgress()
         self._unsettled: List[int] = []
         self._part = 0
-        self._windows = self._lone = 0
-        self._newest: Optional[_IPicture] = None
-        self._current: Optional[_IPicture] = None
-        self._before: Optional[_IPicture] = None
+        self._newest: Optional[AppearancePicture] = None
+        self._current: Optional[AppearancePicture] = None
+        self._before: Optional[AppearancePicture] = None
+        self._awaited = False
 
     def messages(self, watcher: Optional[Watcher] = None) -> Iterator[Optional[Message]]:
         """At least one item a picture: None where there is nothing to run, so that the caller can stop anywhere."""
@@ -169,18 +153,18 @@ class Feed:
             usable = picture.shown and position.window >= 0
             self._follow(picture, usable, watcher)
             if position.starts:
-                self._turn()
-                if self._windows == 2 and self._lone:
+                self._before, self._current = self._current, self._newest
+                if self._awaited:
                     yield self._second_window()
             if picture.shown and not usable:
                 self.counts.skip("before the first I-picture")
             sample = self._sample(picture, position.window, read_at) if usable else None
             yield sample
+            if sample is not None:
+                self._unsettled.append(sample.display_index)
             if any(index < below for index in self._unsettled):
                 self._unsettled = [index for index in self._unsettled if index >= below]
                 yield Settled(below)
-            if sample is not None and sample.display_index >= below:
-                self._unsettled.append(sample.display_index)
 
     def _set_up(self, info: StreamInfo) -> None:
         self._info = info
@@ -196,7 +180,8 @@ class Feed:
         self._cutter.reopen(keep=not resized)
         self._picker = EveryKth(self._demand.every)
         self._part += 1
-        self._windows = self._lone = 0
+        self._before = self._current = None
+        self._awaited = False
 
     def _follow(self, picture: CodedPicture, usable: bool, watcher: Optional[Watcher]) -> None:
         with self._trace_clock.span("trace"):
@@ -205,15 +190,10 @@ class Feed:
             moving = usable and picture.motion is not None
             watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
         if picture.has_image:
-            self._newest = _IPicture(picture, self._preparer if "image" in self._demand.sources else None)
-
-    def _turn(self) -> None:
-        """A window begins: with a new image, or with the one that the window before has."""
-        self._before = self._current if self._windows else None
-        self._current = self._newest
-        self._windows += 1
+            self._newest = AppearancePicture(picture, self._preparer if "image" in self._demand.sources else None)
 
     def _second_window(self) -> SecondWindow:
+        self._awaited = False
         with self._clock.span("prepare"):
             appearance = _appearance(self._current) or _appearance(self._before)
         assert appearance is not None  # the first window has been sampled
@@ -222,26 +202,17 @@ class Feed:
     def _sample(self, picture: CodedPicture, window: int, read_at: float) -> Optional[SampledPicture]:
         if not self._picker.push(picture.kind):
             return None
-        inputs = {}
         with self._clock.span("prepare"):
             current = _appearance(self._current)
             if current is None:
                 self.counts.skip("I-picture that cannot be decoded")
                 return None
-            if "frame" in self._demand.sources:
-                frame = _frame(picture)
-                if frame is None:
-                    self.counts.skip("picture that cannot be decoded")
-                    return None
-                inputs["frame"] = self._preparer.image(frame)
+            inputs = self._inputs(picture)
+            if inputs is None:
+                self.counts.skip("picture that cannot be decoded")
+                return None
             self.counts.sampled += 1
-            if "motion" in self._demand.sources:
-                inputs["motion"] = self._preparer.motion(self._motion_source.motion(picture))
-            if "residual" in self._demand.sources:
-                inputs["residual"] = self._preparer.residual(self._motion_source.residual(picture))
-            waits = self._before is None or not self._demand.adjacent
-            self._lone += self._before is None
-            adjacent = None if waits else _appearance(self._before) or current
+            adjacent = self._neighbour(current)
         return SampledPicture(
             decode_index=picture.decode_index,
             display_index=picture.display_index,
@@ -252,39 +223,29 @@ class Feed:
             current=current,
             adjacent=adjacent,
             part=self._part,
-            settled=self._progress.below,
         )
 
+    def _inputs(self, picture: CodedPicture) -> Optional[Dict[str, NDArray[np.float32]]]:
+        """By source; None where the picture's frame cannot be decoded."""
+        sources = self._demand.sources
+        inputs: Dict[str, NDArray[np.float32]] = {}
+        if "frame" in sources:
+            frame = _frame(picture)
+            if frame is None:
+                return None
+            inputs["frame"] = self._preparer.image(frame)
+        if "motion" in sources:
+            inputs["motion"] = self._preparer.motion(self._motion_source.motion(picture))
+        if "residual" in sources:
+            inputs["residual"] = self._preparer.residual(self._motion_source.residual(picture))
+        return inputs
 
-class _IPicture:
-    """An I-picture that is prepared when a sampled picture first needs it, and its pixels then let go.
-
-    `appearance` is None where its packet cannot be decoded.
-    """
-
-    def __init__(self, picture: CodedPicture, preparer: Optional[Preparer]) -> None:
-        self._index = picture.decode_index
-        self._picture: Optional[CodedPicture] = picture
-        self._preparer = preparer
-        self._appearance: Optional[Appearance] = None
-
-    def appearance(self) -> Optional[Appearance]:
-        if self._picture is not None:
-            picture, self._picture = self._picture, None
-            if self._preparer is None:
-                self._appearance = Appearance(self._index, None)
-            else:
-                self._appearance = self._prepare(picture, self._preparer)
-        return self._appearance
-
-    def _prepare(self, picture: CodedPicture, preparer: Preparer) -> Optional[Appearance]:
-        try:
-            image = picture.image
-        except StreamError:
+    def _neighbour(self, current: Appearance) -> Optional[Appearance]:
+        """None where no stage asks for it, and in the first window, where it is awaited."""
+        if not self._demand.adjacent:
             return None
-        if image is None:
-            raise StreamError(f"picture {self._index} has no image; the stream cannot be used from here on")
-        return Appearance(self._index, preparer.image(image))
+        self._awaited = self._before is None
+        return None if self._awaited else _appearance(self._before) or current
 
 
 def _frame(picture: CodedPicture) -> Optional[NDArray[np.uint8]]:
@@ -299,7 +260,7 @@ def _frame(picture: CodedPicture) -> Optional[NDArray[np.uint8]]:
         return None
 
 
-def _appearance(source: Optional[_IPicture]) -> Optional[Appearance]:
+def _appearance(source: Optional[AppearancePicture]) -> Optional[Appearance]:
     if source is None:
         raise AssertionError("every window has an I-picture")
     return source.appearance()

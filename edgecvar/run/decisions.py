@@ -106,6 +106,10 @@ class Consensus:
     def __init__(self, size: int) -> None:
         self._newest: Deque[NDArray[np.float32]] = deque(maxlen=size)
 
+    def reopen(self) -> None:
+        """The stream breaks: what was seen before counts no more."""
+        self._newest.clear()
+
     def push(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (classes,) after one more picture's scores (classes,)."""
         self._newest.append(scores)

@@ -14,18 +14,9 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
+from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock, NoClock
-from edgecvar.clips.feed import (
-    Appearance,
-    Demand,
-    Feed,
-    Message,
-    PictureStream,
-    SampledPicture,
-    SecondWindow,
-    Settled,
-    Watcher,
-)
+from edgecvar.clips.feed import Demand, Feed, Message, PictureStream, SampledPicture, SecondWindow, Settled, Watcher
 from edgecvar.errors import BundleError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import StageWalk, Started
@@ -82,17 +73,16 @@ class Recognition:
         self._options = options
         self._feed = Feed(stream, spec, demand, options.clock)
         self._walk = StageWalk(plan, runner, options.clock)
-        self._consensus, self._size = Consensus(spec.consensus), spec.consensus
+        self._consensus = Consensus(spec.consensus)
         self._waits = plan.adjacent
         self._waiting: List[Started] = []
         self._scored: List[_Scored] = []
         self._settled = 0.0
         self._reasons: List[str] = []
         self._part = 0
-        self._channel: Channel[Message] = Channel(AHEAD)
+        self._channel: Channel[Message] = Channel(2 * AHEAD)  # each is followed by at most one Settled
         self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
         self._decisions = 0
-        self._over = False
         self._ended = UNDER_WAY
         self._span: Tuple[Optional[float], Optional[float]] = (None, None)
 
@@ -159,11 +149,9 @@ class Recognition:
         self._thread.start()
         try:
             failure: Optional[BaseException] = None
-            while failure is None and not self._over:
+            while self._settled < math.inf:
                 failure = self._step()
                 yield from self._decide()
-            self._settled = math.inf
-            yield from self._decide()  # what was scored before a failure is sound
             if failure is not None:
                 raise failure
             if self._ended == UNDER_WAY:
@@ -181,10 +169,11 @@ class Recognition:
             if message is None:
                 # A stream that ends in its first window: the window is its own neighbour.
                 self._release(None)
-                self._over = True
+                self._settled = math.inf
             else:
                 self._take(message)
         except BaseException as error:
+            self._settled = math.inf  # what was scored before is sound
             return error
         return None
 
@@ -206,7 +195,6 @@ class Recognition:
             self._waiting.append(started)
         else:
             self._finish(started, sampled.adjacent or sampled.current)
-        self._settled = sampled.settled
 
     def _release(self, neighbour: Optional[Appearance]) -> None:
         waiting, self._waiting = self._waiting, []
@@ -229,8 +217,7 @@ class Recognition:
         below = min([self._settled, *waiting])
         while self._scored and self._scored[0].display_index < below:
             scored = self._scored.pop(0)
-            opens = self._opens(scored.sampled.part)
-            yield self._decision(scored, opens)
+            yield self._decision(scored, self._opens(scored.sampled.part))
 
     def _opens(self, part: int) -> str:
         """Why the stream broke before the first decision of this part; empty for the others."""
@@ -238,7 +225,7 @@ class Recognition:
             return ""
         passed, self._part = part - self._part, part
         reasons, self._reasons = self._reasons[:passed], self._reasons[passed:]
-        self._consensus = Consensus(self._size)
+        self._consensus.reopen()
         return ", ".join(dict.fromkeys(reasons))
 
     def _decision(self, scored: _Scored, opens: str) -> Decision:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.plan import PlannedInput, PlannedStage, StagePlan
 from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock
-from edgecvar.clips.feed import Appearance, SampledPicture
+from edgecvar.clips.feed import SampledPicture
 from edgecvar.runners.runner import History, Runner, as_array
 
 Outputs = Dict[str, Any]

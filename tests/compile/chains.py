@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, save
 
 from edgecvar.bundle.stages import StageInput, StageSpec
-from edgecvar.clips.feed import Appearance, SampledPicture
+from edgecvar.clips.appearance import Appearance
+from edgecvar.clips.feed import SampledPicture
 
 Reference = Callable[[SampledPicture, Appearance], Tuple[NDArray, NDArray]]
 

@@ -12,6 +12,8 @@ import numpy as np
 from edgecvar.bundle.manifest import Manifest, Provenance
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.runner import History
 from edgecvar.stream.types import Break, CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
 
@@ -206,3 +208,25 @@ def _number(name: str, value: Any) -> Union[int, Tuple[Any, ...]]:
         # A vector of i/4 pixels against a reference one picture later, at half the size: velocity i/8.
         return round(abs(float(value[0, 0].mean())) * 8)
     return round(float(value.mean()) / 1.164384)
+
+
+def run(
+    script: str,
+    stages: List[StageSpec] = TEMPORAL,
+    runner: Optional[RecordingRunner] = None,
+    options: Optional[RunOptions] = None,
+    stream: Optional[ScriptedStream] = None,
+    **spec: Any,
+) -> Tuple[List[Decision], RecordingRunner, RunSummary]:
+    """The decisions of a scripted stream, what ran for them, and the summary."""
+    runner = runner or RecordingRunner()
+    with recognize(
+        stream or ScriptedStream(script), manifest(stages, **spec), runner, options or RunOptions()
+    ) as recognition:
+        decisions = list(recognition)
+    return decisions, runner, recognition.summary
+
+
+def histories(runner: RecordingRunner, name: str) -> List[Any]:
+    """What the stage `classify` was handed as the input `name`, call by call."""
+    return [seen[name] for seen in runner.of("classify")]

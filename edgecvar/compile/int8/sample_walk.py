@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.plan import PlannedInput, PlannedStage, plan_stages
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.clips.feed import Appearance, SampledPicture
+from edgecvar.clips.appearance import Appearance
+from edgecvar.clips.feed import SampledPicture
 from edgecvar.clips.samples import histories
 from edgecvar.errors import CompileError, reason
 from edgecvar.runners.onnx import onnx_runtime, session_options, usable_cores

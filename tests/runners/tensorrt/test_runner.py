@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from edgecvar.bundle.plan import plan_stages
+from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import Appearance, SampledPicture
+from edgecvar.clips.feed import SampledPicture
 from edgecvar.errors import BundleError, DeviceError, EdgecvarError
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.runner import History, run_stage
