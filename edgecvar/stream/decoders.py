@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, cast
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
 
 import av
 
 from edgecvar.errors import StreamError, reason
-from edgecvar.stream.ffmpeg.field_pairs import FieldPair
+from edgecvar.stream.h264.composed import ComposedPacket
+from edgecvar.stream.h264.recovery import RecoveryRun
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -36,9 +37,8 @@ _VECTORS = {"flags2": "+export_mvs"}
 
 def decode(context: VideoCodecContext, packet: Optional[Packet[Any]]) -> List[VideoFrame]:
     """The frames that come out after a packet, with None at the end; raises StreamError with the decoder's reason."""
-    if isinstance(packet, FieldPair):
-        first, second = packet.parts()
-        return [*decode(context, first), *decode(context, second)]
+    if isinstance(packet, ComposedPacket):
+        return [frame for part in packet.parts() for frame in decode(context, part)]
     try:
         return context.decode(packet)
     except (av.error.FFmpegError, ValueError) as error:
@@ -94,34 +94,31 @@ def plain_decoder(context: VideoCodecContext, vectors: bool) -> VideoCodecContex
     return context
 
 
-def recovered_frame(
-    like: VideoCodecContext, sets: bytes, before: Optional[bytes], packets: Sequence[bytes]
-) -> VideoFrame:
-    """The frame of the last of `packets`, which begin at a recovery point; raises StreamError with the reason.
+def recovered_frame(like: VideoCodecContext, run: RecoveryRun) -> VideoFrame:
+    """The frame of the last packet of a run; raises StreamError with the reason.
 
-    `before` is one more packet in front of them, which need not be decoded soundly. Reference pictures alone are
-    decoded, by a decoder of its own for the packets that `like` is made for.
+    Reference pictures alone are decoded, by a decoder of its own for the packets that `like` is made for.
     """
     options = {**_WHOLE_MACROBLOCKS, **_INCOMPLETE, "skip_frame": "noref", "strict": "1"}
     context = _set_up(_beside(like), options)
-    found: Optional[VideoFrame] = None
-    for number, packet in enumerate(packets if before is None else [before, *packets]):
-        whole = av.Packet(packet if number else sets + packet)
-        whole.pts = whole.dts = number
-        with suppress(*[StreamError] if before is not None and not number else []):
-            found = _newest(found, decode(context, whole))
-    found = _newest(found, decode(context, None))
-    last = len(packets) - (before is None)
-    if found is None or found.pts != last:
+    newest: Optional[VideoFrame] = None
+    if run.before is not None:
+        with suppress(StreamError):  # what it refers to is not there
+            decode(context, _numbered(run.sets + run.before, 0))
+    for number, packet in enumerate([run.sets + run.packets[0], *run.packets[1:], None], 1):
+        for frame in decode(context, None if packet is None else _numbered(packet, number)):
+            newest = frame if newest is None or (frame.pts or 0) > (newest.pts or 0) else newest
+    if newest is None or newest.pts != len(run.packets):
         raise StreamError("the decoder gives no picture for it")
-    if getattr(found, "is_corrupt", False):
+    if getattr(newest, "is_corrupt", False):
         raise StreamError("the decoder finds it damaged")
-    return found
+    return newest
 
 
-def _newest(before: Optional[VideoFrame], frames: List[VideoFrame]) -> Optional[VideoFrame]:
-    """The frame of the last packet: of the others none is kept."""
-    return max([*frames, *([] if before is None else [before])], key=lambda frame: frame.pts or 0, default=None)
+def _numbered(data: bytes, number: int) -> Packet[Any]:
+    packet = av.Packet(data)
+    packet.pts = packet.dts = number
+    return packet
 
 
 def viewer_beside(like: VideoCodecContext) -> VideoCodecContext:

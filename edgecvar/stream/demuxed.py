@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import open_video
-from edgecvar.stream.decoders import plain_decoder
+from edgecvar.stream.decoders import decode, plain_decoder
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.native.choice import Probe, probe_packets
 from edgecvar.stream.native.reading import NativeReading
@@ -77,7 +76,5 @@ def demux(path: Path, limit: int) -> DemuxedFile:
 
 def _decoded(context: VideoCodecContext, packets: List[Packet[Any]]) -> Iterator[VideoFrame]:
     for packet in chain(packets, [None]):
-        try:
-            yield from context.decode(packet)
-        except (av.error.FFmpegError, ValueError):
-            continue  # a damaged packet; the frames given are counted
+        with suppress(StreamError):  # a damaged packet; the frames given are counted
+            yield from decode(context, packet)

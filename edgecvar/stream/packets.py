@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, Optional, Tuple, cast
 
 import av
 
 from edgecvar.errors import reason
 from edgecvar.stream.clock import MAX_REORDER, DisplayClock
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.ffmpeg.field_pairs import FieldPair, FieldPairs
+from edgecvar.stream.h264.composed import ComposedPacket
+from edgecvar.stream.h264.field_pairs import FieldPairs
+from edgecvar.stream.h264.headers import HeaderParser
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -40,7 +42,7 @@ def _demuxed(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Pa
                         whole.time_base = stream.time_base
                     if decode_times_alone:
                         whole.pts = None  # libavformat makes some up, as if no picture were reordered
-                    yield _with_sets(whole)
+                    yield _with_sets(whole) if video.codec == "h264" else whole
     except (av.error.FFmpegError, ValueError, OSError) as error:
         broke_off(reason(error))
 
@@ -49,34 +51,14 @@ def _with_sets(packet: Packet[Any]) -> Packet[Any]:
     """The packet, led by the parameter sets that FLV or MP4 has sent beside it, where an encoder was set anew."""
     if not getattr(packet, "has_sidedata", lambda kind: False)("new_extradata"):  # older PyAV does not tell
         return packet
-    sets = _length_prefixed(bytes(packet.get_sidedata("new_extradata")))
-    if not sets:
-        return packet
-    whole: Packet[Any] = av.Packet(sets + bytes(packet))
-    whole.pts, whole.dts, whole.time_base, whole.is_keyframe = packet.pts, packet.dts, packet.time_base, True
-    return whole
-
-
-def _length_prefixed(record: bytes) -> bytes:
-    """The parameter sets of an AVCDecoderConfigurationRecord (ISO/IEC 14496-15) as its packets have NAL units."""
-    if len(record) < 7 or record[0] != 1:
-        return b""
-    size, sets, at = (record[4] & 3) + 1, b"", 5
-    for mask in (31, 255):
-        count, at = record[at] & mask if at < len(record) else 0, at + 1
-        for _ in range(count):
-            length = int.from_bytes(record[at : at + 2], "big")
-            if at + 2 + length > len(record) or length >> 8 * size:
-                return b""
-            sets += length.to_bytes(size, "big") + record[at + 2 : at + 2 + length]
-            at += 2 + length
-    return sets
+    sets = HeaderParser(bytes(packet.get_sidedata("new_extradata"))).parameter_sets()
+    return cast("Packet[Any]", ComposedPacket(packet, sets + bytes(packet), keyframe=True)) if sets else packet
 
 
 def to_decode(packet: Packet[Any], number: int) -> Packet[Any]:
     """The packet as a decoder is given it: both its times are `number`, and no edit list hides it."""
     # libavcodec drops what an edit list hides after decoding it, so the flag must not reach it
-    hidden = getattr(packet, "is_discard", False) and not isinstance(packet, FieldPair)
+    hidden = getattr(packet, "is_discard", False) and not isinstance(packet, ComposedPacket)
     bare = av.Packet(bytes(packet)) if hidden else packet
     bare.pts = bare.dts = number
     return bare

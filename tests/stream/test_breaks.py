@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 import itertools
 import operator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import List, Tuple
 
 import av
 import numpy as np
 import pytest
 
+from edgecvar.stream.container import open_video
+from edgecvar.stream.packets import coded_packets
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamSummary
 from tests.stream.known_clips import encode_x264, stream_like, translation
+from tests.stream.test_containers import edited
 from tests.stream.transport import TURN, Clockwork, shifted, slow_clip
 
 HOURS = 5 * 3600 * 90_000
@@ -175,14 +180,42 @@ def flv(path: Path) -> Tuple[bytes, List[bytes]]:
     return data[:13], tags
 
 
-@pytest.mark.skipif(not hasattr(av.Packet, "has_sidedata"), reason="this PyAV does not tell what is beside a packet")
+def switched(folder: Path) -> bytes:
+    """What an encoder sends over RTMP when it is set to another size: parameter sets in a tag of their own."""
+    head, first = flv(encode_x264(folder / "a.flv", translation(14, SMALL, (1, 0)), 30, b_pictures=2))
+    _, second = flv(encode_x264(folder / "b.flv", translation(14, LARGE, (1, 0)), 30, b_pictures=2))
+    later = [tag[:4] + (int.from_bytes(tag[4:7], "big") + 560).to_bytes(3, "big") + tag[7:] for tag in second]
+    return head + b"".join(first + [tag for tag in later if tag[0] == 9])
+
+
+BESIDE = pytest.mark.skipif(
+    not hasattr(av.Packet, "has_sidedata"), reason="this PyAV does not tell what is beside a packet"
+)
+
+
+@BESIDE
 @PATHS
 def test_a_size_change_that_only_the_container_tells(tmp_path: Path, extraction: str) -> None:
-    """What an encoder sends over RTMP when it is switched: parameter sets in a tag of their own."""
-    head, first = flv(encode_x264(tmp_path / "a.flv", translation(14, SMALL, (1, 0)), 30, b_pictures=2))
-    _, second = flv(encode_x264(tmp_path / "b.flv", translation(14, LARGE, (1, 0)), 30, b_pictures=2))
-    later = [tag[:4] + (int.from_bytes(tag[4:7], "big") + 560).to_bytes(3, "big") + tag[7:] for tag in second]
-    pictures, summary = read(head + b"".join(first + [tag for tag in later if tag[0] == 9]), extraction)
+    pictures, summary = read(switched(tmp_path), extraction)
     assert summary.breaks == {SIZE: 1} and summary.damaged == summary.skipped == 0
     assert len(pictures) == 28 and [p.opens.info.width for p in pictures if p.opens] == [120]
     assert [p.image.shape[:2] for p in pictures if p.kind == "I"] == [SMALL] * 2 + [LARGE] * 2
+
+
+@BESIDE
+def test_a_hidden_packet_stays_hidden_behind_new_parameter_sets(tmp_path: Path) -> None:
+    """MP4 may have both; what is beside the packet here is taken from an FLV."""
+    with av.open(io.BytesIO(switched(tmp_path))) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.has_sidedata("new_extradata")]
+        beside = packets[0].get_sidedata("new_extradata")
+    path = encode_x264(tmp_path / "clip.mp4", translation(20, SMALL, (1, 0)), 30)
+    edited(path, 7)
+    with open_video(path) as video:
+        given = list(video.input.packets(video.stream))
+        given[5].set_sidedata(beside)
+        times = [(packet.pts, packet.dts) for packet in given]
+        fed = SimpleNamespace(container=video.container, packets=lambda stream: given)
+        led = list(coded_packets(replace(video, input=fed), pytest.fail))
+    assert bytes(led[5]).endswith(bytes(given[5])) and len(bytes(led[5])) > given[5].size
+    assert [(packet.pts, packet.dts) for packet in led] == times[: len(led)]
+    assert [packet.is_discard for packet in led] == [True] * 7 + [False] * 13

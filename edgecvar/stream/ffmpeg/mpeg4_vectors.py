@@ -8,8 +8,8 @@ from typing import Optional, Tuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import BACKWARD, BOTH, DIRECT, FORWARD, CodedPlane
+from edgecvar.stream.h264.bits import HeaderEnded
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 

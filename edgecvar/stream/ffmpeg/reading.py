@@ -11,12 +11,12 @@ from edgecvar.stream.clock import MAX_REORDER, Moment
 from edgecvar.stream.decoders import MOST_PIXELS, decode, vector_decoder
 from edgecvar.stream.ffmpeg.content import DecodedContent, DecodedFrame
 from edgecvar.stream.ffmpeg.h264_model import H264Model
-from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
 from edgecvar.stream.ffmpeg.headers.mpeg import header_reader
 from edgecvar.stream.ffmpeg.prediction.residual import SamplerStore
-from edgecvar.stream.ffmpeg.recovery import RecoveredPicture
 from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
+from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.h264.images import RecoveredPicture
 from edgecvar.stream.open_source import OpenSource
 from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry

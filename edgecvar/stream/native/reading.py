@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import NEVER, Moment
 from edgecvar.stream.decoders import KeyDecoder
-from edgecvar.stream.ffmpeg.recovery import RecoveredPicture, RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.h264.images import KeyPicture, RecoveredPicture
+from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import Imaged, NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
-from edgecvar.stream.native.key_images import KeyPicture
 from edgecvar.stream.open_source import OpenSource
 from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry

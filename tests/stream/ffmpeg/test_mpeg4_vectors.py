@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import edgecvar.stream.ffmpeg.mpeg4_vectors as mpeg4_vectors
-from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
 from edgecvar.stream.ffmpeg.headers.mpeg4_codes import (
     CHROMA_DC,
     INTER_COEFFICIENTS,
@@ -18,6 +17,7 @@ from edgecvar.stream.ffmpeg.headers.mpeg4_codes import (
     lookup,
 )
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import _BidirectionalWalk, _InterWalk
+from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, translation

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecvar.errors import StreamError
-from edgecvar.stream.ffmpeg.headers.h264 import split_units
+from edgecvar.stream.h264.units import split_units
 from edgecvar.stream.native import _h264
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamSummary

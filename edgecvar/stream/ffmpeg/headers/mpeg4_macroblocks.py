@@ -9,7 +9,6 @@ from typing import List, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
 from edgecvar.stream.ffmpeg.headers.mpeg4_codes import (
     CHROMA_DC,
     ESCAPE,
@@ -25,6 +24,7 @@ from edgecvar.stream.ffmpeg.headers.mpeg4_codes import (
     VECTOR_DIFFERENCES,
     Word,
 )
+from edgecvar.stream.h264.bits import HeaderEnded
 
 DIRECT, BOTH, BACKWARD, FORWARD, SKIPPED = range(5)
 _DC_LIMITS = (99, 13, 15, 17, 19, 21, 23, 0)

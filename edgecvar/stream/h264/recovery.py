@@ -3,18 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable, List, Optional
-
-import numpy as np
-from numpy.typing import NDArray
-
-from edgecvar.errors import StreamError
-from edgecvar.stream.colour import rgb_of
-from edgecvar.stream.decoders import recovered_frame
-from edgecvar.stream.planes import Geometry
-
-if TYPE_CHECKING:
-    from av.video.codeccontext import VideoCodecContext
+from typing import Callable, List, Optional
 
 MOST_PICTURES = 600
 MOST_BYTES = 1 << 26
@@ -94,29 +83,3 @@ class RecoveryTracker:
         end = (state.frame_num + state.recovery_frame_cnt) % state.max_frame_num
         run = RecoveryRun(sets(), self._before, [packet])
         self._recovery = _Recovery(run, end, state.recovery_frame_cnt, len(packet))
-
-
-@dataclass(frozen=True)
-class RecoveredPicture:
-    """The picture `index` (in decode order), which completes a recovery; `like` is what its packets are made for.
-
-    `name` is how errors name the source.
-    """
-
-    name: str
-    like: VideoCodecContext
-    index: int
-    run: RecoveryRun
-
-    def image(self, geometry: Geometry) -> NDArray[np.uint8]:
-        """Displayed RGB uint8 (height, width, 3); raises StreamError where the run cannot be decoded."""
-        try:
-            frame = recovered_frame(self.like, self.run.sets, self.run.before, self.run.packets)
-            if (frame.width, frame.height) != (geometry.coded_width, geometry.coded_height):
-                raise StreamError(f"it is decoded as {frame.width}x{frame.height}")
-        except StreamError as error:
-            raise StreamError(
-                f"{self.name}: picture {self.index} has no image, though a recovery ends there: {error}; "
-                "vectors and residuals can be read without images"
-            ) from error
-        return rgb_of(frame, geometry)

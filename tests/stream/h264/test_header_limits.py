@@ -8,8 +8,8 @@ from typing import List
 import pytest
 
 from edgecvar.stream.ffmpeg.h264_model import H264Model
-from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
-from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser
+from edgecvar.stream.h264.bits import HeaderEnded
+from edgecvar.stream.h264.headers import HeaderParser
 
 START = b"\0\0\1"
 HUGE = (1 << 32) - 2
@@ -91,6 +91,18 @@ def test_a_sequence_beyond_the_standard_is_as_good_as_absent(limit: dict) -> Non
 def test_a_picture_set_beyond_the_standard_is_as_good_as_absent(limit: dict) -> None:
     assert HeaderParser(picture(**limit)).pictures == {}
     assert HeaderParser(picture()).pictures != {}
+
+
+@pytest.mark.parametrize("length_size", [1, 2, 4])
+def test_parameter_sets_are_packaged_as_packets_are(length_size: int) -> None:
+    """But for one that is longer than a unit of that stream can be."""
+    long, short = (each[len(START) :] for each in (sequence() + bytes(range(1, 256)), picture()))
+    head = bytes([1, 77, 0, 30, 0xFC | length_size - 1])
+    record = head + b"".join(b"\xe1" + len(each).to_bytes(2, "big") + each for each in (long, short))
+    parser = HeaderParser(record)
+    assert parser.sequences and parser.pictures
+    kept = [short] if length_size == 1 else [long, short]
+    assert parser.parameter_sets() == b"".join(len(each).to_bytes(length_size, "big") + each for each in kept)
 
 
 def test_extradata_may_hold_more_than_parameter_sets() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Tuple, cast
 
-import av
-
-from edgecvar.stream.ffmpeg.headers.bits import HeaderEnded
-from edgecvar.stream.ffmpeg.headers.h264 import HeaderParser, SliceHeader
+from edgecvar.stream.h264.bits import HeaderEnded
+from edgecvar.stream.h264.composed import ComposedPacket
+from edgecvar.stream.h264.headers import HeaderParser, SliceHeader
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -28,43 +27,19 @@ class _Field:
         return same and self.bottom != other.bottom and not other.idr
 
 
-class FieldPair:
-    """The packets of both fields of a frame, which whoever reads packets takes for one, with the times of the first.
-
-    A decoder is to have its `parts`: FFmpeg's, given both in one, reads the second field with the parameter sets of the
-    first one although others stand between them.
-    """
-
-    def __init__(self, first: Packet[Any], second: Packet[Any]) -> None:
-        self._fields = (first, second)
-        self.pts, self.dts, self.time_base = first.pts, first.dts, first.time_base
-        self.is_keyframe = first.is_keyframe
-        self.is_discard = bool(getattr(first, "is_discard", False))
-        self.size = first.size + second.size
-
-    def __bytes__(self) -> bytes:
-        return b"".join(map(bytes, self._fields))
-
-    def parts(self) -> List[Packet[Any]]:
-        """A packet for each field, with the pair's times as they are now."""
-        parts = [av.Packet(bytes(field)) for field in self._fields]
-        for part in parts:
-            part.pts, part.dts = self.pts, self.dts
-        return parts
-
-
 class FieldPairs:
-    """Joins packets of one field each to pairs.
+    """Joins packets of one field each to pairs, with the times of the first.
 
-    A field whose other one does not come next stays as it is. What is progressive is looked at no closer than its key
-    packets, where an interlaced sequence may begin.
+    A pair stays in two parts: FFmpeg's decoder, given both in one, reads the second field with the parameter sets of
+    the first one although others stand between them. A field whose other one does not come next stays as it is. What is
+    progressive is looked at no closer than its key packets, where an interlaced sequence may begin.
     """
 
     def __init__(self, extradata: Optional[bytes]) -> None:
         self._headers = HeaderParser(extradata)
 
     def joined(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
-        """The packets in their order, a FieldPair for two of one frame."""
+        """The packets in their order, a ComposedPacket for two of one frame."""
         first: Optional[Tuple[Packet[Any], _Field]] = None
         for packet in packets:
             field = self._field(packet)
@@ -72,7 +47,8 @@ class FieldPairs:
                 before, opened = first
                 first = None
                 if field is not None and opened.is_completed_by(field):
-                    yield cast("Packet[Any]", FieldPair(before, packet))
+                    pair = ComposedPacket(before, bytes(before), bytes(packet), keyframe=before.is_keyframe)
+                    yield cast("Packet[Any]", pair)
                     continue
                 yield before
             if field is None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
-from edgecvar.stream.ffmpeg.headers.bits import BitReader, HeaderEnded
-from edgecvar.stream.ffmpeg.headers.h264_sets import PictureSet, SequenceSet, picture_set, sequence_set
-
-HEADER_BYTES = 640
-"""Bytes of a slice looked at: its header with 32 modifications and 32 weights fits."""
+from edgecvar.stream.h264.bits import BitReader, HeaderEnded
+from edgecvar.stream.h264.parameter_sets import PictureSet, SequenceSet, picture_set, sequence_set
+from edgecvar.stream.h264.units import configured_units, joined_units, length_size_of, payload, split_units
 
 
 @dataclass(frozen=True)
@@ -55,27 +53,6 @@ class SliceHeader:
     long_term_reference: bool
 
 
-def split_units(data: bytes, length_size: Optional[int]) -> Iterator[bytes]:
-    """The NAL units of a packet: Annex B where `length_size` is None, else length-prefixed."""
-    if length_size is None:
-        start = data.find(b"\x00\x00\x01")
-        while start >= 0:
-            following = data.find(b"\x00\x00\x01", start + 3)
-            yield data[start + 3 : following if following >= 0 else len(data)]
-            start = following
-        return
-    position = 0
-    while position + length_size <= len(data):
-        size = int.from_bytes(data[position : position + length_size], "big")
-        position += length_size
-        yield data[position : position + size]
-        position += size
-
-
-def _payload(unit: bytes, limit: int = HEADER_BYTES) -> BitReader:
-    return BitReader(unit[1:limit].replace(b"\x00\x00\x03", b"\x00\x00"))
-
-
 class HeaderParser:
     """Keeps the parameter sets of one stream and parses the slice headers of its packets.
 
@@ -87,13 +64,9 @@ class HeaderParser:
         self._set_units: Dict[Tuple[int, int], bytes] = {}
         self.sequences: Dict[int, SequenceSet] = {}
         self.pictures: Dict[int, PictureSet] = {}
-        self._length_size: Optional[int] = None
-        if extradata and extradata[0] == 1 and len(extradata) > 6:
-            self._length_size = (extradata[4] & 3) + 1
-            self._configuration(extradata)
-        elif extradata:
-            for unit in split_units(extradata, None):
-                self._take_set(unit)
+        self._length_size = length_size_of(extradata)
+        for unit in configured_units(extradata or b""):
+            self._take_set(unit)
 
     @property
     def sequence(self) -> Optional[SequenceSet]:
@@ -110,56 +83,42 @@ class HeaderParser:
             if kind == 6:
                 self.recovery_frame_cnt = max(self.recovery_frame_cnt, _recovery_frames(unit))
             elif kind in (1, 2, 5):
-                header = self._slice(unit, kind == 5)
+                header = self._slice(unit)
                 if not header.redundant:
                     headers.append(header)
         return headers
 
     def parameter_sets(self) -> bytes:
         """All parameter sets in force, packaged as the stream's packets are."""
-        units = [unit for _, unit in sorted(self._set_units.items())]
-        size = self._length_size
-        return b"".join((b"\0\0\0\1" if size is None else len(unit).to_bytes(size, "big")) + unit for unit in units)
-
-    def _configuration(self, data: bytes) -> None:
-        position = 5
-        for mask in (31, 255):
-            if position >= len(data):
-                return
-            count = data[position] & mask
-            position += 1
-            for _ in range(count):
-                size = int.from_bytes(data[position : position + 2], "big")
-                self._take_set(data[position + 2 : position + 2 + size])
-                position += 2 + size
+        return joined_units((unit for _, unit in sorted(self._set_units.items())), self._length_size)
 
     def _take_set(self, unit: bytes) -> None:
         """Keeps a parameter set; a damaged one is as good as absent: the slices that need it say so."""
         kind = unit[0] & 31 if unit else 0
         with suppress(HeaderEnded):
             if kind == 7:
-                number, sequence = sequence_set(_payload(unit, len(unit)))
+                number, sequence = sequence_set(payload(unit, len(unit)))
                 self.sequences[number] = sequence
                 self._set_units[kind, number] = unit
             elif kind == 8:
-                index, picture = picture_set(_payload(unit, len(unit)))
+                index, picture = picture_set(payload(unit, len(unit)))
                 self.pictures[index] = picture
                 self._set_units[kind, index] = unit
 
-    def _slice(self, unit: bytes, idr: bool) -> SliceHeader:
-        reader = _payload(unit)
+    def _slice(self, unit: bytes) -> SliceHeader:
+        reader = payload(unit)
         first_mb = reader.unsigned()
         kind = "PBIPI"[reader.unsigned() % 5]
         picture = self.pictures.get(reader.unsigned())
         sequence = self.sequences.get(picture.sequence) if picture else None
         if picture is None or sequence is None:
             raise HeaderEnded("a slice names a parameter set that did not come")
-        return _slice_header(reader, unit[0] >> 5 & 3, idr, first_mb, kind, picture, sequence)
+        return _slice_header(reader, unit[0], first_mb, kind, picture, sequence)
 
 
 def _recovery_frames(unit: bytes) -> int:
     """recovery_frame_cnt of a unit of SEI messages (7.3.2.3, D.1.8); -1 where none is a recovery point."""
-    reader = _payload(unit)
+    reader = payload(unit)
     try:
         while reader.left > 16:
             kind, size = _message_number(reader), _message_number(reader)
@@ -179,14 +138,9 @@ def _message_number(reader: BitReader) -> int:
 
 
 def _slice_header(
-    reader: BitReader,
-    ref_idc: int,
-    idr: bool,
-    first_mb: int,
-    kind: str,
-    picture: PictureSet,
-    sequence: SequenceSet,
+    reader: BitReader, head: int, first_mb: int, kind: str, picture: PictureSet, sequence: SequenceSet
 ) -> SliceHeader:
+    ref_idc, idr = head >> 5 & 3, head & 31 == 5
     if sequence.separate_planes:
         reader.skip(2)
     frame_num = reader.bits(sequence.frame_num_bits)
@@ -199,9 +153,8 @@ def _slice_header(
     spatial = kind == "B" and reader.flag()
     active = _active(reader, kind, picture.default_active)
     modifications = tuple(_modification(reader) if used else () for used in active)
-    weights: Tuple[Tuple[Weight, ...], Tuple[Weight, ...]] = ((), ())
-    if (kind == "P" and picture.weighted_pred) or (kind == "B" and picture.weighted_bipred == 1):
-        weights = _weight_tables(reader, active, sequence.chroma_format)
+    explicit = picture.weighted_pred if kind == "P" else kind == "B" and picture.weighted_bipred == 1
+    weights = _weight_tables(reader, active, sequence.chroma_format) if explicit else ((), ())
     adaptive, long_term, marking = _marking(reader, idr) if ref_idc else (False, False, ())
     return SliceHeader(
         kind=kind,

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from edgecvar.stream.ffmpeg.field_pairs import FieldPairs
+from edgecvar.stream.h264.field_pairs import FieldPairs
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream

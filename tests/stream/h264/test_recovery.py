@@ -13,8 +13,8 @@ from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed, SampledPicture
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
-from edgecvar.stream.ffmpeg.headers.h264 import split_units
-from edgecvar.stream.ffmpeg.recovery import MOST_PICTURES, RecoveryState, RecoveryTracker
+from edgecvar.stream.h264.recovery import MOST_PICTURES, RecoveryState, RecoveryTracker
+from edgecvar.stream.h264.units import split_units
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
 from tests.stream.known_clips import encode, translation

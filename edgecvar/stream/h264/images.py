@@ -1,0 +1,68 @@
+"""The images of I-pictures and of pictures that complete a recovery, decoded from their packets when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.errors import StreamError
+from edgecvar.stream.colour import rgb_of
+from edgecvar.stream.decoders import KeyDecoder, recovered_frame
+from edgecvar.stream.h264.recovery import RecoveryRun
+from edgecvar.stream.planes import Geometry
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+
+
+@dataclass
+class KeyPicture:
+    """The I-picture `index` (in decode order); `frame` where it is decoded already. `name` is that of the source."""
+
+    name: str
+    decoder: KeyDecoder
+    index: int
+    sets: bytes
+    packet: bytes
+    frame: Optional[VideoFrame] = None
+
+    def image(self, geometry: Geometry) -> NDArray[np.uint8]:
+        """Displayed RGB uint8 (height, width, 3); raises StreamError where FFmpeg cannot decode the packet."""
+        which = f"{self.name}: I-picture {self.index} has no image, though its header is sound"
+        return _image(which, self._decoded, geometry)
+
+    def _decoded(self) -> VideoFrame:
+        frame, self.frame = self.frame, None
+        return self.decoder.frame(self.sets, self.packet) if frame is None else frame
+
+
+@dataclass(frozen=True)
+class RecoveredPicture:
+    """The picture `index` (in decode order), which completes a recovery; `like` is what its packets are made for.
+
+    `name` is that of the source.
+    """
+
+    name: str
+    like: VideoCodecContext
+    index: int
+    run: RecoveryRun
+
+    def image(self, geometry: Geometry) -> NDArray[np.uint8]:
+        """Displayed RGB uint8 (height, width, 3); raises StreamError where the run cannot be decoded."""
+        which = f"{self.name}: picture {self.index} has no image, though a recovery ends there"
+        return _image(which, lambda: recovered_frame(self.like, self.run), geometry)
+
+
+def _image(which: str, decoded: Callable[[], VideoFrame], geometry: Geometry) -> NDArray[np.uint8]:
+    try:
+        frame = decoded()
+        if (frame.width, frame.height) != (geometry.coded_width, geometry.coded_height):
+            raise StreamError(f"it is decoded as {frame.width}x{frame.height}")
+    except StreamError as error:
+        raise StreamError(f"{which}: {error}; vectors and residuals can be read without images") from error
+    return rgb_of(frame, geometry)
