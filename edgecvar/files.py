@@ -67,9 +67,9 @@ def named(target: Path) -> Iterator[None]:
 def whole_folder(target: Path) -> Iterator[Path]:
     """A fresh folder beside `target` that becomes `target` on success; on any failure what was there is there again.
 
-    That holds for the folder that a killed process was about to replace, too. Raises OSError as `whole_file` does.
+    That holds for the folder that a killed process was about to replace, too. Of a link the link alone is replaced:
+    what it leads to may be in use by another name. Raises OSError as `whole_file` does.
     """
-    target = Path(os.path.realpath(target)) if target.is_symlink() else target
     with named(target), _whole_folder(target) as draft:
         yield draft
 
@@ -79,7 +79,7 @@ def _whole_folder(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     _restore(target)
     for leftover in (*_leftovers(target, "draft"), *_leftovers(target, "old")):
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove(leftover)
     draft = _hidden(target, "draft")
     draft.mkdir()
     old: Optional[Path] = None
@@ -87,19 +87,20 @@ def _whole_folder(target: Path) -> Iterator[Path]:
     try:
         yield draft
         _flush(draft)
-        if target.exists():
-            locks.append(_lock(target))
+        if os.path.lexists(target):
+            if target.exists():
+                locks.append(_lock(target))
             old = _hidden(target, "old")
             target.rename(old)
         draft.rename(target)
     except BaseException:
-        if old is not None and old.exists() and not target.exists():
+        if old is not None and os.path.lexists(old) and not os.path.lexists(target):
             old.rename(target)
         shutil.rmtree(draft, ignore_errors=True)
         raise
     finally:
         if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
         for descriptor in locks:
             os.close(descriptor)
 
@@ -211,6 +212,14 @@ def _restore(target: Path) -> None:
     if not target.exists():
         for old in _leftovers(target, "old")[:1]:
             old.rename(target)
+
+
+def _remove(folder: Path) -> None:
+    """A folder, or a link to one; what cannot be removed stays."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _flush(folder: Path) -> None:

@@ -65,14 +65,19 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
     assert len(list(tmp_path.rglob("*"))) == 3
 
 
-def test_a_link_to_a_folder_stays_and_the_folder_is_replaced(tmp_path):
+@pytest.mark.parametrize("leads", ["there", "nowhere"])
+def test_a_link_to_a_folder_is_replaced_and_the_folder_stays(tmp_path, leads):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "old").touch()
-    (tmp_path / "a.edgecvar").symlink_to(tmp_path / "there")
-    with whole_folder(tmp_path / "a.edgecvar") as draft:
+    link = tmp_path / "a.edgecvar"
+    link.symlink_to(tmp_path / leads)
+    with pytest.raises(KeyError), whole_folder(link) as draft:
+        raise KeyError
+    assert link.is_symlink() and sorted(os.listdir(tmp_path)) == ["a.edgecvar", "there"]
+    with whole_folder(link) as draft:
         (draft / "new").touch()
-    assert (tmp_path / "a.edgecvar").is_symlink() and sorted(os.listdir(tmp_path)) == ["a.edgecvar", "there"]
-    assert os.listdir(tmp_path / "there") == ["new"]
+    assert not link.is_symlink() and sorted(os.listdir(tmp_path)) == ["a.edgecvar", "there"]
+    assert os.listdir(link) == ["new"] and os.listdir(tmp_path / "there") == ["old"]
 
 
 def test_a_failure_leaves_what_was_there(tmp_path):
