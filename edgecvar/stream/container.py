@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Optional, Tuple, Type
 
 from edgecvar.errors import StreamError, UnsupportedCodecError
 from edgecvar.stream.ffmpeg.side_data import display_matrix
+from edgecvar.stream.sources.encryption import StreamKey
 from edgecvar.stream.sources.opening import TIMEOUT, Input, Source, encryption_of, open_input, source_name
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def open_video(source: Source, timeout: float = TIMEOUT) -> OpenVideo:
     name, opened = source_name(source), open_input(source, timeout)
     try:
         stream = choose_video(opened.container, name)
-        scheme = encryption_of(source, opened.container.format.name, int(stream.id))
+        scheme = encryption_of(source, opened.container.format.name, StreamKey(int(stream.id), stream.index))
         if scheme:
             raise StreamError(f"{name}: its video is encrypted ({scheme}); decrypt it first, no key is taken here")
         return OpenVideo(source, name, opened, stream, codec_name(stream, name), frame_rate(stream))

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Iterator, Tuple
+from dataclasses import dataclass
+from typing import BinaryIO, Iterator, List, Tuple
 
 _LARGEST_INDEX = 1 << 26
-_TS_HEAD = 1 << 20
+_HEAD = 1 << 20
 _SAMPLE_ENTRY = 78
 """Bytes of a visual sample entry before the boxes in it (ISO/IEC 14496-12)."""
+_SEGMENT, _TRACKS, _TRACK_ENTRY = 0x18538067, 0x1654AE6B, 0xAE
+_TRACK_TYPE, _CODEC = 0x83, 0x86
+_STREAM_TYPES = (1, 2, 17, 33)
+"""Video, audio, subtitles and metadata: the tracks that FFmpeg makes streams of."""
+_ENCODINGS, _ENCODING, _ENCRYPTION, _ALGORITHM = 0x6D80, 0x6240, 0x5035, 0x47E1
+_ALGORITHMS = {1: "DES", 2: "3DES", 3: "Twofish", 4: "Blowfish", 5: "AES"}
 
 
-def encryption(file: BinaryIO, container: str, stream_id: int) -> str:
+@dataclass(frozen=True)
+class StreamKey:
+    """Which stream of a container: its `id` (the track in MP4, the PID in MPEG-TS) and its `index` among them all."""
+
+    id: int
+    index: int
+
+
+def encryption(file: BinaryIO, container: str, stream: StreamKey) -> str:
     """The scheme that a file's video stream is encrypted with, empty where it is not; the file is left where it was.
 
-    `container` is FFmpeg's name of the format, `stream_id` the number of the track in MP4, the PID in MPEG-TS.
+    `container` is FFmpeg's name of the format.
     """
     place = file.tell()
     try:
         file.seek(0)
         if container.startswith("mov"):
-            return _common_encryption(_index(file), stream_id)
+            return _common_encryption(_index(file), stream.id)
         if container == "mpegts":
-            return _scrambling(file.read(_TS_HEAD), stream_id)
+            return _scrambling(file.read(_HEAD), stream.id)
+        if container.startswith("matroska"):
+            return _content_encryption(file.read(_HEAD), stream.index)
         return ""
     finally:
         file.seek(place)
@@ -87,3 +104,45 @@ def _scrambling(head: bytes, pid: int) -> str:
                 clear += head[at + 3] < 64
         break
     return "scrambled transport stream" if scrambled > clear else ""
+
+
+def _content_encryption(head: bytes, index: int) -> str:
+    """The algorithm of a Matroska track's frames (RFC 9559, 5.1.4.1.31): where there is none they may be signed."""
+    entries = [entry for tracks in _elements(head, _SEGMENT, _TRACKS) for entry in _elements(tracks, _TRACK_ENTRY)]
+    streams = [each for each in entries if _number(each, _TRACK_TYPE) in _STREAM_TYPES and _elements(each, _CODEC)]
+    for content in _elements(streams[index], _ENCODINGS, _ENCODING, _ENCRYPTION) if index < len(streams) else ():
+        algorithm = _number(content, _ALGORITHM)
+        if algorithm:
+            return _ALGORITHMS.get(algorithm, f"ContentEncAlgo {algorithm}")
+    return ""
+
+
+def _elements(content: bytes, *path: int) -> List[bytes]:
+    """What is in each EBML element of that path (RFC 8794); of a cut one what is there."""
+    found = [content]
+    for name in path:
+        found = [inner for outer in found for kind, inner in _children(outer) if kind == name]
+    return found
+
+
+def _number(content: bytes, name: int) -> int:
+    return int.from_bytes(next(iter(_elements(content, name)), b""), "big")
+
+
+def _children(content: bytes) -> Iterator[Tuple[int, bytes]]:
+    at = 0
+    while at < len(content):
+        name, at = _variable(content, at)
+        marked, start = _variable(content, at)
+        if not marked:  # damaged, or cut
+            return
+        marker = 1 << 7 * (start - at)
+        # A live stream's sizes may be unknown, all bits set: what follows is in it.
+        at = len(content) if marked == 2 * marker - 1 else start + marked - marker
+        yield name, content[start:at]
+
+
+def _variable(content: bytes, at: int) -> Tuple[int, int]:
+    """A number of one to eight bytes with the mark of its length in it, 0 where there is none, and where it ends."""
+    length = 9 - content[at].bit_length() if at < len(content) else 9
+    return (0, at) if length > 8 else (int.from_bytes(content[at : at + length], "big"), at + length)

@@ -15,7 +15,7 @@ import av.logging
 from edgecvar.errors import StreamError, reason
 from edgecvar.stream.decoders import PROBING
 from edgecvar.stream.sources.detached import DetachedInput
-from edgecvar.stream.sources.encryption import encryption
+from edgecvar.stream.sources.encryption import StreamKey, encryption
 from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
 
 if TYPE_CHECKING:
@@ -141,17 +141,17 @@ def is_source(name: str, target: Path) -> bool:
     return path is not None and os.path.exists(path) and os.path.exists(target) and os.path.samefile(path, target)
 
 
-def encryption_of(source: Source, container: str, stream_id: int) -> str:
+def encryption_of(source: Source, container: str, stream: StreamKey) -> str:
     """The scheme that a file's stream is encrypted with (see `encryption`); empty where it is not, or is no file."""
     if not _seekable(source):
         return ""
     with suppress(OSError, OverflowError, ValueError):
         if not isinstance(source, (str, Path)):
-            return encryption(cast(BinaryIO, source), container, stream_id)
+            return encryption(cast(BinaryIO, source), container, stream)
         path = path_of(source)
         if path is not None:
             with path.open("rb") as file:
-                return encryption(file, container, stream_id)
+                return encryption(file, container, stream)
     return ""
 
 

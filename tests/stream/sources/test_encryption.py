@@ -81,6 +81,77 @@ def test_a_scrambled_transport_stream_is_called_so(tmp_path: Path) -> None:
         open_stream(io.BytesIO(wide))
 
 
+def _element(name: str, *content: bytes) -> bytes:
+    inner = b"".join(content)
+    return bytes.fromhex(name) + bytes([0x80 | len(inner)]) + inner
+
+
+def _with_encoding(clip: bytes, encoding: bytes) -> bytes:
+    """A Matroska file whose only track has that ContentEncoding, in bytes taken from a Void before it."""
+    added = _element("6d80", encoding)
+    tracks = clip.index(bytes.fromhex("1654ae6b40"))  # behind the one that SeekHead names
+    entry = clip.index(b"\xae\x01", tracks)
+    void = clip.index(bytes.fromhex("ec01"))
+    room = int.from_bytes(clip[void + 2 : void + 9], "big")
+    size = int.from_bytes(clip[entry + 2 : entry + 9], "big") + len(added)
+    whole = int.from_bytes(clip[tracks + 4 : tracks + 6], "big") + len(added)
+    return b"".join(
+        [
+            clip[: void + 2],
+            (room - len(added)).to_bytes(7, "big"),
+            clip[void + 9 + len(added) : tracks + 4],
+            whole.to_bytes(2, "big"),
+            clip[tracks + 6 : entry + 2],
+            size.to_bytes(7, "big"),
+            added,
+            clip[entry + 9 :],
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def matroska(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return moving_clip(tmp_path_factory.mktemp("clip") / "clip.mkv", pictures=20).read_bytes()
+
+
+def _encryption(algorithm: int) -> bytes:
+    key = _element("47e2", b"edgecvar")
+    return _element("6240", _element("5033", b"\1"), _element("5035", _element("47e1", bytes([algorithm])), key))
+
+
+@pytest.mark.parametrize(("algorithm", "scheme"), [(5, "AES"), (1, "DES"), (9, "ContentEncAlgo 9")])
+def test_an_encrypted_matroska_track_is_called_so(matroska: bytes, tmp_path: Path, algorithm: int, scheme: str) -> None:
+    data = _with_encoding(matroska, _encryption(algorithm))
+    assert len(data) == len(matroska)
+    path = tmp_path / "camera.mkv"
+    path.write_bytes(data)
+    segment = data.index(bytes.fromhex("18538067")) + 4
+    live = data[:segment] + b"\1" + 7 * b"\xff" + data[segment + 8 :]  # of unknown size
+    for source in (path, io.BytesIO(data), io.BytesIO(live)):
+        with pytest.raises(StreamError, match=rf"its video is encrypted \({scheme}\); decrypt it first"):
+            open_stream(source)
+
+
+def test_matroska_frames_that_are_signed_or_compressed_are_read(matroska: bytes) -> None:
+    stripped = _element("5034", _element("4254", b"\3"), _element("4255", b""))
+    for encoding in (_encryption(0), _element("6240", _element("5033", b"\0"), stripped)):
+        with open_stream(io.BytesIO(_with_encoding(matroska, encoding))) as stream:
+            assert len(list(stream)) == 20
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_matroska_head_is_no_traceback(matroska: bytes, seed: int) -> None:
+    data = bytearray(_with_encoding(matroska, _encryption(5)))
+    rng = np.random.default_rng(seed)
+    for place in rng.integers(0, 500, 10):
+        data[place] = int(rng.integers(256))
+    try:
+        with open_stream(io.BytesIO(bytes(data))) as stream:
+            list(stream)
+    except StreamError as error:
+        assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_index_is_no_traceback(encrypted: Path, seed: int) -> None:
     data = bytearray(encrypted.read_bytes())
