@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 import click
 
@@ -13,6 +13,22 @@ from edgecvar.terminal import say
 
 if TYPE_CHECKING:
     from edgecvar.synth.dataset import Fixed, Request
+
+
+def _width_and_height(context: click.Context, flag: click.Parameter, text: Optional[str]) -> Optional[Tuple[int, int]]:
+    if text is None:
+        return None
+    width, cross, height = text.partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise click.BadParameter(f"expected WIDTHxHEIGHT such as 340x256, got {text!r}")
+    size = (int(width), int(height))
+    if any(side % 2 or not 64 <= side <= 4096 for side in size):
+        raise click.BadParameter(f"expected even sides from 64 to 4096, got {text!r}")
+    return size
+
+
+def _rate(context: click.Context, flag: click.Parameter, pictures: Optional[int]) -> Optional[Fraction]:
+    return None if pictures is None else Fraction(pictures)
 
 
 @click.command(name="synth")
@@ -25,8 +41,18 @@ if TYPE_CHECKING:
 @click.option("--gop", "gop_length", type=click.IntRange(2, 300), help="GOP length instead of a drawn one.")
 @click.option("--b-pictures", type=click.IntRange(0, 3), help="B-pictures in a row instead of a drawn number.")
 @click.option("--crf", type=click.IntRange(0, 51), help="Quality on x264's scale instead of a drawn one.")
-@click.option("--size", metavar="WxH", help="With --sequence: pixels, even numbers, instead of a drawn size.")
-@click.option("--fps", type=click.IntRange(1, 240), help="With --sequence: pictures a second instead of a drawn rate.")
+@click.option(
+    "--size",
+    metavar="WxH",
+    callback=_width_and_height,
+    help="With --sequence: pixels, even numbers, instead of a drawn size.",
+)
+@click.option(
+    "--fps",
+    type=click.IntRange(1, 240),
+    callback=_rate,
+    help="With --sequence: pictures a second instead of a drawn rate.",
+)
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty, or over a file.")
 def command(
     target: Path,
@@ -35,10 +61,8 @@ def command(
     jobs: Optional[int],
     sequence: Optional[str],
     pictures: Optional[int],
-    size: Optional[str],
-    fps: Optional[int],
     force: bool,
-    **encoding: Optional[int],
+    **given: Any,
 ) -> None:
     """Write small labelled videos whose classes differ by motion alone.
 
@@ -47,27 +71,15 @@ def command(
     """
     from edgecvar.synth.dataset import Fixed, Request
 
-    fixed = Fixed(size=_width_and_height(size), fps=None if fps is None else Fraction(fps), **encoding)
+    fixed = Fixed(**given)
     if sequence is not None:
         if clips is not None or jobs is not None:
             raise click.UsageError("--clips and --jobs fill a folder: leave them out with --sequence")
         _write_sequence(target, sequence, pictures, seed, force, fixed)
         return
-    if (pictures, size, fps) != (None, None, None):
+    if (pictures, fixed.size, fixed.fps) != (None, None, None):
         raise click.UsageError("--pictures, --size and --fps go with --sequence: clips in a folder draw theirs")
     _fill(Request(target, clips or 240, seed, jobs or os.cpu_count() or 1, force, fixed))
-
-
-def _width_and_height(text: Optional[str]) -> Optional[Tuple[int, int]]:
-    if text is None:
-        return None
-    width, cross, height = text.partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise click.BadParameter(f"expected WIDTHxHEIGHT such as 340x256, got {text!r}", param_hint="--size")
-    size = (int(width), int(height))
-    if any(side % 2 or not 64 <= side <= 4096 for side in size):
-        raise click.BadParameter(f"expected even sides from 64 to 4096, got {text!r}", param_hint="--size")
-    return size
 
 
 def _fill(request: Request) -> None:
