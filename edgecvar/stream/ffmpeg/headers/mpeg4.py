@@ -63,20 +63,8 @@ class Mpeg4Headers:
         whole = reader.left
         layer = self._layer
         kind = _KINDS[reader.bits(2)]
-        seconds = 0
-        while reader.flag():
-            seconds += 1
-        reader.skip(1)
-        increment = reader.bits(layer.time_bits)
-        reader.skip(1)
-        if kind == "B":
-            time = (self._last_base + seconds) * layer.resolution + increment
-        else:
-            self._last_base = self._base
-            self._base += seconds
-            time = self._base * layer.resolution + increment
-        coded = reader.flag()
-        if not coded:
+        time = self._time(reader, kind)
+        if not reader.flag():  # vop_coded
             return PredictionStyle(self._interpolation(), certain=False, coded=False)
         rounding = reader.bits(1) if kind in "PS" else 0
         certain = layer.plain and kind != "S"
@@ -99,6 +87,20 @@ class Mpeg4Headers:
                 backward_code=max(1, backward),
             )
         return PredictionStyle(self._interpolation(), rounding, certain, plane=plane)
+
+    def _time(self, reader: BitReader, kind: str) -> int:
+        """When the VOP is shown, in ticks of the layer; any but a B-VOP moves the base on."""
+        seconds = 0
+        while reader.flag():
+            seconds += 1
+        reader.skip(1)
+        increment = reader.bits(self._layer.time_bits)
+        reader.skip(1)
+        if kind == "B":
+            return (self._last_base + seconds) * self._layer.resolution + increment
+        self._last_base = self._base
+        self._base += seconds
+        return self._base * self._layer.resolution + increment
 
 
 def _read_layer(reader: BitReader) -> _Layer:
