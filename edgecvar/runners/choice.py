@@ -17,7 +17,7 @@ from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.runners.runner import Runner
 
 if TYPE_CHECKING:
-    from edgecvar.runners.tensorrt.builder import TensorRtOptions
+    from edgecvar.runners.tensorrt.options import TensorRtOptions
 
 Engine = Literal["onnx", "trt"]
 
@@ -121,7 +121,7 @@ def make_probe(bundle: Bundle, choice: RunnerChoice) -> LayerProbe:
 
 def _tensorrt_options(choice: RunnerChoice, precision: Precision) -> TensorRtOptions:
     """Raises ConfigError where the device, or what made the engines, has no such thing."""
-    from edgecvar.runners.tensorrt.builder import TensorRtOptions
+    from edgecvar.runners.tensorrt.options import TensorRtOptions
 
     if choice.converter == "torch2trt":
         refuse_torch2trt(precision, choice.dla)

@@ -12,9 +12,10 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import DeviceError
 from edgecvar.runners.layers import Tensors
 from edgecvar.runners.tensorrt.api import EngineTensor, Execution, execution_of, generation_of, installed_version
-from edgecvar.runners.tensorrt.builder import Build, TensorRtOptions, build_marked, check_options
+from edgecvar.runners.tensorrt.builder import build_marked
 from edgecvar.runners.tensorrt.cuda import CudaDevice, DeviceBuffer, download, new_stream, page_locked, upload
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
+from edgecvar.runners.tensorrt.options import Build, TensorRtOptions, check_options
 
 if TYPE_CHECKING:
     import tensorrt as trt

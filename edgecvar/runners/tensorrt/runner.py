@@ -13,9 +13,10 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
 from edgecvar.runners.tensorrt.api import Execution, Generation, execution_of, generation_of, installed_version
-from edgecvar.runners.tensorrt.builder import Build, TensorRtOptions, build_engines, check_options
+from edgecvar.runners.tensorrt.builder import build_engines
 from edgecvar.runners.tensorrt.cuda import CudaDevice, GraphDriver, download, new_stream, page_locked
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
+from edgecvar.runners.tensorrt.options import Build, TensorRtOptions, check_options
 from edgecvar.runners.tensorrt.stage import DeviceStage, DeviceValue, StageMemory, check_tensors
 from edgecvar.terminal import say
 

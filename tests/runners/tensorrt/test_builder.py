@@ -12,7 +12,8 @@ from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import BundleError, CompileError, ConfigError
 from edgecvar.runners.tensorrt.api import generation_of
-from edgecvar.runners.tensorrt.builder import Build, TensorRtOptions, build_engines
+from edgecvar.runners.tensorrt.builder import build_engines
+from edgecvar.runners.tensorrt.options import Build, TensorRtOptions
 from tests.contracts.fake_tensorrt import RECORDED
 from tests.runners.tensorrt.played_tensorrt import EACH_VERSION, Layer, PlayedTensorRt, with_precision
 from tests.tiny_bundle import tiny_bundle

@@ -13,8 +13,8 @@ from edgecvar.errors import CompileError, DeviceError
 from edgecvar.judge.layers import find_fault
 from edgecvar.runners.layers import OnnxProbe
 from edgecvar.runners.onnx_nodes import read_nodes
-from edgecvar.runners.tensorrt.builder import TensorRtOptions
 from edgecvar.runners.tensorrt.layers import TensorRtProbe
+from edgecvar.runners.tensorrt.options import TensorRtOptions
 from tests.runners.tensorrt.played_tensorrt import EACH_VERSION, PlayedTensorRt
 from tests.tiny_bundle import steep_bundle
 

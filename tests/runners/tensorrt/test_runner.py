@@ -15,7 +15,7 @@ from edgecvar.clips.feed import SampledPicture
 from edgecvar.errors import BundleError, DeviceError, EdgecvarError
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.runner import History, run_stage
-from edgecvar.runners.tensorrt.builder import TensorRtOptions
+from edgecvar.runners.tensorrt.options import TensorRtOptions
 from edgecvar.runners.tensorrt.runner import TensorRtRunner
 from tests.contracts.fake_tensorrt import RECORDED
 from tests.runners.tensorrt.played_tensorrt import EACH_VERSION, PlayedTensorRt, with_precision
