@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, List, Literal, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edgecvar.config import mistake
 from edgecvar.documents import MEBIBYTE, parse_json, read_text
@@ -14,6 +14,22 @@ from edgecvar.files import whole_file
 
 SESSION_BYTES = 256 * MEBIBYTE
 """At most: every span of every picture is in it."""
+LEAST, MOST = 1e-12, 1e12
+"""Of what is measured and counted: quotients of such figures are numbers, which JSON can state."""
+
+
+def _plausible(value: float) -> float:
+    if value and not LEAST <= value <= MOST:
+        raise ValueError(f"{value:g} is no plausible figure, expected 0, or {LEAST:g} to {MOST:g}")
+    return value
+
+
+def _plausible_times(times: List[float]) -> List[float]:
+    return [_plausible(time) for time in times]
+
+
+def _plausible_spans(spans: Dict[str, List[float]]) -> Dict[str, List[float]]:
+    return {name: _plausible_times(times) for name, times in spans.items()}
 
 
 class Phase(BaseModel):
@@ -27,6 +43,10 @@ class Phase(BaseModel):
     decisions: int
     spans_ms: Dict[str, List[float]]
     latency_ms: List[float] = Field(default_factory=list)
+
+    _plausible = field_validator("wall_seconds", "pictures", "sampled", "decisions")(_plausible)
+    _plausible_times = field_validator("latency_ms")(_plausible_times)
+    _plausible_spans = field_validator("spans_ms")(_plausible_spans)
 
 
 class Session(BaseModel):
@@ -49,6 +69,8 @@ class Session(BaseModel):
     warm_up: Phase
     run: Phase
     stages_alone: Phase
+
+    _plausible = field_validator("stream_fps")(_plausible)
 
 
 def merged(phases: Sequence[Phase]) -> Phase:

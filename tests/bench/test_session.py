@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import threading
 
 import pytest
 
 from edgecvar.bench.advice import advice
 from edgecvar.bench.clock import SpanClock
-from edgecvar.bench.session import Phase, Session, load_session, merged, save_session
+from edgecvar.bench.session import LEAST, MOST, Phase, Session, load_session, merged, save_session
 from edgecvar.bench.summary import _rows, summarise
 from edgecvar.cli.report.session import as_document, print_report
 from edgecvar.console import Console
+from edgecvar.documents import parse_json
 from edgecvar.errors import ConfigError
 
 SPANS = {
@@ -92,6 +95,36 @@ def test_what_is_no_session_is_one_line(tmp_path, text):
     with pytest.raises(ConfigError, match="not a session") as caught:
         load_session(tmp_path / "s.json")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1e-320, 1e308, -1.0])
+@pytest.mark.parametrize("place", ["stream_fps", "run.wall_seconds", "stages_alone.wall_seconds", "run.spans_ms.read"])
+def test_an_absurd_session_is_one_line(tmp_path, place, value):
+    """Its quotients would be infinite, and no JSON."""
+    document = session().model_dump()
+    outer = document
+    for part in place.split(".")[:-1]:
+        outer = outer[part]
+    name = place.split(".")[-1]
+    outer[name] = [value, value] if name == "read" else value
+    (tmp_path / "s.json").write_text(json.dumps(document))
+    mistake = f"{place.replace('.read', '')}: {value:g} is no plausible figure, expected 0"
+    with pytest.raises(ConfigError, match=re.escape(mistake)) as caught:
+        load_session(tmp_path / "s.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("measured", [LEAST, MOST, 0.0])
+@pytest.mark.parametrize("rate", [LEAST, MOST, 0.0])
+def test_the_figures_of_any_session_that_is_read_are_json(tmp_path, measured, rate):
+    spans = {name: [measured] * len(values) for name, values in SPANS.items()}
+    for count in (0, 1, int(MOST)):
+        most = phase(
+            wall_seconds=measured, pictures=count, sampled=count, decisions=count, spans_ms=spans, latency_ms=[measured]
+        )
+        save_session(session(stream_fps=rate, run=most, stages_alone=most), tmp_path / "s.json")
+        document = json.dumps(as_document(load_session(tmp_path / "s.json")), allow_nan=False)
+        assert parse_json(document)["counts"]["pictures"] == count
 
 
 def test_a_session_that_cannot_be_written_is_an_error(tmp_path):
