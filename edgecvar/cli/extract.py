@@ -39,10 +39,11 @@ def command(as_json: bool, **options: Any) -> None:
 
     Neighbouring blocks with one vector and one reference are one rectangle, so nothing is lost and little is written:
     list, x, y, width, height (luma samples), mv_x, mv_y (quarter pixels, to the reference), ref_offset (display index
-    of the reference minus the picture's). What no rectangle covers is intra. An .npz has them as vector_*, the pictures
-    as picture_*; a .parquet (pip install 'edgecvar[parquet]') has a row a rectangle, its picture's columns beside it. A
-    picture without rectangles, such as every I-picture, has one row there, with nulls for its vector; residual columns
-    are NaN and -1 where a picture has no residual.
+    of the reference minus the picture's). What no rectangle covers of a picture's coded_width x coded_height is intra.
+    An .npz has them as vector_*, the pictures as picture_*; a .parquet (pip install 'edgecvar[parquet]') has a row a
+    rectangle, its picture's columns beside it. A picture without rectangles, such as every I-picture, has one row
+    there, with nulls for its vector; residual columns are NaN and -1 where a picture has no residual. The size may
+    change in a stream, where `opens` says so.
     """
     from edgecvar.config import from_flags
     from edgecvar.progress import StepBar

@@ -36,6 +36,8 @@ PICTURE_TYPES: Types = {
     "exact": np.dtype(bool),
     "shown": np.dtype(bool),
     "opens": np.dtype("U64"),
+    "coded_width": np.dtype(np.int32),
+    "coded_height": np.dtype(np.int32),
 }
 RESIDUAL_TYPES: Types = {
     "residual_zero": np.dtype(np.float32),
@@ -52,24 +54,33 @@ VECTOR_TYPES: Types = {
 
 @dataclass(frozen=True)
 class CodedValues:
-    """What is written of one picture.
+    """What is written of one picture; `info` is what holds of the stream there.
 
     `residual_zero` is the share of luma samples that are zero, `residual_mean` their mean and `residual_largest` their
     largest absolute value; NaN, and -1, where there is no residual, as in I-pictures.
     """
 
     picture: CodedPicture
+    info: StreamInfo
     vectors: Optional[Rectangles]
     residual: Optional[Residual]
     statistics: bool
 
     def row(self) -> Dict[str, Any]:
         """The picture's own columns, in the order of PICTURE_TYPES and RESIDUAL_TYPES."""
-        picture = self.picture
-        exact = picture.motion is None or picture.motion.exact
-        row = {name: getattr(picture, name) for name in PICTURE_TYPES if name not in ("exact", "opens")}
-        row["exact"] = exact
-        row["opens"] = "" if picture.opens is None else picture.opens.reason
+        picture, info = self.picture, self.info
+        row = {
+            "decode_index": picture.decode_index,
+            "display_index": picture.display_index,
+            "pts_seconds": picture.pts_seconds,
+            "kind": picture.kind,
+            "keyframe": picture.keyframe,
+            "exact": picture.motion is None or picture.motion.exact,
+            "shown": picture.shown,
+            "opens": "" if picture.opens is None else picture.opens.reason,
+            "coded_width": info.coded_width,
+            "coded_height": info.coded_height,
+        }
         if self.statistics:
             size = None if self.residual is None else np.abs(self.residual.y)
             row["residual_zero"] = np.nan if size is None else float((size == 0).mean())

@@ -58,8 +58,10 @@ def extract(config: ExtractionConfig, follow: Callable[[int], None] = lambda pic
         summary = ExtractionSummary(stream.info)
         try:
             with _sink(config, stream.info) as sink:
+                info = stream.info
                 for picture in stream:
-                    values = _values(config, picture, summary)
+                    info = info if picture.opens is None else picture.opens.info
+                    values = _values(config, picture, info, summary)
                     sink.picture(values)
                     summary.pictures += 1
                     summary.vectors += 0 if values.vectors is None else len(values.vectors)
@@ -92,7 +94,9 @@ def _sink(config: ExtractionConfig, info: StreamInfo) -> CodedValuesSink:
     return ParquetFile(config.output, info, statistics)
 
 
-def _values(config: ExtractionConfig, picture: CodedPicture, summary: ExtractionSummary) -> CodedValues:
+def _values(
+    config: ExtractionConfig, picture: CodedPicture, info: StreamInfo, summary: ExtractionSummary
+) -> CodedValues:
     vectors = None if picture.motion is None else rectangles(picture.motion)
     residual: Optional[Residual] = None
     if config.residual != "none":
@@ -101,4 +105,4 @@ def _values(config: ExtractionConfig, picture: CodedPicture, summary: Extraction
         except StreamError as error:
             why = str(error)
             summary.without_residual[why] = summary.without_residual.get(why, 0) + 1
-    return CodedValues(picture, vectors, residual, statistics=config.residual != "none")
+    return CodedValues(picture, info, vectors, residual, statistics=config.residual != "none")

@@ -15,6 +15,10 @@ import pytest
 from edgecvar import open_stream
 from edgecvar.stream.rectangles import rectangles
 from tests.moving_clip import moving_clip
+from tests.stream.known_clips import encode, translation
+
+SIZES = [(96, 64, "")] * 4 + [(128, 96, "picture size changed")] + [(128, 96, "")] * 3
+"""Of four pictures, and of four larger ones after them: coded width and height, and why the stream broke."""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,27 @@ def test_a_parquet_has_the_rows_of_the_npz(edgecvar, clip, tmp_path):
             assert [table[name][place] for place in vectors] == written[f"vector_{name}"].tolist()
         assert [table["decode_index"][place] for place in vectors] == written["vector_decode_index"].tolist()
         assert sorted(set(table["decode_index"])) == written["picture_decode_index"].tolist()
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+def test_each_picture_has_the_size_that_its_vectors_are_in(edgecvar, tmp_path, suffix):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    small = moving_clip(tmp_path / "small.ts", pictures=4).read_bytes()
+    large = encode(tmp_path / "large.ts", translation(4, (96, 128), (1, 0))).read_bytes()
+    (tmp_path / "clip.ts").write_bytes(small + large)
+    target = tmp_path / f"clip.{suffix}"
+    assert edgecvar("extract", tmp_path / "clip.ts", "-o", target)[0] == 0
+    if suffix == "npz":
+        with np.load(target) as written:
+            rows = zip(*(written[f"picture_{name}"].tolist() for name in ("coded_width", "coded_height", "opens")))
+            assert list(rows) == SIZES
+    else:
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(target).to_pydict()
+        rows = zip(*(table[name] for name in ("decode_index", "coded_width", "coded_height", "opens")))
+        assert [row[1:] for row in dict.fromkeys(rows)] == SIZES
 
 
 def test_pictures_and_residual_are_what_was_asked_for(edgecvar, clip, tmp_path):
