@@ -14,8 +14,6 @@ namespace {
 
 constexpr int EXTENDED = 88;  // a profile of which data partitions and SP slices are expected (A.2.3)
 
-enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8 };
-
 constexpr const char* REFUSED = "parameter set that its pictures do not follow";
 
 bool is_set(const NalUnit& unit) { return unit.type == SPS || unit.type == PPS; }
@@ -49,9 +47,7 @@ struct Outcome {
     }
     bool whole() const {
         return damaged_units == 0 && !pictures.empty() &&
-               std::all_of(pictures.begin(), pictures.end(), [](const auto& picture) {
-                   return picture->damaged_slices == 0 && picture->concealed_macroblocks == 0;
-               });
+               std::all_of(pictures.begin(), pictures.end(), [](const auto& picture) { return picture->whole(); });
     }
 };
 
@@ -74,8 +70,7 @@ Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<Sta
     const Extradata extradata = read_extradata(data, size);
     state_->length_size = extradata.length_size;
     for (const std::vector<uint8_t>& bytes : extradata.units) {
-        if (bytes.empty()) continue;
-        const NalUnit unit{bytes[0] >> 5 & 3, bytes[0] & 31, bytes.data(), bytes.size()};
+        const NalUnit unit = nal_unit(bytes.data(), bytes.size());
         if (is_set(unit)) state_->held.take(unit);
         if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
     }
@@ -147,7 +142,7 @@ void Decoder::State::watch(const Outcome& outcome) {
     if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run;
     for (const auto& picture : outcome.pictures) {
         if (picture->kind == SliceType::I) continue;  // of which nothing is known
-        damaged_run = picture->damaged_slices > 0 || picture->concealed_macroblocks > 0 ? damaged_run + 1 : 0;
+        damaged_run = picture->whole() ? 0 : damaged_run + 1;
     }
     if (damaged_run < PERSISTS || !held.waiting()) return;
     damaged_run = 0;

@@ -7,16 +7,13 @@ namespace edgecvar {
 
 namespace {
 
-constexpr int SPS = 7, PPS = 8;
 constexpr int PERSISTS = 2;  // times that a set comes before it holds without a picture that proves it
 
 void read(const NalUnit& unit, const Payload& payload, ParameterSets& sets) {
     unit.type == SPS ? sets.read_sps(payload) : sets.read_pps(payload);
 }
 
-NalUnit unit_of(const std::vector<uint8_t>& bytes) {
-    return {bytes[0] >> 5 & 3, bytes[0] & 31, bytes.data(), bytes.size()};
-}
+NalUnit unit_of(const std::vector<uint8_t>& bytes) { return nal_unit(bytes.data(), bytes.size()); }
 
 // The id stands first in a PPS and after three bytes in an SPS.
 int key_of(const NalUnit& unit, const Payload& payload) {

@@ -26,7 +26,7 @@ void add_unit(const uint8_t* data, size_t size, std::vector<NalUnit>& units, boo
         broken = true;
         return;
     }
-    units.push_back({(data[0] >> 5) & 3, data[0] & 31, data, size});
+    units.push_back(nal_unit(data, size));
 }
 
 bool begins_with_start_code(const uint8_t* data, size_t size) {

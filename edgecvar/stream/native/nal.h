@@ -9,11 +9,17 @@
 
 namespace edgecvar {
 
+// nal_unit_type (Table 7-1), of those that are told apart here.
+enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8 };
+
 struct NalUnit {
     int ref_idc = 0, type = 0;
     const uint8_t* data = nullptr;  // the header byte
     size_t size = 0;
 };
+
+// Of a whole unit, at least its header byte.
+inline NalUnit nal_unit(const uint8_t* data, size_t size) { return {data[0] >> 5 & 3, data[0] & 31, data, size}; }
 
 // The NAL units of an access unit, by start codes where length_size is 0, else by lengths of 1, 2 or 4 bytes.
 // A length that leads out of the buffer ends the list and sets `broken`. Empty units are left out.

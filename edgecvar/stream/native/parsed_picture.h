@@ -30,6 +30,8 @@ struct ParsedPicture {
     std::shared_ptr<const Sps> sps;
     std::shared_ptr<MotionStore> motion;
     Coefficients coefficients;
+
+    bool whole() const { return damaged_slices == 0 && concealed_macroblocks == 0; }
 };
 
 // Arrays of a parsed picture for output. Shapes: (2, H/4, W/4), (H/4, W/4), (H/4, W/4), all in raster order.

@@ -134,7 +134,7 @@ SliceHeader ParameterSets::read_slice_header(const NalUnit& unit, const Payload&
     BitReader reader(payload);
     SliceHeader header;
     header.nal_ref_idc = unit.ref_idc;
-    header.idr = unit.type == 5;
+    header.idr = unit.type == IDR_SLICE;
     header.first_mb = reader.ue();
     header.type = slice_type_of(reader.ue());
     header.pps = resolved(int(at_most(reader.ue(), 255, "pic_parameter_set_id")));
