@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
@@ -49,10 +49,14 @@ def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
 
 
 def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
-    """The run in `folder` as its last.pt left it, ready to fit."""
+    """The run in `folder` as its last.pt left it, ready to fit; who resumes it meanwhile is refused at once."""
+    with _alone(folder) if folder.is_dir() else nullcontext():
+        return _resumed(folder, overrides, listener)
+
+
+def _resumed(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
     checkpoint = load_checkpoint(folder / LAST)
-    with _alone(folder):
-        check_writable(folder)
+    check_writable(folder)
     if checkpoint.training is None:
         raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
     recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))

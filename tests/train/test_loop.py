@@ -4,7 +4,7 @@ import errno
 import json
 import math
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
 import torch
@@ -225,6 +225,26 @@ def test_one_process_trains_a_run(small: Callable[..., Recipe], tmp_path: Path) 
     training.fit(until=1)
     other.fit(until=1)
     assert len(read_records(training.folder)) == 1
+
+
+def test_who_resumes_a_run_that_another_resumes_reads_no_clips(
+    small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = start_run(small("epochs=1"), tmp_path, Listener())
+    readings: List[int] = []
+
+    def slow(recipe: Recipe, listener: Listener) -> Any:
+        readings.append(1)
+        if len(readings) == 1:
+            with pytest.raises(ConfigError, match="another process trains this run"):
+                resume_run(training.folder, [], Listener())
+        return training.clips
+
+    monkeypatch.setattr(loop, "_read_clips", slow)
+    resume_run(training.folder, [], Listener()).fit()
+    assert readings == [1] and len(read_records(training.folder)) == 1
+    with pytest.raises(ConfigError, match=r"nowhere/last\.pt: no such file"):
+        resume_run(tmp_path / "nowhere", [], Listener())
 
 
 def test_a_checkpoint_with_a_part_missing_or_wrong_does_not_resume(
