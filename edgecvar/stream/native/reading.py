@@ -33,8 +33,8 @@ class _ParsedPicture:
     """A parsed picture; `packet` and `sets` are kept of I-pictures alone."""
 
     picture: Picture
-    packet: bytes
-    sets: bytes
+    packet: bytes = b""
+    sets: bytes = b""
     frame: Optional[VideoFrame] = None
     display_index: Optional[int] = None
     moment: Moment = NEVER
@@ -80,11 +80,10 @@ class NativeReading:
         context = source.video.context
         self._parser: Parser = probe.core.Parser(context.extradata or b"")
         self._decoder = KeyDecoder(context)
-        self._follow(probe.sequence)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
         reorders = bool(getattr(context, "has_b_frames", True)) and probe.sequence.profile_idc != _BASELINE
-        has_b = reorders and self._max_reorder > 0
+        has_b = reorders and probe.sequence.max_reorder > 0
         self._given_sequence, self._geometry = probe.sequence, _geometry(probe.sequence)
         self.info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
         self._now = self.info
@@ -140,35 +139,28 @@ class NativeReading:
 
     def _enter(self, picture: Picture, packet: bytes) -> None:
         sound = self._parser.without_sets(packet) if picture.sets_refused else packet
-        parsed = _ParsedPicture(picture, b"", b"")
+        parsed = _ParsedPicture(picture)
         if picture.kind == "I":
             sets = self._parser.parameter_sets()
             if sets != self._sets:
                 self._sets = sets
-            parsed = _ParsedPicture(picture, sound, self._sets)
+            parsed.packet, parsed.sets = sound, self._sets
             if picture.number == self._first_number:
                 parsed.frame, self._first_frame = self._first_frame, None
-        if picture.sequence is not self._sequence:
-            self._follow(picture.sequence)
         parsed.broke = self._clock.broke(picture.number)
         if parsed.broke:
             self._recoveries = RecoveryTracker()
-        if parsed.broke and picture.kind == "I":
-            self._splice()
+            if picture.kind == "I":
+                self._splice()
         parsed.run = self._recoveries.push(_recovery_state(picture), sound, self._parser.parameter_sets)
         parsed.intact = self._start.intact(picture, parsed.run is not None)
         self._queue.append(parsed)
         self._unnumbered[self._parsed] = parsed
         misplaced = self._order.misplaced
-        numbered = self._order.push(self._parsed, picture.poc, picture.resets_order, self._max_reorder)
+        numbered = self._order.push(self._parsed, picture.poc, picture.resets_order, picture.sequence.max_reorder)
         parsed.misplaced = self._order.misplaced > misplaced
         self._parsed += 1
         self._number(numbered)
-
-    def _follow(self, sequence: Sequence) -> None:
-        """Takes note of how far pictures may be reordered from here on."""
-        self._sequence = sequence
-        self._max_reorder = sequence.max_reorder
 
     def _splice(self) -> None:
         """The next picture, an I-picture, may be of another stream: nothing before it says when it is displayed."""
