@@ -20,6 +20,8 @@ from edgecvar.compile.int8.data import Int8Data, read_int8_data
 from edgecvar.compile.int8.search import make_int8
 from edgecvar.compile.int8.typed import strongly_typed
 from edgecvar.compile.onnx.export import export_stage
+from edgecvar.compile.onnx.full_layers import full_layers
+from edgecvar.compile.onnx.graph import element_types
 from edgecvar.compile.onnx.half import to_half
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes
 from edgecvar.compile.parity import StageCheck, check_stage, record_stages
@@ -153,8 +155,12 @@ def _quantise(
     draft: Draft, data: Int8Data, largest: Magnitudes, keep: Mapping[str, FrozenSet[str]], progress: Progress
 ) -> None:
     """The stages in int8, for engines that are strongly typed too, and the record of how they were made."""
-    files = {spec.name: draft.file(spec.name, "fp32") for spec in draft.stages}
-    stages = make_int8(draft.stages, files, data.calibration, data.search, data.max_drop, progress)
+    files, beyond = {spec.name: draft.file(spec.name, "fp32") for spec in draft.stages}, {}
+    for name, file in files.items():
+        model = onnx.load(str(file))
+        with _of_stage(name):
+            beyond[name] = full_layers(model, element_types(model), largest[name], keep.get(name, frozenset()))
+    stages = make_int8(draft.stages, files, data.calibration, data.search, data.max_drop, progress, beyond)
     draft.int8 = data.record(stages)
     for name, model in stages.models.items():
         draft.save(model, name, "int8")

@@ -30,20 +30,24 @@ HALF_MAX = float(np.finfo(np.float16).max)
 
 
 class Quantizer:
-    """One fp32 stage, written at any choice of layers; what a weight becomes is computed once."""
+    """One fp32 stage, written at any choice of layers; what a weight becomes is computed once.
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    `beyond_half`: by their outputs, the layers that fp16 cannot hold, which stay fp32 where they are kept.
+    """
+
+    def __init__(self, model: onnx.ModelProto, beyond_half: AbstractSet[str] = frozenset()) -> None:
         self.layers = find_layers(model)
         self.model = model
+        self.beyond_half = beyond_half
         self.constants = constants(model.graph)
         self.residuals = {residual.output: residual for residual in find_residuals(model)}
         self._weights: Dict[Tuple[str, Optional[int]], Tuple[NDArray[np.int8], NDArray[np.float32]]] = {}
 
     def write(self, ranges: Mapping[str, float], keep: AbstractSet[str], half: bool = True) -> onnx.ModelProto:
-        """The model with its layers in int8 and those named in `keep` in fp16; raises CompileError.
+        """The model with its layers in int8 and those named in `keep` in fp16 where that holds them.
 
         `ranges`: by tensor, the largest magnitude to represent. Without `half` the layers that are kept stay fp32, for
-        whoever turns the rest to fp16 with them; their weights are the same.
+        whoever turns the rest to fp16 with them; their weights are the same. Raises CompileError.
         """
         by_name = {layer.name: layer for layer in self.layers}
         unknown = sorted(keep - set(by_name))
@@ -53,12 +57,18 @@ class Quantizer:
         for node in self.model.graph.node:
             layer = by_name.get(node.name)
             if layer is not None and layer.name in keep:
-                (writer.add_half if half else writer.add_full)(node, layer)
+                fits = half and self._fits_half(node, ranges.get(layer.activation, 0.0))
+                (writer.add_half if fits else writer.add_full)(node, layer)
             elif layer is not None:
                 writer.add_int8(node, layer)
             else:
                 writer.add_other(node)
         return writer.finish()
+
+    def _fits_half(self, node: onnx.NodeProto, activation: float) -> bool:
+        """Whether fp16 holds a layer with its constants, what it gives, and an activation of that magnitude."""
+        held = [float(np.abs(self.constants[name]).max()) for name in node.input if name in self.constants]
+        return node.output[0] not in self.beyond_half and max([activation, *held]) <= HALF_MAX
 
     def int8_weights(self, name: str, axis: Optional[int]) -> Tuple[NDArray[np.int8], NDArray[np.float32]]:
         """Weights as int8 and their scales: (channels,) with an axis, else a scalar."""
@@ -101,12 +111,7 @@ class _Writer:
         self._nodes.append(changed)
 
     def add_half(self, node: onnx.NodeProto, layer: Layer) -> None:
-        """The layer in fp16 between casts, or as it is where its weights or activations are beyond fp16."""
-        held = [self._source.constants[name] for name in node.input if name in self._source.constants]
-        largest = max([self._ranges.get(layer.activation, 0.0), *(float(np.abs(each).max()) for each in held)])
-        if largest > HALF_MAX:
-            self._nodes.append(_copy(node))
-            return
+        """The layer in fp16 between casts."""
         changed = _copy(node)
         for place, name in enumerate(node.input):
             if place == layer.place and layer.half_bytes == 0:

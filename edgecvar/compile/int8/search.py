@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -24,6 +24,9 @@ METHODS: Tuple[Method, ...] = ("entropy", "percentile", "minmax")
 
 LayerOf = Tuple[str, str]
 """A stage and the name of a layer in it."""
+
+BeyondHalf = Mapping[str, AbstractSet[str]]
+"""By stage, its layers that fp16 cannot hold, as Quantizer has them."""
 
 SENSITIVITY_SAMPLES = 64
 """Samples that order the layers; whether a set of them is enough is measured on all."""
@@ -69,7 +72,7 @@ def make_int8(
     search: Samples,
     max_drop: Optional[float],
     progress: Progress = silent,
-    threads: Optional[int] = None,
+    beyond_half: Optional[BeyondHalf] = None,
 ) -> Int8Stages:
     """int8 stages of the fp32 `files`, with the fewest layers in fp16 that keep the drop at `max_drop` percent.
 
@@ -80,20 +83,17 @@ def make_int8(
         raise CompileError("no samples to compare int8 with fp32 on; name a data set with more clips")
     steps = _Steps(progress, 2 + len(METHODS))
     steps.next("calibrate")
-    histograms = calibrate(stages, files, calibration, threads)
+    histograms = calibrate(stages, files, calibration)
     steps.next("run fp32")
-    trial = Trial(stages, files, search, threads)
+    trial = Trial(stages, files, search, beyond_half=beyond_half)
     by_method = _try_methods(trial, histograms, steps)
     # The first of equals, so that the same data always gives the same stages.
     method = min(METHODS, key=lambda each: by_method[each][0].loss)
     deviation, ranges = by_method[method]
     kept: List[KeptLayer] = []
     if max_drop is not None and deviation.drop > max_drop:
-        _check_half(trial.measure(ranges, trial.layers).drop, max_drop, len(search))
-        losses = _sensitivities(Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), threads), ranges, steps)
-        smallest = _smallest(trial, ranges, losses, max_drop, steps)
-        deviation = trial.measure(ranges, smallest)
-        kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in smallest]
+        few = Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), beyond_half=beyond_half)
+        deviation, kept = _keep_fewest(trial, few, ranges, max_drop, steps)
     half_layers = frozenset((layer.stage, layer.layer) for layer in kept)
     steps.finish()
     return Int8Stages(
@@ -107,24 +107,25 @@ def make_int8(
     )
 
 
-def _check_half(drop: float, max_drop: float, searched: int) -> None:
-    """Raises CompileError where even every layer in fp16 drops more percent than `max_drop`."""
-    if drop > max_drop:
-        raise CompileError(
-            f"with every layer in fp16 {drop:.2f} % of {searched} decisions differ from fp32's, and "
-            f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
-        )
-
-
 class Trial:
     """Measures choices of layers on the search samples; a stage is run again only when it or a source changed."""
 
     def __init__(
-        self, stages: Sequence[StageSpec], files: Mapping[str, Path], samples: Samples, threads: Optional[int]
+        self,
+        stages: Sequence[StageSpec],
+        files: Mapping[str, Path],
+        samples: Samples,
+        threads: Optional[int] = None,
+        beyond_half: Optional[BeyondHalf] = None,
     ) -> None:
+        self.searched = len(samples)
         self._walk = SampleWalk(stages, samples)
         self._threads = threads
-        self._quantizers = {spec.name: Quantizer(onnx.load(str(files[spec.name]))) for spec in stages}
+        beyond = beyond_half or {}
+        self._quantizers = {
+            spec.name: Quantizer(onnx.load(str(files[spec.name])), beyond.get(spec.name, frozenset()))
+            for spec in stages
+        }
         self.layers: FrozenSet[LayerOf] = frozenset(
             (stage, layer.name) for stage, quantizer in self._quantizers.items() for layer in quantizer.layers
         )
@@ -231,6 +232,25 @@ def _log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
     normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return normalised
+
+
+def _keep_fewest(
+    trial: Trial, few: Trial, ranges: Ranges, max_drop: float, steps: _Steps
+) -> Tuple[Deviation, List[KeptLayer]]:
+    """What the fewest layers in fp16 come to that keep the drop, and those; `few` samples order them.
+
+    Raises CompileError where even every layer in fp16 drops more percent than `max_drop`.
+    """
+    drop = trial.measure(ranges, trial.layers).drop
+    if drop > max_drop:
+        raise CompileError(
+            f"with every layer in fp16 {drop:.2f} % of {trial.searched} decisions differ from fp32's, and "
+            f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
+        )
+    losses = _sensitivities(few, ranges, steps)
+    smallest = _smallest(trial, ranges, losses, max_drop, steps)
+    kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in smallest]
+    return trial.measure(ranges, smallest), kept
 
 
 def _sensitivities(trial: Trial, ranges: Ranges, steps: _Steps) -> Dict[LayerOf, float]:

@@ -164,6 +164,7 @@ def test_what_is_beyond_fp16_stays_fp32() -> None:
     assert ops(Quantizer(model).write({"x": 1.0}, {"a"})) == ["Conv"]
     model = model_of([conv("a", "x", "y")], weights("a", 2, 3, 1, 1), [3, 2, 2])
     assert ops(Quantizer(model).write({"x": 1e6}, {"a"})) == ["Conv"]
+    assert ops(Quantizer(model, {"y"}).write({"x": 1.0}, {"a"})) == ["Conv"]
 
 
 @pytest.mark.parametrize("transposed", [0, 1])

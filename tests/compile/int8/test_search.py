@@ -10,9 +10,14 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
+from onnx.reference import ReferenceEvaluator  # noqa: E402
+
 from edgecvar.compile.int8 import search  # noqa: E402
 from edgecvar.compile.int8.sample_walk import SampleWalk, open_session, run_batches  # noqa: E402
 from edgecvar.compile.int8.search import METHODS, Deviation, Trial, make_int8, measure_deviation  # noqa: E402
+from edgecvar.compile.onnx.full_layers import full_layers  # noqa: E402
+from edgecvar.compile.onnx.graph import constants, element_types  # noqa: E402
+from edgecvar.compile.onnx.magnitudes import largest_magnitudes  # noqa: E402
 from edgecvar.errors import CompileError  # noqa: E402
 from tests.compile.chains import CLASSES, chain, samples  # noqa: E402
 
@@ -97,6 +102,26 @@ def test_where_even_fp16_fails_it_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Trial, "measure", lambda self, ranges, keep: Deviation(1.0, 40.0))
     with pytest.raises(CompileError, match=r"every layer in fp16 40.00 % of 4 decisions .* allows 1 %"):
         make_int8(specs, files, samples(4, 1), samples(4, 2), 1.0)
+
+
+def test_a_kept_layer_that_gives_more_than_fp16_holds_stays_fp32(tmp_path: Path) -> None:
+    """Computed as a device would: ONNX Runtime computes fp16 convolutions in fp32, and hides it."""
+    specs, files, _ = chain(tmp_path, ruin=1e5)
+    image = samples(1, 2)[0].current.prepared[None]
+    largest = largest_magnitudes(files["look"], "look", [{"picture": image}])
+    look = onnx.load(str(files["look"]))
+    assert largest["wide"] > 65504 > max(np.abs(values).max() for values in constants(look.graph).values())
+    beyond = full_layers(look, element_types(look), largest)
+    found: List[Any] = []
+    for outputs in (frozenset(), beyond):
+        trial = Trial(specs, files, samples(8, 2), 1, {"look": outputs})
+        ranges = search.ranges_by("percentile", search.calibrate(specs, files, samples(8, 1), 1))
+        made = trial.models(ranges, trial.layers)["look"]
+        with np.errstate(over="ignore", invalid="ignore"):
+            found.append(ReferenceEvaluator(made).run(None, {"picture": image})[0])
+    expected = ReferenceEvaluator(look).run(None, {"picture": image})[0]
+    assert not np.isfinite(found[0]).all()
+    assert np.abs(found[1] - expected).max() < 1e-2 * np.abs(expected).max()
 
 
 def test_a_stage_is_run_again_only_when_it_or_a_source_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
