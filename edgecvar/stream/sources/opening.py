@@ -100,7 +100,7 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
             limits = (timeout, timeout)
             return DetachedInput(name, lambda: _open(str(source), name, timeout=limits), timeout)
         _check_path(path)
-        if path.is_file():
+        if _stored(path):
             return FileInput(_open(f"file:{path}", name))  # a name with a colon in it is no protocol
         pipe: Union[PipeSource, Unseekable] = named_pipe(path)
     elif _seekable(source):
@@ -173,15 +173,24 @@ def _check_path(path: Path) -> None:
             raise StreamError(f"{path}: no such file")
         if not path.is_file():  # opening a named pipe would take its writer away
             return
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise StreamError(f"{path}: the file is empty (0 bytes); copy or record it again")
+        descriptor = os.open(str(path), os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            with suppress(BlockingIOError):
+                if not os.read(descriptor, 1):
+                    raise StreamError(f"{path}: the file is empty (0 bytes); copy or record it again")
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StreamError(f"{path}: cannot be read ({reason(error)}); check its name and permissions") from error
+
+
+def _stored(path: Path) -> bool:
+    """Whether a path is a file that lies there whole: one of the kernel's has 0 bytes, and may wait as a pipe does."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _seekable(source: Source) -> bool:
     if isinstance(source, (str, Path)):
         path = path_of(source)
-        return path is None or path.is_file()
+        return path is None or _stored(path)
     return hasattr(source, "seekable") and bool(source.seekable())

@@ -115,6 +115,31 @@ def test_a_named_pipe(tmp_path: Path, clip: bytes, share: int) -> None:
         os.close(end)
 
 
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_file_of_the_kernels_that_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: bytes, sent: int
+) -> None:
+    """Such as /proc/kmsg: a regular file of 0 bytes, whose reader waits; here a pipe that is called a file."""
+    path = tmp_path / "kmsg"
+    os.mkfifo(str(path))
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda self: self == path or is_file(self))
+    writer = os.open(str(path), os.O_RDWR)
+    os.write(writer, clip[: sent * 4096])
+    said: List[str] = []
+    thread = threading.Thread(target=lambda: said.append(stall_of(path)), daemon=True)
+    thread.start()
+    thread.join(timeout=10)
+    assert said and f"{path}: nothing came for 0.4 s" in said[0]
+    os.close(writer)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="no /proc on this system")
+def test_a_file_of_the_kernels_that_ends_is_no_video() -> None:
+    with pytest.raises(StreamError, match="/proc/version: not a video that can be opened"):
+        open_stream("/proc/version")
+
+
 class Slow(io.RawIOBase):
     """A file object of bytes that come in small pieces, each well within the timeout, all of them well beyond it."""
 
