@@ -34,6 +34,9 @@ struct Sps {
     bool bitstream_restriction = false;
     int max_num_reorder_frames = 0;
 
+    // Baseline, Main and Extended.
+    bool plain_profile() const { return profile_idc == 66 || profile_idc == 77 || profile_idc == 88; }
+
     // MaxDpbFrames of A.3.1 for this level and size, at least max_num_ref_frames, 1..16.
     int max_dpb_frames() const;
 
