@@ -3,42 +3,19 @@
 
 #include "cabac_syntax.h"
 #include "cavlc_syntax.h"
-#include "direct.h"
 #include "intra_modes.h"
-#include "motion_prediction.h"
-#include "scan_tables.h"
+#include "motion_parser.h"
 
 namespace edgecvar {
 
 namespace {
 
-enum Usage { LIST_0 = 1, LIST_1 = 2, BOTH = 3 };
-enum Shape { WHOLE, ROWS, COLUMNS };  // of a partition: 16x16, 16x8, 8x16, and so within 8x8
-
-constexpr int P_8X8 = 3, B_DIRECT = 0, B_8X8 = 22, I_PCM = 25;
-
-// Table 7-14, B_L0_L0_16x8 on, in pairs of 16x8 and 8x16: the lists that both partitions use.
-constexpr uint8_t B_PARTS[9][2] = {{LIST_0, LIST_0}, {LIST_1, LIST_1}, {LIST_0, LIST_1},
-                                   {LIST_1, LIST_0}, {LIST_0, BOTH},   {LIST_1, BOTH},
-                                   {BOTH, LIST_0},   {BOTH, LIST_1},   {BOTH, BOTH}};
-
-struct SubType {
-    uint8_t usage;          // 0: direct
-    uint8_t width, height;  // of its partitions, in 4x4 blocks
-};
-// Table 7-17
-constexpr SubType P_SUB[4] = {{LIST_0, 2, 2}, {LIST_0, 2, 1}, {LIST_0, 1, 2}, {LIST_0, 1, 1}};
-// Table 7-18
-constexpr SubType B_SUB[13] = {{0, 1, 1},      {LIST_0, 2, 2}, {LIST_1, 2, 2}, {BOTH, 2, 2}, {LIST_0, 2, 1},
-                               {LIST_0, 1, 2}, {LIST_1, 2, 1}, {LIST_1, 1, 2}, {BOTH, 2, 1}, {BOTH, 1, 2},
-                               {LIST_0, 1, 1}, {LIST_1, 1, 1}, {BOTH, 1, 1}};
-
-MotionVector operator+(MotionVector a, MotionVector b) { return {int16_t(a.x + b.x), int16_t(a.y + b.y)}; }
+constexpr int I_PCM = 25;
 
 template <class Syntax>
 class SliceParser {
 public:
-    SliceParser(SliceState& s, const Payload& payload) : s_(s), syntax_(s, payload) {}
+    SliceParser(SliceState& s, const Payload& payload) : s_(s), syntax_(s, payload), motion_(s, syntax_) {}
 
     void parse();
 
@@ -50,20 +27,16 @@ private:
     void macroblock();
     void pcm();
     void intra(int type);
+    void intra_nxn(IntraModes& modes);
     void inter(int type);
-    void direct_whole();
-    bool sub_macroblocks();
-    void put_direct(MotionCache& cache, int list, int block, const DirectMotion& direct);
-    void sub_partitions(MotionCache& cache, int list, int block, const SubType& type, int ref_idx);
-    void whole(int usage);
-    void halves(Shape shape, const uint8_t (&usage)[2]);
-    void store_direct(const DirectMotion& direct);
-    int reference(int list, int block);
     void residual(int cbp, bool intra_16x16, bool transform_8x8, int directions);
     void change_qp();
+    // TransformBypassModeFlag: QP'Y is 0 in a lossless stream.
+    bool bypassed() const { return s_.sps.transform_bypass && s_.qp == -6 * (s_.sps.bit_depth_luma - 8); }
 
     SliceState& s_;
     Syntax syntax_;
+    MotionParser<Syntax> motion_;
     uint8_t flags_ = 0;  // of the macroblock
 };
 
@@ -137,41 +110,8 @@ template <class Syntax>
 void SliceParser<Syntax>::skipped() {
     s_.edges->skip = true;
     s_.last_qp_delta = 0;
-    if (s_.list_count == 1) {
-        store_16x16(s_, 0, 0, predict_p_skip(s_));
-    } else {
-        direct_whole();
-    }
+    motion_.skipped();
     done(0);
-}
-
-template <class Syntax>
-void SliceParser<Syntax>::direct_whole() {
-    s_.edges->direct = true;
-    DirectMotion direct;
-    predict_direct(s_, direct);
-    store_direct(direct);
-}
-
-template <class Syntax>
-void SliceParser<Syntax>::store_direct(const DirectMotion& direct) {
-    if (direct.unknown) s_.picture.exact = false;
-    for (int list = 0; list < 2; ++list) {
-        if (direct.uniform) {
-            store_16x16(s_, list, direct.ref[list][0], direct.mv[list][0]);
-            continue;
-        }
-        MotionVector* own = s_.mv(list);
-        int8_t* refs = s_.ref(list);
-        for (int row = 0; row < 4; ++row) {
-            std::memcpy(own + row * s_.stride4, direct.mv[list] + row * 4, 4 * sizeof(MotionVector));
-        }
-        for (int block = 0; block < 4; ++block) {
-            const int ref = direct.ref[list][block];
-            refs[(block >> 1) * s_.stride8 + (block & 1)] = int8_t(ref);
-            if (ref >= 0) s_.used_references[list] |= 1u << ref;
-        }
-    }
 }
 
 template <class Syntax>
@@ -212,18 +152,7 @@ void SliceParser<Syntax>::intra(int type) {
     edges.intra = true;
     flags_ = MB_INTRA;
     IntraModes modes;
-    const bool keeps_modes = s_.sps.transform_bypass;
-    if (type == 0) {
-        edges.intra_nxn = true;
-        const bool transform_8x8 = s_.pps.transform_8x8 && syntax_.transform_8x8_flag();
-        edges.transform_8x8 = transform_8x8;
-        if (transform_8x8) flags_ |= MB_8X8DCT;
-        if (keeps_modes) modes.load(s_);
-        for (int block = 0; block < 16; block += transform_8x8 ? 4 : 1) {
-            const int mode = syntax_.intra_mode();
-            if (keeps_modes) modes.set(block, transform_8x8, mode);
-        }
-    }
+    if (type == 0) intra_nxn(modes);
     const bool chroma = s_.sps.chroma_format_idc != 0;
     edges.chroma_mode = uint8_t(chroma ? syntax_.chroma_mode() : 0);
     int cbp;
@@ -239,9 +168,9 @@ void SliceParser<Syntax>::intra(int type) {
         s_.last_qp_delta = 0;
     }
     int directions = -1;
-    if (keeps_modes) {
+    if (s_.sps.transform_bypass) {
         if (type == 0) modes.keep(s_);
-        if (s_.qp == -6 * (s_.sps.bit_depth_luma - 8)) {
+        if (bypassed()) {
             auto& all = s_.picture.coefficients->directions;
             directions = int(all.size());
             all.push_back(modes.directions(type, edges.chroma_mode));
@@ -249,6 +178,21 @@ void SliceParser<Syntax>::intra(int type) {
     }
     if (!chroma) cbp &= 15;
     residual(cbp, type != 0, edges.transform_8x8, directions);
+}
+
+// The size of the transform, and the prediction modes of its blocks.
+template <class Syntax>
+void SliceParser<Syntax>::intra_nxn(IntraModes& modes) {
+    s_.edges->intra_nxn = true;
+    const bool transform_8x8 = s_.pps.transform_8x8 && syntax_.transform_8x8_flag();
+    s_.edges->transform_8x8 = transform_8x8;
+    if (transform_8x8) flags_ |= MB_8X8DCT;
+    const bool keeps_modes = s_.sps.transform_bypass;
+    if (keeps_modes) modes.load(s_);
+    for (int block = 0; block < 16; block += transform_8x8 ? 4 : 1) {
+        const int mode = syntax_.intra_mode();
+        if (keeps_modes) modes.set(block, transform_8x8, mode);
+    }
 }
 
 template <class Syntax>
@@ -262,24 +206,7 @@ void SliceParser<Syntax>::change_qp() {
 
 template <class Syntax>
 void SliceParser<Syntax>::inter(int type) {
-    const bool b_slice = s_.list_count == 2;
-    bool small = false;  // a sub-macroblock partition smaller than 8x8
-    if (b_slice && type == B_DIRECT) {
-        direct_whole();
-        small = !s_.sps.direct_8x8_inference;
-    } else {
-        syntax_.start_motion();
-        if (type == (b_slice ? B_8X8 : P_8X8)) {
-            small = sub_macroblocks();
-        } else if (b_slice && type > 3) {
-            halves(type & 1 ? COLUMNS : ROWS, B_PARTS[(type - 4) >> 1]);
-        } else if (!b_slice && type > 0) {
-            halves(type == 1 ? ROWS : COLUMNS, {LIST_0, LIST_0});
-        } else {
-            whole(b_slice ? type : LIST_0);
-        }
-        syntax_.end_motion();
-    }
+    const bool small = motion_.parse(type);
     const int cbp = syntax_.coded_block_pattern(false);
     s_.edges->cbp = uint8_t(cbp);
     if (cbp == 0) {
@@ -294,131 +221,13 @@ void SliceParser<Syntax>::inter(int type) {
 }
 
 template <class Syntax>
-int SliceParser<Syntax>::reference(int list, int block) {
-    const int count = s_.header.num_ref_idx[list];
-    return count > 1 ? syntax_.ref_idx(list, block, count) : 0;
-}
-
-template <class Syntax>
-void SliceParser<Syntax>::whole(int usage) {
-    int ref[2] = {-1, -1};
-    for (int list = 0; list < s_.list_count; ++list) {
-        if (!(usage >> list & 1)) continue;
-        ref[list] = reference(list, 0);
-        for (int block = 0; block < 4; ++block) syntax_.note_ref(list, block, ref[list]);
-    }
-    for (int list = 0; list < s_.list_count; ++list) {
-        MotionVector vector{};
-        if (ref[list] >= 0) {
-            const MotionVector predicted = MacroblockNeighbours(s_, list).median_for(ref[list]);
-            vector = predicted + syntax_.mvd(list, 0, 0, 4, 4);
-        }
-        store_16x16(s_, list, ref[list], vector);
-    }
-}
-
-template <class Syntax>
-void SliceParser<Syntax>::halves(Shape shape, const uint8_t (&usage)[2]) {
-    int ref[2][2] = {{-1, -1}, {-1, -1}};
-    for (int list = 0; list < s_.list_count; ++list) {
-        for (int part = 0; part < 2; ++part) {
-            if (!(usage[part] >> list & 1)) continue;
-            const int first = shape == ROWS ? part * 2 : part;
-            ref[list][part] = reference(list, first);
-            syntax_.note_ref(list, first, ref[list][part]);
-            syntax_.note_ref(list, first + (shape == ROWS ? 1 : 2), ref[list][part]);
-        }
-    }
-    MotionCache cache;
-    cache.load(s_);
-    for (int list = 0; list < s_.list_count; ++list) {
-        for (int part = 0; part < 2; ++part) {
-            const int x = shape == ROWS ? 0 : part * 2, y = shape == ROWS ? part * 2 : 0;
-            const int width = shape == ROWS ? 4 : 2, height = shape == ROWS ? 2 : 4;
-            const int index = ref[list][part];
-            MotionVector vector{};
-            if (index >= 0) {
-                vector = shape == ROWS ? cache.at_16x8(list, part, index) : cache.at_8x16(list, part, index);
-                vector = vector + syntax_.mvd(list, x, y, width, height);
-            }
-            cache.set(list, x, y, width, height, index, vector);
-        }
-    }
-    cache.store(s_);
-}
-
-// The four 8x8 blocks of P_8x8 and B_8x8; returns whether any is split further.
-template <class Syntax>
-bool SliceParser<Syntax>::sub_macroblocks() {
-    const bool b_slice = s_.list_count == 2;
-    SubType sub[4];
-    bool small = false, any_direct = false;
-    for (SubType& type : sub) {
-        const int value = syntax_.sub_mb_type();
-        type = b_slice ? B_SUB[value] : P_SUB[value];
-        any_direct |= type.usage == 0;
-        small |= type.usage == 0 ? !s_.sps.direct_8x8_inference : type.width * type.height < 4;
-    }
-    DirectMotion direct;
-    if (any_direct) predict_direct(s_, direct);
-    bool refs_zero = false;
-    if constexpr (Syntax::RUNS) refs_zero = syntax_.refs_zero();
-    int ref[2][4];
-    for (int list = 0; list < s_.list_count; ++list) {
-        for (int block = 0; block < 4; ++block) {
-            ref[list][block] = -1;
-            if (!(sub[block].usage >> list & 1)) continue;
-            ref[list][block] = refs_zero ? 0 : reference(list, block);
-            syntax_.note_ref(list, block, ref[list][block]);
-        }
-    }
-    MotionCache cache;
-    cache.load(s_);
-    for (int list = 0; list < s_.list_count; ++list) {
-        for (int block = 0; block < 4; ++block) {
-            if (sub[block].usage == 0) {
-                put_direct(cache, list, block, direct);
-            } else {
-                sub_partitions(cache, list, block, sub[block], ref[list][block]);
-            }
-        }
-    }
-    cache.store(s_);
-    return small;
-}
-
-template <class Syntax>
-void SliceParser<Syntax>::put_direct(MotionCache& cache, int list, int block, const DirectMotion& direct) {
-    if (direct.unknown >> block & 1) s_.picture.exact = false;
-    for (int i = 0; i < 4; ++i) {
-        const int x = (block & 1) * 2 + (i & 1), y = (block >> 1) * 2 + (i >> 1);
-        cache.set(list, x, y, 1, 1, direct.ref[list][direct.uniform ? 0 : block],
-                  direct.mv[list][direct.uniform ? 0 : y * 4 + x]);
-    }
-}
-
-template <class Syntax>
-void SliceParser<Syntax>::sub_partitions(MotionCache& cache, int list, int block, const SubType& type, int ref_idx) {
-    const int left = (block & 1) * 2, upper = (block >> 1) * 2;
-    cache.set(list, left, upper, 2, 2, ref_idx, {});
-    if (ref_idx < 0) return;
-    for (int y = upper; y < upper + 2; y += type.height) {
-        for (int x = left; x < left + 2; x += type.width) {
-            const MotionVector predicted = cache.median_at(list, x, y, type.width, ref_idx);
-            const MotionVector vector = predicted + syntax_.mvd(list, x, y, type.width, type.height);
-            cache.set(list, x, y, type.width, type.height, ref_idx, vector);
-        }
-    }
-}
-
-template <class Syntax>
 void SliceParser<Syntax>::residual(int cbp, bool intra_16x16, bool transform_8x8, int directions) {
     CodedMacroblock coded;
     coded.mb = s_.mb;
     coded.first = uint32_t(s_.picture.levels->size());
     coded.qp = int16_t(s_.qp);
     coded.directions = int16_t(directions);
-    if (s_.sps.transform_bypass && s_.qp == -6 * (s_.sps.bit_depth_luma - 8)) flags_ |= MB_BYPASS;
+    if (bypassed()) flags_ |= MB_BYPASS;
 
     CoefficientCounts counts;
     s_.load(counts, Syntax::absent(s_.edges->intra));
