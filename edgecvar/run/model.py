@@ -19,9 +19,9 @@ from edgecvar.clips.spec import LARGEST_STRIDE, InputSpec
 from edgecvar.config import from_flags
 from edgecvar.errors import ConfigError, EdgecvarError, named
 from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.run.loaded import LoadedRunner
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
-from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.sources.opening import TIMEOUT, source_name
 from edgecvar.stream.types import StreamInfo
@@ -68,15 +68,6 @@ def load(
     choice.update(device=device, dla=dla, converter=converter)
     opened = open_bundle(default_bundle() if bundle is None else Path(bundle))
     return Model(opened, from_flags(RunnerChoice, choice))
-
-
-class LoadedRunner:
-    """An entered runner, left by `close` or when nobody holds it any more: neither its model nor a run of its."""
-
-    def __init__(self, runner: Runner) -> None:
-        stack = ExitStack()
-        self.runner = stack.enter_context(runner)
-        self.close = weakref.finalize(self, stack.close)
 
 
 class Model:
@@ -145,11 +136,12 @@ class Model:
             return run
 
     def close(self) -> None:
-        """End the newest run and free what is loaded; the next run loads it again."""
-        self._end_last()
-        if self._loaded is not None:
-            self._loaded.close()
-            self._loaded = None
+        """End the newest run and free what is loaded, once a stage under way is done; the next run loads it again."""
+        with self._lock:
+            self._end_last()
+            if self._loaded is not None:
+                self._loaded.close()
+                self._loaded = None
 
     def _end_last(self) -> None:
         last = self._last()

@@ -11,6 +11,7 @@ import pytest
 import edgecvar
 from edgecvar.errors import BundleError, ConfigError, EdgecvarError, StreamError
 from edgecvar.run import model as model_module
+from edgecvar.runners.onnx import OnnxRunner
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import tiny_bundle
 
@@ -141,6 +142,45 @@ def test_a_run_that_waits_is_closed_from_another_thread(bundle, tmp_path):
         list(run)
     os.close(writer)
     assert not readers()
+
+
+def test_a_model_is_closed_from_another_thread_while_a_stage_is_under_way(bundle, clip, monkeypatch):
+    """What it has loaded is freed when the stage is done, not under it, and no stage begins after that."""
+    under_way, go = threading.Event(), threading.Event()
+    did, errors = [], []
+    launch, leave = OnnxRunner.launch, OnnxRunner.__exit__
+
+    def slow(self, stage, inputs):
+        did.append("began")
+        if len(did) == 3:
+            under_way.set()
+            assert go.wait(60)
+        output = launch(self, stage, inputs)
+        did.append("ended")
+        return output
+
+    def take():
+        with pytest.raises(EdgecvarError) as caught:
+            list(model.run(clip))
+        errors.append(str(caught.value))
+
+    monkeypatch.setattr(OnnxRunner, "launch", slow)
+    monkeypatch.setattr(OnnxRunner, "__exit__", lambda self, *exc: (did.append("left"), leave(self, *exc))[1])
+    model = edgecvar.load(bundle)
+    runs, closes = threading.Thread(target=take, daemon=True), threading.Thread(target=model.close, daemon=True)
+    runs.start()
+    assert under_way.wait(60)
+    closes.start()
+    closes.join(timeout=0.3)
+    assert closes.is_alive() and did == ["began", "ended", "began"]
+    go.set()
+    for thread in (closes, runs):
+        thread.join(timeout=60)
+    assert did == ["began", "ended", "began", "ended", "left"]
+    assert len(errors) == 1 and "this run was closed" in errors[0]
+    assert not readers() and not open_files(clip)
+    monkeypatch.undo()
+    assert list(model.run(clip))  # loaded again
 
 
 def test_a_run_is_taken_once(bundle, clip):

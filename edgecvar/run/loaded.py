@@ -1,0 +1,58 @@
+"""What a model has loaded: an entered runner, that any thread may leave."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from contextlib import ExitStack
+from typing import Any, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecvar.errors import EdgecvarError
+from edgecvar.runners.runner import Runner
+
+
+class RunnerInTurns:
+    """An entered runner, one call at a time: leaving it waits for the call under way, and what comes later is refused.
+
+    A device's memory must not be freed under a stage, and the thread that closes a model need not be the one that runs.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self.name = runner.name
+        self._stack = ExitStack()
+        self._runner = self._stack.enter_context(runner)
+        self._turn = threading.Lock()
+        self._left = False
+
+    def __enter__(self) -> RunnerInTurns:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._left = True  # before its turn, or the stages of a run would all have theirs
+        with self._turn:
+            self._stack.close()
+
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
+        with self._turn:
+            self._check(stage)
+            return self._runner.launch(stage, inputs)
+
+    def fetch(self, value: Any) -> NDArray[np.float32]:
+        with self._turn:
+            self._check("its output")
+            return self._runner.fetch(value)
+
+    def _check(self, what: str) -> None:
+        if self._left:
+            raise EdgecvarError(f"{self.name}: the model was closed before {what} could be computed; run it again")
+
+
+class LoadedRunner:
+    """An entered runner, left by `close` or when nobody holds it any more: neither its model nor a run of its."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = RunnerInTurns(runner)
+        self.close = weakref.finalize(self, self.runner.__exit__)
