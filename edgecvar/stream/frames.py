@@ -19,6 +19,7 @@ from edgecvar.stream.clock import MAX_REORDER, DisplayClock, Moment
 from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.decoders import decode, viewer_beside
+from edgecvar.stream.native.sound_sets import SoundSets
 from edgecvar.stream.open_source import Reading
 from edgecvar.stream.packets import to_decode
 from edgecvar.stream.planes import Geometry
@@ -87,6 +88,7 @@ class FrameDecoder:
         self.clock = FrameClock(video.fps)
         self._name = video.name
         self._context = viewer_beside(video.context)
+        self._sets = SoundSets(video.codec, video.context.extradata)
         self._frames: Dict[int, VideoFrame] = {}
         self._failed: Dict[int, str] = {}
         self._geometry: Optional[Geometry] = None
@@ -129,7 +131,7 @@ class FrameDecoder:
 
     def _feed(self, packet: Packet[Any]) -> None:
         times = packet.pts, packet.dts
-        self._decode(to_decode(packet, self._fed))
+        self._decode(self._sets.checked(to_decode(packet, self._fed)))
         packet.pts, packet.dts = times
         self._fed += 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Iterator, Tuple, cast
+from typing import TYPE_CHECKING, Any, Iterator, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import open_video
 from edgecvar.stream.decoders import decode, viewer
+from edgecvar.stream.native.sound_sets import SoundSets
 from edgecvar.stream.packets import coded_packets, numbered_packets
 from edgecvar.stream.sources.opening import TIMEOUT, Source
 
@@ -40,10 +41,11 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg", timeout: float 
     """
     with open_video(source, timeout) as video:
         context = viewer(video.context, incomplete=extraction == "native")
+        sets = SoundSets(video.codec, video.context.extradata)
         clock = DisplayClock(video.fps)
         index = 0
         packets = coded_packets(video, _already_counted)
-        for frame in _frames(context, numbered_packets(packets, clock)):
+        for frame in _frames(context, (sets.checked(packet) for _, packet in numbered_packets(packets, clock))):
             if frame.pts is not None and clock.awaits(frame.pts):
                 moment = clock.show(frame.pts, index)
                 if moment.shown:
@@ -56,7 +58,7 @@ def _already_counted(reason: str) -> None:
     """The reader of the same packets counts the break."""
 
 
-def _frames(context: VideoCodecContext, packets: Iterator[Tuple[int, Packet[Any]]]) -> Iterator[VideoFrame]:
-    for packet in chain((packet for _, packet in packets), [None]):
+def _frames(context: VideoCodecContext, packets: Iterator[Packet[Any]]) -> Iterator[VideoFrame]:
+    for packet in chain(packets, [None]):
         with suppress(StreamError):  # the reader of the same packets tells of it
             yield from decode(context, packet)

@@ -21,7 +21,7 @@ MOST_MACROBLOCKS = 1 << 14
 
 WRONG: List[Any] = [None, -1, 1 << 40, 1.5, "text", [], {}, object(), memoryview(b"every other")[::2], np.zeros(3), b""]
 ATTRIBUTES = ("number", "kind", "idr", "reference", "resets_order", "recovery_point", "poc", "lost", "damaged_slices")
-ATTRIBUTES += ("concealed_macroblocks", "damage", "exact", "display_index")
+ATTRIBUTES += ("concealed_macroblocks", "whole", "damage", "exact", "display_index")
 OF_SEQUENCE = ("profile_idc", "level_idc", "crop", "chroma_format_idc", "bit_depth", "poc_type", "max_reorder")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Dict, Generator, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Dict, Generator, Iterator, Optional, Set
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import MAX_REORDER, Moment
@@ -17,6 +17,7 @@ from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.h264.headers import HeaderParser
 from edgecvar.stream.h264.images import RecoveredPicture
+from edgecvar.stream.native.sound_sets import SETS_REFUSED, SoundSets
 from edgecvar.stream.open_source import OpenSource
 from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry
@@ -52,6 +53,7 @@ class FFmpegReading:
         _check_size(source)
         self._context = vector_decoder(source.video.context)
         extradata = self._context.extradata
+        self._sets = SoundSets(source.video.codec, extradata)
         self._parser = HeaderParser(extradata) if source.video.codec == "h264" else None
         self._model: ReferenceModel = (
             H264Model(self._parser) if self._parser else AnchorModel(header_reader(source.video.codec, extradata))
@@ -59,6 +61,7 @@ class FFmpegReading:
         self._fed = self._next = self._shown = self._given = 0
         self._arrived: Dict[int, _Arrival] = {}
         self._failed: Dict[int, str] = {}
+        self._refused: Set[int] = set()
         self._frames: OrderedDict[int, DecodedFrame] = OrderedDict()
         self._samplers = SamplerStore()
         self._intra_seen = False
@@ -106,8 +109,11 @@ class FFmpegReading:
         """Feeds packet after packet to the decoder, then flushes it; what comes out waits in `_arrived`."""
         for number, packet in numbered_packets(self._source.packets, self._clock):
             self._fed = number + 1
-            self._model.feed(number, bytes(packet))
-            self._take(packet)
+            sound = self._sets.checked(packet)
+            if sound is not packet:
+                self._refused.add(number)
+            self._model.feed(number, bytes(sound))
+            self._take(sound)
             yield True
         self._take(None)
         yield True
@@ -159,6 +165,9 @@ class FFmpegReading:
         if getattr(frame, "is_corrupt", False):
             plan = replace(plan, exact=False)
             self.summary.conceal("damage that the decoder concealed")
+        elif number in self._refused:
+            self.summary.conceal(SETS_REFUSED)
+        self._refused.discard(number)
         current = DecodedFrame(number, arrival.display_index, frame)
         first, second = (self._reference(reference) for reference in plan.references)
         if (None if first is None else first.number, None if second is None else second.number) != plan.references:

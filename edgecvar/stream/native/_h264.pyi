@@ -44,6 +44,8 @@ class Picture:
     lost: int
     damaged_slices: int
     concealed_macroblocks: int
+    whole: bool
+    """None of its slices is damaged or missing; of an I-picture known only where parameter sets wait."""
     damage: str
     sets_refused: bool
     """Parameter sets in its packet are not those that it was read by: they look damaged."""

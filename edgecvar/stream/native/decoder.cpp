@@ -47,7 +47,7 @@ struct Outcome {
     }
     bool whole() const {
         return damaged_units == 0 && !pictures.empty() &&
-               std::all_of(pictures.begin(), pictures.end(), [](const auto& picture) { return picture->whole(); });
+               std::all_of(pictures.begin(), pictures.end(), [](const auto& picture) { return picture->whole; });
     }
 };
 
@@ -62,7 +62,7 @@ struct Decoder::State {
 
     Outcome read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, bool proving);
     bool prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome);
-    Outcome follow(const std::vector<NalUnit>& units, uint32_t number);
+    Outcome follow(const std::vector<NalUnit>& units, uint32_t number, bool proving);
     void watch(const Outcome& outcome);
 };
 
@@ -116,10 +116,10 @@ bool Decoder::State::prove(const std::vector<NalUnit>& units, uint32_t number, O
 }
 
 // Reads a packet by the sets that hold, or where it is whole by them alone by those that held before.
-Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t number) {
-    if (!held.doubted()) return read(units, number, held.sets(), false);
+Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t number, bool proving) {
+    if (!held.doubted()) return read(units, number, held.sets(), proving);
     const PictureGatherer::Place before = gatherer.place();
-    Outcome outcome = read(units, number, held.sets(), false);
+    Outcome outcome = read(units, number, held.sets(), proving);
     if (outcome.slices == 0 || outcome.whole()) return outcome;
     const PictureGatherer::Place after = gatherer.place();
     gatherer.go_back(before);
@@ -142,7 +142,7 @@ void Decoder::State::watch(const Outcome& outcome) {
     if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run;
     for (const auto& picture : outcome.pictures) {
         if (picture->kind == SliceType::I) continue;  // of which nothing is known
-        damaged_run = picture->whole() ? 0 : damaged_run + 1;
+        damaged_run = picture->whole ? 0 : damaged_run + 1;
     }
     if (damaged_run < PERSISTS || !held.waiting()) return;
     damaged_run = 0;
@@ -162,7 +162,7 @@ std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, 
     if (s.begun && s.prove(units, number, outcome)) {
         refused = false;
     } else {
-        outcome = s.follow(units, number);
+        outcome = s.follow(units, number, s.held.waiting());
     }
     outcome.add(offers);
     if (refused) outcome.note(REFUSED);

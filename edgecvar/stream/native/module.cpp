@@ -188,6 +188,7 @@ void bind_picture(py::module_& module) {
         .def_readonly("lost", &ParsedPicture::lost)
         .def_readonly("damaged_slices", &ParsedPicture::damaged_slices)
         .def_readonly("concealed_macroblocks", &ParsedPicture::concealed_macroblocks)
+        .def_readonly("whole", &ParsedPicture::whole)
         .def_readonly("damage", &ParsedPicture::damage)
         .def_readonly("sets_refused", &ParsedPicture::sets_refused)
         .def_readonly("exact", &ParsedPicture::exact)

@@ -12,7 +12,7 @@
 namespace edgecvar {
 
 // One parsed picture. `motion` and `coefficients` are empty on I pictures, whose macroblocks are read only where a
-// parameter set is to be proved.
+// parameter set waits.
 struct ParsedPicture {
     std::shared_ptr<Tag> tag;
     SliceType kind = SliceType::I;       // B if any slice is B, else P if any is P
@@ -24,14 +24,13 @@ struct ParsedPicture {
     int lost = 0;                        // pictures that frame_num says are missing before this one
     int damaged_slices = 0;              // slices given up, wholly or from some macroblock on
     int concealed_macroblocks = 0;       // macroblocks made up as P_Skip with vector 0
+    bool whole = true;                   // nothing speaks against the sets that it was read by: neither of the above
     std::string damage;                  // what the first damage was
     bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
     bool exact = true;                   // false where a vector's reference, or the vector, rests on what was lost
     std::shared_ptr<const Sps> sps;
     std::shared_ptr<MotionStore> motion;
     Coefficients coefficients;
-
-    bool whole() const { return damaged_slices == 0 && concealed_macroblocks == 0; }
 };
 
 // Arrays of a parsed picture for output. Shapes: (2, H/4, W/4), (H/4, W/4), (H/4, W/4), all in raster order.

@@ -107,6 +107,7 @@ void PictureParser::parse(const Slice* slices, size_t count, const Dpb& dpb, con
     picture.coefficients.levels.assign(levels_.data(), levels_.data() + levels_.size());
     picture.exact = state.exact;
     conceal(slices[0].header.pps, picture);
+    picture.whole = picture.damaged_slices == 0 && picture.concealed_macroblocks == 0;
 }
 
 }  // namespace edgecvar

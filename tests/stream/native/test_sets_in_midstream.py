@@ -11,7 +11,8 @@ import pytest
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.h264.units import split_units
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _h264, choice
+from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamSummary
 from tests.stream.known_clips import encode_x264, translation
@@ -32,8 +33,22 @@ def coded(folder: Path, extra: str, size: Tuple[int, int] = (48, 64), pictures: 
 
 
 def read(units: List[bytes], extraction: str = "native") -> Tuple[List[CodedPicture], StreamSummary]:
-    with open_stream(io.BytesIO(b"".join(b"\0\0\0\1" + unit for unit in units)), extraction) as stream:
+    with open_stream(annex_b(units), extraction) as stream:
         return list(stream), stream.summary
+
+
+def annex_b(units: List[bytes]) -> io.BytesIO:
+    return io.BytesIO(b"".join(b"\0\0\0\1" + unit for unit in units))
+
+
+def decoded(units: List[bytes], access: str) -> List[np.ndarray]:
+    """All frames as FFmpeg decodes them, in display order."""
+    if access == "overlay":
+        return [picture.image for picture in decoded_pictures(annex_b(units), "native")]
+    with open_stream(annex_b(units), access, frames=True) as stream:
+        pictures = sorted(stream, key=lambda picture: picture.display_index)
+        assert stream.summary.breaks == {}
+        return [frame for picture in pictures if (frame := picture.frame) is not None]
 
 
 def places(units: List[bytes], kind: int) -> List[int]:
@@ -129,3 +144,47 @@ def test_what_is_not_parsed_ends_the_stream_when_it_persists(clip: List[bytes], 
     every = [unit for each in clip for unit in ([each, layer] if each[0] & 31 in (1, IDR) else [each])]
     with pytest.raises(StreamError, match="SVC or MVC layers"):
         read(clip + every)
+
+
+@pytest.mark.parametrize("access", ["ffmpeg", "native", "overlay"])
+@pytest.mark.parametrize("kind", [SPS, PPS])
+def test_no_decoder_follows_a_damaged_set(clip: List[bytes], kind: int, access: str) -> None:
+    units = clip[: places(clip, SPS)[2]]
+    place = places(units, kind)[1]
+    for bit in range(8, 8 * len(units[place]), 5 if kind == SPS else 2):
+        frames = decoded(flipped(units, place, bit), access)
+        assert [frame.shape for frame in frames] == [(48, 64, 3)] * 24, f"bit {bit}"
+
+
+def test_a_set_withheld_from_a_decoder_is_counted_and_takes_nothing(clip: List[bytes]) -> None:
+    place = places(clip, PPS)[1]
+    for bit in (8, 13, 15):  # weighted_pred_flag, entropy_coding_mode_flag, the id
+        damaged = flipped(clip, place, bit)
+        for access in ("ffmpeg", "native", "overlay"):
+            assert np.array_equal(decoded(damaged, access), decoded(clip, access))
+    _, summary = read(flipped(clip, place, 13), "ffmpeg")
+    assert summary.damage == {"parameter set that its pictures do not follow": 1} and summary.skipped == 0
+
+
+def test_decoders_follow_what_the_core_does_not_read_at_once(clip: List[bytes], tmp_path: Path) -> None:
+    interlaced = coded(tmp_path, "repeat-headers=1:interlaced=1", pictures=30)
+    pictures, summary = read(clip + interlaced + clip, "ffmpeg")
+    assert len(pictures) == 2 * PICTURES + 30 and summary.skipped == summary.damaged == 0
+
+
+def test_nothing_is_parsed_for_a_decoder_but_where_a_set_differs(
+    clip: List[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+
+    class Counted(_h264.Parser):
+        def parse(self, packet: bytes, number: int) -> List[_h264.Picture]:
+            parsed.append(number)
+            return super().parse(packet, number)
+
+    monkeypatch.setattr(_h264, "Parser", Counted)
+    assert choice.native_core().Parser is Counted
+    read(clip, "ffmpeg")
+    assert len(parsed) == 1
+    read(flipped(clip, places(clip, SPS)[1], 13), "ffmpeg")
+    assert len(parsed) == 2 + 12 + 1  # the GOP that it stands before, and the packet that settles it

@@ -1,0 +1,94 @@
+"""Packets of H.264 with no damaged parameter set in them, for decoders that would follow it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, cast
+
+from edgecvar.stream.h264.bits import HeaderEnded
+from edgecvar.stream.h264.composed import ComposedPacket
+from edgecvar.stream.h264.units import length_size_of, payload, split_units
+from edgecvar.stream.native.choice import CODEC, native_core
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+    from edgecvar.stream.native._h264 import Parser
+
+SETS_REFUSED = "parameter set that its pictures do not follow"
+_SPS, _PPS = 7, 8
+_Sets = Dict[Tuple[int, int], bytes]
+
+
+class SoundSets:
+    """Follows the parameter sets of a stream, whose packets are to be `checked` in their order.
+
+    The native core judges (held_sets.h): it reads the first picture, and later ones only where a set differs from the
+    one that holds, until that is settled. A set is withheld where a picture is whole by the one that holds. Where there
+    is no core, or it does not read the stream, every packet is left as it is.
+    """
+
+    def __init__(self, codec: str, extradata: Optional[bytes]) -> None:
+        core = native_core() if codec == CODEC else ""
+        self._core: Any = None if isinstance(core, str) else core
+        self._length_size = length_size_of(extradata)
+        self._parser: Optional[Parser] = None
+        self._held: _Sets = {}
+        self._given: _Sets = {}
+        self._read = 0
+        self._begun = self._settled = False
+        if self._core is not None:
+            with suppress(self._core.Damage, self._core.Unsupported):
+                self._parser = self._core.Parser(extradata or b"")
+                self._held = self._given = self._sets(self._parser.parameter_sets())
+
+    def checked(self, packet: Packet[Any]) -> Packet[Any]:
+        """The packet itself, or one like it with the sets that hold in place of its own."""
+        if self._parser is None:
+            return packet
+        data = bytes(packet)
+        sets = self._sets(data)
+        if self._settled and sets.items() <= self._held.items():
+            return packet
+        first, whole = not self._begun, self._follow(self._parser, data)
+        if self._parser is None:
+            return packet
+        units = self._parser.parameter_sets()
+        held, before = self._sets(units), self._held
+        given = {**self._given, **sets}
+        agree = held.items() <= given.items()
+        if first:
+            self._settled = self._begun
+        elif sets:
+            self._settled = agree and held == before and sets.items() <= held.items()
+        self._held, self._given = held, given
+        if agree or not whole:
+            return packet
+        self._given = {**given, **held}
+        sound = units + self._parser.without_sets(data)
+        return cast("Packet[Any]", ComposedPacket(packet, sound, keyframe=packet.is_keyframe))
+
+    def _follow(self, parser: Parser, data: bytes) -> bool:
+        """Whether there is a picture in a packet, and it is whole by the sets that hold after it."""
+        number, self._read = self._read, self._read + 1
+        try:
+            pictures = parser.parse(data, number)
+        except self._core.Damage:
+            return False
+        except self._core.Unsupported:
+            self._parser = None
+            return False
+        self._begun = self._begun or bool(pictures)
+        return bool(pictures) and all(picture.whole for picture in pictures)
+
+    def _sets(self, data: bytes) -> _Sets:
+        """The parameter sets among NAL units, by kind and id."""
+        sets: _Sets = {}
+        for unit in split_units(data, self._length_size):
+            kind = unit[0] & 31 if unit else 0
+            if kind in (_SPS, _PPS):
+                with suppress(HeaderEnded):
+                    reader = payload(unit)
+                    reader.skip(24 if kind == _SPS else 0)
+                    sets[kind, reader.unsigned()] = unit.rstrip(b"\0")
+        return sets
