@@ -15,11 +15,6 @@ def bundle(tmp_path_factory):
     return tiny_bundle(tmp_path_factory.mktemp("bundle"), untrained=True)
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=40)
-
-
 def test_every_part_of_the_path_is_timed(edgecvar, tmp_path, bundle, clip):
     saved = tmp_path / "session.json"
     options = ("--bundle", bundle, "--seconds", "0.2", "--every", "4", "--save", saved, "--json")

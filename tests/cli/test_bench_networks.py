@@ -10,15 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from edgecvar.bundle.manifest import open_bundle
-from tests.moving_clip import moving_clip
 
 pytest.importorskip("torch", reason="the device half has no torch")
 pytestmark = pytest.mark.train
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return moving_clip(tmp_path_factory.mktemp("clip") / "right.mp4", pictures=40)
 
 
 @pytest.fixture(scope="module")

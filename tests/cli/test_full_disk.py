@@ -75,3 +75,13 @@ def test_standard_output_without_room_is_one_error(places, arguments):
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == 1 and len(errors) == 1 and "No space left" in errors[0], done.stderr
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_a_full_disk_is_one_line(bundle, clip):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "edgecvar.cli.main", "run", str(clip), "--bundle", str(bundle), "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error:") and "No space left" in done.stderr and done.stderr.count("\n") == 1
+    done = subprocess.run([*command, "-o", "/dev/full"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "/dev/full: cannot be written (No space left" in done.stderr
