@@ -94,10 +94,15 @@ def decoded_planes(path: Path) -> Dict[int, Tuple[np.ndarray, ...]]:
         stream.codec_context.options = dict(DECODER)
         stream.codec_context.thread_count = 1
         for index, frame in enumerate(container.decode(stream)):
-            planes = []
-            for plane in frame.planes:
-                samples = np.dtype(np.uint16 if frame.format.name.endswith("le") else np.uint8)
-                whole = np.frombuffer(bytes(plane), samples).reshape(-1, plane.line_size // samples.itemsize)
-                planes.append(whole[: plane.height, : plane.width].copy())
-            found[index] = tuple(planes)
+            found[index] = frame_planes(frame)
     return found
+
+
+def frame_planes(frame: av.VideoFrame) -> Tuple[np.ndarray, ...]:
+    """The samples of a frame, uint16 above 8 bits."""
+    planes = []
+    for plane in frame.planes:
+        samples = np.dtype(np.uint16 if frame.format.name.endswith("le") else np.uint8)
+        whole = np.frombuffer(bytes(plane), samples).reshape(-1, plane.line_size // samples.itemsize)
+        planes.append(whole[: plane.height, : plane.width].copy())
+    return tuple(planes)

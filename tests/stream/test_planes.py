@@ -55,6 +55,16 @@ def test_images_have_the_colours_that_were_coded(tmp_path: Path, codec: str, pix
         assert np.abs(image[corner].astype(int) - still[corner]).max() <= 5, (corner, image[corner])
 
 
+@pytest.mark.parametrize("pixels", ["yuv444p", "yuv444p10le"])
+def test_images_of_lossless_444_have_the_colours_of_their_source(tmp_path: Path, pixels: str) -> None:
+    still = patches((64, 96))
+    path = encode(tmp_path / "clip.mp4", [still] * 3, "libx264", {"qp": "0"}, pixel_format=pixels)
+    with open_stream(path) as stream:
+        image = next(iter(stream)).image
+    assert image is not None and image.shape == still.shape
+    assert np.abs(image.astype(int) - still).max() <= 2
+
+
 @pytest.mark.parametrize("pixels", ["yuv444p", "gray", "yuv422p10le"])
 def test_a_displayed_size_that_no_chroma_sample_divides(tmp_path: Path, pixels: str) -> None:
     wide = 51 if pixels == "yuv444p" else 50

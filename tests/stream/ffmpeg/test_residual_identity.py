@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Tuple
 
+import av
 import numpy as np
 import pytest
 
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
-from tests.stream.known_clips import ONE_REFERENCE, decoded_planes, encode, encode_x264, translation
+from tests.stream.known_clips import ONE_REFERENCE, decoded_planes, encode, encode_x264, frame_planes, translation
 from tests.stream.slow_h264 import SlowReference
 
 CASES = [
@@ -127,3 +128,24 @@ def test_in_every_chroma_format_and_depth(tmp_path: Path, pixels: str, codec: st
                 assert np.abs(residual.y).max() < 256
     assert checked["P"] > 0 and checked["B"] > 0
     assert zero > 0.5 * sum(checked.values())
+
+
+@pytest.mark.parametrize("extra", ["", "8x8dct=1", "cabac=0"])
+@pytest.mark.parametrize(("pixels", "maximum"), [("yuv444p", 255), ("yuv444p10le", 1023)])
+def test_in_lossless_444(tmp_path: Path, pixels: str, maximum: int, extra: str) -> None:
+    """Where the transform is bypassed the residual is all that the prediction lacks."""
+    pictures = translation(4, (18, 34), (1.35, -0.6), patch=True)
+    options = {"x264-params": f"{ONE_REFERENCE}:qp=0:keyint=9:{extra}"}
+    path = encode(tmp_path / "clip.mp4", pictures, "libx264", options, pixel_format=pixels)
+    truth = Truth(path, maximum)
+    for index, given in enumerate(pictures):
+        source = frame_planes(av.VideoFrame.from_ndarray(given, format="rgb24").reformat(format=pixels))
+        assert all(np.array_equal(truth.planes[index][plane][:18, :34], source[plane]) for plane in range(3))
+    inter = coded = 0
+    with open_stream(path, extraction="ffmpeg") as stream:
+        for picture in stream:
+            if picture.kind != "I":
+                count, zero = truth.check(picture)
+                inter, coded = inter + count, coded + count - zero
+                assert picture.residual is not None and picture.residual.y.shape == (32, 48)
+    assert inter > 2000 and coded > 0.5 * inter
