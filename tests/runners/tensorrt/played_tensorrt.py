@@ -22,6 +22,8 @@ from tests.runners.tensorrt.recorded_cuda import RecordedCuda
 
 OUTPUT = "output of {}"
 EACH_VERSION = [RECORDED, *VERSIONS]
+STAGES = ["appearance", "motion", "residual", "fuse"]
+"""Of `tiny_bundle`."""
 
 
 def with_precision(root: Path, precision: str, strongly_typed: bool = False) -> Bundle:
