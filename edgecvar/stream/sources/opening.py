@@ -16,6 +16,7 @@ from edgecvar.errors import StreamError, reason
 from edgecvar.stream.decoders import PROBING
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encryption import StreamKey, encryption
+from edgecvar.stream.sources.flv import WithoutSound
 from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
         return FileInput(_open(source, name))
     else:
         pipe = pipe_of(source) or Unseekable(source)
-    return DetachedInput(name, lambda: _open(pipe, name), timeout, pipe)
+    return DetachedInput(name, lambda: _open(WithoutSound(pipe), name), timeout, pipe)
 
 
 def _open(target: Union[str, ByteSource], name: str, **options: Any) -> InputContainer:
