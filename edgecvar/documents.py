@@ -10,7 +10,7 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, Dict, Hashable, Iterable, List, NoReturn, Set, Tuple
+from typing import Any, Dict, Hashable, Iterable, List, NoReturn, Optional, Set, Tuple
 
 MEBIBYTE = 1 << 20
 DEPTH = 64
@@ -29,7 +29,9 @@ def read_text(path: Path, limit: int = 16 * MEBIBYTE) -> str:
         os.close(descriptor)
         raise ValueError("not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        content = file.read(limit + 1)
+        content: Optional[bytes] = file.read(limit + 1)
+    if content is None:  # of the kernel's, such as /proc/kmsg, which waits as a pipe does
+        raise ValueError("not a regular file")
     if len(content) > limit:
         raise ValueError(f"larger than {limit / MEBIBYTE:g} MiB")
     try:

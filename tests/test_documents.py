@@ -59,6 +59,16 @@ def test_a_device_or_a_pipe_is_never_read(tmp_path: Path) -> None:
             read_text(file)
 
 
+def test_a_file_of_the_kernels_that_waits_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as /proc/kmsg, here a pipe that is called a regular file."""
+    os.mkfifo(tmp_path / "kmsg")
+    writer = os.open(tmp_path / "kmsg", os.O_RDWR)
+    monkeypatch.setattr("edgecvar.documents.stat.S_ISREG", lambda mode: True)
+    with pytest.raises(ValueError, match="not a regular file"):
+        read_text(tmp_path / "kmsg")
+    os.close(writer)
+
+
 def test_a_file_is_utf_8_of_a_bounded_size(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_bytes(b"a\r\n\xc3\xa4")
