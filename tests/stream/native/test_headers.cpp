@@ -134,7 +134,7 @@ static SliceHeader read_slice(ParameterSets& sets, const BitWriter& slice, int t
     return sets.read_slice_header(unit, slice.payload());
 }
 
-static const BitWriter IDR_SLICE = BitWriter().ues({0, 7, 0}).bits(0, 4).ue(0).bits(0, 4).bits(0, 2).se(0).ue(1);
+static const BitWriter FIRST_SLICE = BitWriter().ues({0, 7, 0}).bits(0, 4).ue(0).bits(0, 4).bits(0, 2).se(0).ue(1);
 
 static void test_sps() {
     SpsBits bits;
@@ -146,18 +146,18 @@ static void test_sps() {
     ParameterSets sets;
     sets.read_sps(bits.payload());
     sets.read_pps(pps_bits().payload());
-    const SliceHeader header = read_slice(sets, IDR_SLICE, 5);
+    const SliceHeader header = read_slice(sets, FIRST_SLICE, 5);
     const Sps& sps = *header.sps;
     CHECK(sps.mb_width == 5 && sps.mb_height == 5 && sps.crop_right == 2 && sps.crop_bottom == 4);
     CHECK(sps.bitstream_restriction && sps.max_num_reorder_frames == 2 && sps.max_reorder() == 2);
     CHECK(sps.max_dpb_frames() == 16 && header.idr && header.type == SliceType::I && header.disable_deblocking == 1);
-    CHECK(header.data_position == IDR_SLICE.position() && header.pps->chroma_qp_offset[1] == -2);
+    CHECK(header.data_position == FIRST_SLICE.position() && header.pps->chroma_qp_offset[1] == -2);
 
     sets.read_sps(bits.payload());
-    CHECK(read_slice(sets, IDR_SLICE, 5).sps == header.sps);  // repeated: the same set
+    CHECK(read_slice(sets, FIRST_SLICE, 5).sps == header.sps);  // repeated: the same set
     bits.width = 6;
     sets.read_sps(bits.payload());
-    CHECK(read_slice(sets, IDR_SLICE, 5).sps->mb_width == 6);
+    CHECK(read_slice(sets, FIRST_SLICE, 5).sps->mb_width == 6);
 
     Sps level;
     level.mb_width = 120, level.mb_height = 68, level.level_idc = 40;
@@ -201,14 +201,14 @@ static void test_refused_sets() {
     bits = SpsBits();
     bits.refs = 17;
     CHECK(!thrown<Damage>([&] { sets.read_sps(bits.payload()); }).empty());
-    CHECK(read_slice(sets, IDR_SLICE, 5).sps->mb_width == 5);  // the old one stays
+    CHECK(read_slice(sets, FIRST_SLICE, 5).sps->mb_width == 5);  // the old one stays
     CHECK(!thrown<Damage>([&] { sets.read_pps(Payload{Bytes(Payload::PADDING), 0}); }).empty());
     CHECK(thrown<Unsupported>([&] { read_slice(sets, BitWriter().ues({0, 3, 0})); }) == "SP and SI slices");
     CHECK(!thrown<Damage>([&] { read_slice(sets, BitWriter().ues({0, 2, 9})); }).empty());
     CHECK(!thrown<Damage>([&] { read_slice(sets, BitWriter().ues({25, 2, 0})); }).empty());
     CHECK(!thrown<Damage>([&] { read_slice(sets, BitWriter().ues({0, 2, 0})); }).empty());
     CHECK(!thrown<Unsupported>([&] { sets.read_sps(interlaced.payload()); }).empty());
-    CHECK(thrown<Unsupported>([&] { read_slice(sets, IDR_SLICE, 5); }) == "interlaced coding");
+    CHECK(thrown<Unsupported>([&] { read_slice(sets, FIRST_SLICE, 5); }) == "interlaced coding");
 }
 
 static void test_scaling_lists() {
@@ -222,7 +222,7 @@ static void test_scaling_lists() {
     ParameterSets sets;
     sets.read_sps(bits.payload());
     sets.read_pps(pps_bits().payload());
-    const ScalingLists sequence = read_slice(sets, IDR_SLICE, 5).pps->scaling;
+    const ScalingLists sequence = read_slice(sets, FIRST_SLICE, 5).pps->scaling;
     CHECK(sequence.lists4x4[0][15] == 5 && sequence.lists4x4[2][3] == 5);                               // rule set A
     CHECK(sequence.lists4x4[3][0] == 10 && sequence.lists4x4[5][15] == 34);
     CHECK(sequence.lists8x8[0][0] == 7 && sequence.lists8x8[0][63] == 7 && sequence.lists8x8[1][63] == 35);
@@ -232,13 +232,13 @@ static void test_scaling_lists() {
     for (int i = 0; i < 15; ++i) own.se(0);
     own.bits(0, 6).se(3);
     sets.read_pps(own.payload());
-    const Pps pps = *read_slice(sets, IDR_SLICE, 5).pps;
+    const Pps pps = *read_slice(sets, FIRST_SLICE, 5).pps;
     CHECK(pps.transform_8x8 && pps.chroma_qp_offset[1] == 3);
     CHECK(pps.scaling.lists4x4[0][0] == 5 && pps.scaling.lists4x4[1][0] == 9 && pps.scaling.lists4x4[2][9] == 9);
     CHECK(pps.scaling.lists4x4[3] == sequence.lists4x4[3] && pps.scaling.lists8x8 == sequence.lists8x8);
     bits.scaling = nullptr;
     sets.read_sps(bits.payload());  // a PPS is resolved anew: rule set A
-    const Pps anew = *read_slice(sets, IDR_SLICE, 5).pps;
+    const Pps anew = *read_slice(sets, FIRST_SLICE, 5).pps;
     CHECK(anew.scaling.lists4x4[0][0] == 6 && anew.scaling.lists4x4[2][0] == 9 && anew.scaling.lists8x8[0][0] == 6);
 }
 
