@@ -59,8 +59,9 @@ def fuzz(name: str, seconds: int) -> int:
     with log.open("wb") as file:
         status = subprocess.run(command, env=_environment(name), stdout=file, stderr=file).returncode
     text = log.read_text(encoding="utf-8", errors="replace")
-    print(f"{name}: {_figures(text, seconds)}", flush=True)
-    if status == 0:
+    figures = _figures(text, seconds)
+    print(f"{name}: {figures or 'no coverage was seen'}", flush=True)
+    if status == 0 and figures:
         return 0
     print(text[-4000:])
     for found in _faults(folder):
@@ -88,12 +89,12 @@ def _faults(folder: Path) -> List[Path]:
 
 
 def _figures(log: str, seconds: int) -> str:
-    """Executions, and coverage of the seeds and at the end."""
+    """Executions, and coverage of the seeds and at the end; empty where none was seen, as of a process that failed."""
     coverage = [int(each) for each in re.findall(r"cov: (\d+)", log)]
     executed = re.search(r"number_of_executed_units:\s+(\d+)", log)
     peak = re.search(r"peak_rss_mb:\s+(\d+)", log)
     if not (coverage and executed and peak):
-        return "did not begin"
+        return ""
     reached = f"{coverage[-1]} edges reached, {coverage[0]} of them by the seeds"
     return f"{int(executed[1]):,} inputs in {seconds} s, {reached}, {peak[1]} MB at most"
 

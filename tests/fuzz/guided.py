@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import resource
 import sys
+from contextlib import suppress
 from typing import Callable
 
 import atheris
+
+from tests.fuzz.targets import CORE, mutator, target
+
 
 MOST_MIB = 500
 """Beyond what the process holds before its first input."""
 
 
 def main(name: str) -> None:
+    _use_plain_loaders()
     # Modules that are imported in the middle of a check count as well, so the hook stays until the end.
     with atheris.instrument_imports(include=["edgecvar", "click"], enable_loader_override=False):
-        from tests.fuzz.targets import mutator, target
-
         check, mutate = target(name).check, mutator(name)
         for data in target(name).seeds().values():
             check(data)
         options = {} if mutate is None else {"custom_mutator": _mutator(mutate)}
         atheris.Setup([sys.argv[0], "-rss_limit_mb=4096", *sys.argv[2:]], _bounded(check), **options)
         atheris.Fuzz()
+
+
+def _use_plain_loaders() -> None:
+    """Modules of an editable install have a loader of their own, which Atheris leaves out; it finds the core, though."""
+    if CORE not in os.environ:
+        with suppress(ImportError):
+            importlib.import_module("edgecvar.stream.native._h264")
+    sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in type(each).__module__]
 
 
 def _bounded(check: Callable[[bytes], None]) -> Callable[[bytes], None]:
