@@ -13,7 +13,6 @@ import atheris
 
 from tests.fuzz.targets import CORE, mutator, target
 
-
 MOST_MIB = 500
 """Beyond what the process holds before its first input."""
 
@@ -31,7 +30,7 @@ def main(name: str) -> None:
 
 
 def _use_plain_loaders() -> None:
-    """Modules of an editable install have a loader of their own, which Atheris leaves out; it finds the core, though."""
+    """Atheris leaves out modules that an editable install loads in its own way, which alone finds the core, though."""
     if CORE not in os.environ:
         with suppress(ImportError):
             importlib.import_module("edgecvar.stream.native._h264")
