@@ -134,13 +134,14 @@ def test_in_every_chroma_format_and_depth(tmp_path: Path, pixels: str, codec: st
 @pytest.mark.parametrize(("pixels", "maximum"), [("yuv444p", 255), ("yuv444p10le", 1023)])
 def test_in_lossless_444(tmp_path: Path, pixels: str, maximum: int, extra: str) -> None:
     """Where the transform is bypassed the residual is all that the prediction lacks."""
-    pictures = translation(4, (18, 34), (1.35, -0.6), patch=True)
+    # Of narrower pictures swscale converts the last columns from what lies beyond them, another time otherwise.
+    pictures = translation(4, (18, 48), (1.35, -0.6), patch=True)
     options = {"x264-params": f"{ONE_REFERENCE}:qp=0:keyint=9:{extra}"}
     path = encode(tmp_path / "clip.mp4", pictures, "libx264", options, pixel_format=pixels)
     truth = Truth(path, maximum)
     for index, given in enumerate(pictures):
         source = frame_planes(av.VideoFrame.from_ndarray(given, format="rgb24").reformat(format=pixels))
-        assert all(np.array_equal(truth.planes[index][plane][:18, :34], source[plane]) for plane in range(3))
+        assert all(np.array_equal(truth.planes[index][plane][:18, :48], source[plane]) for plane in range(3))
     inter = coded = 0
     with open_stream(path, extraction="ffmpeg") as stream:
         for picture in stream:
