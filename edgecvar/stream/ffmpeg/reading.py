@@ -143,6 +143,7 @@ class FFmpegReading:
             number = self._next
             self._next += 1
             if arrival is None:
+                self._refused.discard(number)
                 self._model.lost(number)
                 why = self._failed.pop(number, "")
                 self.summary.skip(f"packet the decoder refused: {why}" if why else "packet that gave no picture")

@@ -13,8 +13,9 @@ onnx = pytest.importorskip("onnx", reason="needs the train extra")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from edgecvar.compile.int8 import search  # noqa: E402
+from edgecvar.compile.int8.deviation import Deviation, measure_deviation  # noqa: E402
 from edgecvar.compile.int8.sample_walk import SampleWalk, open_session, run_batches  # noqa: E402
-from edgecvar.compile.int8.search import METHODS, Deviation, Trial, make_int8, measure_deviation  # noqa: E402
+from edgecvar.compile.int8.search import METHODS, Trial, make_int8  # noqa: E402
 from edgecvar.compile.onnx.full_layers import full_layers  # noqa: E402
 from edgecvar.compile.onnx.graph import constants, element_types  # noqa: E402
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes  # noqa: E402
