@@ -143,6 +143,7 @@ def _children(content: bytes) -> Iterator[Tuple[int, bytes]]:
 
 
 def _variable(content: bytes, at: int) -> Tuple[int, int]:
-    """A number of one to eight bytes with the mark of its length in it, 0 where there is none, and where it ends."""
+    """A number of one to eight bytes with the mark of its length in it and where it ends; 0 where none is whole."""
     length = 9 - content[at].bit_length() if at < len(content) else 9
-    return (0, at) if length > 8 else (int.from_bytes(content[at : at + length], "big"), at + length)
+    end = at + length
+    return (0, at) if length > 8 or end > len(content) else (int.from_bytes(content[at:end], "big"), end)

@@ -11,6 +11,7 @@ import pytest
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.sources.encryption import StreamKey, encryption
 from tests.moving_clip import moving_clip
 
 KEY = {"encryption_key": "00112233445566778899aabbccddeeff", "encryption_kid": "0123456789abcdef0123456789abcdef"}
@@ -155,6 +156,15 @@ def test_a_damaged_matroska_head_is_no_traceback(matroska: bytes, seed: int) -> 
     for place in rng.integers(0, 500, 10):
         data[place] = int(rng.integers(256))
     check_one_line(bytes(data))
+
+
+@pytest.mark.parametrize("size", ["40", "2000", "11", "0100"])
+@pytest.mark.parametrize("before", [0, 20000])
+def test_a_matroska_size_that_is_cut_off_ends_what_is_read(size: str, before: int) -> None:
+    """A step back by what is missing of it is into what was read, or before it."""
+    tracks = bytes.fromhex("ec01") + before.to_bytes(7, "big") + bytes(before) + bytes.fromhex("ae" + size)
+    head = bytes.fromhex("1853806701ffffffffffffff1654ae6b01") + len(tracks).to_bytes(7, "big") + tracks
+    assert encryption(io.BytesIO(head), "matroska,webm", StreamKey(1, 0)) == ""
 
 
 @pytest.mark.parametrize("seed", range(20))
