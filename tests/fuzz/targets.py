@@ -12,6 +12,9 @@ CORE = "EDGECVAR_SANITIZED_CORE"
 SANITIZED = frozenset({"extension"})
 """Those that run on the module that the Makefile here builds, in a process that preloads the sanitizers' runtime."""
 
+FFMPEGS = frozenset({"container"})
+"""Those that give their input to FFmpeg, whose own aborts are none of ours: they are counted and passed over."""
+
 
 class Target(Protocol):
     """`check` raises where its input shows a fault; `mutate(data, seed)`, where it is there, keeps the syntax."""

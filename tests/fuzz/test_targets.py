@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.fuzz import documents, extension
+from tests.fuzz.__main__ import foreign
 from tests.fuzz.streams import blocks, joined
 from tests.fuzz.targets import TARGETS, target
 
@@ -76,6 +77,13 @@ def test_every_step_of_a_session_does_something() -> None:
 def test_blocks_are_what_was_joined() -> None:
     assert list(blocks(joined([b"", b"ab", b"c" * 300]))) == [b"", b"ab", b"c" * 300]
     assert list(blocks(b"\0\5ab")) == [b"ab"] and list(blocks(b"\0")) == []
+
+
+@pytest.mark.parametrize(("name", "reason"), [("crash-1", "FFmpeg reads it"), ("timeout-1", "it is slow")])
+def test_a_fault_is_ours_where_ffmpeg_alone_lives(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / name).write_bytes(target("container").seeds()["h264.ts"])
+    assert not foreign("container", tmp_path), reason
+    assert not foreign("headers", tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["json", "yaml"])
