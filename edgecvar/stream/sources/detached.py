@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Protocol, T
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.sources.channel import Channel
+from edgecvar.stream.sources.demuxing import demuxed
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -158,7 +159,7 @@ class _Work:
         stream = self.wanted.take()
         if stream is None:
             return
-        packets = container.demux(stream)
+        packets = demuxed(container, stream)
         while True:
             packet = self._in_time(lambda: next(packets, None))
             if packet is None or not self.given.put(packet):

@@ -14,6 +14,7 @@ import av.logging
 
 from edgecvar.errors import StreamError, reason
 from edgecvar.stream.decoders import PROBING
+from edgecvar.stream.sources.demuxing import demuxed
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encryption import StreamKey, encryption
 from edgecvar.stream.sources.flv import WithoutSound
@@ -63,7 +64,7 @@ class FileInput:
         self._left = False
 
     def packets(self, stream: VideoStream) -> Iterator[Packet[Any]]:
-        for packet in self.container.demux(stream):
+        for packet in demuxed(self.container, stream):
             if self._left:
                 return
             yield packet
