@@ -11,10 +11,7 @@ from typing import Callable
 
 import atheris
 
-from tests.fuzz.targets import CORE, mutator, target
-
-MOST_MIB = 500
-"""Beyond what the process holds before its first input."""
+from tests.fuzz.targets import CORE, MOST_MIB, mutator, target
 
 
 def main(name: str) -> None:

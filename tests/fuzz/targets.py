@@ -12,8 +12,11 @@ CORE = "EDGECVAR_SANITIZED_CORE"
 SANITIZED = frozenset({"extension"})
 """Those that run on the module that the Makefile here builds, in a process that preloads the sanitizers' runtime."""
 
+MOST_MIB = 500
+"""That an input may take, beyond what the process holds before the first."""
+
 FFMPEGS = frozenset({"container"})
-"""Those that give their input to FFmpeg, whose own aborts are none of ours: they are counted and passed over."""
+"""Those that give their input to FFmpeg, whose own aborts and memory are said and passed over."""
 
 
 class Target(Protocol):
