@@ -36,7 +36,7 @@ MEMBERS = {
     | {"breaks", "broke", "gave", "hidden"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
-    | {"kind", "motion", "opens", "pts_seconds", "recovered", "residual", "shown", "weights"},
+    | {"kind", "motion", "opens", "parsed", "planes", "pts_seconds", "recovered", "residual", "shown", "weights"},
     "MotionField": {"exact", "intra", "mv_qpel", "ref_offset", "weighted"},
     "PredictionWeights": {"log2_denominator", "offset", "weight"},
     "Residual": {"cb", "cr", "y"},

@@ -52,9 +52,9 @@ class AppearancePicture:
 
     def _prepare(self, picture: CodedPicture, preparer: Preparer) -> Optional[Appearance]:
         try:
-            image = picture.image
+            planes = picture.planes
         except StreamError:
             return None
-        if image is None:
+        if planes is None:
             raise StreamError(f"picture {self._index} has no image; the stream cannot be used from here on")
-        return Appearance(self._index, preparer.image(image))
+        return Appearance(self._index, preparer.image(planes))

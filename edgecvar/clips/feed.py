@@ -18,6 +18,7 @@ from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import EveryKth
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
+from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import Break, CodedPicture, StreamInfo, StreamSummary
 
 
@@ -234,10 +235,12 @@ class Feed:
             if frame is None:
                 return None
             inputs["frame"] = self._preparer.image(frame)
+        parsed = self._motion_source.parsed(picture)
         if "motion" in sources:
-            inputs["motion"] = self._preparer.motion(self._motion_source.motion(picture))
+            inputs["motion"] = self._preparer.motion(self._motion_source.motion(picture) if parsed is None else parsed)
         if "residual" in sources:
-            inputs["residual"] = self._preparer.residual(self._motion_source.residual(picture))
+            residual = self._motion_source.residual(picture) if parsed is None else parsed
+            inputs["residual"] = self._preparer.residual(residual)
         return inputs
 
     def _neighbour(self, current: Appearance) -> Optional[Appearance]:
@@ -248,14 +251,14 @@ class Feed:
         return None if self._awaited else _appearance(self._before) or current
 
 
-def _frame(picture: CodedPicture) -> Optional[NDArray[np.uint8]]:
+def _frame(picture: CodedPicture) -> Optional[ShownPlanes]:
     """The decoded picture; None where it cannot be decoded."""
     if picture.decoded is None:
         raise StreamError(
             "a stage takes decoded frames, and the stream was opened without: open_stream(source, frames=True)"
         )
     try:
-        return picture.frame
+        return picture.decoded.planes()
     except StreamError:
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.types import BLOCK, CodedPicture, MotionField, Residual, StreamInfo
+
+if TYPE_CHECKING:
+    from edgecvar.stream.native._h264 import Picture
 
 KEPT = 34
 """Traces kept of pictures that may be referred to, those in use the longest: 16 that H.264 keeps, and 16 before."""
@@ -60,6 +63,10 @@ class MotionSource:
         for traces, limit in ((self._traces, KEPT), (self._unused, KEPT_UNUSED)):
             while len(traces) > limit:
                 traces.popitem(last=False)
+
+    def parsed(self, picture: CodedPicture) -> Optional[Picture]:
+        """The native core's P or B picture where its own motion and residual are what is asked for, else None."""
+        return None if self._accumulate or picture.kind == "I" else picture.parsed
 
     def motion(self, picture: CodedPicture) -> NDArray[np.float32]:
         """float32 (H/4, W/4, xy) on the coded grid: pixels a frame, or pixels since the I-picture if accumulated."""

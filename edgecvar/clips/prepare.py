@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.clips.filters import Colour, ColourFilter, Grid, Taps, VelocityFilter
 from edgecvar.clips.spec import InputSpec
+from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import BLOCK, Residual, StreamInfo
+
+if TYPE_CHECKING:
+    from edgecvar.stream.native._h264 import Picture
 
 MOTION_LIMIT = 8.0
 """Prepared motion is clipped here: a vector that long is a mismatch of the encoder's search, not content."""
@@ -52,7 +57,11 @@ def centre_view(info: StreamInfo, spec: InputSpec, crop: Optional[float] = None)
 
 
 class Preparer:
-    """Turns pictures of one stream into inputs, seen through one view; weights are computed once."""
+    """Turns pictures of one stream into inputs, seen through one view; weights are computed once.
+
+    What is prepared goes into `out`, float32 and C-contiguous in the input's shape, where it is given. May be used by
+    several threads.
+    """
 
     def __init__(self, info: StreamInfo, spec: InputSpec, view: Optional[View] = None) -> None:
         self._spec = spec
@@ -62,54 +71,88 @@ class Preparer:
         source = _unrotate(view, self._turns)
         rows, columns = (spec.width, spec.height) if self._turns % 2 else (spec.height, spec.width)
         region = _Region(source, info, rows, columns)
-        self._shown = region.resampler(1, shown_only=True)
-        self._luma = region.resampler(1)
-        self._chroma = region.resampler(2)
-        self._blocks = region.resampler(BLOCK)
+        self._image = ColourFilter(region.grid(1, shown_only=True), region.grid(2, shown_only=True))
+        self._blocks = VelocityFilter(region.grid(BLOCK))
+        self._residual = ColourFilter(region.grid(1), region.grid(2))
+        self._colour = _difference_colour(spec.residual_unit)
         self._region = region
         # Source pixels to input pixels, along the source's axes.
-        self._scale_x = columns / (source.width * info.width) / spec.velocity_unit
-        self._scale_y = rows / (source.height * info.height) / spec.velocity_unit
+        scale_x = columns / (source.width * info.width) / spec.velocity_unit
+        scale_y = rows / (source.height * info.height) / spec.velocity_unit
+        # How often a quarter turn, and a mirror, change the sign of either.
+        turned_x, turned_y = ((1, 1), (-1, 1), (-1, -1), (1, -1))[self._turns]
+        mirrored = -1 if self._flip else 1
+        self._swapped = bool(self._turns % 2)
+        across, down = (1, mirrored) if self._swapped else (mirrored, 1)
+        self._scale = (scale_x * turned_x * across, scale_y * turned_y * down, MOTION_LIMIT)
 
-    def image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """RGB uint8 (H, W, 3) as displayed before rotation, to float32 (3, h, w), mean and deviation removed."""
-        planes = np.empty((3, *self._shown.shape), np.float32)
-        for channel, (mean, deviation) in enumerate(zip(self._spec.image_mean, self._spec.image_std)):
-            plane = self._shown(image[..., channel])
-            np.multiply(plane, np.float32(1 / (255 * deviation)), out=planes[channel])
-            planes[channel] -= np.float32(mean / deviation)
-        return self._orient(planes)
+    def image(self, image: ShownPlanes, out: Optional[NDArray[np.float32]] = None) -> NDArray[np.float32]:
+        """A picture as displayed before rotation, to RGB float32 (3, h, w), mean and deviation removed."""
+        out = self._made("image", out)
+        red, green, blue = (
+            (*parts, 1 / (255 * deviation), -mean / deviation)
+            for parts, mean, deviation in zip(image.to_rgb(), self._spec.image_mean, self._spec.image_std)
+        )
+        self._image.planes((image.y, image.cb, image.cr), Colour((red, green, blue), 0, 255), self._before_turn(out))
+        return out
 
-    def motion(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Velocity (H/4, W/4, xy) on the coded grid to float32 (2, h, w): input pixels a frame / velocity_unit."""
-        return self._resampled(self._blocks, velocity)
+    def motion(
+        self, velocity: Union[NDArray[np.float32], Picture], out: Optional[NDArray[np.float32]] = None
+    ) -> NDArray[np.float32]:
+        """Velocity to float32 (2, h, w): input pixels a frame / velocity_unit.
+
+        It is a field (H/4, W/4, xy) on the coded grid, or that of a P or B picture of the native core, made of the
+        blocks that move alone.
+        """
+        out = self._made("motion", out)
+        planes = self._before_turn(out)[:: -1 if self._swapped else 1]
+        if isinstance(velocity, np.ndarray):
+            self._blocks.field(velocity, self._scale, planes)
+        else:
+            self._blocks.picture(velocity, self._scale, planes)
+        return out
 
     def flow(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
         """As `motion`, of a velocity on any grid (rows, columns, xy) that covers the picture as displayed."""
-        rows, columns = velocity.shape[:2]
-        return self._resampled(self._region.grid(rows, columns), velocity)
+        out = self._made("motion", None)
+        planes = self._before_turn(out)[:: -1 if self._swapped else 1]
+        VelocityFilter(self._region.spread(*velocity.shape[:2])).field(velocity, self._scale, planes)
+        return out
 
-    def _resampled(self, resampled: _Resampler, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
-        vx = resampled(velocity[..., 0]) * np.float32(self._scale_x)
-        vy = resampled(velocity[..., 1]) * np.float32(self._scale_y)
-        for _ in range(self._turns):
-            vx, vy = vy, -vx
-        if self._flip:
-            vx = -vx
-        return np.clip(self._orient(np.stack([vx, vy])), -MOTION_LIMIT, MOTION_LIMIT)
+    def residual(
+        self, residual: Union[Residual, Picture], out: Optional[NDArray[np.float32]] = None
+    ) -> NDArray[np.float32]:
+        """Residual to an RGB-like float32 (3, h, w), divided by residual_unit.
 
-    def residual(self, residual: Residual) -> NDArray[np.float32]:
-        """Residual planes of the coded picture to an RGB-like float32 (3, h, w), divided by residual_unit."""
-        unit = np.float32(1 / self._spec.residual_unit)
-        grey = self._luma(residual.y) * np.float32(_LUMA * unit)
-        cb, cr = self._chroma(residual.cb) * unit, self._chroma(residual.cr) * unit
-        red = grey + np.float32(_RED_CR) * cr
-        green = grey + np.float32(_GREEN_CB) * cb + np.float32(_GREEN_CR) * cr
-        return self._orient(np.stack([red, green, grey + np.float32(_BLUE_CB) * cb]))
+        It is planes of the coded picture, or that of a P or B picture of the native core, made of the coded blocks
+        alone.
+        """
+        out = self._made("residual", out)
+        planes = self._before_turn(out)
+        if isinstance(residual, Residual):
+            self._residual.planes((residual.y, residual.cb, residual.cr), self._colour, planes)
+        else:
+            self._residual.picture(residual, self._colour, planes)
+        return out
 
-    def _orient(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        turned = np.rot90(planes, self._turns, axes=(1, 2))
-        return np.ascontiguousarray(turned[..., ::-1] if self._flip else turned, dtype=np.float32)
+    def _made(self, source: str, out: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.empty(self._spec.shape(source), np.float32) if out is None else out
+
+    def _before_turn(self, out: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is written to it, along the source's axes, is turned and mirrored in `out`."""
+        return np.rot90(out[..., ::-1] if self._flip else out, -self._turns, axes=(1, 2))
+
+
+def _difference_colour(unit: float) -> Colour:
+    """The linear part of Y'CbCr to RGB, in units."""
+    scale = 1 / unit
+    return Colour(
+        (
+            (_LUMA, 0, _RED_CR, 0, scale, 0),
+            (_LUMA, _GREEN_CB, _GREEN_CR, 0, scale, 0),
+            (_LUMA, _BLUE_CB, 0, 0, scale, 0),
+        )
+    )
 
 
 def _unrotate(view: View, turns: int) -> View:
@@ -130,71 +173,21 @@ class _Region:
     rows: int
     columns: int
 
-    def resampler(self, cell: int, shown_only: bool = False) -> _Resampler:
+    def grid(self, cell: int, shown_only: bool = False) -> Grid:
         """Samples arrays with one entry per `cell` x `cell` pixels of the coded (or only the shown) picture."""
         info, view = self.info, self.view
         y0, x0 = (0, 0) if shown_only else (info.crop_top, info.crop_left)
         height, width = (info.height, info.width) if shown_only else (info.coded_height, info.coded_width)
-        vertical = _Taps.make(
-            (y0 + view.top * info.height) / cell, view.height * info.height / cell, self.rows, height // cell
+        top, tall = (y0 + view.top * info.height) / cell, view.height * info.height / cell
+        left, wide = (x0 + view.left * info.width) / cell, view.width * info.width / cell
+        return Grid(
+            Taps.make(top, tall, self.rows, -(-height // cell)), Taps.make(left, wide, self.columns, -(-width // cell))
         )
-        horizontal = _Taps.make(
-            (x0 + view.left * info.width) / cell, view.width * info.width / cell, self.columns, width // cell
-        )
-        return _Resampler(vertical, horizontal)
 
-    def grid(self, rows: int, columns: int) -> _Resampler:
+    def spread(self, rows: int, columns: int) -> Grid:
         """Samples arrays of rows x columns entries that cover the displayed picture before rotation."""
         view = self.view
-        vertical = _Taps.make(view.top * rows, view.height * rows, self.rows, rows)
-        return _Resampler(vertical, _Taps.make(view.left * columns, view.width * columns, self.columns, columns))
-
-
-@dataclass(frozen=True)
-class _Taps:
-    """A triangle filter along one axis: output i is sum over k of weight[i, k] * source[index[i, k]]."""
-
-    index: NDArray[np.intp]
-    weight: NDArray[np.float32]
-
-    @staticmethod
-    def make(start: float, length: float, outputs: int, inputs: int) -> _Taps:
-        """Resample [start, start + length) of `inputs` samples to `outputs`, widened when it shrinks (no aliasing)."""
-        step = length / outputs
-        reach = max(step, 1.0)
-        centre = start + (np.arange(outputs) + 0.5) * step - 0.5
-        first = np.ceil(centre - reach).astype(np.intp)
-        offsets = np.arange(int(np.ceil(2 * reach)) + 1)
-        index = first[:, None] + offsets[None, :]  # (outputs, taps)
-        weight = np.maximum(0.0, 1.0 - np.abs(index - centre[:, None]) / reach)
-        weight /= weight.sum(axis=1, keepdims=True)
-        used = weight.max(axis=0) > 0
-        return _Taps(np.clip(index[:, used], 0, inputs - 1), weight[:, used].astype(np.float32))
-
-    def apply(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(inputs, n) to (outputs, n)."""
-        total = source[self.index[:, 0]]
-        total *= self.weight[:, :1]
-        part = np.empty_like(total)
-        for tap in range(1, self.index.shape[1]):
-            np.take(source, self.index[:, tap], axis=0, out=part, mode="clip")
-            part *= self.weight[:, tap, None]
-            total += part
-        return total
-
-
-@dataclass(frozen=True)
-class _Resampler:
-    vertical: _Taps
-    horizontal: _Taps
-
-    @property
-    def shape(self) -> Tuple[int, int]:
-        return len(self.vertical.index), len(self.horizontal.index)
-
-    def __call__(self, source: NDArray[Any]) -> NDArray[np.float32]:
-        """(H, W) to float32 (h, w)."""
-        first, last = int(self.vertical.index.min()), int(self.vertical.index.max()) + 1
-        part = source[first:last].astype(np.float32, order="C")
-        rows = _Taps(self.vertical.index - first, self.vertical.weight).apply(part)  # (h, W)
-        return self.horizontal.apply(np.ascontiguousarray(rows.T)).T  # (h, w)
+        return Grid(
+            Taps.make(view.top * rows, view.height * rows, self.rows, rows),
+            Taps.make(view.left * columns, view.width * columns, self.columns, columns),
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Tuple
 
@@ -34,6 +34,26 @@ class ShownPlanes:
     matrix: int
     full: bool
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all samples."""
+        return self.y.nbytes + self.cb.nbytes + self.cr.nbytes
+
+    def copy(self) -> ShownPlanes:
+        """The same in memory of its own, where these are views of a decoder's."""
+        return replace(self, y=self.y.copy(), cb=self.cb.copy(), cr=self.cr.copy())
+
+    def to_rgb(self) -> Tuple[Tuple[float, float, float, float], ...]:
+        """What red, green and blue from 0 to 255 are: parts of y, cb and cr, and an offset."""
+        kr, kb = _MATRICES.get(self.matrix, _BT601)
+        luma, chroma, black = (1.0, 1.0, 0) if self.full else (255.0 / 219.0, 255.0 / 224.0, 16)
+        parts = (
+            (0.0, 2.0 * (1.0 - kr)),
+            (-2.0 * kb * (1.0 - kb) / (1.0 - kr - kb), -2.0 * kr * (1.0 - kr) / (1.0 - kr - kb)),
+            (2.0 * (1.0 - kb), 0.0),
+        )
+        return tuple((luma, cb * chroma, cr * chroma, -luma * black - (cb + cr) * chroma * 128.0) for cb, cr in parts)
+
     def rgb(self) -> NDArray[np.uint8]:
         """uint8 (height, width, 3) by that matrix, BT.601 where none is named; chroma samples are repeated."""
         luma, red, green_b, green_r, blue = _tables(_MATRICES.get(self.matrix, _BT601), self.full)
@@ -58,11 +78,6 @@ def planes_of(frame: VideoFrame, geometry: Geometry) -> ShownPlanes:
         return ShownPlanes(*planes, matrix=_BT601_NUMBER, full=False)
     full = frame.format.name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE
     return ShownPlanes(*planes, int(frame.colorspace), full)
-
-
-def rgb_of(frame: VideoFrame, geometry: Geometry) -> NDArray[np.uint8]:
-    """The displayed rectangle as uint8 RGB (height, width, 3)."""
-    return planes_of(frame, geometry).rgb()
 
 
 @lru_cache(maxsize=8)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Optional, Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.colour import ShownPlanes
+
+if TYPE_CHECKING:
+    from edgecvar.stream.native._h264 import Picture
 
 BLOCK = 4
 """Side of one motion block, in luma samples."""
@@ -146,23 +149,26 @@ class Decoded(Protocol):
 class PictureContent(Protocol):
     """Computes what a picture holds, when asked."""
 
+    @property
+    def parsed(self) -> Optional[Picture]: ...
+
     def motion(self) -> Optional[MotionField]: ...
 
     def weights(self) -> Optional[PredictionWeights]: ...
 
     def residual(self) -> Optional[Residual]: ...
 
-    def image(self) -> Optional[NDArray[np.uint8]]: ...
+    def planes(self) -> Optional[ShownPlanes]: ...
 
 
 @dataclass(frozen=True)
 class CodedPicture:
-    """One picture in decode order; `motion`, `weights`, `residual` and `image` are computed on first use and kept.
+    """One picture in decode order; what is asked of it is computed on first use and kept.
 
     `kind` is "I", "P" or "B". `motion` and `residual` are None on I pictures, and so is `weights`, which the FFmpeg
     path never gives; `image` is uint8 (height, width, 3) RGB where it `has_image`, as displayed but not rotated, and
-    None elsewhere. `frame` is the same of any picture where the stream was opened with frames, else None. All raise
-    StreamError where the picture's bits do not give them.
+    None elsewhere, and `planes` are what it is made of. `frame` is the same of any picture where the stream was opened
+    with frames, else None. All raise StreamError where the picture's bits do not give them.
 
     `recovered` is a P or B picture all of which has been coded anew since a recovery point (intra refresh): it has an
     image, decoded from there on. Where a stream begins without an I-picture, what comes before its first recovered one
@@ -189,6 +195,11 @@ class CodedPicture:
         """Whether there is an `image` to ask for, which costs a decoding."""
         return self.kind == "I" or self.recovered
 
+    @property
+    def parsed(self) -> Optional[Picture]:
+        """The native core's own picture, for what it computes with no field in between; None on the FFmpeg path."""
+        return self.content.parsed
+
     @cached_property
     def motion(self) -> Optional[MotionField]:
         return self.content.motion()
@@ -202,8 +213,12 @@ class CodedPicture:
         return self.content.residual()
 
     @cached_property
+    def planes(self) -> Optional[ShownPlanes]:
+        return self.content.planes()
+
+    @cached_property
     def image(self) -> Optional[NDArray[np.uint8]]:
-        return self.content.image()
+        return None if self.planes is None else self.planes.rgb()
 
     @cached_property
     def frame(self) -> Optional[NDArray[np.uint8]]:

@@ -24,6 +24,8 @@ ACCUMULATE = InputSpec(height=32, width=32, accumulate=True)
 class Made:
     """A picture's content, given."""
 
+    parsed = None
+
     def __init__(self, motion=None, residual=None):
         self._motion, self._residual = motion, residual
 
@@ -33,7 +35,7 @@ class Made:
     def residual(self):
         return self._residual
 
-    def image(self):
+    def planes(self):
         return None
 
 

@@ -10,6 +10,7 @@ import pytest
 from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.spec import InputSpec
 from edgecvar.stream.types import Residual, StreamInfo
+from tests.clips.planes import grey
 
 
 def info(width=64, height=64, rotation=0, coded=None, left=0, top=0):
@@ -25,21 +26,21 @@ def spec(**changes):
 
 
 def test_same_size_is_the_identity():
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     plain = spec(image_mean=(0, 0, 0), image_std=(1, 1, 1))
-    got = Preparer(info(), plain).image(image)
-    np.testing.assert_allclose(got, image.transpose(2, 0, 1) / 255.0, atol=1e-6)
+    got = Preparer(info(), plain).image(grey(image))
+    np.testing.assert_allclose(got, np.stack([image] * 3) / 255.0, atol=1e-6)
 
 
 def test_image_is_normalised_by_mean_and_deviation():
-    got = Preparer(info(), spec()).image(np.full((64, 64, 3), 255, np.uint8))
+    got = Preparer(info(), spec()).image(grey(np.full((64, 64), 255, np.uint8)))
     np.testing.assert_allclose(got[:, 5, 5], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], rtol=1e-5)
 
 
 def test_shrinking_keeps_the_mean_of_fine_detail():
     checks = ((np.indices((128, 128)).sum(axis=0) % 2) * 255).astype(np.uint8)
     plain = spec(height=32, width=32, image_mean=(0, 0, 0), image_std=(1, 1, 1))
-    got = Preparer(info(128, 128), plain).image(np.repeat(checks[..., None], 3, axis=2))
+    got = Preparer(info(128, 128), plain).image(grey(checks))
     np.testing.assert_allclose(got[:, 2:-2, 2:-2], 0.5, atol=0.02)
 
 
@@ -76,11 +77,11 @@ def test_rotation_turns_picture_and_vectors_together(turns):
     """A pixel that moves by its own vector lands, once turned, where the turned vector says."""
     plain = spec(image_mean=(0, 0, 0), image_std=(1, 1, 1))
     preparer = Preparer(info(rotation=90 * turns), plain)
-    image = np.zeros((64, 64, 3), np.uint8)
+    image = np.zeros((64, 64), np.uint8)
     image[10, 20] = 255
-    later = np.zeros((64, 64, 3), np.uint8)
+    later = np.zeros((64, 64), np.uint8)
     later[10 + 3, 20 + 7] = 255
-    here, there = (np.argwhere(preparer.image(picture)[0] > 0.5)[0] for picture in (image, later))
+    here, there = (np.argwhere(preparer.image(grey(picture))[0] > 0.5)[0] for picture in (image, later))
     field = np.zeros((16, 16, 2), np.float32)
     field[...] = (7.0, 3.0)
     vx, vy = preparer.motion(field)[:, 32, 32]
@@ -88,12 +89,12 @@ def test_rotation_turns_picture_and_vectors_together(turns):
 
 
 def test_a_view_of_a_rotated_picture_is_taken_as_displayed():
-    image = np.zeros((64, 128, 3), np.uint8)
+    image = np.zeros((64, 128), np.uint8)
     image[:, 96:] = 255  # right quarter: on top after one counter-clockwise turn
     plain = spec(image_mean=(0, 0, 0), image_std=(1, 1, 1))
     wide = info(128, 64, rotation=90)
-    top = Preparer(wide, plain, View(0.0, 0.0, 0.25, 1.0)).image(image)
-    bottom = Preparer(wide, plain, View(0.5, 0.0, 0.25, 1.0)).image(image)
+    top = Preparer(wide, plain, View(0.0, 0.0, 0.25, 1.0)).image(grey(image))
+    bottom = Preparer(wide, plain, View(0.5, 0.0, 0.25, 1.0)).image(grey(image))
     assert top[0, 10:50].min() > 0.99 and bottom.max() == 0
 
 

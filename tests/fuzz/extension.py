@@ -6,7 +6,7 @@ import gc
 import os
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -93,6 +93,9 @@ class Session:
             self._forget,
             lambda step: self._picture(step).motion(WRONG[step % len(WRONG)]),
             lambda step: setattr(self, "parser", H264.Parser(self.parser.parameter_sets())),
+            self._prepare,
+            lambda step: H264.Axis(WRONG[step % len(WRONG)], *self._taps(step)[1:]),
+            lambda step: H264.Axis(*self._taps(step)[:2], step % 5),
         ]
 
     def run(self, steps: bytes) -> None:
@@ -131,6 +134,39 @@ class Session:
             repr(getattr(picture, name))
         for name in OF_SEQUENCE:
             repr(getattr(picture.sequence, name))  # type: ignore[union-attr]
+
+    def _taps(self, step: int) -> Tuple[Any, Any, int]:
+        """Of an axis with two outputs, for a picture of that many macroblocks or not."""
+        inputs = (16, 32, 64, 128, 256)[step % 5]
+        index = np.array([[0, 1, 2], [inputs // 2, inputs // 2 + 1, inputs - 1 + step // 5 % 2]])
+        return index, np.full((2, 3), 0.5), inputs
+
+    def _prepare(self, step: int) -> None:
+        picture = self._picture(step)
+        width, height = picture.sequence.coded_width, picture.sequence.coded_height
+        cut = step % 3 and 16  # a picture of another size is refused
+        rows, columns = ([*self._axes(side - cut)] for side in (height, width))
+        out = [np.zeros((3, 2, 2), np.float32), np.zeros((3, 2, 4), np.float32)[..., ::-2], np.zeros((3, 2, 2))][
+            step % 3
+        ]
+        colour = H264.Colour((((1, 0, 1, 0, 1, 0),) * 3), -1, 1)
+        filtered = H264.ColourFilter(rows[0], columns[0], rows[1], columns[1])
+        quietly(lambda: filtered.residual(picture, colour, out))
+        for sample in (np.uint8, np.int16, np.float32):
+            planes = [np.ones((height - cut, width - cut), sample), *[np.ones((height // 2, width // 2), sample)] * 2]
+            quietly(lambda planes=planes: filtered.planes(tuple(planes), colour, out))  # type: ignore[misc]
+        velocity = H264.VelocityFilter(rows[2], columns[2])
+        quietly(lambda: velocity.picture(picture, (1, 1, 8), out[:2]))
+        quietly(lambda: velocity.pairs(np.ones((height // 4, width // 4, 2)), (1, 1, 8), out[:2]))
+        self.arrays.append(out)
+
+    def _axes(self, side: int) -> List[Any]:
+        """Of luma, chroma and blocks."""
+        axes = []
+        for cell in (1, 2, 4):
+            inputs = max(1, side // cell)
+            axes.append(H264.Axis([[0, 0], [inputs // 2, inputs - 1]], [[0.5, 0.5], [0.5, 0.5]], inputs))
+        return axes
 
     def _forget(self, step: int) -> None:
         del self.pictures[: step % 4]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -15,7 +15,9 @@ from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.runner import History
+from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import Break, CodedPicture, MotionField, Residual, StreamInfo, StreamSummary
+from tests.clips.planes import grey
 
 SIDE = 64
 FPS = 10
@@ -42,6 +44,7 @@ class Content:
     kind: str
     index: int
     side: int = SIDE
+    parsed: ClassVar[None] = None
 
     def motion(self) -> Optional[MotionField]:
         if self.kind == "I":
@@ -60,8 +63,8 @@ class Content:
         chroma = np.zeros((self.side // 2, self.side // 2), np.int16)
         return Residual(np.full((self.side, self.side), self.index, np.int16), chroma, chroma)
 
-    def image(self) -> Optional[np.ndarray]:
-        return np.full((self.side, self.side, 3), self.index, np.uint8) if self.kind == "I" else None
+    def planes(self) -> Optional[ShownPlanes]:
+        return grey(np.full((self.side, self.side), self.index, np.uint8)) if self.kind == "I" else None
 
 
 class ScriptedStream:

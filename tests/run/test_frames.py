@@ -17,6 +17,7 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import BundleError, StreamError
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.stream.reader import open_stream
+from tests.clips.planes import grey
 from tests.moving_clip import moving_clip
 from tests.run.scripted import SIDE, SPEC, RecordingRunner, ScriptedStream, manifest, stage
 
@@ -31,12 +32,12 @@ class Decoded:
         self._index, self._lost = index, lost
 
     def planes(self):
-        raise NotImplementedError
-
-    def rgb(self):
         if self._lost:
             raise StreamError("it cannot be decoded")
-        return np.full((SIDE, SIDE, 3), self._index, np.uint8)
+        return grey(np.full((SIDE, SIDE), self._index, np.uint8))
+
+    def rgb(self):
+        return self.planes().rgb()
 
 
 class FramedStream(ScriptedStream):
@@ -142,7 +143,7 @@ def test_samples_have_frames_when_asked(tmp_path):
     assert [sorted(sample.inputs) for sample in bare] == [["motion", "residual"]] * 6
     with open_stream(clip, frames=True) as stream:
         preparer = Preparer(stream.info, spec)
-        shown = {picture.decode_index: preparer.image(picture.frame) for picture in stream}
+        shown = {picture.decode_index: preparer.image(picture.decoded.planes()) for picture in stream}
     for sample, one in zip(framed, bare):
         assert sample.decode_index == one.decode_index
         assert np.array_equal(sample.inputs["frame"], shown[sample.decode_index])

@@ -153,13 +153,15 @@ def test_stages_that_ask_for_what_is_not_there_are_refused(stages):
 
 def test_only_what_a_stage_takes_is_computed():
     class Reluctant:
+        parsed = None
+
         def motion(self):
             return None
 
         def residual(self):
             raise AssertionError("nobody asked for a residual")
 
-        def image(self):
+        def planes(self):
             raise AssertionError("nobody asked for an image")
 
     class Careful(ScriptedStream):

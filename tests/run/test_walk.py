@@ -64,7 +64,7 @@ def every_sample(path, inputs, stride):
             motion_source.push(picture)
             kinds.append(picture.kind)
             if picture.kind == "I":
-                images[index] = preparer.image(picture.image)
+                images[index] = preparer.image(picture.planes)
             else:
                 prepared[index] = (
                     preparer.motion(motion_source.motion(picture)),

@@ -87,7 +87,7 @@ def test_same_bytes_same_values(clip: Path, extraction: str) -> None:
 
 
 def test_nothing_is_computed_unasked(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = {"vectors_to_grid": 0, "residual_of": 0, "make_sampler": 0, "rgb_of": 0}
+    calls = {"vectors_to_grid": 0, "residual_of": 0, "make_sampler": 0, "planes_of": 0}
 
     def counting(name: str) -> Any:
         right = getattr(content, name)
@@ -104,11 +104,11 @@ def test_nothing_is_computed_unasked(clip: Path, monkeypatch: pytest.MonkeyPatch
     assert set(calls.values()) == {0}
     moving = [picture for picture in pictures if picture.kind != "I"]
     assert moving[0].motion is moving[0].motion
-    assert calls == {"vectors_to_grid": 1, "residual_of": 0, "make_sampler": 0, "rgb_of": 0}
+    assert calls == {"vectors_to_grid": 1, "residual_of": 0, "make_sampler": 0, "planes_of": 0}
     assert moving[0].residual is moving[0].residual
-    assert calls == {"vectors_to_grid": 1, "residual_of": 1, "make_sampler": 1, "rgb_of": 0}
+    assert calls == {"vectors_to_grid": 1, "residual_of": 1, "make_sampler": 1, "planes_of": 0}
     assert pictures[0].image is pictures[0].image
-    assert calls["rgb_of"] == 1
+    assert calls["planes_of"] == 1
 
 
 def test_half_sample_planes_are_shared_by_the_pictures_of_a_reference(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgecvar.clips.prepare import Preparer, displayed_size
 from edgecvar.clips.spec import InputSpec
@@ -82,22 +83,26 @@ def _panels(parts: _Parts) -> List[NDArray[np.uint8]]:
         width=max(32, round(columns * scale)),
         crop=1.0,
         squash=True,
-        image_mean=(0.0, 0.0, 0.0),
-        image_std=(1.0, 1.0, 1.0),
         residual_unit=255.0 / RESIDUAL_GAIN,
     )
-    preparer = Preparer(info, spec)
     moving = (parts.image // 3 + 40).astype(np.uint8)
     assert picture.motion is not None and picture.residual is not None
     arrows = Arrows(info)
     arrows.draw(moving, arrows.thin(velocity(picture.motion)))
-    panels = [_bytes(preparer.image(parts.image)), _bytes(preparer.image(moving))]
-    panels.append(_bytes(preparer.residual(picture.residual) + np.float32(0.5)))
+    size = (spec.width, spec.height)
+    panels = [_shown(parts.image, info, size), _shown(moving, info, size)]
+    panels.append(_bytes(Preparer(info, spec).residual(picture.residual) + np.float32(0.5)))
     names = ("I-picture", f"motion of a {picture.kind}-picture, {clock_time(picture.pts_seconds)}", "residual")
     for panel, text in zip(panels, names):
-        size = text_size(panel)
-        draw_plate(panel, text, (size // 2, size // 2), size)
+        letters = text_size(panel)
+        draw_plate(panel, text, (letters // 2, letters // 2), letters)
     return panels
+
+
+def _shown(image: NDArray[np.uint8], info: StreamInfo, size: Tuple[int, int]) -> NDArray[np.uint8]:
+    """RGB uint8 (H, W, 3) turned as it is displayed, in that (width, height)."""
+    turned = Image.fromarray(np.ascontiguousarray(np.rot90(image, info.rotation // 90)))
+    return np.array(turned.resize(size, Image.Resampling.BILINEAR))
 
 
 def _bytes(planes: NDArray[np.float32]) -> NDArray[np.uint8]:

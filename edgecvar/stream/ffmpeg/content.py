@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.stream.colour import rgb_of
+from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.ffmpeg.mpeg4_vectors import BackwardVectors
 from edgecvar.stream.ffmpeg.prediction.residual import Sampler, SamplerStore, make_sampler, residual_of
 from edgecvar.stream.ffmpeg.references import PredictionPlan
@@ -49,6 +49,7 @@ class DecodedContent:
         samplers: SamplerStore,
         recovered: Optional[RecoveredPicture] = None,
     ) -> None:
+        self.parsed = None
         self._current = current
         self._references = references
         self._kind = kind
@@ -87,12 +88,12 @@ class DecodedContent:
         samplers = (self._sampler(self._references[0]), self._sampler(self._references[1]))
         return residual_of(own, self._format, samplers, motion, self._plan.weighting)
 
-    def image(self) -> Optional[NDArray[np.uint8]]:
-        """Displayed RGB of an I picture and of one that completes a recovery, None elsewhere; raises StreamError."""
+    def planes(self) -> Optional[ShownPlanes]:
+        """Those of an I picture and of one that completes a recovery, None elsewhere; raises StreamError."""
         if self._recovered is not None:
             # Not of the frame at hand: this decoder leaves the loop filter of all but I pictures out.
-            return self._recovered.image(self._geometry)
-        return rgb_of(self._current.frame, self._geometry) if self._kind == "I" else None
+            return self._recovered.planes(self._geometry)
+        return planes_of(self._current.frame, self._geometry) if self._kind == "I" else None
 
     def _read_motion(self) -> MotionField:
         rows, columns = self._geometry.coded_height // 8, self._geometry.coded_width // 8

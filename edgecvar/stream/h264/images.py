@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgecvar.errors import StreamError
-from edgecvar.stream.colour import rgb_of
+from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.decoders import KeyDecoder, recovered_frame
 from edgecvar.stream.h264.recovery import RecoveryRun
 from edgecvar.stream.planes import Geometry
@@ -30,10 +27,10 @@ class KeyPicture:
     packet: bytes
     frame: Optional[VideoFrame] = None
 
-    def image(self, geometry: Geometry) -> NDArray[np.uint8]:
-        """Displayed RGB uint8 (height, width, 3); raises StreamError where FFmpeg cannot decode the packet."""
+    def planes(self, geometry: Geometry) -> ShownPlanes:
+        """Its displayed rectangle; raises StreamError where FFmpeg cannot decode the packet."""
         which = f"{self.name}: I-picture {self.index} has no image, though its header is sound"
-        return _image(which, self._decoded, geometry)
+        return _planes(which, self._decoded, geometry)
 
     def _decoded(self) -> VideoFrame:
         frame, self.frame = self.frame, None
@@ -52,17 +49,17 @@ class RecoveredPicture:
     index: int
     run: RecoveryRun
 
-    def image(self, geometry: Geometry) -> NDArray[np.uint8]:
-        """Displayed RGB uint8 (height, width, 3); raises StreamError where the run cannot be decoded."""
+    def planes(self, geometry: Geometry) -> ShownPlanes:
+        """Its displayed rectangle; raises StreamError where the run cannot be decoded."""
         which = f"{self.name}: picture {self.index} has no image, though a recovery ends there"
-        return _image(which, lambda: recovered_frame(self.like, self.run), geometry)
+        return _planes(which, lambda: recovered_frame(self.like, self.run), geometry)
 
 
-def _image(which: str, decoded: Callable[[], VideoFrame], geometry: Geometry) -> NDArray[np.uint8]:
+def _planes(which: str, decoded: Callable[[], VideoFrame], geometry: Geometry) -> ShownPlanes:
     try:
         frame = decoded()
         if (frame.width, frame.height) != (geometry.coded_width, geometry.coded_height):
             raise StreamError(f"it is decoded as {frame.width}x{frame.height}")
     except StreamError as error:
         raise StreamError(f"{which}: {error}; vectors and residuals can be read without images") from error
-    return rgb_of(frame, geometry)
+    return planes_of(frame, geometry)

@@ -1,6 +1,6 @@
 """The compiled H.264 core: what it gives to Python."""
 
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,3 +76,38 @@ class Parser:
 
     def without_sets(self, packet: bytes) -> bytes:
         """The packet but for its parameter sets."""
+
+class Axis:
+    """One axis of a filter onto another grid: output o is the sum over k of weight[o, k] * input[index[o, k]]."""
+
+    def __init__(self, index: NDArray[np.int64], weight: NDArray[np.float32], inputs: int) -> None:
+        """`index` and `weight` (outputs, taps); raises ValueError where indices do not rise or lead outside."""
+
+class VelocityFilter:
+    """Content velocity of 4 x 4 blocks onto a grid; threads that share it take turns."""
+
+    def __init__(self, rows: Axis, columns: Axis) -> None: ...
+    def picture(self, picture: Picture, scale: Tuple[float, float, float], out: NDArray[np.float32]) -> None:
+        """x and y of a P or B picture into `out` (2, h, w), of any strides; times scale[0] and scale[1], and at most
+        scale[2] in magnitude. Raises ValueError where sizes differ or display indices are missing."""
+
+    def pairs(self, pairs: NDArray[np.float32], scale: Tuple[float, float, float], out: NDArray[np.float32]) -> None:
+        """The same of a field (H/4, W/4, xy)."""
+
+class Colour:
+    """Three channels of y, cb and cr: for each its parts of them, offset, scale and shift; limits before the scale."""
+
+    def __init__(
+        self, channels: Tuple[Tuple[float, float, float, float, float, float], ...], low: float, high: float
+    ) -> None: ...
+
+class ColourFilter:
+    """Planes y, cb and cr (half the size, rounded up) onto a grid; threads that share it take turns."""
+
+    def __init__(self, rows: Axis, columns: Axis, chroma_rows: Axis, chroma_columns: Axis) -> None: ...
+    def residual(self, picture: Picture, colour: Colour, out: NDArray[np.float32]) -> None:
+        """The residual of a P or B picture in 8-bit units, into `out` (3, h, w), of any strides; ValueError where
+        sizes differ. Coded macroblocks alone are touched."""
+
+    def planes(self, planes: Tuple[NDArray[Any], ...], colour: Colour, out: NDArray[np.float32]) -> None:
+        """The same of three planes, uint8 or int16, whose rows are contiguous."""

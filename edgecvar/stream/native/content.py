@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Optional, Protocol, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.planes import Geometry, SampleFormat, differences_in_420
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Imaged(Protocol):
     """What makes the image of a picture."""
 
-    def image(self, geometry: Geometry) -> NDArray[np.uint8]: ...
+    def planes(self, geometry: Geometry) -> ShownPlanes: ...
 
 
 class NativeContent:
@@ -31,6 +32,7 @@ class NativeContent:
     """
 
     def __init__(self, picture: Picture, geometry: Geometry, imaged: Optional[Imaged], intact: bool) -> None:
+        self.parsed: Optional[Picture] = picture
         self._picture = picture
         self._intact = intact
         self._geometry = geometry
@@ -57,6 +59,6 @@ class NativeContent:
         """The coded residual in the units of the stream's own samples, None on I pictures."""
         return None if self._picture.kind == "I" else self._picture.residual()
 
-    def image(self) -> Optional[NDArray[np.uint8]]:
-        """Displayed RGB where the picture has an image, None elsewhere; raises StreamError where FFmpeg gives none."""
-        return None if self._imaged is None else self._imaged.image(self._geometry)
+    def planes(self) -> Optional[ShownPlanes]:
+        """Its image's where the picture has one, None elsewhere; raises StreamError where FFmpeg gives none."""
+        return None if self._imaged is None else self._imaged.planes(self._geometry)

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "decoder.h"
+#include "module_filters.h"
 
 namespace py = pybind11;
 
@@ -86,17 +87,6 @@ py::array vectors(const std::shared_ptr<MotionStore>& motion) {
     const py::capsule keeper(new Keeper(motion), [](void* pointer) { delete static_cast<Keeper*>(pointer); });
     const auto* data = reinterpret_cast<const int16_t*>(motion->mv.data());
     return sealed(py::array_t<int16_t>({py::ssize_t(2), rows, columns, py::ssize_t(2)}, data, keeper));
-}
-
-void require_display_indices(const ParsedPicture& picture) {
-    if (!picture.tag->displayed) throw std::invalid_argument("display_index is to be set before motion is asked");
-    for (const SliceReferences& slice : picture.motion->slices)
-        for (const auto& list : slice.lists)
-            for (const auto& tag : list)
-                if (!tag->displayed && !tag->lost)
-                    throw std::invalid_argument("display_index of picture " + std::to_string(tag->number) +
-                                                ", a reference of picture " + std::to_string(picture.tag->number) +
-                                                ", is to be set before motion is asked");
 }
 
 py::tuple motion(const ParsedPicture& picture) {
@@ -201,6 +191,18 @@ void bind_picture(py::module_& module) {
 }
 
 }  // namespace
+
+void require_display_indices(const ParsedPicture& picture) {
+    if (!picture.tag->displayed) throw std::invalid_argument("display_index is to be set before motion is asked");
+    for (const SliceReferences& slice : picture.motion->slices)
+        for (const auto& list : slice.lists)
+            for (const auto& tag : list)
+                if (!tag->displayed && !tag->lost)
+                    throw std::invalid_argument("display_index of picture " + std::to_string(tag->number) +
+                                                ", a reference of picture " + std::to_string(picture.tag->number) +
+                                                ", is to be set before motion is asked");
+}
+
 }  // namespace edgecvar
 
 PYBIND11_MODULE(_h264, module) {
@@ -210,6 +212,7 @@ PYBIND11_MODULE(_h264, module) {
     py::register_exception<Unsupported>(module, "Unsupported", PyExc_ValueError);
     bind_sequence(module);
     bind_picture(module);
+    bind_filters(module);
     py::class_<Parser>(module, "Parser")
         .def(py::init([](const py::object& extradata) { return std::make_unique<Parser>(Bytes(extradata)); }),
              py::arg("extradata"))

@@ -3,16 +3,11 @@
 #include <cstring>
 
 #include "parsed_picture.h"
+#include "velocity.h"
 
 namespace edgecvar {
 
 namespace {
-
-// The distance in display order, one step where the reference never arrived.
-int16_t display_offset(const Tag& own, const Tag& reference) {
-    if (reference.lost || !reference.displayed) return reference.poc > own.poc ? 1 : -1;
-    return int16_t(std::clamp(int64_t(reference.display) - own.display, int64_t(-32768), int64_t(32767)));
-}
 
 // What the blocks of one 8x8 block have in common.
 struct Block {

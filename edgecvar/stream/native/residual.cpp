@@ -73,7 +73,7 @@ private:
     }
 
     const ScalingLists* lists_ = nullptr;
-    bool made_4x4_[6][QPS], made_8x8_[2][QPS];
+    bool made_4x4_[6][QPS] = {}, made_8x8_[2][QPS] = {};
     int32_t scales_4x4_[6][QPS][16], scales_8x8_[2][QPS][64];
 };
 
@@ -92,11 +92,6 @@ struct Blocks {
     int32_t* of(int block) { return d + 16 * block; }
     bool has(int block) const { return present >> block & 1; }
     bool only_dc(int block) const { return !(beyond >> block & 1); }
-};
-
-struct Plane {
-    int16_t* samples;
-    ptrdiff_t stride;
 };
 
 // Reads levels of one block from `c` on, and returns the first coefficient that is not its own.
@@ -261,33 +256,47 @@ Scaling scaling_of(int qp, uint8_t flags, const Sps& sps, const Pps& pps, LevelS
 
 }  // namespace
 
+struct Reconstructor::State {
+    LevelScales scales;
+    Blocks blocks;
+};
+
+Reconstructor::Reconstructor(const Coefficients& coefficients, const MotionStore& motion)
+    : coefficients_(coefficients), motion_(motion), state_(new State) {}
+Reconstructor::~Reconstructor() = default;
+
+void Reconstructor::macroblock(const CodedMacroblock& mb, Plane y, Plane cb, Plane cr) {
+    const uint8_t flags = motion_.flags[mb.mb];
+    const bool dct_8x8 = flags & MB_8X8DCT, bypass = flags & MB_BYPASS;
+    const Sps& sps = *coefficients_.sps;
+    const bool has_chroma = sps.chroma_format_idc != 0 && cb.samples && cr.samples;
+    const Plane chroma[2] = {{has_chroma ? cb.samples : nullptr, cb.stride},
+                             {has_chroma ? cr.samples : nullptr, cr.stride}};
+    Scaling scaling;
+    if (!bypass) scaling = scaling_of(mb.qp, flags, sps, *coefficients_.slices[motion_.slice[mb.mb]], state_->scales);
+    Blocks& blocks = state_->blocks;
+    const Coefficient* levels = coefficients_.levels.data();
+    read_levels(levels + mb.first, levels + mb.end, dct_8x8, scaling, blocks);
+    spread_dc(scaling, blocks);
+    if (bypass) {
+        const BypassDirections* directions = mb.directions < 0 ? nullptr : &coefficients_.directions[mb.directions];
+        bypass_macroblock(dct_8x8, directions, blocks, y, chroma);
+    } else {
+        transform_macroblock(dct_8x8, blocks, y, chroma);
+    }
+    blocks.present = blocks.beyond = 0;
+}
+
 void reconstruct(const Coefficients& coefficients, const MotionStore& motion, int16_t* y, int16_t* cb, int16_t* cr) {
-    const std::unique_ptr<LevelScales> scales(new LevelScales);
+    Reconstructor reconstructor(coefficients, motion);
     const uint32_t mb_width = uint32_t(motion.mb_width);
     const ptrdiff_t luma_stride = ptrdiff_t(16) * mb_width, chroma_stride = ptrdiff_t(8) * mb_width;
-    const bool has_chroma = coefficients.sps->chroma_format_idc != 0 && cb && cr;
-    Blocks blocks;
     for (const CodedMacroblock& mb : coefficients.macroblocks) {
-        const uint8_t flags = motion.flags[mb.mb];
-        const bool dct_8x8 = flags & MB_8X8DCT;
-        const ptrdiff_t mb_x = mb.mb % mb_width, mb_y = mb.mb / mb_width;
-        const Plane luma{y + 16 * (mb_y * luma_stride + mb_x), luma_stride};
-        const ptrdiff_t corner = 8 * (mb_y * chroma_stride + mb_x);
-        const Plane chroma[2] = {{has_chroma ? cb + corner : nullptr, chroma_stride},
-                                 {has_chroma ? cr + corner : nullptr, chroma_stride}};
-        Scaling scaling;
-        if (!(flags & MB_BYPASS))
-            scaling = scaling_of(mb.qp, flags, *coefficients.sps, *coefficients.slices[motion.slice[mb.mb]], *scales);
-        const Coefficient* levels = coefficients.levels.data();
-        read_levels(levels + mb.first, levels + mb.end, dct_8x8, scaling, blocks);
-        spread_dc(scaling, blocks);
-        if (flags & MB_BYPASS) {
-            const BypassDirections* directions = mb.directions < 0 ? nullptr : &coefficients.directions[mb.directions];
-            bypass_macroblock(dct_8x8, directions, blocks, luma, chroma);
-        } else {
-            transform_macroblock(dct_8x8, blocks, luma, chroma);
-        }
-        blocks.present = blocks.beyond = 0;
+        const ptrdiff_t column = mb.mb % mb_width, row = mb.mb / mb_width;
+        const ptrdiff_t corner = 8 * (row * chroma_stride + column);
+        reconstructor.macroblock(mb, {y + 16 * (row * luma_stride + column), luma_stride},
+                                 {cb ? cb + corner : nullptr, chroma_stride},
+                                 {cr ? cr + corner : nullptr, chroma_stride});
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -49,8 +50,32 @@ struct Coefficients {
     std::shared_ptr<const Sps> sps;
 };
 
-// Adds up the residual of a picture: y is (16 mb_height) x (16 mb_width), cb and cr half of it both ways (untouched,
-// may be null, for 4:0:0); all zero on entry. Values beyond int16, which only broken streams have, are clipped.
+// Samples of a plane, and how far apart its rows are.
+struct Plane {
+    int16_t* samples;
+    ptrdiff_t stride;
+};
+
+// The residual of macroblocks of one picture, which lives as long. Values beyond int16, which only broken streams have,
+// are clipped.
+class Reconstructor {
+public:
+    Reconstructor(const Coefficients& coefficients, const MotionStore& motion);
+    ~Reconstructor();
+
+    // The planes begin at the macroblock, 16x16 and 8x8 samples, all zero on entry; cb and cr are untouched, and may be
+    // null, for 4:0:0.
+    void macroblock(const CodedMacroblock& mb, Plane y, Plane cb, Plane cr);
+
+private:
+    struct State;
+    const Coefficients& coefficients_;
+    const MotionStore& motion_;
+    std::unique_ptr<State> state_;
+};
+
+// The residual of a whole picture: y is (16 mb_height) x (16 mb_width), cb and cr half of it both ways (may be null for
+// 4:0:0); all zero on entry.
 void reconstruct(const Coefficients& coefficients, const MotionStore& motion, int16_t* y, int16_t* cb, int16_t* cr);
 
 }  // namespace edgecvar

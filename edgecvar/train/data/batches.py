@@ -110,7 +110,7 @@ def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer
             if index not in images:
                 images[index] = preparer.image(recorded.images[index])
     values = [recorded.values[sample.picture] for sample in samples]
-    frames = [preparer.image(recorded.frames[sample.picture].unpack().rgb()) for sample in samples if recorded.frames]
+    frames = [preparer.image(recorded.frames[sample.picture].unpack()) for sample in samples if recorded.frames]
     return PreparedClip(
         np.stack([images[sample.appearance] for sample in samples]),
         np.stack([images[sample.adjacent] for sample in samples]),

@@ -89,7 +89,7 @@ class CodedValues:
 
 @dataclass(frozen=True)
 class RecordedClip:
-    """A read clip: windows, I-pictures (uint8 RGB) and coded values of P and B pictures, by decode index.
+    """A read clip: windows, I-pictures and coded values of P and B pictures, by decode index.
 
     `skipped` counts packets of the file that gave no picture. `display`: display indices by decode index. `frames`:
     where they are asked for, of P and B pictures; `undecoded` ones, which cannot be decoded, are in no window then.
@@ -98,7 +98,7 @@ class RecordedClip:
 
     info: StreamInfo
     windows: List[Window]
-    images: Dict[int, NDArray[np.uint8]]
+    images: Dict[int, ShownPlanes]
     values: Dict[int, CodedValues]
     skipped: int
     display: Sequence[int] = ()
@@ -125,7 +125,7 @@ def read_clip(
     StreamError when it cannot be read and DatasetError when nothing in it can be sampled.
     """
     outline, cut = _Outline(), False
-    images: Dict[int, NDArray[np.uint8]] = {}
+    images: Dict[int, ShownPlanes] = {}
     values: Dict[int, CodedValues] = {}
     decoded: Dict[int, PackedFrame] = {}
     undecoded: Set[int] = set()
@@ -190,10 +190,10 @@ class _Outline:
         return windows
 
 
-def _image(picture: CodedPicture) -> NDArray[np.uint8]:
-    if picture.image is None:
+def _image(picture: CodedPicture) -> ShownPlanes:
+    if picture.planes is None:
         raise DatasetError(f"I-picture {picture.decode_index} has no image")
-    return picture.image
+    return picture.planes.copy()
 
 
 def _frame(picture: CodedPicture) -> Optional[PackedFrame]:

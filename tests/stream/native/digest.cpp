@@ -1,9 +1,11 @@
 // Prints what is parsed of stream files (see packets.h), as counts and one hash (FNV-1a, 64 bit) of all planes.
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
+#include "inputs.h"
 #include "packets.h"
 #include "planes.h"
 
@@ -41,6 +43,11 @@ void add(const edgecvar::ParsedPicture& picture, Hash& hash) {
     hash.numbers(planes.offset, planes.offset.size());
     hash.numbers(planes.log2_denominator, planes.log2_denominator.size());
     for (const auto* plane : {&planes.y, &planes.cb, &planes.cr}) hash.numbers(*plane, plane->size());
+    for (const float value : prepared_inputs(picture)) {
+        int32_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        hash.number(bits);
+    }
 }
 
 void digest(const char* name, const std::vector<uint8_t>& bytes) {

@@ -1,4 +1,5 @@
 // Any bytes through the whole core (libFuzzer): they are read as a stream file, see packets.h.
+#include "inputs.h"
 #include "packets.h"
 #include "planes.h"
 
@@ -22,6 +23,7 @@ void read_all(const StreamFile& file) {
                 macroblocks += size_t(picture->motion->mb_width) * size_t(picture->motion->mb_height);
                 if (macroblocks > MAX_MACROBLOCKS) return;
                 const Planes planes(*picture);
+                prepared_inputs(*picture);
             }
         } catch (const edgecvar::Damage&) {
         } catch (const edgecvar::Unsupported&) {

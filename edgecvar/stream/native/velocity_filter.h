@@ -1,0 +1,41 @@
+// From vectors to a network's input: content velocity on its grid, in its unit.
+#pragma once
+
+#include <array>
+#include <mutex>
+#include <vector>
+
+#include "filter.h"
+#include "parsed_picture.h"
+
+namespace edgecvar {
+
+// How the components of a velocity are scaled, and the magnitude at which they end after that.
+struct VelocityScale {
+    float x, y, limit;
+};
+
+// One view of the pictures of one stream. What it needs to compute is kept; two threads take turns.
+class VelocityFilter {
+public:
+    // `axes` lead from the coded picture's 4x4 blocks to the input.
+    explicit VelocityFilter(const Axes& axes) : axes_(axes), parts_{Filter(axes_), Filter(axes_)} {}
+    VelocityFilter(const VelocityFilter&) = delete;
+    VelocityFilter& operator=(const VelocityFilter&) = delete;
+
+    const Axes& axes() const { return axes_; }
+    // That of a P or B picture all references of which have their display indices; std::invalid_argument where it has
+    // not as many blocks.
+    void picture(const ParsedPicture& picture, const VelocityScale& scale, const Target& x, const Target& y);
+    // That of an (x, y) for each block.
+    void pairs(const float* pairs, const VelocityScale& scale, const Target& x, const Target& y);
+
+private:
+    void finish(const VelocityScale& scale, const Target& x, const Target& y);
+
+    Axes axes_;
+    std::array<Filter, 2> parts_;  // x and y
+    std::mutex mutex_;
+};
+
+}  // namespace edgecvar
