@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, Iterator, List, Optional, Protocol, Union
 
@@ -134,9 +135,17 @@ class Feed:
         self._current: Optional[AppearancePicture] = None
         self._before: Optional[AppearancePicture] = None
         self._awaited = False
+        self._takes_images = "image" in demand.sources
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="appearance")  # decodes while the next pictures are read
 
     def messages(self, watcher: Optional[Watcher] = None) -> Iterator[Optional[Message]]:
         """At least one item a picture: None where there is nothing to run, so that the caller can stop anywhere."""
+        try:
+            yield from self._messages(watcher)
+        finally:
+            self._ahead.shutdown()
+
+    def _messages(self, watcher: Optional[Watcher]) -> Iterator[Optional[Message]]:
         pictures = iter(self._stream)
         while True:
             with self._clock.span("read"):
@@ -191,7 +200,9 @@ class Feed:
             moving = usable and picture.motion is not None
             watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
         if picture.has_image:
-            self._newest = AppearancePicture(picture, self._preparer if "image" in self._demand.sources else None)
+            # Where few of them are needed, most would be decoded for nothing.
+            ahead = self._ahead if self._newest is not None and self._newest.used else None
+            self._newest = AppearancePicture(picture, self._preparer if self._takes_images else None, ahead)
 
     def _second_window(self) -> SecondWindow:
         self._awaited = False

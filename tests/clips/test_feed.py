@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.display_progress import DisplayProgress
-from edgecvar.clips.feed import Demand, Feed, SecondWindow, Settled
+from edgecvar.clips.feed import Demand, Feed, SampledPicture, SecondWindow, Settled
+from edgecvar.errors import StreamError
 from edgecvar.stream.clock import MAX_REORDER
-from tests.run.scripted import SPEC, ScriptedStream
+from tests.run.scripted import SPEC, Content, ScriptedStream
 
 
 def told(stream, sources=("motion",), adjacent=False, every=1):
@@ -28,6 +31,37 @@ def test_a_second_window_is_told_of_where_samples_of_the_first_wait_for_it():
     assert second_windows("IP" + "IP" + "IP", adjacent=True) == [3]
     assert second_windows("IP" + "IP" + "IP", adjacent=False) == []
     assert second_windows("I" + "IP" + "IP", adjacent=True) == []
+
+
+def test_i_pictures_are_decoded_ahead_where_they_are_needed(monkeypatch):
+    decoded = []
+    planes = Content.planes
+
+    def told_of(content):
+        decoded.append((content.index, threading.current_thread().name.startswith("appearance")))
+        return planes(content)
+
+    monkeypatch.setattr(Content, "planes", told_of)
+    told(ScriptedStream("IPPIPPIPP"), ("image", "motion"))
+    assert decoded == [(0, False), (3, True), (6, True)]  # whether the first is needed nobody knew
+    decoded.clear()
+    told(ScriptedStream("IPIPIPIPIP"), ("image", "motion"), every=5)
+    assert decoded == [(0, False), (2, True), (4, False), (6, True)]  # of 2 and 6 no sample came
+    assert not any(thread.name.startswith("appearance") for thread in threading.enumerate())
+
+
+def test_what_is_decoded_ahead_in_vain_is_counted_when_it_is_needed(monkeypatch):
+    def planes(content):
+        if content.index == 3:
+            raise StreamError("it cannot be decoded")
+        return plain(content)
+
+    plain = Content.planes
+    monkeypatch.setattr(Content, "planes", planes)
+    stream = ScriptedStream("IPPIPPIPP")
+    feed = Feed(stream, SPEC, Demand(frozenset({"image", "motion"}), False, 1), NoClock())
+    sampled = [message.current.index for message in feed.messages() if isinstance(message, SampledPicture)]
+    assert sampled == [0, 0, 6, 6] and feed.counts.unusable == {"I-picture that cannot be decoded": 2}
 
 
 def test_samples_are_settled_when_all_that_is_displayed_before_them_has_been_read():
