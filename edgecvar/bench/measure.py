@@ -1,18 +1,20 @@
-"""One measurement: warm-up, the recogniser as it runs, then the same stage calls with nothing else going on."""
+"""One measurement: the recogniser as it runs, its stage calls alone, and what it is to be compared with, in turn."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Literal, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from edgecvar.bench.clock import SpanClock
-from edgecvar.bench.session import Phase, Session, merged
+from edgecvar.bench.decoding import Decoding, Look, look_of
+from edgecvar.bench.session import Against, Phase, Session, Turn, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
@@ -22,7 +24,9 @@ from edgecvar.judge.machine import device_facts, machine_facts, package_versions
 from edgecvar.progress import Progress, silent
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
+from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.runner import Runner
+from edgecvar.stream.container import open_video
 from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, read_once, source_name
 from edgecvar.stream.types import StreamInfo
@@ -30,12 +34,15 @@ from edgecvar.terminal import printable
 
 WARM_UP_DECISIONS = 8
 """Decisions before anything counts: sessions allocate and caches fill in the first few."""
+TURNS = 5
+"""Of a comparison at least: medians of fewer would follow what else the machine does."""
 
 
 class BenchConfig(RunnerChoice):
     """`seconds`: the source is run again and again until it has run for this long. `timeout`: seconds without data.
 
-    Stages do not overlap, so that each one's span is its own.
+    `against`: "decode" also measures, in turn, the pipeline that decodes every picture. Stages do not overlap, so that
+    each one's span is its own.
     """
 
     overlap: bool = False
@@ -44,6 +51,7 @@ class BenchConfig(RunnerChoice):
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     seconds: float = Field(10.0, gt=0, le=86_400)
     extraction: Extraction = "auto"
+    against: Optional[Literal["decode"]] = None
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
 
@@ -78,13 +86,15 @@ class _Bench:
         self._config = config
         self._runner = runner
         self.recorder = _Recorder(runner)
+        self.every = config.every or bundle.manifest.input.stride
         self.info: Optional[StreamInfo] = None
 
     def run(self, seconds: float, decisions: Optional[int] = None) -> Phase:
         """One pass over the source, or `seconds` of it, or at most `decisions`."""
         clock = SpanClock()
         latency: List[float] = []
-        start = time.perf_counter()
+        decided = 0
+        start, cpu = time.perf_counter(), time.process_time()
         frames = takes_frames(self._bundle.manifest.stages)
         with open_stream(self._source, self._config.extraction, frames, self._config.timeout) as stream:
             self.info = stream.info
@@ -92,15 +102,43 @@ class _Bench:
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
                 for decision in run:
                     latency.append(decision.latency_ms)
+                    decided = max(decided, decision.decode_index + 1)
                     if len(latency) == decisions or time.perf_counter() - start >= seconds:
                         break
         if not latency:
             raise StreamError(f"{source_name(self._source)}: {run.summary.note}; there is nothing to measure")
+        whole = run.summary.complete  # else the reader was ahead of what was decided on
         return Phase(
             wall_seconds=time.perf_counter() - start,
-            pictures=run.summary.pictures,
-            sampled=run.summary.sampled,
+            cpu_seconds=time.process_time() - cpu,
+            pictures=run.summary.pictures if whole else decided,
+            sampled=run.summary.sampled if whole else len(latency),
             decisions=len(latency),
+            spans_ms=clock.spans_ms(),
+            latency_ms=latency,
+        )
+
+    def decode_all(self, look: Look, pictures: int) -> Phase:
+        """The first `pictures` of the source, all decoded, and one stage shown as many of them as a run samples."""
+        clock = SpanClock()
+        latency: List[float] = []
+        shown = 0
+        start, cpu = time.perf_counter(), time.process_time()
+        with open_video(self._source, self._config.timeout) as video:
+            for picture in Decoding(self._runner, look, self.every, usable_cores(), clock).pictures(video):
+                shown += 1
+                if picture.looked:
+                    latency.append((time.monotonic() - picture.arrived) * 1e3)
+                if shown == pictures:
+                    break
+        if not latency:
+            raise StreamError(f"{source_name(self._source)}: FFmpeg decodes no picture in it; there is no comparison")
+        return Phase(
+            wall_seconds=time.perf_counter() - start,
+            cpu_seconds=time.process_time() - cpu,
+            pictures=shown,
+            sampled=len(latency),
+            decisions=0,
             spans_ms=clock.spans_ms(),
             latency_ms=latency,
         )
@@ -132,18 +170,10 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
     if read_once(source):
         raise ConfigError(f"{source}: a source is measured several times, and this one can be read once; give a file")
     _, precision = resolve(bundle, config)
+    look = look_of(bundle.manifest) if config.against == "decode" else None
     with make_runner(bundle, config) as runner:
         bench = _Bench(bundle, runner, source, config)
-        progress(0, 0, "warming up")
-        warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
-        progress(0, round(config.seconds), "measuring, seconds")
-        # In turn, so that a machine whose speed drifts is as fast for the one as for the other.
-        runs = [bench.run(config.seconds)]
-        alone = [bench.stages_alone(runs[0])]
-        while (spent := sum(run.wall_seconds for run in runs)) < config.seconds:
-            progress(round(spent), round(config.seconds), "measuring, seconds")
-            runs.append(bench.run(config.seconds))
-            alone.append(bench.stages_alone(runs[-1]))
+        warm_up, turns = _in_turn(bench, config, look, progress)
     assert bench.info is not None
     return Session(
         bundle=printable(str(bundle.path)),
@@ -154,13 +184,57 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         width=bench.info.width,
         height=bench.info.height,
         stream_fps=float(bench.info.fps),
-        every=config.every or bundle.manifest.input.stride,
+        every=bench.every,
         extraction=bench.info.extraction,
         machine=_machine(),
         warm_up=warm_up,
-        run=merged(runs),
-        stages_alone=merged(alone),
+        run=merged(turns.runs),
+        stages_alone=merged(turns.alone),
+        against=None if look is None else turns.against(look),
     )
+
+
+def _in_turn(bench: _Bench, config: BenchConfig, look: Optional[Look], progress: Progress) -> Tuple[Phase, _Turns]:
+    """The warm-up, and then all that is measured: a machine whose speed drifts is as fast for each part of it."""
+    progress(0, 0, "warming up")
+    warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
+    if look is not None:
+        bench.decode_all(look, warm_up.pictures)
+    turns = _Turns(config.seconds / (1 if look is None else TURNS))
+    while turns.seconds < config.seconds:
+        progress(round(turns.seconds), round(config.seconds), "measuring, seconds")
+        turns.runs.append(bench.run(turns.limit))
+        turns.alone.append(bench.stages_alone(turns.runs[-1]))
+        if look is not None:
+            turns.decoded.append(bench.decode_all(look, turns.runs[-1].pictures))
+    return warm_up, turns
+
+
+@dataclass
+class _Turns:
+    """What was measured so far, in turn; a run may take `limit` seconds, or one pass over the source."""
+
+    limit: float
+    runs: List[Phase] = field(default_factory=list)
+    alone: List[Phase] = field(default_factory=list)
+    decoded: List[Phase] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        return sum(run.wall_seconds for run in self.runs)
+
+    def against(self, look: Look) -> Against:
+        turns = [
+            Turn(
+                pictures=run.pictures,
+                seconds=run.wall_seconds,
+                cpu_seconds=run.cpu_seconds,
+                decode_seconds=decoded.wall_seconds,
+                decode_cpu_seconds=decoded.cpu_seconds,
+            )
+            for run, decoded in zip(self.runs, self.decoded)
+        ]
+        return Against(stage=look.stage, threads=usable_cores(), turns=turns, decode=merged(self.decoded))
 
 
 def _machine() -> Dict[str, str]:

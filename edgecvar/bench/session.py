@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Literal, Sequence
+from typing import Dict, List, Literal, Optional, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -33,24 +33,58 @@ def _plausible_spans(spans: Dict[str, List[float]]) -> Dict[str, List[float]]:
 
 
 class Phase(BaseModel):
-    """One part of a measurement: spans in milliseconds by name, and what went through meanwhile."""
+    """One part of a measurement: spans in milliseconds by name, and what went through meanwhile.
+
+    `cpu_seconds`: of all threads of the process; 0 where it was not asked for.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     wall_seconds: float
+    cpu_seconds: float = 0.0
     pictures: int
     sampled: int
     decisions: int
     spans_ms: Dict[str, List[float]]
     latency_ms: List[float] = Field(default_factory=list)
 
-    _plausible = field_validator("wall_seconds", "pictures", "sampled", "decisions")(_plausible)
+    _plausible = field_validator("wall_seconds", "cpu_seconds", "pictures", "sampled", "decisions")(_plausible)
     _plausible_times = field_validator("latency_ms")(_plausible_times)
     _plausible_spans = field_validator("spans_ms")(_plausible_spans)
 
 
+class Turn(BaseModel):
+    """One turn on the same pictures: what the run took, and what decoding all of them did."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pictures: int
+    seconds: float
+    cpu_seconds: float
+    decode_seconds: float
+    decode_cpu_seconds: float
+
+    _plausible = field_validator("pictures", "seconds", "cpu_seconds", "decode_seconds", "decode_cpu_seconds")(
+        _plausible
+    )
+
+
+class Against(BaseModel):
+    """Every picture decoded on `threads`, one pass of `stage` a sampled one: in turn with the run, and all together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    threads: int
+    turns: List[Turn] = Field(min_length=1)
+    decode: Phase
+
+
 class Session(BaseModel):
-    """Warm-up, the run itself, and the same stage calls with nothing else going on (`stages_alone`)."""
+    """Warm-up, the run itself, and the same stage calls with nothing else going on (`stages_alone`).
+
+    `against`: what the run was compared with, where that was asked for.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,6 +103,7 @@ class Session(BaseModel):
     warm_up: Phase
     run: Phase
     stages_alone: Phase
+    against: Optional[Against] = None
 
     _plausible = field_validator("stream_fps")(_plausible)
 
@@ -78,6 +113,7 @@ def merged(phases: Sequence[Phase]) -> Phase:
     names = [name for phase in phases for name in phase.spans_ms]
     return Phase(
         wall_seconds=sum(phase.wall_seconds for phase in phases),
+        cpu_seconds=sum(phase.cpu_seconds for phase in phases),
         pictures=sum(phase.pictures for phase in phases),
         sampled=sum(phase.sampled for phase in phases),
         decisions=sum(phase.decisions for phase in phases),

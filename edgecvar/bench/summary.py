@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List
+from statistics import median
+from typing import Dict, List, Optional
 
 import numpy as np
 
-from edgecvar.bench.session import Phase, Session
+from edgecvar.bench.session import Against, Phase, Session
 
-ORDER = ("read", "trace", "prepare", "stage", "decide")
+ORDER = ("decode", "scale", "read", "trace", "prepare", "stage", "decide")
 """Spans in the order in which data flows; stages keep their own order."""
 
 
@@ -23,6 +24,23 @@ class Row:
     p90_ms: float
     p99_ms: float
     share: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The run against decoding every picture: `rows` and `latency` of the latter, rates of both.
+
+    `times` and `cpu_times`: how many times the pictures that decoding all handles the run handles in as much time, by
+    the clock and of CPU; medians of the turns.
+    """
+
+    rows: List[Row]
+    latency: Row
+    pictures_per_second: float
+    cpu_ms_per_picture: float
+    decode_cpu_ms_per_picture: float
+    times: float
+    cpu_times: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,7 @@ class Summary:
     stage_ms_per_sample: float
     other_ms_per_sample: float
     realtime: float
+    against: Optional[Comparison]
 
 
 def summarise(session: Session) -> Summary:
@@ -65,7 +84,27 @@ def summarise(session: Session) -> Summary:
         stage_ms_per_sample=stage_ms / samples,
         other_ms_per_sample=(total_ms - stage_ms) / samples,
         realtime=pictures_rate / session.stream_fps if session.stream_fps else 0.0,
+        against=None if session.against is None else _comparison(session.against),
     )
+
+
+def _comparison(against: Against) -> Comparison:
+    turns, decode = against.turns, against.decode
+    pictures = max(1, sum(turn.pictures for turn in turns))
+    return Comparison(
+        rows=_rows(decode.spans_ms),
+        latency=_row("end to end", decode.latency_ms, 0.0),
+        pictures_per_second=_rate(decode.pictures, decode),
+        cpu_ms_per_picture=1e3 * sum(turn.cpu_seconds for turn in turns) / pictures,
+        decode_cpu_ms_per_picture=1e3 * sum(turn.decode_cpu_seconds for turn in turns) / pictures,
+        times=median(_over(turn.decode_seconds, turn.seconds) for turn in turns),
+        cpu_times=median(_over(turn.decode_cpu_seconds, turn.cpu_seconds) for turn in turns),
+    )
+
+
+def _over(value: float, base: float) -> float:
+    """A quotient; 0 where a clock of coarse ticks has not moved."""
+    return value / base if base > 0 else 0.0
 
 
 def _rate(count: int, phase: Phase) -> float:

@@ -1,7 +1,7 @@
 """The one place that sets a decoder up: for an I-picture alone, for pictures as they are shown, for exported vectors.
 
-Every one decodes in the calling thread. With frame threads exported vectors differ from run to run, and a packet that
-cannot be decoded takes other pictures with it.
+Every one but that which is measured against decodes in the calling thread. With frame threads exported vectors differ
+from run to run, and a packet that cannot be decoded takes other pictures with it.
 """
 
 from __future__ import annotations
@@ -91,6 +91,13 @@ def viewer(context: VideoCodecContext, incomplete: bool) -> VideoCodecContext:
 def plain_decoder(context: VideoCodecContext, vectors: bool) -> VideoCodecContext:
     """The container's decoder as PyAV has it, opened already; for what is measured beside it."""
     _set_up(context, _VECTORS if vectors else {}).open(strict=False)
+    return context
+
+
+def threaded_decoder(context: VideoCodecContext, threads: int) -> VideoCodecContext:
+    """The container's decoder for all pictures as they are shown, as fast as frame threads make it; to be measured."""
+    context.options = dict(PROBING)
+    context.thread_type, context.thread_count = "AUTO", threads
     return context
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgecvar.bench.advice import advice
 from edgecvar.bench.clock import SpanClock
-from edgecvar.bench.session import LEAST, MOST, Phase, Session, load_session, merged, save_session
+from edgecvar.bench.session import LEAST, MOST, Against, Phase, Session, Turn, load_session, merged, save_session
 from edgecvar.bench.summary import _rows, summarise
 from edgecvar.cli.report.session import as_document, print_report
 from edgecvar.console import Console
@@ -204,3 +204,44 @@ def test_a_report_ends_with_its_advice_and_the_document_has_it():
     out = io.StringIO()
     print_report(session(), Console(file=out))
     assert out.getvalue().splitlines()[-1] == advice(session()) == as_document(session())["advice"]
+
+
+def compared(*turns, **changes):
+    """A session against decoding all: turns of (seconds, seconds of decoding), CPU twice as much."""
+    figures = [
+        Turn(pictures=24, seconds=one, cpu_seconds=2 * one, decode_seconds=all_, decode_cpu_seconds=4 * all_)
+        for one, all_ in turns
+    ]
+    decoded = phase(spans_ms={"stage:appearance": [1.0], "scale": [1.0], "decode": [2.0]}, **changes)
+    return session(against=Against(stage="appearance", threads=2, turns=figures, decode=decoded))
+
+
+def said(told):
+    out = io.StringIO()
+    print_report(told, Console(file=out, width=200))
+    return out.getvalue()
+
+
+def test_a_comparison_is_the_median_of_its_turns_and_said_in_a_sentence():
+    told = compared((0.1, 0.2), (0.1, 0.115), (0.1, 0.09))
+    summary = summarise(told).against
+    assert (summary.times, summary.cpu_times) == (pytest.approx(1.15), pytest.approx(2.3))
+    assert summary.decode_cpu_ms_per_picture == pytest.approx(1e3 * 4 * 0.405 / 72)
+    assert [row.name for row in summary.rows] == ["decode", "scale", "stage:appearance"]
+    assert "reading the compressed video: 1.15 times decoding all; 2.30 times by CPU time; medians of 3 turns" in said(
+        told
+    )
+    assert as_document(told)["summary"]["against"]["times"] == pytest.approx(1.15)
+
+
+def test_a_comparison_that_saves_nothing_says_so():
+    assert "0.85 times decoding all: it saves no time here; 1.70 times by CPU" in said(compared((0.2, 0.17)))
+
+
+def test_a_clock_that_has_not_moved_gives_no_infinite_figure():
+    json.dumps(as_document(compared((0.0, 0.17), wall_seconds=0.0)), allow_nan=False)
+
+
+def test_a_comparison_survives_the_disk(tmp_path):
+    save_session(compared((0.1, 0.2)), tmp_path / "s.json")
+    assert load_session(tmp_path / "s.json") == compared((0.1, 0.2))

@@ -45,6 +45,36 @@ def test_a_saved_session_is_shown_again(edgecvar, tmp_path, bundle, clip):
     assert again == first
 
 
+def test_decoding_everything_is_measured_on_the_same_pictures(edgecvar, tmp_path, bundle, clip):
+    saved = tmp_path / "session.json"
+    options = ("--bundle", bundle, "--seconds", "0.3", "--against", "decode", "--save", saved, "--json")
+    code, out, _ = edgecvar("bench", clip, *options)
+    assert code == 0
+    document, session = json.loads(out), json.loads(saved.read_text())
+    turns, decoded = session["against"]["turns"], session["against"]["decode"]
+    assert len(turns) >= 5 and session["against"]["stage"] == "appearance"
+    assert decoded["pictures"] == sum(turn["pictures"] for turn in turns) == document["counts"]["pictures"]
+    looked = sum(-(-turn["pictures"] // 2) for turn in turns)  # every second picture of each turn
+    assert decoded["sampled"] == len(decoded["spans_ms"]["stage:appearance"]) == looked
+    compared = document["summary"]["against"]
+    assert [row["name"] for row in compared["rows"]] == ["decode", "scale", "stage:appearance"]
+    assert compared["times"] > 0 and compared["pictures_per_second"] > 0
+    _, shown, _ = edgecvar("bench", "--from", saved)
+    assert f"reading the compressed video: {compared['times']:.2f} times decoding all" in shown
+    assert "decoding all: scale" in shown
+
+
+def test_what_was_not_asked_for_is_not_compared(edgecvar, tmp_path, bundle, clip):
+    saved = tmp_path / "session.json"
+    edgecvar("bench", clip, "--bundle", bundle, "--seconds", "0.1", "--save", saved)
+    assert "decoding all" not in edgecvar("bench", "--from", saved)[1]
+    document = json.loads(saved.read_text())
+    assert document.pop("against") is None
+    del document["run"]["cpu_seconds"]
+    saved.write_text(json.dumps(document))  # as it was saved before there was anything to compare with
+    assert edgecvar("bench", "--from", saved)[0] == 0
+
+
 def test_a_source_and_a_session_exclude_each_other(edgecvar, tmp_path, clip):
     code, _, err = edgecvar("bench", clip, "--from", tmp_path / "s.json")
     assert code == 2 and "not both" in err
@@ -64,6 +94,9 @@ def test_a_clip_of_i_pictures_has_nothing_to_measure(edgecvar, tmp_path, bundle)
 
 
 def test_a_time_without_end_is_refused(edgecvar, clip, bundle):
-    for command in (("bench", clip, "--bundle", bundle), ("bench", "networks", bundle)):
+    for command in (
+        ("bench", clip, "--bundle", bundle),
+        ("bench", "networks", bundle),
+    ):
         code, _, err = edgecvar(*command, "--seconds", "inf")
         assert code == 2 and "--seconds" in err

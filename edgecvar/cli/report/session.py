@@ -12,10 +12,12 @@ from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
 from edgecvar.console import Console
 
+DECODING = "decoding all: "
+
 
 def as_document(session: Session) -> Dict[str, Any]:
     """The summary and its circumstances, ready for JSON."""
-    circumstances = session.model_dump(exclude={"warm_up", "run", "stages_alone"})
+    circumstances = session.model_dump(exclude={"warm_up", "run", "stages_alone", "against"})
     counts = {name: getattr(session.run, name) for name in ("pictures", "sampled", "decisions", "wall_seconds")}
     return {
         "session": circumstances,
@@ -45,13 +47,18 @@ def print_report(session: Session, console: Console) -> None:
         _add(table, row, f"{row.share:.1%}")
     table.add_section()
     _add(table, summary.latency, "")
+    if summary.against is not None:
+        table.add_section()
+        for row in summary.against.rows:
+            _add(table, row, f"{row.share:.1%}", DECODING)
+        _add(table, summary.against.latency, "", DECODING)
     console.print(table)
-    for line in [*_meanings(session), advice(session)]:
+    for line in [*_meanings(session), *_saving(session), advice(session)]:
         console.print(line)
 
 
-def _add(table: Table, row: Row, share: str) -> None:
-    table.add_row(row.name, str(row.count), f"{row.p50_ms:.2f}", f"{row.p90_ms:.2f}", f"{row.p99_ms:.2f}", share)
+def _add(table: Table, row: Row, share: str, of: str = "") -> None:
+    table.add_row(of + row.name, str(row.count), f"{row.p50_ms:.2f}", f"{row.p90_ms:.2f}", f"{row.p99_ms:.2f}", share)
 
 
 def _meanings(session: Session) -> list[str]:
@@ -66,4 +73,19 @@ def _meanings(session: Session) -> list[str]:
         "waiting in the queue included",
         f"the same stage calls alone allow {summary.allowed_per_second:.1f} pictures/s: "
         f"end to end reaches {summary.efficiency:.0%} of that",
+    ]
+
+
+def _saving(session: Session) -> list[str]:
+    """What reading the compressed video saves, where that was measured."""
+    against, compared = session.against, summarise(session).against
+    if against is None or compared is None:
+        return []
+    saves = "" if compared.times > 1 else ": it saves no time here"
+    return [
+        f"decoding all (FFmpeg on {against.threads} threads, one pass of the stage {against.stage} a sampled picture): "
+        f"{compared.pictures_per_second:.1f} pictures/s, {compared.decode_cpu_ms_per_picture:.2f} ms of CPU a picture, "
+        f"where the run takes {compared.cpu_ms_per_picture:.2f} ms",
+        f"reading the compressed video: {compared.times:.2f} times decoding all{saves}; "
+        f"{compared.cpu_times:.2f} times by CPU time; medians of {len(against.turns)} turns on the same pictures",
     ]

@@ -7,9 +7,13 @@ from typing import Any, List, Optional
 
 import click
 
-from edgecvar.cli.bench_networks import command as networks
+from edgecvar.cli.bench.extract import command as extract
+from edgecvar.cli.bench.networks import command as networks
 from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
 from edgecvar.terminal import say, say_json
+
+OTHERS = {"extract PATH...": extract, "networks RUN...": networks}
+"""By usage, the commands that the first argument may name."""
 
 
 class _Bench(click.Command):
@@ -18,16 +22,15 @@ class _Bench(click.Command):
     def make_context(
         self, info_name: Optional[str], args: List[str], parent: Optional[click.Context] = None, **extra: Any
     ) -> click.Context:
-        for other in (extract, networks):
+        for other in OTHERS.values():
             if args and args[0] == other.name:
                 return other.make_context(f"{info_name} {other.name}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Also"):
-            others = ((f"{extract.name} PATH...", extract), (f"{networks.name} RUN...", networks))
             formatter.write_dl(
-                [(f"{ctx.command_path} {usage}", other.get_short_help_str(80)) for usage, other in others]
+                [(f"{ctx.command_path} {usage}", other.get_short_help_str(80)) for usage, other in OTHERS.items()]
             )
 
 
@@ -42,6 +45,11 @@ class _Bench(click.Command):
 @timeout_flag
 @runner_flags
 @click.option(
+    "--against",
+    type=click.Choice(["decode"]),
+    help="Also measure, in turn, decoding every picture with FFmpeg and looking at the sampled ones.",
+)
+@click.option(
     "--save",
     type=click.Path(path_type=Path),
     default=Path("bench-session.json"),
@@ -54,7 +62,9 @@ def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: b
     """Show where the time goes when a bundle runs on SOURCE [default: the demo clip].
 
     Reading, preparing, every stage and end to end, as p50, p90, p99 and share, with warm-up kept apart; then the
-    same stage calls with nothing else going on. The session is saved as JSON and can be shown again with --from.
+    same stage calls with nothing else going on. With --against decode also, in turn, what it takes to decode every
+    picture on all cores, to scale the sampled ones to RGB, and to run the network's appearance stage on each. The
+    session is saved as JSON and can be shown again with --from.
     """
     from edgecvar.bench.session import load_session, save_session
 
@@ -89,33 +99,3 @@ def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: b
     print_report(session, Console())
     if saved is None:
         say(f"session saved: {save} (show it again with `edgecvar bench --from {save}`)", err=True)
-
-
-@click.command("extract")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that are counted.")
-@click.option("--pictures", type=click.IntRange(min=1), default=2000, show_default=True, help="At most, of each file.")
-@click.option("--images", is_flag=True, help="Also native with the images of all I-pictures.")
-@click.option("--json", "as_json", is_flag=True, help="Print every round and the figures as one JSON document.")
-def extract(as_json: bool, **options: Any) -> None:
-    """Compare ways to get vectors out of H.264.
-
-    Pictures a second of CPU time on one thread: the native core with vectors alone and with every residual, PyAV
-    with exported vectors, PyAV decoding alone, and mv-extractor where it is installed. PATH is a file, or a folder
-    whose video files are all taken. Files that the native core does not read are listed with the reason.
-    """
-
-    from edgecvar.bench.extract import ExtractConfig, measure_extract
-    from edgecvar.console import Console
-    from edgecvar.progress import StepBar
-
-    with StepBar() as bar:
-        session = measure_extract(ExtractConfig(**options), bar.show)
-    if as_json:
-        from edgecvar.cli.report.extraction import extract_document
-
-        say_json(extract_document(session))
-        return
-    from edgecvar.cli.report.extraction import print_extract
-
-    print_extract(session, Console())
