@@ -97,6 +97,7 @@ def test_a_time_without_end_is_refused(edgecvar, clip, bundle):
     for command in (
         ("bench", clip, "--bundle", bundle),
         ("bench", "networks", bundle),
+        ("bench", "streams", clip),
     ):
         code, _, err = edgecvar(*command, "--seconds", "inf")
         assert code == 2 and "--seconds" in err

@@ -79,7 +79,8 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         "bench": [
             (clip, "--bundle", bundle, "--seconds", "0.1", "--save", out / NAME),
             *(("--from", saved) for saved in (out / NAME, broken)),
-            *((broken,), ("extract", broken), ("networks", broken)),
+            *((broken,), ("extract", broken), ("networks", broken), ("streams", broken)),
+            ("streams", clip, "--bundle", bundle, "--seconds", "0.2", "--most", "1"),
         ],
     }
 

@@ -9,10 +9,11 @@ import click
 
 from edgecvar.cli.bench.extract import command as extract
 from edgecvar.cli.bench.networks import command as networks
+from edgecvar.cli.bench.streams import command as streams
 from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
 from edgecvar.terminal import say, say_json
 
-OTHERS = {"extract PATH...": extract, "networks RUN...": networks}
+OTHERS = {"streams PATH...": streams, "extract PATH...": extract, "networks RUN...": networks}
 """By usage, the commands that the first argument may name."""
 
 
