@@ -200,8 +200,9 @@ def _in_turn(bench: _Bench, config: BenchConfig, look: Optional[Look], progress:
     warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
     if look is not None:
         bench.decode_all(look, warm_up.pictures)
-    turns = _Turns(config.seconds / (1 if look is None else TURNS))
-    while turns.seconds < config.seconds:
+    least = 1 if look is None else TURNS
+    turns = _Turns(config.seconds / least)
+    while turns.seconds < config.seconds or len(turns.runs) < least:
         progress(round(turns.seconds), round(config.seconds), "measuring, seconds")
         turns.runs.append(bench.run(turns.limit))
         turns.alone.append(bench.stages_alone(turns.runs[-1]))

@@ -17,7 +17,7 @@ def bundle(tmp_path_factory):
 
 def test_every_part_of_the_path_is_timed(edgecvar, tmp_path, bundle, clip):
     saved = tmp_path / "session.json"
-    options = ("--bundle", bundle, "--seconds", "0.2", "--every", "4", "--save", saved, "--json")
+    options = ("--bundle", bundle, "--seconds", "1", "--every", "4", "--save", saved, "--json")
     code, out, _ = edgecvar("bench", clip, *options)
     assert code == 0
     document = json.loads(out)
