@@ -31,7 +31,7 @@ def seeds() -> Dict[str, bytes]:
     for place, (name, (profile, settings)) in enumerate(SEEDS.items()):
         container = ("mp4", "h264")[place % 2]
         packets, extradata = encoded(container, profile, settings)
-        steps = b"".join(bytes([0, 1, 2, 3, 4, 5, 6 + step % 10 + 16 * step]) for step in range(len(packets)))
+        steps = b"".join(bytes([0, 1, 2, 3, 4, 5, 6, 7 + step % 16 + 23 * step]) for step in range(len(packets)))
         found[name] = joined([steps, extradata, *packets])
     return found
 
@@ -76,6 +76,8 @@ class Session:
         self.number = self.macroblocks = 0
         self.pictures: List[Any] = []
         self.arrays: List[Any] = []
+        self.accumulator: Any = None
+        self.traces: Dict[int, Any] = {}
         self.steps: List[Callable[[int], Any]] = [
             self._parse,
             self._display,
@@ -83,6 +85,7 @@ class Session:
             lambda step: self.arrays.extend(self._picture(step).residual()),
             lambda step: self.arrays.extend(self._picture(step).weights()),
             self._look,
+            self._trace,
             lambda step: self.parser.parse(WRONG[step % len(WRONG)], 0),
             lambda step: self.parser.parse(b"", WRONG[step % len(WRONG)]),
             lambda step: H264.Parser(WRONG[step % len(WRONG)]),
@@ -96,6 +99,9 @@ class Session:
             self._prepare,
             lambda step: H264.Axis(WRONG[step % len(WRONG)], *self._taps(step)[1:]),
             lambda step: H264.Axis(*self._taps(step)[:2], step % 5),
+            self._trace_arrays,
+            self._trace_wrongly,
+            lambda step: H264.Accumulator(WRONG[step % len(WRONG)], 16 * step, True),
         ]
 
     def run(self, steps: bytes) -> None:
@@ -103,7 +109,8 @@ class Session:
         for step in steps:
             self.take(step)
         self.pictures.clear()
-        del self.parser
+        self.traces.clear()
+        del self.parser, self.accumulator
         gc.collect(0)
         for array in self.arrays:  # what they show must still be there
             int(array.sum())
@@ -134,6 +141,46 @@ class Session:
             repr(getattr(picture, name))
         for name in OF_SEQUENCE:
             repr(getattr(picture.sequence, name))  # type: ignore[union-attr]
+
+    def _trace(self, step: int) -> None:
+        picture = self._picture(step)
+        accumulator = self._accumulate(picture)
+        self._keep(accumulator.follow(picture, self._references(picture.offsets_in_use())))
+
+    def _trace_arrays(self, step: int) -> None:
+        picture = self._picture(step)
+        mv, offset, intra, _ = picture.motion()
+        accumulator = self._accumulate(picture)
+        references = self._references(H264.offsets_in_arrays(offset, intra))
+        self._keep(accumulator.follow_arrays(mv, offset, intra, picture.residual(), references))
+
+    def _trace_wrongly(self, step: int) -> None:
+        """Arguments of other types, and arrays of other shapes, strides and offsets than the references'."""
+        wrong = WRONG[step % len(WRONG)]
+        picture = self._picture(step)
+        mv, offset, intra, _ = picture.motion()
+        accumulator, planes = self._accumulate(picture), picture.residual()
+        for arguments in ((picture, wrong), (wrong, []), (picture, [(-1, wrong, True)]), (picture, [])):
+            quietly(lambda arguments=arguments: accumulator.follow(*arguments))
+        for arrays in ((mv[:, ::2], offset, intra), (mv, offset[:, :, 1:], intra), (mv, offset, wrong)):
+            quietly(lambda arrays=arrays: accumulator.follow_arrays(*arrays, planes, []))
+        for residual in (wrong, planes[:2], planes[::-1], tuple(plane[::-1] for plane in planes)):
+            quietly(lambda residual=residual: accumulator.follow_arrays(mv, offset, intra, residual, []))
+        H264.offsets_in_arrays(offset, intra[1:])
+
+    def _accumulate(self, picture: Any) -> Any:
+        """The accumulator; pictures of another size than the first are refused by it."""
+        if self.accumulator is None:
+            self.accumulator = H264.Accumulator(picture.sequence.coded_width, picture.sequence.coded_height, True)
+        return self.accumulator
+
+    def _references(self, offsets: List[int]) -> List[Any]:
+        origin = self.accumulator.origin()
+        return [(offset, self.traces.get(offset, origin), bool(offset & 1)) for offset in offsets]
+
+    def _keep(self, trace: Any) -> None:
+        self.traces[-1 - len(self.traces) % 4] = trace
+        self.arrays.extend((trace.displacement(), *trace.residual()))
 
     def _taps(self, step: int) -> Tuple[Any, Any, int]:
         """Of an axis with two outputs, for a picture of that many macroblocks or not."""

@@ -62,6 +62,45 @@ class Picture:
     def residual(self) -> Tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]:
         """y (H, W), cb and cr (H/2, W/2); cb and cr are zero for 4:0:0."""
 
+    def offsets_in_use(self) -> List[int]:
+        """The ref_offset that blocks have, but for 0, in rising order."""
+
+class TracedPicture:
+    """What has been added up along the paths of one picture's blocks since their I-picture."""
+
+    def displacement(self) -> NDArray[np.float32]:
+        """(H/4, W/4, xy) in pixels."""
+
+    def residual(self) -> Tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]:
+        """y (H, W), cb and cr (H/2, W/2), in 8-bit units; sums end at the limits of int16."""
+
+class Accumulator:
+    """Adds up displacement and residual, by Wu et al. 2018, section 3.1; `references` are (ref_offset, trace, current).
+
+    A block's displacement is minus its vector, plus that of the 4x4 block of the reference that the vector leads
+    nearest to; its residual is its own, plus the reference's at the nearest samples. Places outside are moved to the
+    border. Two lists are averaged (of residuals, halves to even), but where the reference of only one is `current`
+    that one counts alone.
+    """
+
+    def __init__(self, coded_width: int, coded_height: int, residual: bool) -> None: ...
+    def origin(self) -> TracedPicture:
+        """Where paths begin: all is zero."""
+
+    def follow(self, picture: Picture, references: List[Tuple[int, TracedPicture, bool]]) -> TracedPicture: ...
+    def follow_arrays(
+        self,
+        mv_qpel: NDArray[np.int16],
+        ref_offset: NDArray[np.int16],
+        intra: NDArray[np.bool_],
+        residual: Optional[Tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]],
+        references: List[Tuple[int, TracedPicture, bool]],
+    ) -> TracedPicture:
+        """The same of arrays on the coded grid, as a MotionField and a Residual have them, C-contiguous."""
+
+def offsets_in_arrays(ref_offset: NDArray[np.int16], intra: NDArray[np.bool_]) -> List[int]:
+    """The ref_offset of blocks that are not intra, but for 0, in rising order."""
+
 class Parser:
     def __init__(self, extradata: bytes) -> None: ...
     def parse(self, packet: bytes, number: int) -> List[Picture]:

@@ -9,8 +9,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "accumulation.h"
 #include "decoder.h"
-#include "module_filters.h"
+#include "module_parts.h"
 
 namespace py = pybind11;
 
@@ -119,21 +120,25 @@ py::tuple weights(const ParsedPicture& picture) {
     return py::make_tuple(weight, offset, denominator);
 }
 
-// numpy.zeros takes its memory zeroed from the system: what no coefficient touches costs nothing.
-py::array_t<int16_t> zeros(py::ssize_t rows, py::ssize_t columns) {
-    return py::module_::import("numpy").attr("zeros")(py::make_tuple(rows, columns), "int16");
-}
-
 py::tuple residual(const ParsedPicture& picture) {
     const MotionStore& motion = store(picture);
     const py::ssize_t rows = 16 * motion.mb_height, columns = 16 * motion.mb_width;
-    py::array_t<int16_t> y = zeros(rows, columns), cb = zeros(rows / 2, columns / 2), cr = zeros(rows / 2, columns / 2);
+    py::array_t<int16_t> y = zeros<int16_t>({rows, columns});
+    py::array_t<int16_t> cb = zeros<int16_t>({rows / 2, columns / 2}), cr = zeros<int16_t>({rows / 2, columns / 2});
     int16_t *const luma = y.mutable_data(), *const blue = cb.mutable_data(), *const red = cr.mutable_data();
     {
         const py::gil_scoped_release released;
         reconstruct(picture.coefficients, motion, luma, blue, red);
     }
     return py::make_tuple(y, cb, cr);
+}
+
+// Display offsets, as in `motion`, of the references that blocks use.
+std::vector<int> offsets(const ParsedPicture& picture) {
+    store(picture);
+    require_display_indices(picture);
+    const py::gil_scoped_release released;
+    return offsets_in_use(picture);
 }
 
 const char* kind(const ParsedPicture& picture) {
@@ -187,7 +192,8 @@ void bind_picture(py::module_& module) {
         .def_property("display_index", &display_index, &set_display_index)
         .def("motion", &motion)
         .def("weights", &weights)
-        .def("residual", &residual);
+        .def("residual", &residual)
+        .def("offsets_in_use", &offsets);
 }
 
 }  // namespace
@@ -213,6 +219,7 @@ PYBIND11_MODULE(_h264, module) {
     bind_sequence(module);
     bind_picture(module);
     bind_filters(module);
+    bind_accumulation(module);
     py::class_<Parser>(module, "Parser")
         .def(py::init([](const py::object& extradata) { return std::make_unique<Parser>(Bytes(extradata)); }),
              py::arg("extradata"))

@@ -1,5 +1,5 @@
 // The part of the Python module _h264 that prepares inputs of networks (_h264.pyi).
-#include "module_filters.h"
+#include "module_parts.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>

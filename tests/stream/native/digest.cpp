@@ -8,6 +8,7 @@
 #include "inputs.h"
 #include "packets.h"
 #include "planes.h"
+#include "traces.h"
 
 namespace {
 
@@ -23,9 +24,16 @@ struct Hash {
     void numbers(const Numbers& values, size_t count) {
         for (size_t i = 0; i < count; ++i) number(values[i]);
     }
+    void floats(const std::vector<float>& values) {
+        for (const float value : values) {
+            int32_t bits;
+            std::memcpy(&bits, &value, sizeof bits);
+            number(bits);
+        }
+    }
 };
 
-void add(const edgecvar::ParsedPicture& picture, Hash& hash) {
+void add(const edgecvar::ParsedPicture& picture, Traces& traces, Hash& hash) {
     hash.number(int(picture.kind));
     hash.number(picture.tag->poc);
     hash.number(picture.concealed_macroblocks);
@@ -43,17 +51,17 @@ void add(const edgecvar::ParsedPicture& picture, Hash& hash) {
     hash.numbers(planes.offset, planes.offset.size());
     hash.numbers(planes.log2_denominator, planes.log2_denominator.size());
     for (const auto* plane : {&planes.y, &planes.cb, &planes.cr}) hash.numbers(*plane, plane->size());
-    for (const float value : prepared_inputs(picture)) {
-        int32_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        hash.number(bits);
-    }
+    hash.floats(prepared_inputs(picture));
+    traces.add(picture);
+    hash.floats(traces.displacement);
+    for (const auto* plane : {&traces.y, &traces.cb, &traces.cr}) hash.numbers(*plane, plane->size());
 }
 
 void digest(const char* name, const std::vector<uint8_t>& bytes) {
     const StreamFile file = read_stream_file(bytes.data(), bytes.size());
     int pictures = 0, inter = 0, concealed = 0, damaged = 0, unsupported = 0;
     Hash hash;
+    Traces traces;
     try {
         edgecvar::Decoder decoder(file.extradata.data, file.extradata.size);
         for (size_t i = 0; i < file.packets.size(); ++i) {
@@ -63,7 +71,7 @@ void digest(const char* name, const std::vector<uint8_t>& bytes) {
                     picture->tag->displayed = true;
                     inter += picture->motion != nullptr;
                     concealed += picture->concealed_macroblocks;
-                    add(*picture, hash);
+                    add(*picture, traces, hash);
                 }
             } catch (const edgecvar::Damage&) {
                 ++damaged;

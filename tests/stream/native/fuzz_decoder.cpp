@@ -2,6 +2,7 @@
 #include "inputs.h"
 #include "packets.h"
 #include "planes.h"
+#include "traces.h"
 
 // A picture may be as large as a level allows: an input's time is bounded by the macroblocks it may ask for.
 constexpr size_t MAX_MACROBLOCKS = 1 << 14;
@@ -12,6 +13,7 @@ namespace {
 void read_all(const StreamFile& file) {
     edgecvar::Decoder decoder(file.extradata.data, file.extradata.size);
     size_t macroblocks = 0;
+    Traces traces;
     for (uint32_t i = 0; i < file.packets.size() && i < MAX_PACKETS; ++i) {
         // A copy of its exact size, so that reading past its end is seen.
         const std::vector<uint8_t> packet(file.packets[i].data, file.packets[i].data + file.packets[i].size);
@@ -24,6 +26,7 @@ void read_all(const StreamFile& file) {
                 if (macroblocks > MAX_MACROBLOCKS) return;
                 const Planes planes(*picture);
                 prepared_inputs(*picture);
+                traces.add(*picture);
             }
         } catch (const edgecvar::Damage&) {
         } catch (const edgecvar::Unsupported&) {
