@@ -134,9 +134,11 @@ class _Trials:
                     loading = [pool.submit(load_share, share) for pool, share in zip(pools, shares)]
                 loaded = sum(each.result() for each in loading)
                 begin, period = self._period()
+                before = processor_times()
                 with starting():
                     playing = [pool.submit(play_share, begin, period) for pool in pools]
                 played = [each.result() for each in playing]
+                busy = _busy_since(before)
             except BrokenProcessPool as error:
                 raise DeviceError(
                     f"a process died that was to play its part of {streams} streams (out of memory?); "
@@ -144,7 +146,7 @@ class _Trials:
                 ) from error
             finally:
                 stop.set()
-        return self._trial(streams, loaded, played)
+        return self._trial(streams, loaded, played).model_copy(update={"machine_busy": busy})
 
     def _shares(self, way: WayName, streams: int) -> List[Share]:
         """The cameras dealt out; they are out of step, as cameras are, by as much as lies between keyframes."""
@@ -197,6 +199,23 @@ def _room_for(streams: int, trials: Sequence[Trial]) -> bool:
     """Whether so many streams fit into the memory that is free, as far as the trials before them tell."""
     newest = max(trials, key=lambda trial: trial.streams)
     return streams * newest.bytes_per_stream + newest.loaded_bytes < available_bytes()
+
+
+def processor_times() -> Optional[Tuple[int, int]]:
+    """Ticks of all the machine's cores so far: those that somebody took, and all; None where it does not tell."""
+    try:
+        ticks = [int(each) for each in Path("/proc/stat").read_text(encoding="ascii").split("\n")[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    idle = sum(ticks[3:5])  # idle, and waiting for a disk
+    return sum(ticks) - idle, sum(ticks)
+
+
+def _busy_since(before: Optional[Tuple[int, int]]) -> Optional[float]:
+    now = processor_times()
+    if before is None or now is None or now[1] <= before[1]:
+        return None
+    return (now[0] - before[0]) / (now[1] - before[1])
 
 
 def available_bytes() -> float:

@@ -22,7 +22,8 @@ class Trial(BaseModel):
 
     `latest_seconds`: of a decision after its picture. `drift`: by how much later decisions come, seconds a minute.
     `left_out`: pictures that were there for `LATE` seconds when it was broken off, and had not been read. `cpu_seconds`
-    are those of all `processes`, as is their memory: before their streams were opened, and at the end.
+    are those of all `processes`, as is their memory: before their streams were opened, and at the end. `machine_busy`:
+    the part of the machine's processor that was taken by anyone, None where the system does not tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class Trial(BaseModel):
     cpu_seconds: float
     loaded_bytes: int
     resident_bytes: int
+    machine_busy: Optional[float] = None
 
     @property
     def holds(self) -> bool:
@@ -101,7 +103,9 @@ class Way(BaseModel):
         busy = trial.busy(cores)
         if busy >= BUSY:
             return f"the processor, {busy:.0%} busy: {how}"
-        return f"not the processor, {busy:.0%} busy, but the engine, Python's lock or other programs: {how}"
+        if (trial.machine_busy or 0.0) >= BUSY:
+            return f"the processor, of which other programs left {busy:.0%}: {how}"
+        return f"not the processor, {busy:.0%} busy, but the engine or Python's lock: {how}"
 
 
 class Camera(BaseModel):

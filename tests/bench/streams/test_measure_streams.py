@@ -82,6 +82,7 @@ def test_a_trial_plays_its_files_again_and_again(bundle, clip, way):
     assert (one.streams, one.processes) == (3, 2)
     assert one.decisions and one.latest_seconds > 0 and one.cpu_seconds > 0
     assert 0 < one.loaded_bytes < one.resident_bytes
+    assert one.machine_busy is None or 0 <= one.machine_busy <= 1
     if one.holds:  # each stream decides on every second picture of 50, but not in first windows
         assert 3 * 12 <= one.decisions <= 3 * 26
 
