@@ -33,6 +33,21 @@ struct Part {
     }
 };
 
+// One channel of samples of y, cb and cr.
+void mix(const Colour& colour, size_t channel, const float* const in[3], std::vector<float>& out) {
+    const Channel& of = colour.channels[channel];
+    const float *const y = in[0], *const cb = in[1], *const cr = in[2];
+    for (size_t i = 0; i < out.size(); ++i) {
+        const float value = of.y * y[i] + of.cb * cb[i] + of.cr * cr[i] + of.offset;
+        out[i] = std::clamp(value, colour.low, colour.high) * of.scale + of.shift;
+    }
+}
+
+float of_nothing(const Colour& colour, size_t channel) {
+    const Channel& of = colour.channels[channel];
+    return std::clamp(of.offset, colour.low, colour.high) * of.scale + of.shift;
+}
+
 bool is_half(const Axis& chroma, const Axis& luma) {
     return chroma.outputs() == luma.outputs() && chroma.inputs() == (luma.inputs() + 1) / 2;
 }
@@ -40,7 +55,8 @@ bool is_half(const Axis& chroma, const Axis& luma) {
 }  // namespace
 
 ColourFilter::ColourFilter(const Axes& luma, const Axes& chroma)
-    : luma_(luma), chroma_(chroma), parts_{Filter(luma_), Filter(chroma_), Filter(chroma_)} {
+    : luma_(luma), chroma_(chroma), parts_{Filter(luma_), Filter(chroma_), Filter(chroma_)},
+      wholes_{Resampler(luma_), Resampler(chroma_), Resampler(chroma_)} {
     if (!is_half(chroma.rows, luma.rows) || !is_half(chroma.columns, luma.columns))
         throw std::invalid_argument("the axes of luma and chroma do not belong to one picture");
 }
@@ -65,44 +81,39 @@ void ColourFilter::residual(const ParsedPicture& picture, const Colour& colour, 
         cb.add_to(parts_[1], 8 * row, 8 * column);
         cr.add_to(parts_[2], 8 * row, 8 * column);
     }
-    finish(colour, targets);
+    const size_t count = size_t(luma_.columns.outputs());
+    std::vector<float> lines(3 * count), line(count);
+    float* const in[3] = {lines.data(), lines.data() + count, lines.data() + 2 * count};
+    for (int row = 0; row < luma_.rows.outputs(); ++row) {
+        bool any = false;
+        for (size_t part = 0; part < 3; ++part) any |= parts_[part].take(row, in[part]);
+        for (size_t part = 0; part < 3; ++part) {
+            if (any) {
+                mix(colour, part, in, line);
+            } else {
+                std::fill(line.begin(), line.end(), of_nothing(colour, part));
+            }
+            targets[part].store(row, line.data(), int(count));
+        }
+    }
 }
 
 template <class Sample>
 void ColourFilter::planes(const std::array<Samples<Sample>, 3>& planes, const Colour& colour, const Targets& targets) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (size_t part = 0; part < 3; ++part) {
-        const Axes& axes = parts_[part].axes();
-        for (int row = axes.rows.begin(); row < axes.rows.end(); ++row)
-            parts_[part].add(row, 0, axes.columns.inputs(), planes[part].at + row * planes[part].stride);
+    const float* in[3];
+    for (size_t part = 0; part < 3; ++part) in[part] = wholes_[part].plane(planes[part].at, planes[part].stride);
+    std::vector<float> line(size_t(luma_.columns.outputs()));
+    for (int row = 0; row < luma_.rows.outputs(); ++row) {
+        for (size_t part = 0; part < 3; ++part) {
+            mix(colour, part, in, line);
+            targets[part].store(row, line.data(), int(line.size()));
+        }
+        for (const float*& each : in) each += line.size();
     }
-    finish(colour, targets);
 }
 
 template void ColourFilter::planes(const std::array<Samples<uint8_t>, 3>&, const Colour&, const Targets&);
 template void ColourFilter::planes(const std::array<Samples<int16_t>, 3>&, const Colour&, const Targets&);
-
-void ColourFilter::finish(const Colour& colour, const Targets& targets) {
-    const size_t count = size_t(luma_.columns.outputs());
-    std::vector<float> lines(4 * count);
-    float *const y = lines.data(), *const cb = y + count, *const cr = cb + count, *const line = cr + count;
-    for (int row = 0; row < luma_.rows.outputs(); ++row) {
-        const bool in_y = parts_[0].take(row, y), in_cb = parts_[1].take(row, cb), in_cr = parts_[2].take(row, cr);
-        for (size_t part = 0; part < 3; ++part) {
-            const Channel& channel = colour.channels[part];
-            if (!in_y && !in_cb && !in_cr) {
-                std::fill_n(line, count,
-                            std::clamp(channel.offset, colour.low, colour.high) * channel.scale + channel.shift);
-                targets[part].store(row, line, int(count));
-                continue;
-            }
-            for (size_t i = 0; i < count; ++i) {
-                const float value = channel.y * y[i] + channel.cb * cb[i] + channel.cr * cr[i] + channel.offset;
-                line[i] = std::clamp(value, colour.low, colour.high) * channel.scale + channel.shift;
-            }
-            targets[part].store(row, line, int(count));
-        }
-    }
-}
 
 }  // namespace edgecvar

@@ -8,6 +8,7 @@
 
 #include "filter.h"
 #include "parsed_picture.h"
+#include "resampler.h"
 
 namespace edgecvar {
 
@@ -49,10 +50,9 @@ public:
     void planes(const std::array<Samples<Sample>, 3>& planes, const Colour& colour, const Targets& targets);
 
 private:
-    void finish(const Colour& colour, const Targets& targets);
-
     Axes luma_, chroma_;
-    std::array<Filter, 3> parts_;  // y, cb and cr
+    std::array<Filter, 3> parts_;      // y, cb and cr
+    std::array<Resampler, 3> wholes_;  // of them
     std::mutex mutex_;
 };
 

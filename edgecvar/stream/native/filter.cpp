@@ -82,7 +82,6 @@ void Filter::add_samples(int row, int column, int count, const Sample* samples) 
     }
 }
 
-void Filter::add(int row, int column, int count, const uint8_t* samples) { add_samples(row, column, count, samples); }
 void Filter::add(int row, int column, int count, const int16_t* samples) { add_samples(row, column, count, samples); }
 void Filter::add(int row, int column, int count, const float* samples) { add_samples(row, column, count, samples); }
 

@@ -34,6 +34,14 @@ public:
     Shares shares(int input) const {
         return {shares_.data() + share_at_[size_t(input)], shares_.data() + share_at_[size_t(input) + 1]};
     }
+    // An output's inputs, side by side from `first` on.
+    struct Taps {
+        int first, count;
+        const float* weights;
+    };
+    Taps taps(int output) const {
+        return {first_[size_t(output)], taps_, weights_.data() + size_t(output) * size_t(taps_)};
+    }
     // Outputs from the first to before the second have an input from `from` to before `to`.
     int first_output(int from) const;
     int last_output(int to) const;
@@ -59,7 +67,6 @@ public:
 
     const Axes& axes() const { return *axes_; }
     // Adds `count` samples of input row `row`, from input column `column` on.
-    void add(int row, int column, int count, const uint8_t* samples);
     void add(int row, int column, int count, const int16_t* samples);
     void add(int row, int column, int count, const float* samples);
     // Output row `row` of all that was added, which is forgotten; `out` has room for all output columns. False where
