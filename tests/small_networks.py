@@ -125,10 +125,14 @@ class ByHeart:
 
 
 def learn_by_heart(name: str, clips: Path, path: Path) -> ByHeart:
-    """Train on one batch, the same pictures of all clips each time, and write a checkpoint to `path`."""
+    """Train on one batch of all clips at a time, and write a checkpoint to `path`.
+
+    Other pictures of them each time: of those that it never saw a network is unsure, and rounding decides.
+    """
     recipe = small_recipe(name, clips)
     read, design = clips_of(recipe), recipe.network
-    (batch,) = batches_of(recipe, read).validation()
+    batches = batches_of(recipe, read)
+    (known,) = batches.validation()
     torch.manual_seed(0)
     network = build_network(design.model, design.options, design.input, len(read.labels))
     for norm in network.modules():
@@ -136,10 +140,11 @@ def learn_by_heart(name: str, clips: Path, path: Path) -> ByHeart:
             norm.momentum = MOMENTUM
     objective = Objective(recipe.course, recipe.descent, network, torch.device("cpu"))
     objective.begin(recipe.course.phase(1))
-    before = _known(network, batch)
+    before = _known(network, known)
     for step in range(STEPS):
+        (batch,) = batches.training(step + 1)
         objective.step(batch, learning_rate(recipe.descent, recipe.course, step, 1))
-    after = _known(network, batch)
+    after = _known(network, known)
     state = network.state_dict()
     resolved = Checkpoint(design.model, design.options, design.input, read.labels, state, recipe.to_yaml())
     save_checkpoint(path, resolved)
