@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, Optional, Tuple, cast
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, Optional, Sequence, Tuple, cast
 
 import av
 
@@ -12,39 +14,59 @@ from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.field_pairs import FieldPairs
 from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.sources.seeking import Stretch
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
 
-def coded_packets(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
+def coded_packets(
+    video: OpenVideo, broke_off: Callable[[str], None], stretches: Optional[Sequence[Stretch]] = None
+) -> Generator[Packet[Any], None, None]:
     """Packets that carry data, one picture each, with the container's own times; those of AVI are decode times alone.
 
-    Two fields of a frame are one picture. A container that breaks off ends them, and `broke_off` is called with the
-    reason.
+    Two fields of a frame are one picture. With `stretches` it is those packets alone, one after the other. A container
+    that breaks off, or does not lead to a stretch, ends them, and `broke_off` is called with the reason.
     """
-    packets = _demuxed(video, broke_off)
+    packets = _unbroken(_demuxed(video) if stretches is None else _sought(video, stretches), broke_off)
     try:
         yield from FieldPairs(video.context.extradata).joined(packets) if video.codec == "h264" else packets
     finally:
         packets.close()
 
 
-def _demuxed(video: OpenVideo, broke_off: Callable[[str], None]) -> Generator[Packet[Any], None, None]:
+def _unbroken(
+    packets: Generator[Packet[Any], None, None], broke_off: Callable[[str], None]
+) -> Generator[Packet[Any], None, None]:
+    try:
+        yield from packets
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        broke_off(reason(error))
+
+
+def _sought(video: OpenVideo, stretches: Sequence[Stretch]) -> Generator[Packet[Any], None, None]:
+    for stretch in stretches:
+        stretch.entry.seek(video.container, video.stream)
+        with closing(_demuxed(video)) as packets:
+            first = next(filter(stretch.entry.is_of, packets), None)
+            if first is None:
+                raise ValueError(f"packet {stretch.entry.number} is not found again")
+            yield first
+            yield from islice(packets, stretch.packets - 1)
+
+
+def _demuxed(video: OpenVideo) -> Generator[Packet[Any], None, None]:
     stream = video.stream
     decode_times_alone = video.container.format.name == "avi"
     unpack = av.bitstream.BitStreamFilterContext("mpeg4_unpack_bframes", stream) if video.codec == "mpeg4" else None
-    try:
-        for packet in video.input.packets(stream):
-            for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
-                if whole.size:
-                    if unpack and whole.time_base is None:  # older PyAV filters leave it out
-                        whole.time_base = stream.time_base
-                    if decode_times_alone:
-                        whole.pts = None  # libavformat makes some up, as if no picture were reordered
-                    yield _with_sets(whole) if video.codec == "h264" else whole
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        broke_off(reason(error))
+    for packet in video.input.packets(stream):
+        for whole in unpack.filter(packet if packet.size else None) if unpack else [packet]:
+            if whole.size:
+                if unpack and whole.time_base is None:  # older PyAV filters leave it out
+                    whole.time_base = stream.time_base
+                if decode_times_alone:
+                    whole.pts = None  # libavformat makes some up, as if no picture were reordered
+                yield _with_sets(whole) if video.codec == "h264" else whole
 
 
 def _with_sets(packet: Packet[Any]) -> Packet[Any]:

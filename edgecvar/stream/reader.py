@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generator, Iterator, Literal, Optional, Type, get_args
+from typing import TYPE_CHECKING, Any, Generator, Iterator, Literal, Optional, Sequence, Type, get_args
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
@@ -17,6 +17,7 @@ from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.open_source import OpenSource, Reading
 from edgecvar.stream.packets import coded_packets
 from edgecvar.stream.sources.opening import TIMEOUT, Source
+from edgecvar.stream.sources.seeking import Stretch
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
 
 if TYPE_CHECKING:
@@ -45,13 +46,18 @@ class Stream:
     """One reading of one video stream: `info`, `summary`, and the pictures in decode order, once.
 
     `summary` counts as it goes. A picture is given out as soon as its place in display order is certain, and that
-    of all before it in decode order.
+    of all before it in decode order. With `stretches` of a file its packets are those alone.
     """
 
     info: StreamInfo
 
     def __init__(
-        self, source: Source, extraction: str = "auto", frames: bool = False, timeout: float = TIMEOUT
+        self,
+        source: Source,
+        extraction: str = "auto",
+        frames: bool = False,
+        timeout: float = TIMEOUT,
+        stretches: Optional[Sequence[Stretch]] = None,
     ) -> None:
         self.summary = StreamSummary()
         self._turn = RLock()
@@ -62,7 +68,8 @@ class Stream:
         self._frames: Optional[FrameDecoder] = None
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
-            self._reading = self._read(extraction, frames)
+            self._packets = coded_packets(self._video, self._broke_off, stretches)
+            self._reading = self._read(self._packets, extraction, frames)
             self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:
@@ -127,9 +134,8 @@ class Stream:
                 return
             yield picture
 
-    def _read(self, extraction: str, frames: bool) -> Reading:
+    def _read(self, packets: Iterator[Packet[Any]], extraction: str, frames: bool) -> Reading:
         video = self._video
-        packets = self._packets = coded_packets(video, self._broke_off)
         if extraction == "ffmpeg":
             probe = Probe(refused="asked for")
         else:

@@ -20,7 +20,8 @@ from edgecvar.stream.types import StreamInfo
 from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
 from edgecvar.train.data.batches import CORNERS, collate, fixed_samples, prepare_recorded
 from edgecvar.train.data.labels import load_split
-from edgecvar.train.data.recorded import RecordedClip, read_clip
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.parts import Data, Machine, Views
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
 from edgecvar.train.settings import TestProtocol

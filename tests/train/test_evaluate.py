@@ -20,7 +20,7 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.train.checkpoint import Checkpoint
-from edgecvar.train.data.recorded import read_clip
+from edgecvar.train.data.reading import read_clip
 from edgecvar.train.evaluate import clip_batches, held_out, open_checkpoint, regions, score_checkpoint
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener

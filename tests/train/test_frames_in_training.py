@@ -20,7 +20,8 @@ from edgecvar.nets.catalog import NETWORKS, network_stages
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.frames import DecodedPicture
 from edgecvar.stream.reader import open_stream
-from edgecvar.train.data.recorded import PackedFrame, read_clip
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.data.recorded import PackedFrame
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.evaluate import open_checkpoint, score_checkpoint
 from edgecvar.train.loop import start_run
@@ -68,12 +69,6 @@ def test_a_recorded_frame_is_prepared_as_a_run_prepares_it(moving: Path) -> None
                 kept = recorded.frames[index].unpack()
                 assert np.array_equal(kept.rgb(), picture.frame)
                 assert preparer.image(kept).tobytes() == preparer.image(picture.decoded.planes()).tobytes()
-
-
-def test_only_the_wanted_frames_are_kept(moving: Path) -> None:
-    whole = read_clip(moving / "left" / "clip_0.mp4", SPEC, frames=True)
-    part = read_clip(moving / "left" / "clip_0.mp4", SPEC, {0, 5, 7}, frames=True)
-    assert part.frames == {index: whole.frames[index] for index in (5, 7)}
 
 
 def losing(lost: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, Optional
+from contextlib import suppress
+from typing import Dict, Iterable, Iterator, Optional, Tuple
 
-from edgecvar.stream.h264.bits import BitReader
+from edgecvar.stream.h264.bits import BitReader, HeaderEnded
 
 HEADER_BYTES = 640
 """Bytes of a slice looked at: its header with 32 modifications and 32 weights fits."""
+SLICES = range(1, 6)
+IDR_SLICE, SEQUENCE_SET, PICTURE_SET = 5, 7, 8
+"""Kinds of units (nal_unit_type)."""
+
+Sets = Dict[Tuple[int, int], bytes]
+"""Parameter sets by kind and id."""
 
 
 def length_size_of(extradata: Optional[bytes]) -> Optional[int]:
@@ -55,6 +62,24 @@ def configured_units(extradata: bytes) -> Iterator[bytes]:
             size = int.from_bytes(extradata[position : position + 2], "big")
             yield extradata[position + 2 : position + 2 + size]
             position += 2 + size
+
+
+def kind_of(unit: bytes) -> int:
+    """Its nal_unit_type, 0 of nothing."""
+    return unit[0] & 31 if unit else 0
+
+
+def sets_among(units: Iterable[bytes]) -> Sets:
+    """The parameter sets that can be told apart."""
+    sets: Sets = {}
+    for unit in units:
+        kind = kind_of(unit)
+        if kind in (SEQUENCE_SET, PICTURE_SET):
+            with suppress(HeaderEnded):
+                reader = payload(unit)
+                reader.skip(24 if kind == SEQUENCE_SET else 0)
+                sets[kind, reader.unsigned()] = unit.rstrip(b"\0")
+    return sets
 
 
 def payload(unit: bytes, limit: int = HEADER_BYTES) -> BitReader:

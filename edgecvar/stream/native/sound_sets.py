@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Any, Optional, cast
 
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.composed import ComposedPacket
-from edgecvar.stream.h264.units import length_size_of, payload, split_units
+from edgecvar.stream.h264.units import Sets, length_size_of, sets_among, split_units
 from edgecvar.stream.native.choice import CODEC, native_core
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from edgecvar.stream.native._h264 import Parser
 
 SETS_REFUSED = "parameter set that its pictures do not follow"
-_SPS, _PPS = 7, 8
-_Sets = Dict[Tuple[int, int], bytes]
 
 
 class SoundSets:
@@ -33,8 +30,8 @@ class SoundSets:
         self._core: Any = None if isinstance(core, str) else core
         self._length_size = length_size_of(extradata)
         self._parser: Optional[Parser] = None
-        self._held: _Sets = {}
-        self._given: _Sets = {}
+        self._held: Sets = {}
+        self._given: Sets = {}
         self._read = 0
         self._begun = self._settled = False
         if self._core is not None:
@@ -81,14 +78,6 @@ class SoundSets:
         self._begun = self._begun or bool(pictures)
         return bool(pictures) and all(picture.whole for picture in pictures)
 
-    def _sets(self, data: bytes) -> _Sets:
-        """The parameter sets among NAL units, by kind and id."""
-        sets: _Sets = {}
-        for unit in split_units(data, self._length_size):
-            kind = unit[0] & 31 if unit else 0
-            if kind in (_SPS, _PPS):
-                with suppress(HeaderEnded):
-                    reader = payload(unit)
-                    reader.skip(24 if kind == _SPS else 0)
-                    sets[kind, reader.unsigned()] = unit.rstrip(b"\0")
-        return sets
+    def _sets(self, data: bytes) -> Sets:
+        """The parameter sets of a packet."""
+        return sets_among(split_units(data, self._length_size))

@@ -22,7 +22,8 @@ from edgecvar.bundle.hashes import sha256_of
 from edgecvar.errors import ConfigError, DatasetError, StreamError, import_reason, reason
 from edgecvar.files import check_writable, whole_file
 from edgecvar.stream.pixels import decoded_pictures
-from edgecvar.train.data.store import ClipIndex, unreadable
+from edgecvar.train.data.rereading import ClipIndex
+from edgecvar.train.data.store import unreadable
 from edgecvar.train.progress import Listener
 from edgecvar.train.settings import FlowSettings
 

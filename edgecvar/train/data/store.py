@@ -6,28 +6,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Container, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
-from edgecvar.clips.gop import Window
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError, named
-from edgecvar.stream.types import StreamInfo
-from edgecvar.train.data.recorded import RecordedClip, read_clip
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.data.recorded import RecordedClip
+from edgecvar.train.data.rereading import ClipIndex, Rereader
 from edgecvar.workers import starting, worker_pool
 
 AHEAD = 2
 """Clips in flight a reading process: enough to keep it busy, few enough to bound memory."""
-
-
-@dataclass(frozen=True)
-class ClipIndex:
-    """What sampling needs to know of a clip, its values kept or not; `display` and `hidden` as of RecordedClip."""
-
-    info: StreamInfo
-    windows: List[Window]
-    display: Sequence[int] = ()
-    hidden: Container[int] = ()
 
 
 @dataclass
@@ -43,12 +33,14 @@ class ScanReport:
 class ClipStore:
     """Clips by path, with `frames` their decoded pictures too.
 
-    Keeping stops when `cache_bytes` are full: an epoch visits all, so evicting would not help.
+    Keeping stops when `cache_bytes` are full: an epoch visits all, so evicting would not help. Of the clips that come
+    then it is only found out what there is to sample.
     """
 
     def __init__(self, spec: InputSpec, cache_bytes: int, frames: bool = False) -> None:
         self._spec, self._frames = spec, frames
-        self._room = cache_bytes
+        self._room, self._full = cache_bytes, not cache_bytes
+        self._again = Rereader(spec, frames)
         self._memory: Dict[Path, RecordedClip] = {}
         self._index: Dict[Path, ClipIndex] = {}
 
@@ -67,7 +59,7 @@ class ClipStore:
         report = ScanReport()
         readable = []
         paths = [clip.path for clip in clips]
-        with _Readings(_Reader(self._spec, self._frames), paths, workers) as readings:
+        with _Readings(_Reader(self._spec, self._frames), paths, workers, lambda: not self._full) as readings:
             for clip, reading in zip(clips, readings):
                 if isinstance(reading, EdgecvarError):
                     report.unreadable.append(unreadable(clip.path, reading, skip_unreadable))
@@ -87,7 +79,7 @@ class ClipStore:
         if clip is not None:
             return clip
         try:
-            clip = read_clip(path, self._spec, pictures, self._frames)
+            clip = self._again.pictures(path, self._index[path], pictures)
         except EdgecvarError as error:
             raise DatasetError(f"{_named(path, error)}; it could be read when the run began") from error
         missing = pictures - clip.images.keys() - clip.values.keys()
@@ -102,12 +94,14 @@ class ClipStore:
             report.damaged.append(f"{path}: {clip.undecoded} pictures cannot be decoded and are left out")
         if clip.cut:
             report.damaged.append(f"{path}: left out from where its pictures are of another size")
-        self._index[path] = ClipIndex(clip.info, clip.windows, clip.display, clip.hidden)
-        if clip.size <= self._room:
+        self._index[path] = ClipIndex.of(clip)
+        if clip.values and clip.size <= self._room:
             self._room -= clip.size
             self._memory[path] = clip
             report.kept += 1
             report.kept_bytes += clip.size
+        else:
+            self._full = True
 
 
 Reading = Union[RecordedClip, EdgecvarError]
@@ -129,29 +123,32 @@ def _named(path: Path, error: EdgecvarError) -> str:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads a whole clip, here or in another process."""
+    """Reads a whole clip, with `values` or without, here or in another process."""
 
     spec: InputSpec
     frames: bool
 
-    def __call__(self, path: Path) -> Reading:
+    def __call__(self, path: Path, values: bool) -> Reading:
         try:
-            return read_clip(path, self.spec, frames=self.frames)
+            return read_clip(path, self.spec, self.frames, values)
         except EdgecvarError as error:
             return type(error)(str(error))
 
 
 class _Readings:
-    """The clips of `paths` in their order, read on `workers` processes or, with 0 or few clips, in line."""
+    """The clips of `paths` in their order, read on `workers` processes or, with 0 or few clips, in line.
 
-    def __init__(self, reader: _Reader, paths: Sequence[Path], workers: int) -> None:
-        self._reader, self._paths = reader, paths
+    `values` says of each that is about to be read whether its values are wanted.
+    """
+
+    def __init__(self, reader: _Reader, paths: Sequence[Path], workers: int, values: Callable[[], bool]) -> None:
+        self._reader, self._paths, self._values = reader, paths, values
         self._workers = workers if len(paths) > 4 * workers else 0
         self._pool: Optional[ProcessPoolExecutor] = None
 
     def __enter__(self) -> Iterator[Reading]:
         if self._workers < 2:
-            return map(self._reader, self._paths)
+            return (self._reader(path, self._values()) for path in self._paths)
         self._pool = worker_pool(self._workers)
         return self._pooled(self._pool)
 
@@ -164,7 +161,7 @@ class _Readings:
         paths = iter(self._paths)
         for path in paths:
             with starting():
-                waiting.append(pool.submit(self._reader, path))
+                waiting.append(pool.submit(self._reader, path, self._values()))
             if len(waiting) >= AHEAD * self._workers:
                 yield _result(waiting.pop(0))
         while waiting:

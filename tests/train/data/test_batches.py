@@ -19,7 +19,7 @@ from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.batches import generator, prepare_clip, prepare_recorded, random_view
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.recorded import read_clip
+from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import Augment, FlowSettings

@@ -16,8 +16,8 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.stream.pixels import ShownPicture
 from edgecvar.train.data.flow import FlowCache, clip_flow, pair_of_pictures
-from edgecvar.train.data.recorded import read_clip
-from edgecvar.train.data.store import ClipIndex
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import FlowSettings

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.reader import open_stream
-from edgecvar.train.data.recorded import Packed, RecordedClip, read_clip
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.data.recorded import Packed, RecordedClip
 from tests.moving_clip import moving_clip
 from tests.small_recipe import write_clip
 from tests.stream.known_clips import encode, translation
@@ -46,6 +48,12 @@ def test_small_values_are_kept_small() -> None:
     assert Packed.pack((rng.integers(-99, 99, (8, 8)) / 4).astype(np.float32)).kept_as == "<f2"
     assert Packed.pack(np.full((8, 8), 1 / 3, np.float32)).kept_as == "<f4"
     assert Packed.pack(np.full((8, 8), 128, np.int16)).kept_as == "<i2"
+
+
+def test_what_is_zero_takes_a_bit_for_a_word() -> None:
+    still = np.zeros((180, 320, 2), np.float32)
+    still[90, 160] = (0.75, -2.0)
+    assert len(Packed.pack(still).deflated) < 100
 
 
 @pytest.mark.parametrize("accumulate", [False, True])
@@ -80,13 +88,12 @@ def test_a_recorded_clip_is_a_fresh_reading_bit_for_bit(moving: Path, accumulate
     assert compared == len(recorded.values) == len(kinds) - 3
 
 
-def test_only_the_wanted_pictures_are_kept_and_they_are_the_same(moving: Path) -> None:
+@pytest.mark.parametrize("frames", [False, True])
+def test_without_values_a_clip_is_tried_and_outlined(moving: Path, frames: bool) -> None:
     path, spec = moving / "right" / "clip_1.mp4", InputSpec(height=32, width=32)
-    whole, part = read_clip(path, spec), read_clip(path, spec, pictures={0, 5, 7})
-    assert part.windows == whole.windows
-    assert (sorted(part.images), sorted(part.values)) == ([0], [5, 7])
-    assert all(part.values[index] == whole.values[index] for index in (5, 7))
-    assert 0 < part.size < whole.size
+    whole, outline = read_clip(path, spec, frames), read_clip(path, spec, frames, values=False)
+    assert whole.values and not (outline.images or outline.values or outline.frames)
+    assert outline == replace(whole, images={}, values={}, frames={})
 
 
 def test_motion_is_in_the_recording(moving: Path) -> None:

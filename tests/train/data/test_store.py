@@ -9,7 +9,9 @@ from edgecvar.clips.labelled import Clip
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError
 from edgecvar.train.data import store as store_module
-from edgecvar.train.data.recorded import read_clip
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.data.recorded import RecordedClip
+from edgecvar.train.data.rereading import Rereader
 from edgecvar.train.data.store import ClipStore
 from tests.small_recipe import write_clip
 
@@ -79,19 +81,35 @@ def test_what_does_not_fit_is_read_again_with_the_same_values(moving: Path, monk
     assert report.kept_bytes == whole.size
     read: List[Path] = []
 
-    def counted(path: Path, *rest: object) -> object:
-        read.append(path)
-        return read_clip(path, *rest)  # type: ignore[arg-type]
+    again = Rereader.pictures
 
-    monkeypatch.setattr(store_module, "read_clip", counted)
+    def counted(self: Rereader, path: Path, *rest: object) -> RecordedClip:
+        read.append(path)
+        return again(self, path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Rereader, "pictures", counted)
     wanted = {0, 3, 4}
     assert store.clip(clips[0].path, wanted).values == whole.values
     assert read == []
-    again = store.clip(clips[1].path, wanted)
+    part = store.clip(clips[1].path, wanted)
     assert read == [clips[1].path]
     fresh = read_clip(clips[1].path, SPEC)
-    assert again.values == {index: fresh.values[index] for index in (3, 4)}
+    assert part.values == {index: fresh.values[index] for index in (3, 4)}
     assert store.index(clips[1].path).windows == fresh.windows
+
+
+def test_once_the_cache_is_full_values_are_no_longer_asked_for(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = clips_of(moving / "left")
+    asked: List[bool] = []
+
+    def noted(path: Path, spec: InputSpec, frames: bool, values: bool) -> RecordedClip:
+        asked.append(values)
+        return read_clip(path, spec, frames, values)
+
+    monkeypatch.setattr(store_module, "read_clip", noted)
+    scan(ClipStore(SPEC, read_clip(clips[0].path, SPEC).size + 1), clips)
+    scan(ClipStore(SPEC, 0), clips)
+    assert asked == [True, True, False, False] + [False] * 4
 
 
 def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path) -> None:

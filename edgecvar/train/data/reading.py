@@ -1,0 +1,135 @@
+"""Reading a clip whole: what its windows are, and the coded values of its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Dict, List, Set
+
+from edgecvar.clips.gop import Window, cut_windows
+from edgecvar.clips.motion_source import MotionSource
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import DatasetError, StreamError
+from edgecvar.stream.colour import ShownPlanes
+from edgecvar.stream.reader import Stream, open_stream
+from edgecvar.stream.types import CodedPicture, StreamInfo
+from edgecvar.train.data.recorded import CodedValues, Packed, PackedFrame, RecordedClip
+
+
+def read_clip(path: Path, spec: InputSpec, frames: bool = False, values: bool = True) -> RecordedClip:
+    """Read a clip, up to where pictures are of another size, with the values of every picture.
+
+    With `frames` the decoded pictures are kept as well. Without `values` it is only found out what there is to sample,
+    and whether it can be read. Raises StreamError when it cannot and DatasetError when nothing in it can be sampled.
+    """
+    outline, cut = _Outline(), False
+    with open_stream(path, frames=frames) as stream:
+        recorder = Recorder(stream.info, spec, frames, keep=values)
+        for index, picture in enumerate(stream):
+            cut = picture.opens is not None and picture.opens.info != stream.info
+            if cut:
+                break
+            outline.push(picture)
+            recorder.push(index, picture)
+        info, skipped, sound = stream.info, stream.summary.skipped, is_sound(stream) and not cut
+    windows = outline.windows(spec.gop_length, recorder.undecoded)
+    kept = (recorder.images, recorder.values, skipped, outline.display, recorder.decoded, len(recorder.undecoded))
+    return RecordedClip(info, windows, *kept, outline.hidden, cut, sound)
+
+
+def is_sound(stream: Stream) -> bool:
+    """Whether the core has read it so far, and nothing was lost or damaged, and no time jumped."""
+    summary = stream.summary
+    return stream.info.extraction == "native" and not (summary.skipped or summary.damaged or summary.breaks)
+
+
+class Recorder:
+    """What is kept of pictures that come in decode order; without `keep` they are tried, and nothing is kept.
+
+    The core's vectors and residuals are not even tried then: they cannot fail. `undecoded` are the pictures whose
+    decoded frames are asked for and are not there.
+    """
+
+    def __init__(self, info: StreamInfo, spec: InputSpec, frames: bool, keep: bool = True) -> None:
+        self.images: Dict[int, ShownPlanes] = {}
+        self.values: Dict[int, CodedValues] = {}
+        self.decoded: Dict[int, PackedFrame] = {}
+        self.undecoded: Set[int] = set()
+        self._source = MotionSource(info, spec)
+        self._frames, self._keep, self._try_values = frames, keep, keep or info.extraction != "native"
+        self._begun = False
+
+    def push(self, index: int, picture: CodedPicture, wanted: bool = True) -> None:
+        """The next picture, known by `index`; raises StreamError, or DatasetError for an I-picture without image."""
+        self._source.push(picture)
+        self._begun = self._begun or picture.has_image
+        if wanted and picture.has_image:
+            planes = _image(picture)
+            if self._keep:
+                self.images[index] = planes.copy()
+        if wanted and picture.kind != "I" and self._begun and picture.shown:
+            self._push_inter(index, picture)
+
+    def _push_inter(self, index: int, picture: CodedPicture) -> None:
+        if self._frames:
+            try:
+                assert picture.decoded is not None
+                planes = picture.decoded.planes()
+            except StreamError:
+                self.undecoded.add(index)
+                return
+            if self._keep:
+                self.decoded[index] = PackedFrame.pack(planes)
+        values = _values(self._source, picture) if self._try_values else None
+        if self._keep and values is not None:
+            self.values[index] = values
+
+
+@dataclass
+class _Outline:
+    """What windows are cut by, in decode order: kinds and display indices of pictures, the decode indices of some."""
+
+    kinds: List[str] = field(default_factory=list)
+    display: List[int] = field(default_factory=list)
+    hidden: Set[int] = field(default_factory=set)
+    opens: Set[int] = field(default_factory=set)
+    recovered: Set[int] = field(default_factory=set)
+
+    def push(self, picture: CodedPicture) -> None:
+        index = len(self.kinds)
+        self.kinds.append(picture.kind)
+        self.display.append(picture.display_index)
+        for some, holds in (
+            (self.hidden, not picture.shown),
+            (self.opens, picture.opens is not None),
+            (self.recovered, picture.recovered),
+        ):
+            if holds:
+                some.add(index)
+
+    def windows(self, gop_length: int, undecoded: Set[int]) -> List[Window]:
+        """Windows without the undecoded pictures; raises DatasetError where nothing is in them."""
+        windows = [
+            replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded))
+            for window in cut_windows(self.kinds, gop_length, self.hidden, self.opens, self.recovered)
+        ]
+        if not any(window.pictures for window in windows):
+            counts = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in "IPB")
+            if undecoded:
+                counts += f", {len(undecoded)} cannot be decoded"
+            raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
+        return windows
+
+
+def _image(picture: CodedPicture) -> ShownPlanes:
+    if picture.planes is None:
+        raise DatasetError(f"I-picture {picture.decode_index} has no image")
+    return picture.planes
+
+
+def _values(source: MotionSource, picture: CodedPicture) -> CodedValues:
+    residual = source.residual(picture)
+    return CodedValues(
+        Packed.pack(source.motion(picture)),
+        (Packed.pack(residual.y), Packed.pack(residual.cb), Packed.pack(residual.cr)),
+    )
