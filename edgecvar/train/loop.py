@@ -249,6 +249,14 @@ class Training:
                 self._listener.step(result.loss)
         return tally, rate
 
+    def rehearse(self, batches: Generator[ClipBatch, None, None]) -> Tally:
+        """Steps as of the first epoch, at a learning rate of 0; of the tally it is the waiting that counts."""
+        tally = Tally()
+        self._objective.begin(self.recipe.course.phase(1))
+        for batch in self._arriving(batches, tally):
+            self._step(batch, 0.0)
+        return tally
+
     def _step(self, batch: ClipBatch, rate: float) -> BatchResult:
         return self._objective.step(batch, rate)
 

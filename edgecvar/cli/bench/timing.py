@@ -7,13 +7,19 @@ from typing import Any, List, Optional
 
 import click
 
+from edgecvar.cli.bench.data import command as data
 from edgecvar.cli.bench.extract import command as extract
 from edgecvar.cli.bench.networks import command as networks
 from edgecvar.cli.bench.streams import command as streams
 from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
 from edgecvar.terminal import say, say_json
 
-OTHERS = {"streams PATH...": streams, "extract PATH...": extract, "networks RUN...": networks}
+OTHERS = {
+    "streams PATH...": streams,
+    "extract PATH...": extract,
+    "networks RUN...": networks,
+    "data RECIPE": data,
+}
 """By usage, the commands that the first argument may name."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
@@ -22,12 +23,13 @@ AHEAD = 2
 
 @dataclass
 class ScanReport:
-    """What the first reading found: clips left out with the reason, and packets that gave no picture."""
+    """What the first reading found: clips left out with the reason, packets that gave no picture, how long it took."""
 
     unreadable: List[str] = field(default_factory=list)
     damaged: List[str] = field(default_factory=list)
     kept: int = 0
     kept_bytes: int = 0
+    seconds: float = 0.0
 
 
 class ClipStore:
@@ -56,7 +58,7 @@ class ClipStore:
 
         Raises DatasetError that names the first unreadable clip, unless they may be skipped.
         """
-        report = ScanReport()
+        report, began = ScanReport(), time.monotonic()
         readable = []
         paths = [clip.path for clip in clips]
         with _Readings(_Reader(self._spec, self._frames), paths, workers, lambda: not self._full) as readings:
@@ -67,7 +69,14 @@ class ClipStore:
                     readable.append(clip)
                     self._take(clip.path, reading, report)
                 on_clip()
+        report.seconds = time.monotonic() - began
         return readable, report
+
+    def emptied(self, seek: bool = True) -> ClipStore:
+        """One that knows the same clips and has kept none; without `seek` it reads them from their beginnings."""
+        store = ClipStore(self._spec, 0, self._frames)
+        store._index = {path: replace(index, sound=index.sound and seek) for path, index in self._index.items()}
+        return store
 
     def index(self, path: Path) -> ClipIndex:
         """What a scanned clip is made of."""
