@@ -30,9 +30,9 @@ def command(recipe: Path, overrides: Tuple[str, ...], as_json: bool, **options: 
     from edgecvar.config import from_flags
     from edgecvar.console import Console
     from edgecvar.judge.machine import machine_facts, package_versions
+    from edgecvar.train.data.speed import DataConfig, measure_data
     from edgecvar.train.progress import TerminalListener
     from edgecvar.train.recipe import load_recipe
-    from edgecvar.train.speed import DataConfig, measure_data
 
     config = from_flags(DataConfig, options)
     versions = {name: version for name, version in package_versions().items() if name in ("av", "numpy", "torch")}

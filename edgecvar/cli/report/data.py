@@ -9,7 +9,7 @@ from rich.table import Table
 from edgecvar.console import Console
 
 if TYPE_CHECKING:
-    from edgecvar.train.speed import DataSession
+    from edgecvar.train.data.speed import DataSession
 
 TITLES = {"warm": "batches, as the cache has the clips (warm)", "cold": "batches, every clip read again (cold)"}
 

@@ -29,7 +29,7 @@ class ScanReport:
     damaged: List[str] = field(default_factory=list)
     kept: int = 0
     kept_bytes: int = 0
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
 
 
 class ClipStore:
