@@ -135,7 +135,7 @@ def test_nothing_is_decoded_for_networks_that_take_none(
         asked.append(frames)
         return right(path, frames=frames)
 
-    monkeypatch.setattr("edgecvar.train.data.recorded.open_stream", seen)
+    monkeypatch.setattr("edgecvar.train.data.reading.open_stream", seen)
     for recipe, frames in ((small("workers=0"), False), (small(*CMR, "workers=0"), True)):
         asked.clear()
         clips = clips_of(recipe)
