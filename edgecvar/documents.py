@@ -57,10 +57,7 @@ def parse_json(text: str) -> Any:
         raise too_deep() from None
     _check_depth(value)
     if "\\u" in text:
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(f"half a character ({error.object[error.start]!a}) in a string") from error
+        check_unicode(json.dumps(value, ensure_ascii=False))
     return value
 
 
@@ -81,6 +78,14 @@ def check_digits(text: str) -> None:
     """ValueError for a whole number that takes too long to be read, however it is written."""
     if len(text) > DIGITS:
         raise ValueError(f"{text[:DIGITS]}... is too large a number")
+
+
+def check_unicode(text: str) -> None:
+    """ValueError where a half of a surrogate pair is in it, as of bytes that are no text: UTF-8 cannot say it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"half a character ({error.object[error.start]!a}) in a string") from error
 
 
 def check_keys(keys: Iterable[Hashable]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import yaml
 
-from edgecvar.documents import DEPTH, check_digits, check_keys, finite, too_deep
+from edgecvar.documents import DEPTH, check_digits, check_keys, check_unicode, finite, too_deep
 
 LENGTH = 1 << 17
 """Characters, and once more with every alias written out; PyYAML reads so many in some seconds."""
@@ -38,6 +38,8 @@ class _PlainLoader(yaml.SafeLoader):
             raise too_deep()
         node: Any = super().compose_node(parent, index)
         self._depth -= 1
+        if isinstance(node, yaml.ScalarNode):
+            check_unicode(node.value)
         if alias and node not in self._lengths:
             raise ValueError("an alias stands in what it stands for")
         self._length += self._lengths[node] if alias else 1

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from edgecvar.config import mistake
-from edgecvar.documents import read_text
+from edgecvar.documents import check_unicode, read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.train.parts import Architecture, Course, Data, Descent, Machine, Part, Views
 from edgecvar.train.plain_yaml import parse_yaml
@@ -103,6 +103,10 @@ def _yaml(text: str, where: str) -> Any:
 
 def _split(override: str) -> Tuple[List[str], str]:
     key, equals, value = override.partition("=")
+    try:
+        check_unicode(key)
+    except ValueError as error:
+        raise ConfigError(f"{override!r}: {error}") from error
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise ConfigError(f"{override!r}: expected key=value, for example epochs=3 or network.fusion=i")

@@ -76,6 +76,13 @@ def test_a_text_that_is_no_recipe_is_refused(text: str, said: str) -> None:
         parse_recipe(text)
 
 
+@pytest.mark.parametrize("wrong", [b"network.fus\xabion=i", b"data=clips/caf\xe9"])
+def test_what_is_no_text_is_refused(wrong: bytes) -> None:
+    """It could not be read again as the run's folder has it."""
+    with pytest.raises(ConfigError, match="half a character|unacceptable character"):
+        parse_recipe("model: attp\ndata: clips", [os.fsdecode(wrong)])
+
+
 BOMB = "a: &a [x, x, x, x]\n" + "".join(f"n{n}: &n{n} [{', '.join([f'*n{n - 1}'] * 9)}]\n" for n in range(1, 30))
 
 
@@ -96,6 +103,7 @@ BOMB = "a: &a [x, x, x, x]\n" + "".join(f"n{n}: &n{n} [{', '.join([f'*n{n - 1}']
         ("skip_unreadable: !!bool perhaps", "not YAML"),
         ("seed: !!int ''", ""),
         ('model: "\\UFFFFFFFF"', "not YAML"),
+        ('data: "\\uDCAB"', "half a character"),
         ("model: !!binary aaaa", "not YAML"),
         ("model: !!python/object/apply:os.getcwd []", "not YAML"),
         ("{[a]: b}", "not YAML"),
