@@ -79,7 +79,7 @@ def test_a_text_that_is_no_recipe_is_refused(text: str, said: str) -> None:
 @pytest.mark.parametrize("wrong", [b"network.fus\xabion=i", b"data=clips/caf\xe9"])
 def test_what_is_no_text_is_refused(wrong: bytes) -> None:
     """It could not be read again as the run's folder has it."""
-    with pytest.raises(ConfigError, match="half a character|unacceptable character"):
+    with pytest.raises(ConfigError, match=r"half a character|unacceptable character"):
         parse_recipe("model: attp\ndata: clips", [os.fsdecode(wrong)])
 
 
