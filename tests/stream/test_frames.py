@@ -320,7 +320,7 @@ REORDERED = 17
 
 
 @pytest.mark.real_media
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])
 def test_real_frames_are_those_of_a_plain_decoding(media: Path, path: Path) -> None:
     try:
         with open_stream(path, frames=True) as stream:

@@ -20,7 +20,7 @@ PICTURES = 60
 
 
 @pytest.mark.real_media
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])
 def test_reads_or_says_why(media: Path, path: Path) -> None:
     try:
         with open_stream(path) as stream:
