@@ -26,7 +26,12 @@ _CHOICE = (
     ),
 )
 _ENGINE = (
-    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of ONNX Runtime."),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Threads of ONNX Runtime, in a stage. [default: what pays]",
+    ),
     click.option("--device", metavar="NAME", help="With TensorRT: which Jetson this is, where it is not recognised."),
     click.option("--dla", type=click.IntRange(min=0), metavar="N", help="With TensorRT: run on this DLA core."),
     click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from pathlib import Path
@@ -15,25 +16,31 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError, import_reason, reason
 from edgecvar.runners.runner import as_array
 
+WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
+SHARED = 50e6
+"""Multiply-adds of a stage from which on several cores save more than it costs to hand them the parts of each layer."""
+
 
 class OnnxRunner:
-    """One session a stage; `threads` compute within a stage, by default as many as this process may use."""
+    """One session a stage; `threads` compute within a stage, unless given as many as pay (see `threads_for`)."""
 
     def __init__(self, bundle: Bundle, precision: str = "fp32", threads: Optional[int] = None) -> None:
         self.name = f"onnxruntime-cpu-{precision}"
-        self.threads = threads or usable_cores()
+        self.threads = threads
         self._bundle = bundle
         self._precision = precision
         self._sessions: Dict[str, Any] = {}
 
     def __enter__(self) -> OnnxRunner:
         onnxruntime = onnx_runtime()
-        options = session_options(self.threads, as_written=self._precision == "int8" and saturates())
+        as_written = self._precision == "int8" and saturates()
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
             try:
                 # Of the file's bytes, for ONNX Runtime takes no path that is not UTF-8.
                 model = file.read_bytes()
+                threads = self.threads or threads_for(stage, len(model) // WEIGHT_BYTES[self._precision])
+                options = session_options(threads, as_written)
                 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public parent for its errors
                 version = onnxruntime.__version__
@@ -84,6 +91,15 @@ def session_options(threads: int, as_written: bool) -> Any:
     if as_written:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     return options
+
+
+def threads_for(stage: StageSpec, weights: int) -> int:
+    """How many threads to compute a stage on: all cores that this process may use, and one for a stage too small.
+
+    A network uses a weight at about one in 350 places of its input, within a factor of two for those of `nets/`.
+    """
+    places = sum(math.prod(each.shape) // each.shape[0 if each.segments is None else 1] for each in stage.inputs)
+    return 1 if weights * places / 350 < SHARED else usable_cores()
 
 
 def usable_cores() -> int:

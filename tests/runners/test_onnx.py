@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from edgecvar.bundle.manifest import MANIFEST, Manifest, open_bundle, write_manifest
+from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError
+from edgecvar.runners import onnx
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.runners.runner import run_stage
 from tests.tiny_bundle import fuse_model, mean_model, tiny_bundle
@@ -30,6 +32,29 @@ def test_building_a_runner_loads_nothing(tmp_path):
     runner = OnnxRunner(bundle)
     with pytest.raises(BundleError, match="appearance"), runner:
         pass
+
+
+@pytest.mark.parametrize(
+    ("tensor", "weights", "shared"),
+    [
+        ({"shape": [3, 64, 64]}, 336_000, False),  # the demo's: 3.6 M multiply-adds
+        ({"shape": [3, 240, 240]}, 7_800_000, True),  # EfficientNet-B1's: 0.7 G
+        ({"shape": [8, 2, 64, 64], "segments": 8}, 1_000_000, True),
+        ({"shape": [8, 2, 64, 64], "segments": 8}, 100_000, False),
+        ({"shape": [1280]}, 10_000_000, False),
+    ],
+)
+def test_a_small_stage_is_left_to_one_core(tensor, weights, shared, monkeypatch):
+    monkeypatch.setattr(onnx, "usable_cores", lambda: 6)
+    stage = StageSpec.model_validate(
+        {
+            "name": "look",
+            "cadence": "picture",
+            "inputs": [{"name": "seen", "source": "image", **tensor}],
+            "output_shape": [5],
+        }
+    )
+    assert onnx.threads_for(stage, weights) == (6 if shared else 1)
 
 
 def test_a_precision_that_the_bundle_has_not_is_an_error(tmp_path):
