@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from contextlib import suppress
 
 import av
 
-from tests.fuzz.targets import MOST_MIB
+from tests.fuzz.targets import MOST_MIB, peak_mib
 
 TOO_MUCH = 3
 """Exit status where it takes more memory than a fault of ours may."""
 
 
 def main(path: str) -> int:
-    before = _peak_mib()
+    before = peak_mib()
     with suppress(av.FFmpegError, ValueError), av.open(path) as container:
         for packet in container.demux(container.streams.video):
             with suppress(av.FFmpegError):
                 packet.decode()
-    return TOO_MUCH if _peak_mib() > before + MOST_MIB else 0
-
-
-def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return TOO_MUCH if peak_mib() > before + MOST_MIB else 0
 
 
 if __name__ == "__main__":

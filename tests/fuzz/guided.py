@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import resource
 import sys
 from contextlib import suppress
 from typing import Callable
 
 import atheris
 
-from tests.fuzz.targets import CORE, MOST_MIB, mutator, target
+from tests.fuzz.targets import CORE, MOST_MIB, mutator, peak_mib, target
 
 
 def main(name: str) -> None:
@@ -36,18 +35,14 @@ def _use_plain_loaders() -> None:
 
 def _bounded(check: Callable[[bytes], None]) -> Callable[[bytes], None]:
     """Also raises after the first input that takes too much memory: libFuzzer's own bound names a later one."""
-    most = _peak_mib() + MOST_MIB
+    most = peak_mib() + MOST_MIB
 
     def bounded(data: bytes) -> None:
         check(data)
-        if _peak_mib() > most:
-            raise MemoryError(f"{_peak_mib()} MiB, and {most - MOST_MIB} before")
+        if peak_mib() > most:
+            raise MemoryError(f"{peak_mib()} MiB, and {most - MOST_MIB} before")
 
     return bounded
-
-
-def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _mutator(mutate: Callable[[bytes, int], bytes]) -> Callable[[bytes, int, int], bytes]:

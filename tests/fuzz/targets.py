@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 from typing import Callable, Dict, Optional, Protocol
 
 TARGETS = ("container", "headers", "manifest", "engines", "recipe", "flags", "extension")
@@ -36,3 +37,8 @@ def target(name: str) -> Target:
 def mutator(name: str) -> Optional[Callable[[bytes, int], bytes]]:
     """The module's own way to change an input; None where bytes are as good as any."""
     return getattr(target(name), "mutate", None)
+
+
+def peak_mib() -> int:
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
