@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 export FUZZ_SECONDS ?= 60
-# 0 draws another each time.
+# 0 draws another each time; any other tries the same inputs each time, so many of them, however long it takes.
 export FUZZ_SEED ?= 0
 BIN = $(VENV)/bin
 # The variables reach the builds inside too; newer versions of pip look at the second one there.

@@ -151,3 +151,18 @@ def test_what_does_not_fit_is_refused(pictures):
         native.Axis([[0, 3]], [[0.5, 0.5]], 3)
     with pytest.raises(ValueError, match="size"):
         native.ColourFilter(*axes[:4]).planes((np.zeros((80, 96), np.uint8),) * 3, colour, out)
+
+
+def test_an_i_picture_has_no_motion_to_prepare(tmp_path):
+    path = tmp_path / "clip.h264"
+    encode(path, translation(1, (64, 64), (0, 0)), "libx264", {})
+    (picture,) = native.Parser(b"").parse(path.read_bytes(), 0)
+    picture.display_index = 0
+    axes = [native.Axis([[0, 1]], [[0.5, 0.5]], inputs) for inputs in (64, 64, 32, 32, 16, 16)]
+    out = np.zeros((3, 1, 1), np.float32)
+    for prepared in (
+        lambda: native.VelocityFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2]),
+        lambda: native.ColourFilter(*axes[:4]).residual(picture, native.Colour(((1.0,) * 6,) * 3, -1, 1), out),
+    ):
+        with pytest.raises(ValueError, match="no motion and no residual"):
+            prepared()

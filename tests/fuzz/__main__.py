@@ -1,4 +1,7 @@
-"""`python -m tests.fuzz TARGET`: fuzzes one target for a while; what it finds is printed whole, to be tried again."""
+"""`python -m tests.fuzz TARGET`: fuzzes one target; what it finds is printed whole, to be tried again.
+
+For a while, and each time along another way; with FUZZ_SEED for so many inputs, and each time the same ones.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, List, Tuple
@@ -22,14 +26,14 @@ FOLDER = TOP / "build" / "fuzz"
 MODULE = TOP / "build" / "checks" / "fuzz" / "_h264.so"
 HANG_SECONDS = 10
 LONGEST = 16384
-RESUMED_SECONDS = 10
-"""What is left must be more for fuzzing to go on after a fault of FFmpeg's own."""
+RESUMED = 0.1
+"""The part that must be left for fuzzing to go on after a fault of FFmpeg's own."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=60, help="how long, where FUZZ_SEED is not set")
     parser.add_argument("--input", metavar="TEXT", help="check this input, as an earlier run printed it, and no other")
     options = parser.parse_args()
     if options.input is None:
@@ -55,18 +59,19 @@ def fuzz(name: str, seconds: int) -> int:
         (folder / "seeds" / seed).write_bytes(data)
     for old in _faults(folder):
         old.unlink()
-    ends = time.monotonic() + seconds
     seed = int(os.environ.get("FUZZ_SEED", "0"))
+    limit, most = ("runs", TARGETS[name]) if seed else ("max_total_time", seconds)
+    begun, done = time.monotonic(), 0
     while True:
-        left = max(1, round(ends - time.monotonic()))
-        status, text = _run(name, folder, left, seed)
-        if status == 0 or not foreign(name, folder) or left < RESUMED_SECONDS:
+        status, text = _run(name, folder, [f"-{limit}={max(1, most - done)}", f"-seed={seed}"])
+        done = done + _executed(text) if seed else round(time.monotonic() - begun)
+        if status == 0 or not foreign(name, folder) or most - done < RESUMED * most:
             break
         print(f"{name}: FFmpeg alone fails on an input, which {folder} keeps; going on", flush=True)
         for fault in _faults(folder):
             fault.rename(fault.with_name(f"foreign-{fault.name}"))
         seed += bool(seed)  # 0 is another one each time
-    figures = _figures(text, left)
+    figures = _figures(text, round(time.monotonic() - begun))
     print(f"{name}: {figures or 'no coverage was seen'}", flush=True)
     if figures and (status == 0 or foreign(name, folder)):
         return 0
@@ -77,11 +82,11 @@ def fuzz(name: str, seconds: int) -> int:
     return 1
 
 
-def _run(name: str, folder: Path, seconds: int, seed: int) -> Tuple[int, str]:
+def _run(name: str, folder: Path, course: List[str]) -> Tuple[int, str]:
     """The exit status and the log."""
-    bounds = [f"-max_total_time={seconds}", f"-timeout={HANG_SECONDS}", f"-max_len={LONGEST}", "-detect_leaks=0"]
+    bounds = [f"-timeout={HANG_SECONDS}", f"-max_len={LONGEST}", "-detect_leaks=0", "-reload=0"]
     places = [f"-artifact_prefix={folder}/", str(folder / "corpus"), str(folder / "seeds")]
-    command = [*_command(name), *bounds, f"-seed={seed}", "-print_final_stats=1", *places]
+    command = [*_still(), *_command(name), *course, *bounds, "-print_final_stats=1", *places]
     log = folder / "log.txt"
     with log.open("wb") as file:
         status = subprocess.run(command, env=_environment(name), stdout=file, stderr=file).returncode
@@ -98,18 +103,28 @@ def foreign(name: str, folder: Path) -> bool:
     return bool(statuses) and all(status < 0 or status == TOO_MUCH for status in statuses)
 
 
+def _still() -> List[str]:
+    """What starts a program at the same addresses each time, which mutation takes up from comparisons."""
+    still = ["setarch", "--addr-no-randomize"]
+    with suppress(OSError):
+        if subprocess.run([*still, "true"], stderr=subprocess.DEVNULL).returncode == 0:
+            return still
+    return []
+
+
 def _command(name: str) -> List[str]:
     return [sys.executable, "-m", "tests.fuzz.guided", name]
 
 
 def _environment(name: str) -> Dict[str, str]:
     """For a target that runs sanitized code: the module, and the runtime that must be there before Python is."""
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
     if name not in SANITIZED:
-        return {**os.environ}
+        return environment
     import atheris
 
     asan = {"ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    return {**os.environ, CORE: str(MODULE), "LD_PRELOAD": f"{atheris.path()}/asan_with_fuzzer.so", **asan}
+    return {**environment, CORE: str(MODULE), "LD_PRELOAD": f"{atheris.path()}/asan_with_fuzzer.so", **asan}
 
 
 def _faults(folder: Path) -> List[Path]:
@@ -119,12 +134,16 @@ def _faults(folder: Path) -> List[Path]:
 def _figures(log: str, seconds: int) -> str:
     """Executions, and coverage of the seeds and at the end; empty where none was seen, as of a process that failed."""
     coverage = [int(each) for each in re.findall(r"cov: (\d+)", log)]
-    executed = re.search(r"number_of_executed_units:\s+(\d+)", log)
     peak = re.search(r"peak_rss_mb:\s+(\d+)", log)
-    if not (coverage and executed and peak):
+    if not (coverage and _executed(log) and peak):
         return ""
     reached = f"{coverage[-1]} edges reached, {coverage[0]} of them by the seeds"
-    return f"{int(executed[1]):,} inputs in {seconds} s, {reached}, {peak[1]} MB at most"
+    return f"{_executed(log):,} inputs in {seconds} s, {reached}, {peak[1]} MB at most"
+
+
+def _executed(log: str) -> int:
+    found = re.search(r"number_of_executed_units:\s+(\d+)", log)
+    return int(found[1]) if found else 0
 
 
 if __name__ == "__main__":

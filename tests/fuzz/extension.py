@@ -114,6 +114,8 @@ class Session:
         gc.collect(0)
         for array in self.arrays:  # what they show must still be there
             int(array.sum())
+        self.arrays.clear()
+        self.steps.clear()  # they hold the session, which would wait for the collector with all that it holds
 
     def take(self, step: int) -> None:
         quietly(lambda: self.steps[step % len(self.steps)](step // len(self.steps)))

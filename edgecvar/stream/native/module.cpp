@@ -69,11 +69,6 @@ private:
     Decoder decoder_;
 };
 
-const MotionStore& store(const ParsedPicture& picture) {
-    if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
-    return *picture.motion;
-}
-
 // An array that nobody may write to.
 py::array sealed(py::array array) {
     array.attr("setflags")(py::arg("write") = false);
@@ -135,7 +130,6 @@ py::tuple residual(const ParsedPicture& picture) {
 
 // Display offsets, as in `motion`, of the references that blocks use.
 std::vector<int> offsets(const ParsedPicture& picture) {
-    store(picture);
     require_display_indices(picture);
     const py::gil_scoped_release released;
     return offsets_in_use(picture);
@@ -198,9 +192,15 @@ void bind_picture(py::module_& module) {
 
 }  // namespace
 
+const MotionStore& store(const ParsedPicture& picture) {
+    if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
+    return *picture.motion;
+}
+
 void require_display_indices(const ParsedPicture& picture) {
+    const MotionStore& motion = store(picture);
     if (!picture.tag->displayed) throw std::invalid_argument("display_index is to be set before motion is asked");
-    for (const SliceReferences& slice : picture.motion->slices)
+    for (const SliceReferences& slice : motion.slices)
         for (const auto& list : slice.lists)
             for (const auto& tag : list)
                 if (!tag->displayed && !tag->lost)

@@ -13,7 +13,10 @@ namespace edgecvar {
 void bind_filters(pybind11::module_& module);
 void bind_accumulation(pybind11::module_& module);
 
-// Raises ValueError where the display index of a P or B picture, or of a reference of it, is to be set yet.
+// What a P or B picture has of motion; raises ValueError for an I-picture.
+const MotionStore& store(const ParsedPicture& picture);
+
+// As `store`, and where the display index of the picture, or of a reference of it, is to be set yet.
 void require_display_indices(const ParsedPicture& picture);
 
 // numpy.zeros takes its memory zeroed from the system: what nobody touches costs nothing.
