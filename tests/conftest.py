@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict
@@ -12,6 +13,10 @@ import pytest
 
 # Before torch is there: several workers share the cores, and threads that wait for each other would take them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that runs tests in the background lets them ignore the Ctrl-C that some of them send to what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The device half has no torch: what trains and compiles is tested where the train extra is installed.
 collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["nets/*", "train/*", "compile/*"]
