@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import queue
-from collections import deque
-from threading import Condition
-from typing import Deque, Generic, Optional, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, Optional, TypeVar, Union
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class _End:
+    """What stands behind the last item."""
+
+    error: Optional[BaseException] = None
+
+
 class Channel(Generic[T]):
-    """Holds at most `capacity` items: `put` waits for room, `take` for an item, and `close` frees both."""
+    """Holds at most `capacity` items: `put` waits for room, `take` for an item, and `close` frees both.
+
+    One thread puts and one takes. A signal may interrupt either: what waits here are the interpreter's own queues,
+    where a Condition that is interrupted may be left broken (before Python 3.10).
+    """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._items: Deque[T] = deque()
-        self._changed = Condition()
-        self._ended = False
+        self._items: SimpleQueue[Union[T, _End]] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
+        for _ in range(capacity):
+            self._room.put(None)
+        self._last: Optional[_End] = None
         self._closed = False
-        self._error: Optional[BaseException] = None
 
     @property
     def closed(self) -> bool:
@@ -28,36 +39,34 @@ class Channel(Generic[T]):
 
     def put(self, item: T) -> bool:
         """Add an item, waiting for room; False when the taker has left."""
-        with self._changed:
-            while len(self._items) >= self._capacity and not self._closed:
-                self._changed.wait()
-            if not self._closed:
-                self._items.append(item)
-                self._changed.notify_all()
-            return not self._closed
+        self._room.get()
+        if self._closed:
+            self._room.put(None)  # nor does the next one wait
+            return False
+        self._items.put(item)
+        return True
 
     def end(self, error: Optional[BaseException] = None) -> None:
         """No more items: the taker gets those that are left, then `error` if there is one."""
-        with self._changed:
-            self._ended = True
-            self._error = error
-            self._changed.notify_all()
+        self._items.put(_End(error))
 
     def close(self) -> None:
         """The taker leaves: what is held is dropped and a waiting `put` returns False."""
-        with self._changed:
-            self._closed = True
-            self._items.clear()
-            self._changed.notify_all()
+        self._closed = True
+        with suppress(Empty):
+            while True:
+                self._items.get_nowait()
+        self._room.put(None)
+        self._items.put(_End())
 
     def take(self, timeout: Optional[float] = None) -> Optional[T]:
         """The next item, or None at the end; raises what the putter ended with, and queue.Empty after `timeout` s."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._items or self._ended or self._closed, timeout):
-                raise queue.Empty
-            if self._items:
-                self._changed.notify_all()
-                return self._items.popleft()
-            if self._error is not None:
-                raise self._error
-            return None
+        while self._last is None and not self._closed:
+            item = self._items.get(timeout=timeout)
+            if not isinstance(item, _End):
+                self._room.put(None)
+                return item
+            self._last = item
+        if self._last is not None and self._last.error is not None:
+            raise self._last.error
+        return None
