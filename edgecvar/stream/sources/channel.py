@@ -20,8 +20,8 @@ class _End:
 class Channel(Generic[T]):
     """Holds at most `capacity` items: `put` waits for room, `take` for an item, and `close` frees both.
 
-    One thread puts and one takes. A signal may interrupt either: what waits here are the interpreter's own queues,
-    where a Condition that is interrupted may be left broken (before Python 3.10).
+    One thread puts and one takes. A signal may interrupt either, and it can be closed then: what waits here are the
+    interpreter's own queues, where a Condition that was interrupted could no longer be notified (Python 3.8).
     """
 
     def __init__(self, capacity: int) -> None:

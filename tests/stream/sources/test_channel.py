@@ -41,6 +41,8 @@ def test_an_error_comes_behind_the_items_before_it():
 def test_whoever_puts_waits_for_room():
     channel, done = Channel(2), []
     thread = started(lambda: [done.append(channel.put(item)) for item in range(5)])
+    while len(done) < 2:
+        time.sleep(0.001)
     time.sleep(0.05)
     assert done == [True] * 2
     assert [channel.take() for _ in range(5)] == [0, 1, 2, 3, 4]
