@@ -18,7 +18,7 @@ FUZZED = container headers manifest engines recipe flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
 .PHONY: demo test test-device device-environment test-newest bindings native clean
-.PHONY: native-checks native-test aarch64 valgrind fuzz fuzz-build fuzz-core
+.PHONY: native-checks native-test aarch64 valgrind threads fuzz fuzz-build fuzz-core
 .PHONY: $(FUZZED:%=fuzz-%)
 
 demo: $(VENV)/.core
@@ -53,10 +53,10 @@ bindings: $(VENV)/bin/python
 
 # The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind; CHECKS are made
 # side by side with --jobs.
-CHECKS = native-test aarch64 valgrind
+CHECKS = native-test aarch64 valgrind threads
 native-checks: $(VENV)/.core
 	+$(MAKE) -C tests/stream/native $(CHECKS) PYTHON=$(abspath $(BIN)/python)
-native-test aarch64 valgrind fuzz-core fuzz-build: $(VENV)/.core
+native-test aarch64 valgrind threads fuzz-core fuzz-build: $(VENV)/.core
 	+$(MAKE) -C tests/stream/native $@ PYTHON=$(abspath $(BIN)/python)
 
 # Guided by coverage: the core alone in C++, and everything that reads bytes or words from outside through Python

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Dict, Iterator, List, Sequence, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import av
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,7 +36,10 @@ MV_EXTRACTOR_MODULE = "mvextractor.videocap"
 
 
 class ExtractConfig(BaseModel):
-    """`pictures`: packets of a file at most. `images`: also native with the images of all I-pictures."""
+    """`pictures`: packets of a file at most. `images`: also native with the images of all I-pictures.
+
+    `threads`: parsing is also timed on one and on so many, by the clock on the wall.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +47,7 @@ class ExtractConfig(BaseModel):
     rounds: int = Field(5, ge=1)
     pictures: int = Field(2000, ge=1)
     images: bool = False
+    threads: Optional[int] = Field(None, ge=2, le=8)
 
 
 @dataclass
@@ -80,7 +84,7 @@ def measure_extract(config: ExtractConfig, progress: Progress = silent) -> Extra
     for number, path in enumerate(files):
         progress(number, len(files), path.name)
         try:
-            clips.append(_measured(demux(path, config.pictures), ways, config.rounds))
+            clips.append(_measured(demux(path, config.pictures), ways, config))
         except StreamError as error:
             left_out.append(LeftOut(path=str(path), reason=str(error).replace(f"{path}: ", "", 1)))
     if not clips:
@@ -103,7 +107,7 @@ def in_turn(ways: Sequence[str], number: int) -> List[str]:
     return [*ways[first:], *ways[:first]]
 
 
-def _measured(clip: DemuxedFile, ways: Dict[str, Way], rounds: int) -> ClipTimes:
+def _measured(clip: DemuxedFile, ways: Dict[str, Way], config: ExtractConfig) -> ClipTimes:
     """Raises StreamError where there is nothing to compare."""
     first = {name: way(clip) for name, way in ways.items()}  # uncounted: caches fill in, and failures show
     native = first[NATIVE]
@@ -112,7 +116,7 @@ def _measured(clip: DemuxedFile, ways: Dict[str, Way], rounds: int) -> ClipTimes
     if not first[EXPORTED].pictures:
         raise StreamError(f"{clip.path}: FFmpeg decodes no picture in it")
     cpu_seconds: Dict[str, List[float]] = {name: [] for name, done in first.items() if done.pictures}
-    for number in range(rounds):
+    for number in range(config.rounds):
         for name in in_turn(list(cpu_seconds), number):
             cpu_seconds[name].append(ways[name](clip).seconds)
     return ClipTimes(
@@ -125,7 +129,23 @@ def _measured(clip: DemuxedFile, ways: Dict[str, Way], rounds: int) -> ClipTimes
         damaged=native.damaged,
         given={name: done.pictures for name, done in first.items()},
         cpu_seconds=cpu_seconds,
+        wall_seconds=_parsing(clip, config.threads, config.rounds) if config.threads else {},
     )
+
+
+def _parsing(clip: DemuxedFile, threads: int, rounds: int) -> Dict[str, List[float]]:
+    """Seconds that pass until all pictures are parsed, of which nothing is asked, by threads."""
+    seconds: Dict[str, List[float]] = {"1": [], str(threads): []}
+    for number in range(rounds):
+        for count in in_turn(list(seconds), number):
+            with clip.native(int(count)) as read:
+                reading = read()
+                start = time.perf_counter()
+                for _ in reading.pictures():
+                    pass
+                seconds[count].append(time.perf_counter() - start)
+                reading.close()
+    return seconds
 
 
 def _ways(config: ExtractConfig) -> Tuple[Dict[str, Way], Dict[str, str]]:

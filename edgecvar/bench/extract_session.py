@@ -26,7 +26,7 @@ class ClipTimes(BaseModel):
     """One file: by way, the pictures it gave, and the CPU seconds of every round.
 
     `pictures` are those of the bitstream, by which all ways are measured that are given the same packets; `inter` of
-    them are P and B.
+    them are P and B. `wall_seconds` are those that parsing alone takes on one thread and on several, by their number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +40,7 @@ class ClipTimes(BaseModel):
     damaged: int = 0
     given: Dict[str, int]
     cpu_seconds: Dict[str, List[float]]
+    wall_seconds: Dict[str, List[float]] = Field(default_factory=dict)
 
     @property
     def large(self) -> bool:
@@ -61,6 +62,12 @@ class ClipTimes(BaseModel):
     def ratio(self, way: str) -> Optional[float]:
         """The median of the rounds' ratios."""
         return median(self.ratios(way)) if self.cpu_seconds.get(way) else None
+
+    def gains(self) -> Dict[str, float]:
+        """By a number of threads, how many times as fast as one: the median of the rounds' ratios."""
+        alone = self.wall_seconds.get("1", [])
+        others = {threads: seconds for threads, seconds in self.wall_seconds.items() if threads != "1"}
+        return {threads: median(one / each for one, each in zip(alone, seconds)) for threads, seconds in others.items()}
 
 
 class LeftOut(BaseModel):

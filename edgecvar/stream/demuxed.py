@@ -41,11 +41,11 @@ class DemuxedFile:
     probe: Probe
 
     @contextmanager
-    def native(self) -> Iterator[Callable[[], Reading]]:
+    def native(self, threads: int = 1) -> Iterator[Callable[[], Reading]]:
         """What makes a native reading, once: making it decodes the first I-picture."""
         with open_video(self.path) as video:
             source = OpenSource(video, self.packets, DisplayClock(video.fps), StreamSummary())
-            yield lambda: NativeReading(source, self.probe)
+            yield lambda: NativeReading(source, self.probe, threads)
 
     @contextmanager
     def frames(self) -> Iterator[Iterator[VideoFrame]]:

@@ -27,19 +27,29 @@ Extraction = Literal["auto", "native", "ffmpeg"]
 EXTRACTIONS = get_args(Extraction)
 
 
-def open_stream(source: Source, extraction: str = "auto", frames: bool = False, timeout: float = TIMEOUT) -> Stream:
+def open_stream(
+    source: Source,
+    extraction: str = "auto",
+    frames: bool = False,
+    timeout: float = TIMEOUT,
+    threads: Optional[int] = None,
+) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
     `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes only what
     has an image, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0 H.264)
     and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. With `frames` every picture is
     decoded as well, in the same pass, and comes with its `frame`. A source that sends nothing for `timeout` seconds is
-    given up. Raises StreamError where it is, nothing can be decoded, or "native" does not cover it, and
+    given up. The native core parses on `threads`, some packets ahead of the pictures that are given: by default on all
+    cores, on one, and then nothing ahead, where the source may keep one waiting or with `frames`. The pictures are the
+    same. Raises StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, and
     UnsupportedCodecError where the codec gives no vectors.
     """
     if extraction not in EXTRACTIONS:
         raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
-    return Stream(source, extraction, frames, timeout)
+    if threads is not None and threads < 1:
+        raise StreamError(f"threads={threads}: expected at least 1")
+    return Stream(source, extraction, frames, timeout, threads)
 
 
 class Stream:
@@ -58,6 +68,7 @@ class Stream:
         frames: bool = False,
         timeout: float = TIMEOUT,
         stretches: Optional[Sequence[Stretch]] = None,
+        threads: Optional[int] = None,
     ) -> None:
         self.summary = StreamSummary()
         self._turn = RLock()
@@ -69,7 +80,7 @@ class Stream:
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
             self._packets = coded_packets(self._video, self._broke_off, stretches)
-            self._reading = self._read(self._packets, extraction, frames)
+            self._reading = self._read(self._packets, extraction, frames, threads)
             self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:
@@ -134,7 +145,7 @@ class Stream:
                 return
             yield picture
 
-    def _read(self, packets: Iterator[Packet[Any]], extraction: str, frames: bool) -> Reading:
+    def _read(self, packets: Iterator[Packet[Any]], extraction: str, frames: bool, threads: Optional[int]) -> Reading:
         video = self._video
         if extraction == "ffmpeg":
             probe = Probe(refused="asked for")
@@ -146,7 +157,7 @@ class Stream:
             whole, clock = self._frames.packets(whole), self._frames.clock
         source = OpenSource(video, whole, clock, self.summary)
         if not probe.refused:
-            return NativeReading(source, probe)
+            return NativeReading(source, probe, threads or (0 if video.input.at_hand and not frames else 1))
         if extraction == "native":
             if probe.empty:
                 self.summary.skip(probe.refused)

@@ -253,3 +253,14 @@ def test_mv_extractor_that_cannot_be_loaded_says_why(monkeypatch):
     monkeypatch.setitem(sys.modules, "half_a_module", SimpleNamespace())
     monkeypatch.setattr(extract, "MV_EXTRACTOR_MODULE", "half_a_module")
     assert "cannot be loaded" in extract._mv_extractor()
+
+
+def test_threads_are_told_against_one(folder):
+    measured = measure_extract(ExtractConfig(paths=(folder / "b.mp4",), rounds=2, pictures=12, threads=3))
+    (clip,) = measured.clips
+    assert {threads: len(seconds) for threads, seconds in clip.wall_seconds.items()} == {"1": 2, "3": 2}
+    assert set(extract_document(measured)["clips"][0]["threads_ratio"]) == {"3"}
+    clip = times("a.mp4", {"native": [1.0], "exported": [4.0]}, wall_seconds={"1": [3.0, 8.0], "2": [2.0, 4.0]})
+    console = Console(file=io.StringIO(), width=200)
+    print_extract(session(clip), console)
+    assert "a.mp4: parsed on 2 threads 1.75 x as fast as on one" in console.file.getvalue()

@@ -15,6 +15,7 @@ from edgecvar.terminal import say_json
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds that are counted.")
 @click.option("--pictures", type=click.IntRange(min=1), default=2000, show_default=True, help="At most, of each file.")
 @click.option("--images", is_flag=True, help="Also native with the images of all I-pictures.")
+@click.option("--threads", type=click.IntRange(2, 8), metavar="N", help="Also parsing on N threads against one.")
 @click.option("--json", "as_json", is_flag=True, help="Print every round and the figures as one JSON document.")
 def command(as_json: bool, **options: Any) -> None:
     """Compare ways to get vectors out of H.264.

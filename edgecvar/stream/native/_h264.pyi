@@ -29,7 +29,10 @@ class Sequence:
     else what is stated, else the most possible."""
 
 class Picture:
-    """One parsed picture; `display_index` is to be set before `motion` is asked, on it and all before it."""
+    """One parsed picture; `display_index` is to be set before `motion` is asked, on it and all before it.
+
+    With threads it may still have to be parsed: what comes of that is waited for where it is asked.
+    """
 
     number: int
     kind: str
@@ -102,7 +105,12 @@ def offsets_in_arrays(ref_offset: NDArray[np.int16], intra: NDArray[np.bool_]) -
     """The ref_offset of blocks that are not intra, but for 0, in rising order."""
 
 class Parser:
-    def __init__(self, extradata: bytes) -> None: ...
+    """Parses on so many threads, on all cores with 0, in the caller's own with 1: it gives the same."""
+
+    ahead: int
+    """How many packets to parse before the first's pictures are asked, so that all threads have something to do."""
+
+    def __init__(self, extradata: bytes, threads: int = 1) -> None: ...
     def parse(self, packet: bytes, number: int) -> List[Picture]:
         """The pictures in one packet; raises Damage or Unsupported, and can go on after both.
 

@@ -2,7 +2,9 @@
 #include "decoder.h"
 
 #include <algorithm>
+#include <deque>
 #include <string>
+#include <thread>
 
 #include "held_sets.h"
 #include "nal.h"
@@ -14,7 +16,16 @@ namespace {
 
 constexpr int EXTENDED = 88;  // a profile of which data partitions and SP slices are expected (A.2.3)
 
+// Pictures that are parsed ahead: B pictures wait for others, so that more than one a thread are wanted.
+constexpr int AHEAD = 8, AHEAD_A_THREAD = 4;
+constexpr int MOST_THREADS = 8;  // each has memory of its own, and reading headers feeds no more
+
 constexpr const char* REFUSED = "parameter set that its pictures do not follow";
+
+int usable(int threads) {
+    const int cores = threads > 0 ? threads : int(std::thread::hardware_concurrency());
+    return std::clamp(cores, 1, MOST_THREADS);
+}
 
 bool is_set(const NalUnit& unit) { return unit.type == SPS || unit.type == PPS; }
 bool is_slice(const NalUnit& unit) { return unit.type == SLICE || unit.type == IDR_SLICE; }
@@ -54,19 +65,27 @@ struct Outcome {
 }  // namespace
 
 struct Decoder::State {
+    explicit State(int count)
+        : ahead(count > 1 ? AHEAD + AHEAD_A_THREAD * count : 0),
+          threads(count > 1 ? std::make_unique<ParsingThreads>(count) : nullptr), gatherer(threads.get(), ahead) {}
+
+    const int ahead;
+    const std::unique_ptr<ParsingThreads> threads;
     HeldSets held;
     PictureGatherer gatherer;
     int length_size = 0;
     bool begun = false;  // a picture has been given out
     int damaged_run = 0, strange_run = 0;  // damaged pictures, packets with what is not parsed here, in a row
+    std::deque<std::shared_ptr<ParsedPicture>> uncounted;  // in that run; null for a packet without pictures
 
-    Outcome read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, bool proving);
+    Outcome read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, Parsing parsing);
     bool prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome);
-    Outcome follow(const std::vector<NalUnit>& units, uint32_t number, bool proving);
+    Outcome follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing);
     void watch(const Outcome& outcome);
+    void count(bool all);
 };
 
-Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<State>()) {
+Decoder::Decoder(const uint8_t* data, size_t size, int threads) : state_(std::make_unique<State>(usable(threads))) {
     const Extradata extradata = read_extradata(data, size);
     state_->length_size = extradata.length_size;
     for (const std::vector<uint8_t>& bytes : extradata.units) {
@@ -79,9 +98,9 @@ Decoder::Decoder(const uint8_t* data, size_t size) : state_(std::make_unique<Sta
 Decoder::~Decoder() = default;
 
 // One pass over a packet: parameter sets are taken as they come until a picture has been given out.
-Outcome Decoder::State::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, bool proving) {
+Outcome Decoder::State::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, Parsing parsing) {
     Outcome outcome;
-    gatherer.begin(by, number, proving);
+    gatherer.begin(by, number, parsing);
     for (const NalUnit& unit : units) {
         outcome.guarded([&] {
             const bool partition = unit.type >= PARTITION_A && unit.type <= PARTITION_C;
@@ -106,7 +125,7 @@ bool Decoder::State::prove(const std::vector<NalUnit>& units, uint32_t number, O
     const auto slice = std::find_if(units.begin(), units.end(), is_slice);
     if (slice == units.end() || !held.on_trial(*slice)) return false;
     const PictureGatherer::Place before = gatherer.place();
-    outcome = read(units, number, held.offered(), true);
+    outcome = read(units, number, held.offered(), Parsing::EVERY);
     const bool first = held.alone_on_trial() && !outcome.pictures.empty();  // of ids of its own, however damaged
     const bool idr = !held.sequence_on_trial() || (!outcome.pictures.empty() && outcome.pictures[0]->idr);
     const bool sound = (outcome.whole() || first) && idr;
@@ -116,15 +135,15 @@ bool Decoder::State::prove(const std::vector<NalUnit>& units, uint32_t number, O
 }
 
 // Reads a packet by the sets that hold, or where it is whole by them alone by those that held before.
-Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t number, bool proving) {
-    if (!held.doubted()) return read(units, number, held.sets(), proving);
+Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing) {
+    if (!held.doubted()) return read(units, number, held.sets(), parsing);
     const PictureGatherer::Place before = gatherer.place();
-    Outcome outcome = read(units, number, held.sets(), proving);
+    Outcome outcome = read(units, number, held.sets(), parsing);
     if (outcome.slices == 0 || outcome.whole()) return outcome;
     const PictureGatherer::Place after = gatherer.place();
     gatherer.go_back(before);
     ParameterSets former = held.former();
-    Outcome other = read(units, number, former, true);
+    Outcome other = read(units, number, former, Parsing::EVERY);
     if (!other.whole()) {
         gatherer.go_back(after);
         return outcome;
@@ -134,16 +153,27 @@ Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t numbe
     return other;
 }
 
+// Counts the damaged in a row, as far as pictures are parsed, or all.
+void Decoder::State::count(bool all) {
+    while (!uncounted.empty()) {
+        const std::shared_ptr<ParsedPicture>& next = uncounted.front();
+        if (next && !all && !next->tag->is_parsed()) return;
+        if (next) next->tag->wait();
+        damaged_run = next && next->whole ? 0 : damaged_run + 1;
+        uncounted.pop_front();
+    }
+}
+
 // What persists is no damage.
 void Decoder::State::watch(const Outcome& outcome) {
     constexpr int PERSISTS = 32;
     strange_run = outcome.unsupported.empty() ? 0 : strange_run + 1;
     if (strange_run >= PERSISTS) throw Unsupported(outcome.unsupported);
-    if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run;
+    if (outcome.pictures.empty() && outcome.slices > 0) uncounted.push_back(nullptr);
     for (const auto& picture : outcome.pictures) {
-        if (picture->kind == SliceType::I) continue;  // of which nothing is known
-        damaged_run = picture->whole ? 0 : damaged_run + 1;
+        if (picture->kind != SliceType::I) uncounted.push_back(picture);  // of I pictures nothing is known
     }
+    count(false);
     if (damaged_run < PERSISTS || !held.waiting()) return;
     damaged_run = 0;
     held.give_way();
@@ -159,10 +189,14 @@ std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, 
         offers.guarded([&] { refused |= !s.held.offer(unit); });
     }
     if (!offers.unsupported.empty()) throw Unsupported(offers.unsupported);  // it has persisted
+    // What comes of this packet's pictures, and of those before it, decides which sets hold.
+    const bool judged = !s.begun || s.held.waiting() || s.held.doubted();
+    if (judged) s.count(true);
     if (s.begun && s.prove(units, number, outcome)) {
         refused = false;
     } else {
-        outcome = s.follow(units, number, s.held.waiting());
+        const Parsing parsing = s.held.waiting() ? Parsing::EVERY : judged ? Parsing::AT_ONCE : Parsing::AHEAD;
+        outcome = s.follow(units, number, parsing);
     }
     outcome.add(offers);
     if (refused) outcome.note(REFUSED);
@@ -174,12 +208,14 @@ std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, 
     if (!outcome.pictures.empty()) {
         s.begun = true;
         ParsedPicture& last = *outcome.pictures.back();
-        last.damaged_slices += outcome.damaged_units;
-        if (last.damage.empty()) last.damage = outcome.damage;
+        last.damaged_units = outcome.damaged_units;
+        last.unit_damage = outcome.damage;
         last.sets_refused = refused || offers.damaged_units > 0;
     }
     return outcome.pictures;
 }
+
+int Decoder::ahead() const { return state_->ahead; }
 
 std::vector<uint8_t> Decoder::parameter_sets() const { return join(state_->held.units(), state_->length_size); }
 

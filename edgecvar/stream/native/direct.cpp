@@ -121,8 +121,8 @@ const std::vector<int8_t>& reference_map(SliceState& s, uint16_t slice, int list
     const auto& tags = s.direct.colocated->slices[slice].lists[list];
     map.assign(tags.size(), -1);
     for (size_t i = 0; i < tags.size(); ++i) {
-        for (size_t j = s.lists[0].size(); j-- > 0;) {
-            if (s.lists[0][j].tag == tags[i]) map[i] = int8_t(j);
+        for (size_t j = s.references.lists[0].size(); j-- > 0;) {
+            if (s.references.lists[0][j] == tags[i]) map[i] = int8_t(j);
         }
     }
     return map;
@@ -169,28 +169,27 @@ void predict_temporal(SliceState& s, DirectMotion& direct) {
 
 }  // namespace
 
-bool dist_scale_factor(int32_t poc, const Reference& zero, const Reference& one, int& factor) {
-    const int64_t distance = int64_t(one.tag->poc) - zero.tag->poc;
-    if (zero.long_term || one.long_term || distance == 0) return false;
-    const int32_t tb = clip3(-128, 127, int64_t(poc) - zero.tag->poc), td = clip3(-128, 127, distance);
+bool dist_scale_factor(int32_t poc, int32_t zero, int32_t one, int& factor) {
+    const int64_t distance = int64_t(one) - zero;
+    if (distance == 0) return false;
+    const int32_t tb = clip3(-128, 127, int64_t(poc) - zero), td = clip3(-128, 127, distance);
     const int32_t tx = (16384 + std::abs(td / 2)) / td;
     factor = clip3(-1024, 1023, (tb * tx + 32) >> 6);
     return true;
 }
 
-void prepare_direct(SliceState& s) {
+void prepare_direct(SliceState& s, const MotionStore* colocated) {
     DirectState& direct = s.direct;
-    const Reference& one = s.lists[1][0];
-    direct.colocated = one.motion.get();
-    direct.long_term = one.long_term;
-    const MotionStore* store = direct.colocated;
-    if (store && (store->mb_width != s.mb_width || store->mb_height != s.mb_height)) direct.colocated = nullptr;
-    for (size_t i = 0; i < s.lists[0].size(); ++i) {
+    const SliceReferences& references = s.references;
+    const bool fits = colocated && colocated->mb_width == s.mb_width && colocated->mb_height == s.mb_height;
+    direct.colocated = fits ? colocated : nullptr;
+    direct.long_term = references.long_term[1][0];
+    const int32_t one = references.lists[1][0]->poc;
+    for (size_t i = 0; i < references.lists[0].size(); ++i) {
         int factor = 0;
-        // The long-term picture of list 1 does not matter here: only that of list 0 does (8.4.1.2.3).
-        Reference future = one;
-        future.long_term = false;
-        direct.unscaled[i] = !dist_scale_factor(s.picture.poc, s.lists[0][i], future, factor);
+        // A long-term picture of list 1 does not matter here: only that of list 0 does (8.4.1.2.3).
+        const bool scales = dist_scale_factor(s.picture.poc, references.lists[0][i]->poc, one, factor);
+        direct.unscaled[i] = references.long_term[0][i] || !scales;
         direct.scale[i] = int16_t(factor);
     }
 }

@@ -14,14 +14,14 @@ struct DirectMotion {
     uint8_t unknown = 0;         // bit by 8x8 block: what its co-located block refers to is in no list here
 };
 
-// Looks up the co-located picture of a B slice and prepares temporal scaling; its lists must be there.
-void prepare_direct(SliceState& s);
+// Takes the motion of RefPicList1[0] of a B slice, null of an intra or lost picture, and prepares temporal scaling.
+void prepare_direct(SliceState& s, const MotionStore* colocated);
 
 // Of the current macroblock, before anything of it is stored.
 void predict_direct(SliceState& s, DirectMotion& direct);
 
-// DiffPicOrderCnt-based DistScaleFactor (8.4.1.2.3) of a pair of references, also for implicit weights (8.4.3).
-// False where it does not apply: a long-term reference, or no distance between the two.
-bool dist_scale_factor(int32_t poc, const Reference& zero, const Reference& one, int& factor);
+// DiffPicOrderCnt-based DistScaleFactor (8.4.1.2.3) by the order counts of a picture and of a pair of short-term
+// references, also for implicit weights (8.4.3). False where there is no distance between the two.
+bool dist_scale_factor(int32_t poc, int32_t zero, int32_t one, int& factor);
 
 }  // namespace edgecvar

@@ -38,21 +38,28 @@ private:
 // A decoder that two threads may call: one waits for the other, without the interpreter lock.
 class Parser {
 public:
-    explicit Parser(const Bytes& extradata) : decoder_(extradata.data(), extradata.size()) {}
+    Parser(const Bytes& extradata, int threads)
+        : decoder_(std::make_unique<Decoder>(extradata.data(), extradata.size(), threads)) {}
+    ~Parser() {
+        const py::gil_scoped_release released;  // what is underway comes to its end
+        decoder_.reset();
+    }
 
     std::vector<std::shared_ptr<ParsedPicture>> parse(const py::object& packet, uint32_t number) {
         const Bytes bytes(packet);
         const py::gil_scoped_release released;
         const std::lock_guard<std::mutex> lock(mutex_);
-        return decoder_.parse(bytes.data(), bytes.size(), number);
+        return decoder_->parse(bytes.data(), bytes.size(), number);
     }
+
+    int ahead() const { return decoder_->ahead(); }
 
     py::bytes parameter_sets() {
         std::vector<uint8_t> sets;
         {
             const py::gil_scoped_release released;
             const std::lock_guard<std::mutex> lock(mutex_);
-            sets = decoder_.parameter_sets();
+            sets = decoder_->parameter_sets();
         }
         return py::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
     }
@@ -60,13 +67,13 @@ public:
     py::bytes without_sets(const py::object& packet) {
         const Bytes bytes(packet);
         const std::lock_guard<std::mutex> lock(mutex_);
-        const std::vector<uint8_t> rest = decoder_.without_sets(bytes.data(), bytes.size());
+        const std::vector<uint8_t> rest = decoder_->without_sets(bytes.data(), bytes.size());
         return py::bytes(reinterpret_cast<const char*>(rest.data()), rest.size());
     }
 
 private:
     std::mutex mutex_;
-    Decoder decoder_;
+    std::unique_ptr<Decoder> decoder_;
 };
 
 // An array that nobody may write to.
@@ -175,12 +182,13 @@ void bind_picture(py::module_& module) {
         .def_readonly("recovery_frame_cnt", &ParsedPicture::recovery_frame_cnt)
         .def_property_readonly("poc", [](const ParsedPicture& picture) { return picture.tag->poc; })
         .def_readonly("lost", &ParsedPicture::lost)
-        .def_readonly("damaged_slices", &ParsedPicture::damaged_slices)
-        .def_readonly("concealed_macroblocks", &ParsedPicture::concealed_macroblocks)
-        .def_readonly("whole", &ParsedPicture::whole)
-        .def_readonly("damage", &ParsedPicture::damage)
         .def_readonly("sets_refused", &ParsedPicture::sets_refused)
-        .def_readonly("exact", &ParsedPicture::exact)
+        .def_property_readonly("damaged_slices", [](const ParsedPicture& picture) { return parsed(picture).damages(); })
+        .def_property_readonly("concealed_macroblocks",
+                               [](const ParsedPicture& picture) { return parsed(picture).concealed_macroblocks; })
+        .def_property_readonly("whole", [](const ParsedPicture& picture) { return parsed(picture).whole; })
+        .def_property_readonly("damage", [](const ParsedPicture& picture) { return parsed(picture).first_damage(); })
+        .def_property_readonly("exact", [](const ParsedPicture& picture) { return parsed(picture).exact; })
         .def_property_readonly("sequence",
                                [](const ParsedPicture& picture) { return std::const_pointer_cast<Sps>(picture.sps); })
         .def_property("display_index", &display_index, &set_display_index)
@@ -192,9 +200,19 @@ void bind_picture(py::module_& module) {
 
 }  // namespace
 
+const ParsedPicture& parsed(const ParsedPicture& picture) {
+    if (picture.tag->is_parsed()) {
+        picture.await();
+    } else {
+        const py::gil_scoped_release released;
+        picture.await();
+    }
+    return picture;
+}
+
 const MotionStore& store(const ParsedPicture& picture) {
     if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
-    return *picture.motion;
+    return *parsed(picture).motion;
 }
 
 void require_display_indices(const ParsedPicture& picture) {
@@ -221,8 +239,11 @@ PYBIND11_MODULE(_h264, module) {
     bind_filters(module);
     bind_accumulation(module);
     py::class_<Parser>(module, "Parser")
-        .def(py::init([](const py::object& extradata) { return std::make_unique<Parser>(Bytes(extradata)); }),
-             py::arg("extradata"))
+        .def(py::init([](const py::object& extradata, int threads) {
+                 return std::make_unique<Parser>(Bytes(extradata), threads);
+             }),
+             py::arg("extradata"), py::arg("threads") = 1)
+        .def_property_readonly("ahead", &Parser::ahead)
         .def("parse", &Parser::parse, py::arg("packet"), py::arg("number"))
         .def("parameter_sets", &Parser::parameter_sets)
         .def("without_sets", &Parser::without_sets, py::arg("packet"));

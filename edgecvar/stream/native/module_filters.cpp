@@ -115,6 +115,7 @@ void bind_colour(py::module_& module) {
             "residual",
             [](ColourFilter& filter, const ParsedPicture& picture, const Colour& colour, py::array out) {
                 const Targets into = targets<3>(out, filter.luma());
+                parsed(picture);
                 const py::gil_scoped_release released;
                 filter.residual(picture, colour, into);
             },

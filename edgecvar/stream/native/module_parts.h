@@ -13,7 +13,10 @@ namespace edgecvar {
 void bind_filters(pybind11::module_& module);
 void bind_accumulation(pybind11::module_& module);
 
-// What a P or B picture has of motion; raises ValueError for an I-picture.
+// Waits, without the interpreter lock, for a picture that is parsed ahead.
+const ParsedPicture& parsed(const ParsedPicture& picture);
+
+// What a P or B picture has of motion, waited for in the same way; raises ValueError for an I-picture.
 const MotionStore& store(const ParsedPicture& picture);
 
 // As `store`, and where the display index of the picture, or of a reference of it, is to be set yet.

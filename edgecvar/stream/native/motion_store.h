@@ -1,8 +1,12 @@
 // What is kept of a parsed picture: its motion, and who its references were.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <vector>
 
@@ -17,7 +21,15 @@ struct Tag {
     int32_t display = 0;      // display index, once it is known
     bool displayed = false;   // whether `display` is known
     bool lost = false;        // never arrived: inferred from a gap in frame_num, or in place of a missing reference
-    bool damaged = false;     // a part of it was concealed, or rests on what was
+    bool damaged = false;     // a part of it was concealed, or rests on what was; known once it is parsed
+    std::shared_future<void> parsed;  // not valid where it was at once; holds what was thrown but for damage
+
+    bool is_parsed() const {
+        return !parsed.valid() || parsed.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    }
+    void wait() const {
+        if (parsed.valid()) parsed.wait();
+    }
 };
 
 struct MotionVector {
@@ -43,6 +55,8 @@ struct SliceReferences {
     bool implicit_plain = true;                       // every pair weighs 32 : 32
 };
 
+constexpr uint16_t NO_SLICE = 0xFFFF;
+
 // Motion of one picture in raster order; unused lists and intra blocks have vector 0 and reference -1.
 struct MotionStore {
     int mb_width = 0, mb_height = 0;
@@ -52,6 +66,19 @@ struct MotionStore {
     std::vector<uint8_t> flags;          // MacroblockFlag, one a macroblock
     std::vector<uint16_t> slice;         // index into `slices`, one a macroblock
     std::vector<SliceReferences> slices;
+
+    // A picture with or without B slices begins. Its vectors and references of list 0 are those of an earlier picture,
+    // and of list 1 too where it has B slices: every macroblock sets them.
+    void start(bool has_two_lists) {
+        const size_t count = slice.size();
+        if (two_lists && !has_two_lists) {
+            std::fill(mv.begin() + std::ptrdiff_t(16 * count), mv.end(), MotionVector{0, 0});
+            std::fill(ref.begin() + std::ptrdiff_t(4 * count), ref.end(), int8_t(-1));
+        }
+        two_lists = has_two_lists;
+        std::fill(flags.begin(), flags.end(), uint8_t(0));
+        std::fill(slice.begin(), slice.end(), NO_SLICE);
+    }
 };
 
 }  // namespace edgecvar

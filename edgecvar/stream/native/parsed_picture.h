@@ -22,15 +22,27 @@ struct ParsedPicture {
     int frame_num = 0;
     int recovery_frame_cnt = -1;         // of the recovery point SEI message that comes with it; -1 without one
     int lost = 0;                        // pictures that frame_num says are missing before this one
+    bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
+    int damaged_units = 0;               // NAL units of its packet given up before a slice of it could be parsed
+    std::string unit_damage;             // what the first damage of these was
+    std::shared_ptr<const Sps> sps;
+    std::shared_ptr<MotionStore> motion;
+
+    // Known once it is parsed: after await().
     int damaged_slices = 0;              // slices given up, wholly or from some macroblock on
     int concealed_macroblocks = 0;       // macroblocks made up as P_Skip with vector 0
     bool whole = true;                   // nothing speaks against the sets that it was read by: neither of the above
-    std::string damage;                  // what the first damage was
-    bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
+    std::string damage;                  // what the first damage of a slice was
     bool exact = true;                   // false where a vector's reference, or the vector, rests on what was lost
-    std::shared_ptr<const Sps> sps;
-    std::shared_ptr<MotionStore> motion;
     Coefficients coefficients;
+
+    int damages() const { return damaged_units + damaged_slices; }
+    const std::string& first_damage() const { return damage.empty() ? unit_damage : damage; }
+
+    // Waits until it is parsed; throws what parsing threw, which is no damage.
+    void await() const {
+        if (tag->parsed.valid()) tag->parsed.get();
+    }
 };
 
 // Arrays of a parsed picture for output. Shapes: (2, H/4, W/4), (H/4, W/4), (H/4, W/4), all in raster order.

@@ -15,10 +15,10 @@ constexpr size_t MOST_ENTRIES = 1 << 18;  // of a picture: enough for a slice wi
 
 }  // namespace
 
-void PictureGatherer::begin(ParameterSets& sets, uint32_t number, bool whole) {
+void PictureGatherer::begin(ParameterSets& sets, uint32_t number, Parsing parsing) {
     sets_ = &sets;
     number_ = number;
-    whole_ = whole;
+    parsing_ = parsing;
     count_ = entries_ = 0;
     recovery_frames_ = -1;
 }
@@ -45,6 +45,7 @@ void PictureGatherer::add_slice(const NalUnit& unit, Pictures& pictures) {
     } catch (const Damage& error) {
         damage = error.what();
     }
+    if (slices_.empty()) slices_.emplace_back();
     slices_[0] = std::move(later);
     count_in(slices_[0].header);
     if (!damage.empty()) throw Damage(damage);
@@ -63,11 +64,46 @@ void PictureGatherer::count_in(const SliceHeader& header) {
 }
 
 void PictureGatherer::finish(Pictures& pictures) {
-    if (count_ > 0) pictures.push_back(parsed());
+    if (count_ > 0) pictures.push_back(followed());
 }
 
-std::shared_ptr<ParsedPicture> PictureGatherer::parsed() {
-    const SliceHeader& first = slices_[0].header;
+// What parsing the first `count` slices takes; slices_ stay where they are.
+GatheredPicture PictureGatherer::gathered(size_t count, const CurrentPicture& current,
+                                          std::shared_ptr<ParsedPicture> picture) {
+    GatheredPicture gathered;
+    gathered.count = count;
+    gathered.poc = current.tag->poc;
+    gathered.order_unknown = place_.dpb.order_unknown();
+    picture->motion = stores_.take(*picture->sps);
+    std::vector<Reference> lists[2];
+    for (size_t i = 0; i < count; ++i) {
+        const SliceHeader& header = slices_[i].header;
+        place_.dpb.build_lists(header, current, lists);
+        gathered.colocated.push_back(lists[1].empty() ? nullptr : lists[1][0].motion);
+        picture->motion->slices.push_back(references_of(header, lists, gathered.poc));
+    }
+    gathered.picture = std::move(picture);
+    return gathered;
+}
+
+void PictureGatherer::parse(GatheredPicture gathered) {
+    gathered.slices = std::move(slices_);
+    slices_.clear();
+    if (threads_ && parsing_ == Parsing::AHEAD) {
+        threads_->parse(std::move(gathered));
+        return;
+    }
+    for (const SliceReferences& slice : gathered.picture->motion->slices) {
+        if (!slice.lists[1].empty()) slice.lists[1][0]->wait();
+    }
+    parser_.parse(gathered);
+    slices_ = std::move(gathered.slices);
+    if (slices_.size() > KEPT_SLICES) slices_.resize(KEPT_SLICES);
+}
+
+// The picture takes its place behind those before it, and is parsed, or will be.
+std::shared_ptr<ParsedPicture> PictureGatherer::followed() {
+    const SliceHeader first = slices_[0].header;
     const size_t count = count_;
     count_ = entries_ = 0;
     if (place_.active != first.sps) {
@@ -80,6 +116,7 @@ std::shared_ptr<ParsedPicture> PictureGatherer::parsed() {
     picture->sps = first.sps;
     picture->idr = current.idr;
     picture->reference = current.reference;
+    picture->resets_order = current.resets_order;
     picture->frame_num = first.frame_num;
     picture->recovery_frame_cnt = recovery_frames_;
     recovery_frames_ = -1;
@@ -87,15 +124,13 @@ std::shared_ptr<ParsedPicture> PictureGatherer::parsed() {
         if (slices_[i].header.type == SliceType::B) picture->kind = SliceType::B;
         if (slices_[i].header.type == SliceType::P && picture->kind == SliceType::I) picture->kind = SliceType::P;
     }
-    if (whole_ || picture->kind != SliceType::I) parser_.parse(slices_.data(), count, place_.dpb, current, *picture);
-    if (picture->kind == SliceType::I) {
+    const bool intra = picture->kind == SliceType::I;
+    if (!intra || parsing_ == Parsing::EVERY) parse(gathered(count, current, picture));
+    if (intra) {
         picture->motion.reset();
         picture->coefficients = Coefficients();
     }
-    picture->tag->damaged = !picture->exact;
     place_.dpb.end(first, current, picture->motion);
-    picture->resets_order = current.resets_order;
-    if (slices_.size() > KEPT_SLICES) slices_.resize(KEPT_SLICES);
     return picture;
 }
 

@@ -6,16 +6,26 @@
 #include <vector>
 
 #include "dpb.h"
+#include "gathered_picture.h"
 #include "headers.h"
 #include "nal.h"
 #include "parsed_picture.h"
+#include "parsing_threads.h"
 #include "picture_parser.h"
+#include "store_pool.h"
 
 namespace edgecvar {
+
+// When P and B pictures are parsed: on threads where there are some, or at once; and I pictures, of whose macroblocks
+// nothing is wanted but whether they can be read, with EVERY.
+enum class Parsing { AHEAD, AT_ONCE, EVERY };
 
 class PictureGatherer {
 public:
     using Pictures = std::vector<std::shared_ptr<ParsedPicture>>;
+
+    // Pictures are parsed on `threads`, or where that is null at once; the caller holds up to `ahead` unfinished ones.
+    PictureGatherer(ParsingThreads* threads, int ahead) : threads_(threads), stores_(ahead) {}
 
     // What one packet leaves for the next.
     struct Place {
@@ -25,9 +35,8 @@ public:
     const Place& place() const { return place_; }
     void go_back(const Place& to) { place_ = to; }
 
-    // A packet begins, and with it a picture. Its slices are read by `sets`, which outlive it; those of I pictures are
-    // parsed only where `whole` asks whether they can be.
-    void begin(ParameterSets& sets, uint32_t number, bool whole);
+    // A packet begins, and with it a picture. Its slices are read by `sets`, which outlive it.
+    void begin(ParameterSets& sets, uint32_t number, Parsing parsing);
     // An SEI unit of the picture.
     void add_message(const NalUnit& unit);
     // The picture before a slice that starts another goes into `pictures`. Damage where a picture cannot be followed or
@@ -38,15 +47,19 @@ public:
 
 private:
     void count_in(const SliceHeader& header);
-    std::shared_ptr<ParsedPicture> parsed();
+    std::shared_ptr<ParsedPicture> followed();
+    GatheredPicture gathered(size_t count, const CurrentPicture& current, std::shared_ptr<ParsedPicture> picture);
+    void parse(GatheredPicture gathered);
 
     Place place_;
+    ParsingThreads* threads_;
+    StorePool stores_;
     PictureParser parser_;
 
     // Of the packet.
     ParameterSets* sets_ = nullptr;
     uint32_t number_ = 0;
-    bool whole_ = false;
+    Parsing parsing_ = Parsing::AHEAD;
 
     // Of the picture that is being gathered.
     std::vector<Slice> slices_;  // the first `count_`; reused

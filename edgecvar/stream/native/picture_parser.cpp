@@ -2,12 +2,13 @@
 #include "picture_parser.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 
+#include "damage.h"
 #include "direct.h"
 #include "headers.h"
 #include "macroblock.h"
-#include "slice_references.h"
 
 namespace edgecvar {
 
@@ -25,15 +26,14 @@ const std::vector<uint8_t>* groups_of(const SliceHeader& header, PictureState& s
     return &state.groups;
 }
 
-void parse_one(const Slice& slice, const Dpb& dpb, const CurrentPicture& current, PictureState& state) {
-    SliceState s(slice.header, state, uint16_t(state.motion->slices.size()));
-    if (s.list_count > 0) dpb.build_lists(slice.header, current, s.lists);
-    state.motion->slices.push_back(references_of(s));
-    state.coefficients->slices.push_back(slice.header.pps);
+void parse_one(const GatheredPicture& gathered, size_t index, PictureState& state) {
+    const Slice& slice = gathered.slices[index];
+    SliceState s(slice.header, state, uint16_t(index));
+    const SliceReferences& references = s.references;
     if (s.pps.num_slice_groups > 1) s.groups = groups_of(slice.header, state);
     if (s.list_count == 2) {
-        prepare_direct(s);
-        if (dpb.order_unknown() && !s.sps.gaps_in_frame_num_allowed) state.exact = false;
+        prepare_direct(s, gathered.colocated[index].get());
+        if (gathered.order_unknown && !s.sps.gaps_in_frame_num_allowed) state.exact = false;
     }
     std::string damage;
     try {
@@ -42,21 +42,17 @@ void parse_one(const Slice& slice, const Dpb& dpb, const CurrentPicture& current
         damage = error.what();
     }
     for (int list = 0; list < s.list_count; ++list) {
-        for (size_t i = 0; i < s.lists[list].size(); ++i) {
-            if ((s.used_references[list] >> i & 1) && s.lists[list][i].tag->lost) state.exact = false;
+        for (size_t i = 0; i < references.lists[list].size(); ++i) {
+            if ((s.used_references[list] >> i & 1) && references.lists[list][i]->lost) state.exact = false;
         }
     }
-    if (s.used_direct && (s.lists[1][0].tag->lost || s.lists[1][0].tag->damaged)) state.exact = false;
+    if (s.used_direct && (references.lists[1][0]->lost || references.lists[1][0]->damaged)) state.exact = false;
     if (!damage.empty()) throw Damage(damage);
 }
 
 // What no slice gave is taken to stand still (P_Skip with vector 0).
-void conceal(const std::shared_ptr<const Pps>& pps, ParsedPicture& picture) {
+void conceal(ParsedPicture& picture) {
     MotionStore& motion = *picture.motion;
-    if (motion.slices.empty()) {
-        motion.slices.emplace_back();
-        picture.coefficients.slices.push_back(pps);
-    }
     uint16_t inter = NO_SLICE;
     for (size_t i = 0; i < motion.slices.size() && inter == NO_SLICE; ++i) {
         if (!motion.slices[i].lists[0].empty()) inter = uint16_t(i);
@@ -82,9 +78,24 @@ void conceal(const std::shared_ptr<const Pps>& pps, ParsedPicture& picture) {
 
 }  // namespace
 
-void PictureParser::parse(const Slice* slices, size_t count, const Dpb& dpb, const CurrentPicture& current,
-                          ParsedPicture& picture) {
-    picture.motion = stores_.take(*picture.sps, picture.kind == SliceType::B);
+void PictureParser::parse_slices(const GatheredPicture& gathered, PictureState& state) {
+    ParsedPicture& picture = *gathered.picture;
+    for (size_t i = 0; i < gathered.count; ++i) picture.coefficients.slices.push_back(gathered.slices[i].header.pps);
+    for (size_t i = 0; i < gathered.count; ++i) {
+        try {
+            parse_one(gathered, i, state);
+        } catch (const Damage& error) {
+            state.exact = false;  // what was read before the damage showed may be wrong too
+            ++picture.damaged_slices;
+            if (picture.damage.empty()) picture.damage = error.what();
+        }
+    }
+    picture.coefficients.levels.assign(levels_.data(), levels_.data() + levels_.size());
+}
+
+void PictureParser::parse(const GatheredPicture& gathered) {
+    ParsedPicture& picture = *gathered.picture;
+    picture.motion->start(picture.kind == SliceType::B);
     picture.coefficients.sps = picture.sps;
     levels_.clear();
     PictureState state;
@@ -93,21 +104,19 @@ void PictureParser::parse(const Slice* slices, size_t count, const Dpb& dpb, con
     state.levels = &levels_;
     state.edges.swap(edges_);
     state.start(picture.sps->mb_width);
-    state.poc = picture.tag->poc;
-    for (size_t i = 0; i < count; ++i) {
-        try {
-            parse_one(slices[i], dpb, current, state);
-        } catch (const Damage& error) {
-            state.exact = false;  // what was read before the damage showed may be wrong too
-            ++picture.damaged_slices;
-            if (picture.damage.empty()) picture.damage = error.what();
-        }
+    state.poc = gathered.poc;
+    std::exception_ptr failure;
+    try {
+        parse_slices(gathered, state);
+    } catch (...) {
+        failure = std::current_exception();
     }
     state.edges.swap(edges_);
-    picture.coefficients.levels.assign(levels_.data(), levels_.data() + levels_.size());
     picture.exact = state.exact;
-    conceal(slices[0].header.pps, picture);
+    conceal(picture);
     picture.whole = picture.damaged_slices == 0 && picture.concealed_macroblocks == 0;
+    picture.tag->damaged = !picture.exact;
+    if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace edgecvar

@@ -1,33 +1,23 @@
 // The slices of one picture, parsed to its motion and coefficients; losses are concealed.
 #pragma once
 
-#include <cstddef>
 #include <vector>
 
-#include "bits.h"
-#include "dpb.h"
-#include "parsed_picture.h"
+#include "gathered_picture.h"
 #include "slice_state.h"
-#include "store_pool.h"
-#include "syntax.h"
 
 namespace edgecvar {
-
-struct Slice {
-    SliceHeader header;
-    Payload payload;
-};
 
 // Its memory serves picture after picture.
 class PictureParser {
 public:
-    // The `count` slices, at least one, of the picture that is `current` in the buffer. `picture` has its kind, SPS and
-    // tag, and gets the rest, with what was damaged.
-    void parse(const Slice* slices, size_t count, const Dpb& dpb, const CurrentPicture& current,
-               ParsedPicture& picture);
+    // Fills in the rest of the gathered picture, with what was damaged; its co-located pictures have been parsed. What
+    // is thrown is no damage, and leaves the picture's store such that others may read it.
+    void parse(const GatheredPicture& gathered);
 
 private:
-    StorePool stores_;
+    void parse_slices(const GatheredPicture& gathered, PictureState& state);
+
     LevelBuffer levels_;
     std::vector<MacroblockEdges> edges_;
 };

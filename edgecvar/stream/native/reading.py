@@ -11,6 +11,7 @@ from edgecvar.stream.clock import NEVER, Moment
 from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.h264.images import KeyPicture, RecoveredPicture
 from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.native.ahead import ParsingAhead
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import Imaged, NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
@@ -22,7 +23,7 @@ from edgecvar.stream.types import CodedPicture
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from edgecvar.stream.native._h264 import Parser, Picture, Sequence
+    from edgecvar.stream.native._h264 import Picture, Sequence
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
 _BASELINE = 66
@@ -68,17 +69,18 @@ class NativeReading:
 
     Every picture that has a slice header is given out: damaged blocks are concealed as skipped ones, and pictures
     whose references are not there (the first ones of a stream cut in the middle, B-pictures before the I-picture of
-    an open GOP) come with `exact` False, where a decoder would drop them.
+    an open GOP) come with `exact` False, where a decoder would drop them. With several `threads`, or 0 for all cores,
+    packets are read and parsed ahead of the pictures that are given; what is given is the same.
     """
 
-    def __init__(self, source: OpenSource, probe: Probe) -> None:
+    def __init__(self, source: OpenSource, probe: Probe, threads: int = 1) -> None:
         assert probe.sequence is not None  # the core has taken the stream
         self.summary = source.summary
         self._source = source
         self._clock = source.clock
         self._core = probe.core
         context = source.video.context
-        self._parser: Parser = probe.core.Parser(context.extradata or b"")
+        self._ahead = ParsingAhead(probe.core, context.extradata or b"", threads)
         self._decoder = KeyDecoder(context)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
@@ -97,9 +99,10 @@ class NativeReading:
         self._recoveries = RecoveryTracker()
 
     def pictures(self) -> Generator[CodedPicture, None, None]:
-        for number, packet in numbered_packets(self._source.packets, self._clock, patience=None):
+        packets = self._ahead.packets(self._source.packets)
+        for number, packet in numbered_packets(packets, self._clock, patience=None):
             self._fed = number + 1
-            if not self._parse(number, bytes(packet)):
+            if not self._take(bytes(packet)):
                 self._clock.lost(number)
             yield from self._due()
         self._number(self._order.end())
@@ -111,6 +114,7 @@ class NativeReading:
         self._queue.clear()
         self._unnumbered.clear()
         self._first_frame = None
+        self._ahead.close()
 
     def _decode_first(self, probe: Probe) -> Optional[VideoFrame]:
         """The first picture's frame, for what the container says of display; None where it cannot be decoded."""
@@ -119,10 +123,10 @@ class NativeReading:
         except StreamError:
             return None
 
-    def _parse(self, number: int, packet: bytes) -> bool:
+    def _take(self, packet: bytes) -> bool:
         """Whether there was a picture in the packet; all wait for their display index."""
         try:
-            pictures = self._parser.parse(packet, number)
+            pictures = self._ahead.parsed.pictures()
         except self._core.Damage as error:
             self.summary.skip(f"packet that cannot be parsed: {error}")
             return False
@@ -138,10 +142,9 @@ class NativeReading:
         return bool(pictures)
 
     def _enter(self, picture: Picture, packet: bytes) -> None:
-        sound = self._parser.without_sets(packet) if picture.sets_refused else packet
+        sound, sets = self._ahead.without_sets(packet) if picture.sets_refused else packet, self._ahead.parsed.sets
         parsed = _ParsedPicture(picture)
         if picture.kind == "I":
-            sets = self._parser.parameter_sets()
             if sets != self._sets:
                 self._sets = sets
             parsed.packet, parsed.sets = sound, self._sets
@@ -152,7 +155,7 @@ class NativeReading:
             self._recoveries = RecoveryTracker()
             if picture.kind == "I":
                 self._splice()
-        parsed.run = self._recoveries.push(_recovery_state(picture), sound, self._parser.parameter_sets)
+        parsed.run = self._recoveries.push(_recovery_state(picture), sound, lambda: sets)
         parsed.intact = self._start.intact(picture, parsed.run is not None)
         self._queue.append(parsed)
         self._unnumbered[self._parsed] = parsed

@@ -7,16 +7,16 @@ namespace edgecvar {
 
 namespace {
 
-std::vector<std::vector<int16_t>> implicit_weights(const SliceState& s, bool& plain) {
+std::vector<std::vector<int16_t>> implicit_weights(const std::vector<Reference> (&lists)[2], int32_t poc, bool& plain) {
     std::vector<std::vector<int16_t>> weights;
     plain = true;
-    for (const Reference& zero : s.lists[0]) {
+    for (const Reference& zero : lists[0]) {
         weights.emplace_back();
-        for (const Reference& one : s.lists[1]) {
+        for (const Reference& one : lists[1]) {
             int factor = 0, weight = 32;
-            if (dist_scale_factor(s.picture.poc, zero, one, factor) && factor >> 2 >= -64 && factor >> 2 <= 128) {
-                weight = factor >> 2;
-            }
+            const bool scales = !zero.long_term && !one.long_term &&
+                                dist_scale_factor(poc, zero.tag->poc, one.tag->poc, factor);
+            if (scales && factor >> 2 >= -64 && factor >> 2 <= 128) weight = factor >> 2;
             plain &= weight == 32;
             weights.back().push_back(int16_t(weight));
         }
@@ -26,12 +26,11 @@ std::vector<std::vector<int16_t>> implicit_weights(const SliceState& s, bool& pl
 
 }  // namespace
 
-SliceReferences references_of(const SliceState& s) {
-    const SliceHeader& header = s.header;
+SliceReferences references_of(const SliceHeader& header, const std::vector<Reference> (&lists)[2], int32_t poc) {
     SliceReferences references;
     references.type = header.type;
     for (int list = 0; list < 2; ++list) {
-        for (const Reference& reference : s.lists[list]) {
+        for (const Reference& reference : lists[list]) {
             references.lists[list].push_back(reference.tag);
             references.long_term[list].push_back(reference.long_term);
         }
@@ -43,7 +42,7 @@ SliceReferences references_of(const SliceState& s) {
         references.weights.assign(header.weights.begin(), header.weights.end());
     } else if (header.type == SliceType::B && header.pps->weighted_bipred_idc == 2) {
         references.weighting = 2;
-        references.implicit = implicit_weights(s, references.implicit_plain);
+        references.implicit = implicit_weights(lists, poc, references.implicit_plain);
     }
     return references;
 }

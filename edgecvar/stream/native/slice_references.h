@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
-#include "slice_state.h"
+#include "dpb.h"
+#include "motion_store.h"
+#include "syntax.h"
 
 namespace edgecvar {
 
-// Who they are and how each weighs; the slice's lists must be there.
-SliceReferences references_of(const SliceState& s);
+// Who they are and how each weighs, by the lists of a slice of the picture with this order count.
+SliceReferences references_of(const SliceHeader& header, const std::vector<Reference> (&lists)[2], int32_t poc);
 
 // What that takes, in entries of 16 bytes.
 size_t entries_of(const SliceHeader& header);

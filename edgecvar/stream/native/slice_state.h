@@ -5,14 +5,12 @@
 #include <cstring>
 #include <vector>
 
-#include "dpb.h"
 #include "motion_store.h"
 #include "residual.h"
 #include "syntax.h"
 
 namespace edgecvar {
 
-constexpr uint16_t NO_SLICE = 0xFFFF;
 constexpr int UNAVAILABLE = -2;  // as a ref_idx: outside the slice, or later in decoding order
 
 // What later macroblocks need to know of one: its right and bottom edges and its kind.
@@ -94,19 +92,19 @@ constexpr int lists_of(SliceType type) {
 struct SliceState {
     SliceState(const SliceHeader& slice_header, PictureState& picture_state, uint16_t slice_index)
         : header(slice_header), sps(*slice_header.sps), pps(*slice_header.pps), picture(picture_state),
-          motion(*picture_state.motion), index(slice_index), mb_width(slice_header.sps->mb_width),
-          mb_height(slice_header.sps->mb_height), stride4(mb_width * 4), stride8(mb_width * 2),
-          list_count(lists_of(slice_header.type)), qp(slice_header.qp) {}
+          motion(*picture_state.motion), references(motion.slices[slice_index]), index(slice_index),
+          mb_width(slice_header.sps->mb_width), mb_height(slice_header.sps->mb_height), stride4(mb_width * 4),
+          stride8(mb_width * 2), list_count(lists_of(slice_header.type)), qp(slice_header.qp) {}
 
     const SliceHeader& header;
     const Sps& sps;
     const Pps& pps;
     PictureState& picture;
     MotionStore& motion;
+    const SliceReferences& references;
     const uint16_t index;
     const int mb_width, mb_height, stride4, stride8;
     const int list_count;
-    std::vector<Reference> lists[2];
     const std::vector<uint8_t>* groups = nullptr;  // slice groups by macroblock, null where there is one
     DirectState direct;
     uint32_t used_references[2] = {0, 0};

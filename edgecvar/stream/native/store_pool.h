@@ -2,12 +2,11 @@
 #pragma once
 
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "motion_store.h"
-#include "slice_state.h"
+#include "syntax.h"
 
 namespace edgecvar {
 
@@ -15,9 +14,11 @@ namespace edgecvar {
 // cleared.
 class StorePool {
 public:
-    // For a picture with or without B slices. Vectors and references of list 0 are those of an earlier picture, and of
-    // list 1 too where the picture has B slices: every macroblock sets them.
-    std::shared_ptr<MotionStore> take(const Sps& sps, bool two_lists) {
+    // For a caller that has up to `ahead` pictures waiting.
+    explicit StorePool(int ahead) : kept_(IN_HAND + ahead) {}
+
+    // One that is of no slices yet, and has not been started.
+    std::shared_ptr<MotionStore> take(const Sps& sps) {
         std::shared_ptr<MotionStore> store;
         for (std::shared_ptr<MotionStore>& kept : stores_) {
             if (kept->mb_width != sps.mb_width || kept->mb_height != sps.mb_height) {
@@ -30,27 +31,30 @@ public:
                 break;
             }
         }
-        const size_t count = size_t(sps.mb_width) * sps.mb_height;
         if (!store) {
-            store = std::make_shared<MotionStore>();
-            store->mb_width = sps.mb_width;
-            store->mb_height = sps.mb_height;
-            store->mv.resize(2 * 16 * count);
-            store->ref.assign(2 * 4 * count, -1);
-            if (int(stores_.size()) < sps.max_num_ref_frames + IN_HAND) stores_.push_back(store);
-        } else if (store->two_lists && !two_lists) {
-            std::memset(static_cast<void*>(store->mv.data() + 16 * count), 0, 16 * count * sizeof(MotionVector));
-            std::memset(store->ref.data() + 4 * count, -1, 4 * count);
+            store = made(sps);
+            if (int(stores_.size()) < sps.max_num_ref_frames + kept_) stores_.push_back(store);
         }
-        store->two_lists = two_lists;
-        store->flags.assign(count, 0);
-        store->slice.assign(count, NO_SLICE);
         store->slices.clear();
         return store;
     }
 
 private:
-    static constexpr int IN_HAND = 4;  // pictures that the caller may hold besides the references
+    static std::shared_ptr<MotionStore> made(const Sps& sps) {
+        const size_t count = size_t(sps.mb_width) * sps.mb_height;
+        auto store = std::make_shared<MotionStore>();
+        store->mb_width = sps.mb_width;
+        store->mb_height = sps.mb_height;
+        store->mv.resize(2 * 16 * count);
+        store->ref.assign(2 * 4 * count, -1);
+        store->flags.resize(count);
+        store->slice.resize(count);
+        return store;
+    }
+
+    static constexpr int IN_HAND = 4;  // pictures that the caller may hold besides those and the references
+
+    const int kept_;  // besides the references
     std::vector<std::shared_ptr<MotionStore>> stores_;
 };
 

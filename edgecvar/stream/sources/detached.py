@@ -50,6 +50,8 @@ class DetachedInput:
     there are none, FFmpeg itself was told the timeout.
     """
 
+    at_hand = False
+
     def __init__(
         self, name: str, opening: Callable[[], InputContainer], timeout: float, arrivals: Optional[Arrivals] = None
     ) -> None:

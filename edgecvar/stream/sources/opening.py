@@ -39,9 +39,10 @@ LENIENT_METADATA: Dict[str, Any] = {} if PYAV >= 19 else {"metadata_errors": "re
 
 
 class Input(Protocol):
-    """An open container, and the packets of one of its streams."""
+    """An open container, and the packets of one of its streams; `at_hand` where none of them keeps one waiting."""
 
     container: InputContainer
+    at_hand: bool
 
     def packets(self, stream: VideoStream) -> Iterator[Packet[Any]]:
         """The stream's packets; raises StreamError where none comes in time."""
@@ -58,6 +59,8 @@ class Input(Protocol):
 
 class FileInput:
     """A container that does not keep one waiting."""
+
+    at_hand = True
 
     def __init__(self, container: InputContainer) -> None:
         self.container = container

@@ -23,7 +23,7 @@ def read_clip(path: Path, spec: InputSpec, frames: bool = False, values: bool = 
     and whether it can be read. Raises StreamError when it cannot and DatasetError when nothing in it can be sampled.
     """
     outline, cut = _Outline(), False
-    with open_stream(path, frames=frames) as stream:
+    with open_stream(path, frames=frames, threads=1) as stream:  # other processes read other clips
         recorder = Recorder(stream.info, spec, frames, keep=values)
         for index, picture in enumerate(stream):
             cut = picture.opens is not None and picture.opens.info != stream.info

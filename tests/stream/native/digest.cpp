@@ -1,7 +1,9 @@
-// Prints what is parsed of stream files (see packets.h), as counts and one hash (FNV-1a, 64 bit) of all planes.
+// Prints what is parsed of stream files (see packets.h), as counts and one hash (FNV-1a, 64 bit) of all planes:
+// `digest [--threads=N] FILE...`.
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <iterator>
 
@@ -36,8 +38,11 @@ struct Hash {
 void add(const edgecvar::ParsedPicture& picture, Traces& traces, Hash& hash) {
     hash.number(int(picture.kind));
     hash.number(picture.tag->poc);
+    hash.number(picture.damages());
     hash.number(picture.concealed_macroblocks);
     hash.number(picture.exact);
+    hash.number(picture.whole);
+    hash.number(picture.sets_refused);
     if (!picture.motion) return;
     const Planes planes(picture);
     for (const edgecvar::MotionVector& mv : picture.motion->mv) {
@@ -57,43 +62,70 @@ void add(const edgecvar::ParsedPicture& picture, Traces& traces, Hash& hash) {
     for (const auto* plane : {&traces.y, &traces.cb, &traces.cr}) hash.numbers(*plane, plane->size());
 }
 
-void digest(const char* name, const std::vector<uint8_t>& bytes) {
-    const StreamFile file = read_stream_file(bytes.data(), bytes.size());
+// What came of one packet.
+struct Parsed {
+    std::vector<std::shared_ptr<edgecvar::ParsedPicture>> pictures;
+    bool damaged = false, unsupported = false;
+};
+
+struct Digest {
     int pictures = 0, inter = 0, concealed = 0, damaged = 0, unsupported = 0;
-    Hash hash;
+    Hash hash, sets;
     Traces traces;
-    try {
-        edgecvar::Decoder decoder(file.extradata.data, file.extradata.size);
-        for (size_t i = 0; i < file.packets.size(); ++i) {
-            try {
-                for (const auto& picture : decoder.parse(file.packets[i].data, file.packets[i].size, uint32_t(i))) {
-                    picture->tag->display = pictures++;
-                    picture->tag->displayed = true;
-                    inter += picture->motion != nullptr;
-                    concealed += picture->concealed_macroblocks;
-                    add(*picture, traces, hash);
-                }
-            } catch (const edgecvar::Damage&) {
-                ++damaged;
-            } catch (const edgecvar::Unsupported&) {
-                ++unsupported;
-            }
+
+    void add(const Parsed& parsed) {
+        for (const auto& picture : parsed.pictures) {
+            picture->await();
+            picture->tag->display = pictures++;
+            picture->tag->displayed = true;
+            inter += picture->motion != nullptr;
+            concealed += picture->concealed_macroblocks;
+            ::add(*picture, traces, hash);
         }
-        for (const uint8_t byte : decoder.parameter_sets()) hash.byte(byte);
-    } catch (const edgecvar::Damage&) {
-        ++damaged;
-    } catch (const edgecvar::Unsupported&) {
-        ++unsupported;
+        damaged += parsed.damaged;
+        unsupported += parsed.unsupported;
     }
-    std::printf("%016" PRIx64 " %3d pictures, %3d inter, %d macroblocks concealed; ", hash.value, pictures, inter,
-                concealed);
-    std::printf("packets: %d damaged, %d unsupported %s\n", damaged, unsupported, name);
+    void read(const StreamFile& file, int threads) {
+        edgecvar::Decoder decoder(file.extradata.data, file.extradata.size, threads);
+        std::deque<Parsed> waiting;
+        for (size_t i = 0; i < file.packets.size(); ++i) {
+            waiting.emplace_back();
+            try {
+                waiting.back().pictures = decoder.parse(file.packets[i].data, file.packets[i].size, uint32_t(i));
+            } catch (const edgecvar::Damage&) {
+                waiting.back().damaged = true;
+            } catch (const edgecvar::Unsupported&) {
+                waiting.back().unsupported = true;
+            }
+            for (const uint8_t byte : decoder.parameter_sets()) sets.byte(byte);
+            if (int(waiting.size()) <= decoder.ahead()) continue;
+            add(waiting.front());
+            waiting.pop_front();
+        }
+        for (const Parsed& parsed : waiting) add(parsed);
+    }
+};
+
+void digest(const char* name, const std::vector<uint8_t>& bytes, int threads) {
+    Digest digest;
+    try {
+        digest.read(read_stream_file(bytes.data(), bytes.size()), threads);
+    } catch (const edgecvar::Damage&) {
+        ++digest.damaged;
+    } catch (const edgecvar::Unsupported&) {
+        ++digest.unsupported;
+    }
+    std::printf("%016" PRIx64 " %3d pictures, %3d inter, %d macroblocks concealed; ",
+                digest.hash.value ^ digest.sets.value, digest.pictures, digest.inter, digest.concealed);
+    std::printf("packets: %d damaged, %d unsupported %s\n", digest.damaged, digest.unsupported, name);
 }
 
 }  // namespace
 
 int main(int count, char** names) {
+    int threads = 1;
     for (int i = 1; i < count; ++i) {
+        if (std::sscanf(names[i], "--threads=%d", &threads) == 1) continue;
         std::ifstream stream(names[i], std::ios::binary);
         if (!stream) {
             std::fprintf(stderr, "%s: cannot be read\n", names[i]);
@@ -102,6 +134,6 @@ int main(int count, char** names) {
         const char* slash = names[i];
         for (const char* c = names[i]; *c; ++c)
             if (*c == '/') slash = c + 1;
-        digest(slash, std::vector<uint8_t>(std::istreambuf_iterator<char>(stream), {}));
+        digest(slash, std::vector<uint8_t>(std::istreambuf_iterator<char>(stream), {}), threads);
     }
 }

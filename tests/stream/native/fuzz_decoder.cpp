@@ -1,4 +1,6 @@
 // Any bytes through the whole core (libFuzzer): they are read as a stream file, see packets.h.
+#include <cstdlib>
+
 #include "inputs.h"
 #include "packets.h"
 #include "planes.h"
@@ -35,12 +37,50 @@ void read_all(const StreamFile& file) {
     decoder.parameter_sets();
 }
 
+// What is known of a picture once it is parsed, in one number.
+uint64_t facts_of(const edgecvar::ParsedPicture& picture) {
+    picture.await();
+    uint64_t hash = 0;
+    const auto add = [&](uint64_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15u; };
+    for (const int value : {picture.damages(), picture.concealed_macroblocks, int(picture.whole), int(picture.exact)})
+        add(uint64_t(value));
+    if (!picture.motion) return hash;
+    for (const edgecvar::MotionVector& mv : picture.motion->mv) add(uint64_t(mv.x) << 16 ^ uint16_t(mv.y));
+    for (const int8_t ref : picture.motion->ref) add(uint8_t(ref));
+    for (const edgecvar::Coefficient level : picture.coefficients.levels) add(uint32_t(level));
+    return hash;
+}
+
+// Facts of all pictures that are read before the first is waited for, and what was thrown in between.
+std::vector<uint64_t> facts(const StreamFile& file, int threads) {
+    std::vector<std::shared_ptr<edgecvar::ParsedPicture>> pictures;
+    std::vector<uint64_t> thrown, facts;
+    edgecvar::Decoder decoder(file.extradata.data, file.extradata.size, threads);
+    size_t macroblocks = 0;
+    for (uint32_t i = 0; i < file.packets.size() && i < MAX_PACKETS && macroblocks <= MAX_MACROBLOCKS; ++i) {
+        try {
+            for (const auto& picture : decoder.parse(file.packets[i].data, file.packets[i].size, i)) {
+                if (picture->motion) macroblocks += picture->motion->slice.size();
+                pictures.push_back(picture);
+            }
+        } catch (const edgecvar::Damage&) {
+            thrown.push_back(i);
+        } catch (const edgecvar::Unsupported&) {
+            thrown.push_back(MAX_PACKETS + i);
+        }
+    }
+    for (const auto& picture : pictures) facts.push_back(facts_of(*picture));
+    facts.insert(facts.end(), thrown.begin(), thrown.end());
+    return facts;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const StreamFile file = read_stream_file(data, size);
     try {
         read_all(file);
+        if (facts(file, 1) != facts(file, 2)) std::abort();
     } catch (const edgecvar::Damage&) {
     } catch (const edgecvar::Unsupported&) {
     }

@@ -64,7 +64,7 @@ void test_a_broken_picture_takes_no_other_with_it() {
     CHECK(pictures.size() == 3);
     if (pictures.size() != 3) return;
     CHECK(pictures[0]->kind == SliceType::I && pictures[2]->kind == SliceType::P);
-    CHECK(pictures[2]->damaged_slices == 1 && !pictures[2]->damage.empty());
+    CHECK(pictures[2]->damages() == 1 && !pictures[2]->first_damage().empty());
 }
 
 void test_no_more_slices_than_macroblocks() {
@@ -76,7 +76,7 @@ void test_no_more_slices_than_macroblocks() {
     CHECK(pictures.size() == 2);
     if (pictures.size() != 2) return;
     CHECK(pictures[1]->motion->slices.size() == 1);
-    CHECK(pictures[1]->damaged_slices == 4);
+    CHECK(pictures[1]->damages() == 4);
 }
 
 // Two slice groups like a chess board, the second's slice sent first (8.2.2.2).
@@ -90,7 +90,7 @@ void test_slice_groups() {
     CHECK(pictures.size() == 2);
     if (pictures.size() != 2) return;
     const ParsedPicture& picture = *pictures[1];
-    CHECK(picture.damaged_slices == 0 && picture.concealed_macroblocks == 0 && picture.exact);
+    CHECK(picture.damages() == 0 && picture.concealed_macroblocks == 0 && picture.exact);
     for (size_t mb = 0; mb < 16; ++mb) CHECK(picture.motion->slice[mb] == ((mb % 4 + mb / 4) % 2 == 0));
 }
 

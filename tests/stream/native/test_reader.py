@@ -163,7 +163,9 @@ class Core:
     def __init__(self, script: str, profile: int = 100) -> None:
         self.script, self.profile = script, profile
 
-    def Parser(self, extradata: bytes) -> Core:
+    ahead = 0
+
+    def Parser(self, extradata: bytes, threads: int = 1) -> Core:
         return self
 
     def parameter_sets(self) -> bytes:

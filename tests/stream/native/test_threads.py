@@ -1,0 +1,244 @@
+"""Pictures parsed ahead on threads: what is given, and when an error comes, is the same however many there are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import os
+import signal
+import time
+from collections import deque
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Any, Deque, List, Optional, Tuple
+
+import numpy as np
+import pytest
+
+from edgecvar.errors import EdgecvarError, StreamError
+from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.native import _h264, ahead
+from edgecvar.stream.reader import open_stream
+from edgecvar.stream.types import CodedPicture
+from tests.stream.known_clips import encode_x264, translation
+
+THREADS = (2, 3, 8)
+MEDIA = Path(__file__).resolve().parents[4] / "shared" / "media"
+FILES = sorted(path for folder in ("clips", "h264", "odd") for path in (MEDIA / folder).glob("*") if path.is_file())
+PICTURES = 60
+KINDS = {
+    "P": (0, ""),
+    "spatial": (3, "direct=spatial:b-pyramid=normal:slices=3"),
+    "temporal": (3, "direct=temporal:b-pyramid=normal:weightb=1"),
+    "without CABAC": (2, "cabac=0:direct=temporal"),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def clip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> List[bytes]:
+    """The packets of a small clip in Annex B, parameter sets at each of its three GOPs."""
+    b_pictures, extra = KINDS[request.param]
+    extra = ":".join(filter(None, ("repeat-headers=1:no-info=1", extra)))
+    path = tmp_path_factory.mktemp("clip") / "clip.h264"
+    encode_x264(path, translation(36, (80, 96), (1.5, -0.5), patch=True), 26, b_pictures, extra)
+    packets: List[bytes] = []
+    open_packet = False  # whether the newest has slices
+    for unit in split_units(path.read_bytes(), None):
+        kind, first = unit[0] & 31, unit[1] & 0x80
+        if not packets or (open_packet and (kind > 5 or first)):
+            packets.append(b"")
+        open_packet = kind <= 5
+        packets[-1] += b"\0\0\0\1" + unit
+    return packets
+
+
+def parsed(packets: List[bytes], threads: int) -> List[Any]:
+    """What the core says to each packet, and digests of all that its pictures hold."""
+    parser = _h264.Parser(b"", threads)
+    waiting: Deque[Any] = deque()
+    said: List[Any] = []
+    numbers = itertools.count()
+
+    def finish() -> None:
+        given = waiting.popleft()
+        said.append([outcome(picture, next(numbers)) for picture in given] if isinstance(given, list) else given)
+
+    for number, packet in enumerate(packets):
+        try:
+            waiting.append(parser.parse(packet, number))
+        except (_h264.Damage, _h264.Unsupported) as error:
+            waiting.append(repr(error))
+        said.append(parser.parameter_sets())
+        if len(waiting) > parser.ahead:
+            finish()
+    while waiting:
+        finish()
+    return sorted(said, key=lambda each: isinstance(each, bytes))  # stable: sets last, each in their order
+
+
+def outcome(picture: _h264.Picture, index: int) -> Tuple[Any, ...]:
+    picture.display_index = index
+    arrays = [] if picture.kind == "I" else [*picture.motion(), *picture.weights(), *picture.residual()]
+    digest = hashlib.blake2b(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    facts = picture.damaged_slices, picture.concealed_macroblocks, picture.whole, picture.damage, picture.exact
+    return picture.number, picture.kind, picture.poc, picture.lost, picture.sets_refused, facts, digest
+
+
+def damaged(packets: List[bytes], chance: Random) -> List[bytes]:
+    """Packets with bits flipped, cut off, left out, repeated."""
+    broken = []
+    for packet in packets:
+        way = chance.randrange(12)
+        changed = bytearray(packet)
+        if way < 3:
+            for _ in range(chance.choice((1, 3))):
+                changed[chance.randrange(4, chance.choice((12, 40, len(changed))))] ^= 1 << chance.randrange(8)
+        elif way == 3:
+            del changed[chance.randrange(5, len(changed)) :]
+        broken += [bytes(changed)] * (0 if way == 4 else 2 if way == 5 else 1)
+    return broken
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_sound_stream_is_the_same(clip: List[bytes], threads: int) -> None:
+    one = parsed(clip, 1)
+    assert sum(isinstance(each, list) and len(each) for each in one) == 36
+    assert parsed(clip, threads) == one
+
+
+def test_a_damaged_stream_is_the_same(clip: List[bytes]) -> None:
+    chance = Random(1)
+    refused = concealed = 0
+    for number in range(30):
+        packets = damaged(clip, chance)
+        one = parsed(packets, 1)
+        assert parsed(packets, THREADS[number % len(THREADS)]) == one
+        refused += sum(picture[4] for each in one if isinstance(each, list) for picture in each)
+        concealed += sum(picture[5][1] > 0 for each in one if isinstance(each, list) for picture in each)
+    assert refused > 0 and concealed > 100
+
+
+def test_a_picture_is_parsed_though_its_parser_is_gone(clip: List[bytes]) -> None:
+    one = [picture for each in parsed(clip[:12], 1) if isinstance(each, list) for picture in each]
+    parser = _h264.Parser(b"", 2)
+    pictures = [picture for number, packet in enumerate(clip[:12]) for picture in parser.parse(packet, number)]
+    del parser
+    assert [outcome(picture, index) for index, picture in enumerate(pictures)] == one
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_lets_go_of_a_parser_whose_threads_it_has_not(clip: List[bytes]) -> None:
+    parser = _h264.Parser(b"", 2)
+    for number, packet in enumerate(clip[:12]):
+        parser.parse(packet, number)
+    child = os.fork()
+    if child == 0:
+        del parser
+        os._exit(7)
+    ended, patience = (0, 0), 300
+    while not ended[0] and patience:
+        ended, patience = os.waitpid(child, os.WNOHANG), patience - 1
+        time.sleep(0.1)
+    if not ended[0]:
+        os.kill(child, signal.SIGKILL)
+    assert ended[1] >> 8 == 7
+
+
+def read(data: bytes, threads: Optional[int], extraction: str = "native") -> Tuple[List[str], str]:
+    """A line of each picture, and how it ended."""
+    lines: List[str] = []
+    try:
+        with open_stream(io.BytesIO(data), extraction, threads=threads) as stream:
+            lines += [line(picture) for picture in stream]
+            return lines, f"{stream.summary.reasons} {stream.summary.damage}"
+    except EdgecvarError as error:
+        return lines, str(error)
+
+
+def line(picture: CodedPicture) -> str:
+    motion, digest = picture.motion, hashlib.blake2b()
+    if motion is not None:
+        for plane in (motion.mv_qpel, motion.ref_offset, motion.intra):
+            digest.update(np.ascontiguousarray(plane).tobytes())
+    return f"{picture.decode_index} {picture.display_index} {picture.pts_seconds} {picture.kind} {digest.hexdigest()}"
+
+
+def test_a_reading_gives_the_same(clip: List[bytes]) -> None:
+    one = read(b"".join(clip), 1)
+    assert len(one[0]) == 36
+    for threads in (None, *THREADS):
+        assert read(b"".join(clip), threads) == one
+
+
+def test_what_cannot_be_parsed_ends_the_pictures_where_it_stands(clip: List[bytes]) -> None:
+    layer = b"\0\0\0\1" + bytes([0x74, 1, 2, 3])  # unit type 20, of a layer: it persists
+    data = b"".join(clip[:20] + [packet + layer for packet in clip[20:]] * 3)
+    one = read(data, 1)
+    assert 36 > len(one[0]) > 0 or "native core cannot read it" in one[1]
+    for threads in THREADS:
+        assert read(data, threads) == one
+
+
+def test_an_error_of_the_source_comes_behind_the_pictures_before_it(clip: List[bytes]) -> None:
+    def packets() -> Any:
+        yield from clip[:5]
+        raise StreamError("gone")
+
+    for threads in (1, 3):
+        parsing = ahead.ParsingAhead(_h264, b"", threads)
+        given = []
+        with pytest.raises(StreamError, match="gone"):
+            for packet in parsing.packets(packets()):
+                given.append((packet, len(parsing.parsed.pictures())))
+        assert given == [(packet, 1) for packet in clip[:5]]
+        parsing.close()
+        parsing.close()
+
+
+def test_large_pictures_are_few_ahead(clip: List[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: List[bytes] = []
+
+    def packets() -> Any:
+        for packet in clip:
+            taken.append(packet)
+            yield packet
+
+    for most, expected in ((ahead.MOST_SAMPLES, _h264.Parser(b"", 2).ahead + 1), (3 * 80 * 96, 4), (1, 1)):
+        monkeypatch.setattr(ahead, "MOST_SAMPLES", most)
+        taken.clear()
+        next(iter(ahead.ParsingAhead(_h264, b"", 2).packets(packets())))
+        assert len(taken) == expected
+    assert _h264.Parser(b"", 1).ahead == _h264.Parser(b"").ahead == 0
+
+
+def test_a_stream_can_be_closed_while_pictures_are_underway(clip: List[bytes]) -> None:
+    for taken in (0, 1, 7):
+        with open_stream(io.BytesIO(b"".join(clip)), threads=3) as stream:
+            assert len(list(itertools.islice(stream, taken))) == taken
+    stream = open_stream(io.BytesIO(b"".join(clip) * 20), threads=3)
+    closing = Thread(target=stream.close)
+    with pytest.raises(StreamError, match="closed while"):
+        for picture in stream:
+            if picture.decode_index == 9:
+                closing.start()
+    closing.join()
+
+
+def test_no_fewer_than_one_thread() -> None:
+    with pytest.raises(StreamError, match="threads=0: expected at least 1"):
+        open_stream("clip.mp4", threads=0)
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_real_media_are_the_same(media: Path, path: Path) -> None:
+    def first(threads: int) -> List[str]:
+        try:
+            with open_stream(path, "native", threads=threads) as stream:
+                return [line(picture) for picture in itertools.islice(stream, PICTURES)]
+        except EdgecvarError as error:
+            return [str(error)]
+
+    assert first(3) == first(1)
