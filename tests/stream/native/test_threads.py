@@ -232,7 +232,7 @@ def test_no_fewer_than_one_thread() -> None:
 
 
 @pytest.mark.real_media
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])
 def test_real_media_are_the_same(media: Path, path: Path) -> None:
     def first(threads: int) -> List[str]:
         try:
