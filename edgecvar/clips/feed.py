@@ -15,7 +15,7 @@ from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.display_progress import DisplayProgress
 from edgecvar.clips.gop import WindowCutter
 from edgecvar.clips.motion_source import MotionSource
-from edgecvar.clips.prepare import Preparer
+from edgecvar.clips.prepare import Prepared, Preparer
 from edgecvar.clips.sampling import EveryKth
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
@@ -240,19 +240,18 @@ class Feed:
     def _inputs(self, picture: CodedPicture) -> Optional[Dict[str, NDArray[np.float32]]]:
         """By source; None where the picture's frame cannot be decoded."""
         sources = self._demand.sources
-        inputs: Dict[str, NDArray[np.float32]] = {}
+        values: Dict[str, Prepared] = {}
         if "frame" in sources:
             frame = _frame(picture)
             if frame is None:
                 return None
-            inputs["frame"] = self._preparer.image(frame)
+            values["frame"] = frame
         parsed = self._motion_source.parsed(picture)
         if "motion" in sources:
-            inputs["motion"] = self._preparer.motion(self._motion_source.motion(picture) if parsed is None else parsed)
+            values["motion"] = self._motion_source.motion(picture) if parsed is None else parsed
         if "residual" in sources:
-            residual = self._motion_source.residual(picture) if parsed is None else parsed
-            inputs["residual"] = self._preparer.residual(residual)
-        return inputs
+            values["residual"] = self._motion_source.residual(picture) if parsed is None else parsed
+        return self._preparer.inputs(values)
 
     def _neighbour(self, current: Appearance) -> Optional[Appearance]:
         """None where no stage asks for it, and in the first window, where it is awaited."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ MOTION_LIMIT = 8.0
 
 # ITU-R BT.601, limited range: the linear part of Y'CbCr to RGB, which is all that a difference needs.
 _LUMA, _RED_CR, _GREEN_CB, _GREEN_CR, _BLUE_CB = 1.164384, 1.596027, -0.391762, -0.812968, 2.017232
+
+
+Prepared = Union[ShownPlanes, "NDArray[np.float32]", Residual, "Picture"]
+"""What an input is made of; see Preparer's methods."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,18 @@ class Preparer:
         self._swapped = bool(self._turns % 2)
         across, down = (1, mirrored) if self._swapped else (mirrored, 1)
         self._scale = (scale_x * turned_x * across, scale_y * turned_y * down, MOTION_LIMIT)
+
+    def inputs(
+        self, values: Mapping[str, Prepared], out: Optional[Mapping[str, NDArray[np.float32]]] = None
+    ) -> Dict[str, NDArray[np.float32]]:
+        """All inputs of one picture, both by source: image, frame, motion, residual; into memory of `out`, if given."""
+        into = out or {}
+        return {source: self._prepare(source, value, into.get(source)) for source, value in values.items()}
+
+    def _prepare(self, source: str, value: Any, out: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:
+        if source == "motion":
+            return self.motion(value, out)
+        return self.residual(value, out) if source == "residual" else self.image(value, out)
 
     def image(self, image: ShownPlanes, out: Optional[NDArray[np.float32]] = None) -> NDArray[np.float32]:
         """A picture as displayed before rotation, to RGB float32 (3, h, w), mean and deviation removed."""
