@@ -31,8 +31,8 @@ def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional
         return None
     budget = 1e3 / session.stream_fps
     read = (spent.get("read", 0.0) + spent.get("trace", 0.0)) / run.pictures
-    prepare = spent.get("prepare", 0.0) / run.sampled
-    stages = sum(ms for name, ms in spent.items() if name not in ("read", "trace", "prepare")) / run.sampled
+    prepare = (spent.get("parse", 0.0) + spent.get("prepare", 0.0)) / run.sampled
+    stages = sum(ms for name, ms in spent.items() if name not in ("read", "trace", "parse", "prepare")) / run.sampled
     if read >= budget:
         return None
     stride = math.ceil(max(stages / budget, prepare / (budget - read)))
@@ -48,6 +48,8 @@ def _remedy(session: Session, largest: str) -> str:
         return "a network that does not accumulate vectors needs none of it"
     stride = 2 * session.every
     fewer = [f"sample fewer pictures (--every {stride})"] if stride <= LARGEST_STRIDE else []
+    if largest == "parse":
+        return ", or ".join([*fewer, "send a smaller picture, such as a camera's second stream"])
     if largest in ("prepare", "decide"):
         return ", or ".join(fewer or ["train a network of smaller inputs"])
     if session.precision == "int8":
@@ -57,4 +59,8 @@ def _remedy(session: Session, largest: str) -> str:
 
 
 def _called(span: str) -> str:
-    return f"the stage {span[6:]}" if span.startswith("stage:") else {"read": "reading"}.get(span, f"`{span}`")
+    return (
+        f"the stage {span[6:]}"
+        if span.startswith("stage:")
+        else {"read": "reading", "parse": "parsing"}.get(span, f"`{span}`")
+    )

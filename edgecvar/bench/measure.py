@@ -96,7 +96,8 @@ class _Bench:
         decided = 0
         start, cpu = time.perf_counter(), time.process_time()
         frames = takes_frames(self._bundle.manifest.stages)
-        with open_stream(self._source, self._config.extraction, frames, self._config.timeout) as stream:
+        config = self._config
+        with open_stream(self._source, config.extraction, frames, config.timeout, on_demand=True) as stream:
             self.info = stream.info
             options = RunOptions(every=self._config.every, release=stream.leave, clock=clock)
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:

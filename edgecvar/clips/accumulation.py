@@ -80,15 +80,10 @@ class Accumulation:
         self._unreferred = None
         if picture.has_image:
             self._root = picture.decode_index
-        paths = None if picture.has_image else self._paths(picture)
-        if paths is None:
-            self._keep(picture, self._accumulator.origin())
-            return
-        follow = partial(paths.follow, self._references(picture, paths.offsets))
-        if picture.parsed is None or picture.parsed.reference:
-            self._keep(picture, follow())
+        if picture.reference:
+            self._keep(picture, self._traced(picture))
         else:
-            self._unreferred = _Unreferred(picture.display_index, follow)
+            self._unreferred = _Unreferred(picture.display_index, partial(self._traced, picture))
 
     def displacement(self, picture: CodedPicture) -> NDArray[np.float32]:
         """float32 (H/4, W/4, xy) on the coded grid, in pixels."""
@@ -115,6 +110,12 @@ class Accumulation:
         for traces, limit in ((self._traces, KEPT), (self._unused, KEPT_UNUSED)):
             while len(traces) > limit:
                 traces.popitem(last=False)
+
+    def _traced(self, picture: CodedPicture) -> TracedPicture:
+        paths = None if picture.has_image else self._paths(picture)
+        if paths is None:
+            return self._accumulator.origin()
+        return paths.follow(self._references(picture, paths.offsets))
 
     def _paths(self, picture: CodedPicture) -> Optional[_Paths]:
         """None where the picture has no vectors."""

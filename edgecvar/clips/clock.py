@@ -9,8 +9,9 @@ from typing import ContextManager, Protocol
 class Clock(Protocol):
     """Times spans by name.
 
-    Reader thread: "read" (every picture), "trace" (every picture, where the spec accumulates), "prepare" (sampled
-    pictures, and I-pictures that the first window waits for). Caller's thread: "stage:<name>", "decide".
+    Reader thread: "read" (every picture; headers, where pictures are parsed on demand), "trace" (every picture, where
+    the spec accumulates), "parse" (sampled pictures), "prepare" (those, and I-pictures that the first window waits
+    for). Caller's thread: "stage:<name>", "decide".
     """
 
     def span(self, name: str) -> ContextManager[None]:

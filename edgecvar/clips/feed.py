@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterator, List, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Dict, FrozenSet, Iterator, List, Optional, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import Break, CodedPicture, StreamInfo, StreamSummary
+
+if TYPE_CHECKING:
+    from edgecvar.stream.native._h264 import Picture
 
 
 class PictureStream(Protocol):
@@ -214,12 +217,14 @@ class Feed:
     def _sample(self, picture: CodedPicture, window: int, read_at: float) -> Optional[SampledPicture]:
         if not self._picker.push(picture.kind):
             return None
+        with self._clock.span("parse"):
+            parsed = self._motion_source.parsed(picture)
         with self._clock.span("prepare"):
             current = _appearance(self._current)
             if current is None:
                 self.counts.skip("I-picture that cannot be decoded")
                 return None
-            inputs = self._inputs(picture)
+            inputs = self._inputs(picture, parsed)
             if inputs is None:
                 self.counts.skip("picture that cannot be decoded")
                 return None
@@ -237,7 +242,7 @@ class Feed:
             part=self._part,
         )
 
-    def _inputs(self, picture: CodedPicture) -> Optional[Dict[str, NDArray[np.float32]]]:
+    def _inputs(self, picture: CodedPicture, parsed: Optional[Picture]) -> Optional[Dict[str, NDArray[np.float32]]]:
         """By source; None where the picture's frame cannot be decoded."""
         sources = self._demand.sources
         values: Dict[str, Prepared] = {}
@@ -246,7 +251,6 @@ class Feed:
             if frame is None:
                 return None
             values["frame"] = frame
-        parsed = self._motion_source.parsed(picture)
         if "motion" in sources:
             values["motion"] = self._motion_source.motion(picture) if parsed is None else parsed
         if "residual" in sources:

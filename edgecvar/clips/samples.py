@@ -87,7 +87,7 @@ def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[Sampled
     demand = Demand(sources, adjacent=True, every=min(spec.stride, EVERY))
     waiting: List[SampledPicture] = []
     ready: List[SampledPicture] = []
-    with open_stream(clip, frames=frames) as stream:
+    with open_stream(clip, frames=frames, on_demand=True) as stream:
         for message in Feed(stream, spec, demand, NoClock()).messages():
             if isinstance(message, SecondWindow):
                 ready += [replace(sample, adjacent=message.appearance) for sample in waiting]

@@ -117,7 +117,7 @@ def score_clip(
     sampled = 0
     try:
         frames = takes_frames(bundle.manifest.stages)
-        with open_stream(clip.path, frames=frames, threads=1) as stream, recognize(  # others read other clips
+        with open_stream(clip.path, frames=frames, on_demand=True) as stream, recognize(
             stream, bundle.manifest, runner, RunOptions(every=every, top=1)
         ) as decisions:
             for decision in decisions:

@@ -171,7 +171,8 @@ class Run:
         self._loaded = loaded
         self._stack = ExitStack()
         frames = takes_frames(bundle.manifest.stages)
-        stream = self._stack.enter_context(open_stream(source, settings.extraction, frames, settings.timeout))
+        reading = open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True)
+        stream = self._stack.enter_context(reading)
         try:
             self.info: StreamInfo = stream.info
             options = RunOptions(

@@ -33,6 +33,7 @@ def open_stream(
     frames: bool = False,
     timeout: float = TIMEOUT,
     threads: Optional[int] = None,
+    on_demand: bool = False,
 ) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
@@ -42,14 +43,16 @@ def open_stream(
     decoded as well, in the same pass, and comes with its `frame`. A source that sends nothing for `timeout` seconds is
     given up. The native core parses on `threads`, some packets ahead of the pictures that are given: by default on all
     cores, on one, and then nothing ahead, where the source may keep one waiting or with `frames`. The pictures are the
-    same. Raises StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, and
+    same. `on_demand` it parses those pictures alone of which vectors, weights or residual are asked, when they are, and
+    what these need of others: the way to read where few are sampled. Damage inside the others is not seen then, nor
+    counted. Raises StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, and
     UnsupportedCodecError where the codec gives no vectors.
     """
     if extraction not in EXTRACTIONS:
         raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
     if threads is not None and threads < 1:
         raise StreamError(f"threads={threads}: expected at least 1")
-    return Stream(source, extraction, frames, timeout, threads)
+    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand)
 
 
 class Stream:
@@ -69,6 +72,7 @@ class Stream:
         timeout: float = TIMEOUT,
         stretches: Optional[Sequence[Stretch]] = None,
         threads: Optional[int] = None,
+        on_demand: bool = False,
     ) -> None:
         self.summary = StreamSummary()
         self._turn = RLock()
@@ -80,7 +84,8 @@ class Stream:
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
             self._packets = coded_packets(self._video, self._broke_off, stretches)
-            self._reading = self._read(self._packets, extraction, frames, threads)
+            ahead = threads or (0 if self._video.input.at_hand and not frames else 1)
+            self._reading = self._read(self._packets, extraction, frames, 1 if on_demand else ahead, on_demand)
             self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:
@@ -145,7 +150,9 @@ class Stream:
                 return
             yield picture
 
-    def _read(self, packets: Iterator[Packet[Any]], extraction: str, frames: bool, threads: Optional[int]) -> Reading:
+    def _read(
+        self, packets: Iterator[Packet[Any]], extraction: str, frames: bool, threads: int, on_demand: bool
+    ) -> Reading:
         video = self._video
         if extraction == "ffmpeg":
             probe = Probe(refused="asked for")
@@ -157,7 +164,7 @@ class Stream:
             whole, clock = self._frames.packets(whole), self._frames.clock
         source = OpenSource(video, whole, clock, self.summary)
         if not probe.refused:
-            return NativeReading(source, probe, threads or (0 if video.input.at_hand and not frames else 1))
+            return NativeReading(source, probe, threads, on_demand)
         if extraction == "native":
             if probe.empty:
                 self.summary.skip(probe.refused)

@@ -152,6 +152,9 @@ class PictureContent(Protocol):
     @property
     def parsed(self) -> Optional[Picture]: ...
 
+    @property
+    def reference(self) -> bool: ...
+
     def motion(self) -> Optional[MotionField]: ...
 
     def weights(self) -> Optional[PredictionWeights]: ...
@@ -194,6 +197,11 @@ class CodedPicture:
     def has_image(self) -> bool:
         """Whether there is an `image` to ask for, which costs a decoding."""
         return self.kind == "I" or self.recovered
+
+    @property
+    def reference(self) -> bool:
+        """Whether others may refer to it; True where that is not known (the FFmpeg path)."""
+        return self.content.reference
 
     @property
     def parsed(self) -> Optional[Picture]:

@@ -71,7 +71,8 @@ class Session:
     """One parser, the pictures that it gave, and the arrays that they gave."""
 
     def __init__(self, stream: List[bytes]) -> None:
-        self.parser: Any = H264.Parser(stream[0] if stream else b"")
+        self.on_demand = len(stream) % 2 == 1
+        self.parser: Any = H264.Parser(stream[0] if stream else b"", 1, self.on_demand)
         self.packets = stream[1:]
         self.number = self.macroblocks = 0
         self.pictures: List[Any] = []
@@ -95,7 +96,7 @@ class Session:
             lambda step: self.parser.parameter_sets(),
             self._forget,
             lambda step: self._picture(step).motion(WRONG[step % len(WRONG)]),
-            lambda step: setattr(self, "parser", H264.Parser(self.parser.parameter_sets())),
+            lambda step: setattr(self, "parser", H264.Parser(self.parser.parameter_sets(), 1, self.on_demand)),
             self._prepare,
             lambda step: H264.Axis(WRONG[step % len(WRONG)], *self._taps(step)[1:]),
             lambda step: H264.Axis(*self._taps(step)[:2], step % 5),

@@ -39,7 +39,7 @@ class ReadingWay:
     extraction: Extraction
 
     def open(self, path: Path) -> Stream:
-        return open_stream(path, self.extraction, takes_frames(self.manifest.stages), threads=1)  # as of a camera
+        return open_stream(path, self.extraction, takes_frames(self.manifest.stages), on_demand=True)
 
     def play(self, source: Stream, pace: Pace) -> None:
         # However fast the machine, the first window waits for the second.

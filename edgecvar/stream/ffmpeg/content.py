@@ -50,6 +50,7 @@ class DecodedContent:
         recovered: Optional[RecoveredPicture] = None,
     ) -> None:
         self.parsed = None
+        self.reference = True
         self._current = current
         self._references = references
         self._kind = kind

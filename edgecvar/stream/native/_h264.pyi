@@ -50,6 +50,8 @@ class Picture:
     whole: bool
     """None of its slices is damaged or missing; of an I-picture known only where parameter sets wait."""
     damage: str
+    unit_damage: str
+    """What is wrong outside of its slices; empty where nothing is."""
     sets_refused: bool
     """Parameter sets in its packet are not those that it was read by: they look damaged."""
     exact: bool
@@ -105,12 +107,16 @@ def offsets_in_arrays(ref_offset: NDArray[np.int16], intra: NDArray[np.bool_]) -
     """The ref_offset of blocks that are not intra, but for 0, in rising order."""
 
 class Parser:
-    """Parses on so many threads, on all cores with 0, in the caller's own with 1: it gives the same."""
+    """Parses on so many threads, on all cores with 0, in the caller's own with 1: it gives the same.
+
+    `on_demand` it follows the headers, and parses the rest of a picture in the thread that asks something of it that
+    is inside, and not before.
+    """
 
     ahead: int
     """How many packets to parse before the first's pictures are asked, so that all threads have something to do."""
 
-    def __init__(self, extradata: bytes, threads: int = 1) -> None: ...
+    def __init__(self, extradata: bytes, threads: int = 1, on_demand: bool = False) -> None: ...
     def parse(self, packet: bytes, number: int) -> List[Picture]:
         """The pictures in one packet; raises Damage or Unsupported, and can go on after both.
 

@@ -34,12 +34,13 @@ class ParsedPacket:
 class ParsingAhead:
     """A parser on so many threads, all cores with 0, and the packets that it is ahead of the reading: none with one.
 
-    The reading meets what the parser said, errors too, where it meets the packet.
+    The reading meets what the parser said, errors too, where it meets the packet. `on_demand` a picture is parsed when
+    something of it is asked, and nothing ahead.
     """
 
-    def __init__(self, core: Any, extradata: bytes, threads: int) -> None:
+    def __init__(self, core: Any, extradata: bytes, threads: int, on_demand: bool = False) -> None:
         self.parsed = ParsedPacket()
-        self._parser: Optional[Parser] = core.Parser(extradata, threads)
+        self._parser: Optional[Parser] = core.Parser(extradata, threads, on_demand)
         self._waiting: Deque[Tuple[Packet[Any], ParsedPacket]] = deque()
         self._samples = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Protocol, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,26 +28,40 @@ class NativeContent:
     the encoder's.
 
     The residual is the coded one in all blocks: in intra blocks the difference to the intra prediction. 4:0:0 gives
-    zero chroma.
+    zero chroma. `look` is called once, when the first is asked of vectors, weights, residual and the parsed picture.
     """
 
+    look: Optional[Callable[[], None]] = None
+
     def __init__(self, picture: Picture, geometry: Geometry, imaged: Optional[Imaged], intact: bool) -> None:
-        self.parsed: Optional[Picture] = picture
         self._picture = picture
         self._intact = intact
         self._geometry = geometry
         self._imaged = imaged
 
+    @property
+    def reference(self) -> bool:
+        """Whether others may refer to it."""
+        return self._picture.reference
+
+    @property
+    def parsed(self) -> Picture:
+        """The core's picture, parsed by now."""
+        look, self.look = self.look, None
+        if look is not None:
+            look()
+        return self._picture
+
     def motion(self) -> Optional[MotionField]:
         """The motion field, None on I pictures."""
         if self._picture.kind == "I":
             return None
-        mv, offset, intra, weighted = self._picture.motion()
+        mv, offset, intra, weighted = self.parsed.motion()
         return MotionField(mv, offset, intra, weighted, self._intact and bool(self._picture.exact))
 
     def weights(self) -> Optional[PredictionWeights]:
         """The prediction weights, None on I pictures."""
-        return None if self._picture.kind == "I" else PredictionWeights(*self._picture.weights())
+        return None if self._picture.kind == "I" else PredictionWeights(*self.parsed.weights())
 
     def residual(self) -> Optional[Residual]:
         """The coded residual in 8-bit units, None on I pictures."""
@@ -57,7 +71,7 @@ class NativeContent:
 
     def coded_residual(self) -> Optional[Tuple[NDArray[np.int16], ...]]:
         """The coded residual in the units of the stream's own samples, None on I pictures."""
-        return None if self._picture.kind == "I" else self._picture.residual()
+        return None if self._picture.kind == "I" else self.parsed.residual()
 
     def planes(self) -> Optional[ShownPlanes]:
         """Its image's where the picture has one, None elsewhere; raises StreamError where FFmpeg gives none."""

@@ -2,7 +2,6 @@
 #include "decoder.h"
 
 #include <algorithm>
-#include <deque>
 #include <string>
 #include <thread>
 
@@ -65,9 +64,10 @@ struct Outcome {
 }  // namespace
 
 struct Decoder::State {
-    explicit State(int count)
+    State(int count, bool on_demand)
         : ahead(count > 1 ? AHEAD + AHEAD_A_THREAD * count : 0),
-          threads(count > 1 ? std::make_unique<ParsingThreads>(count) : nullptr), gatherer(threads.get(), ahead) {}
+          threads(count > 1 ? std::make_unique<ParsingThreads>(count) : nullptr),
+          gatherer(threads.get(), on_demand ? std::make_shared<SharedParser>() : nullptr, ahead) {}
 
     const int ahead;
     const std::unique_ptr<ParsingThreads> threads;
@@ -75,17 +75,17 @@ struct Decoder::State {
     PictureGatherer gatherer;
     int length_size = 0;
     bool begun = false;  // a picture has been given out
-    int damaged_run = 0, strange_run = 0;  // damaged pictures, packets with what is not parsed here, in a row
-    std::deque<std::shared_ptr<ParsedPicture>> uncounted;  // in that run; null for a packet without pictures
+    int damaged_run = 0;  // damaged pictures in a row, while a set waits
+    int strange_run = 0;  // packets with what is not parsed here, in a row
 
     Outcome read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, Parsing parsing);
     bool prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome);
     Outcome follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing);
     void watch(const Outcome& outcome);
-    void count(bool all);
 };
 
-Decoder::Decoder(const uint8_t* data, size_t size, int threads) : state_(std::make_unique<State>(usable(threads))) {
+Decoder::Decoder(const uint8_t* data, size_t size, int threads, bool on_demand)
+    : state_(std::make_unique<State>(on_demand ? 1 : usable(threads), on_demand)) {
     const Extradata extradata = read_extradata(data, size);
     state_->length_size = extradata.length_size;
     for (const std::vector<uint8_t>& bytes : extradata.units) {
@@ -153,28 +153,21 @@ Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t numbe
     return other;
 }
 
-// Counts the damaged in a row, as far as pictures are parsed, or all.
-void Decoder::State::count(bool all) {
-    while (!uncounted.empty()) {
-        const std::shared_ptr<ParsedPicture>& next = uncounted.front();
-        if (next && !all && !next->tag->is_parsed()) return;
-        if (next) next->tag->wait();
-        damaged_run = next && next->whole ? 0 : damaged_run + 1;
-        uncounted.pop_front();
-    }
-}
-
-// What persists is no damage.
+// What persists is no damage. Where no set waits nothing hangs on it, and pictures may still have to be parsed.
 void Decoder::State::watch(const Outcome& outcome) {
     constexpr int PERSISTS = 32;
     strange_run = outcome.unsupported.empty() ? 0 : strange_run + 1;
     if (strange_run >= PERSISTS) throw Unsupported(outcome.unsupported);
-    if (outcome.pictures.empty() && outcome.slices > 0) uncounted.push_back(nullptr);
-    for (const auto& picture : outcome.pictures) {
-        if (picture->kind != SliceType::I) uncounted.push_back(picture);  // of I pictures nothing is known
+    if (!held.waiting()) {
+        damaged_run = 0;
+        return;
     }
-    count(false);
-    if (damaged_run < PERSISTS || !held.waiting()) return;
+    if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run;
+    for (const auto& picture : outcome.pictures) {
+        if (picture->kind == SliceType::I) continue;  // of which nothing is known
+        damaged_run = picture->whole ? 0 : damaged_run + 1;
+    }
+    if (damaged_run < PERSISTS) return;
     damaged_run = 0;
     held.give_way();
 }
@@ -189,13 +182,12 @@ std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, 
         offers.guarded([&] { refused |= !s.held.offer(unit); });
     }
     if (!offers.unsupported.empty()) throw Unsupported(offers.unsupported);  // it has persisted
-    // What comes of this packet's pictures, and of those before it, decides which sets hold.
+    // What comes of this packet's pictures decides which sets hold.
     const bool judged = !s.begun || s.held.waiting() || s.held.doubted();
-    if (judged) s.count(true);
     if (s.begun && s.prove(units, number, outcome)) {
         refused = false;
     } else {
-        const Parsing parsing = s.held.waiting() ? Parsing::EVERY : judged ? Parsing::AT_ONCE : Parsing::AHEAD;
+        const Parsing parsing = s.held.waiting() ? Parsing::EVERY : judged ? Parsing::AT_ONCE : Parsing::LATER;
         outcome = s.follow(units, number, parsing);
     }
     outcome.add(offers);

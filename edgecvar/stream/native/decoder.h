@@ -13,12 +13,12 @@ namespace edgecvar {
 class Decoder {
 public:
     // Parameter sets out of band; Damage if they are broken. Pictures are parsed on so many threads, on all cores with 0,
-    // and in the caller's own with 1.
-    Decoder(const uint8_t* extradata, size_t size, int threads = 1);
+    // and in the caller's own with 1; `on_demand` in the one that asks, and not before.
+    Decoder(const uint8_t* extradata, size_t size, int threads = 1, bool on_demand = false);
     ~Decoder();
 
     // The pictures in one packet: one as a rule, none where it holds parameter sets alone. `number` is the packet's. With
-    // threads they may still have to be parsed: ParsedPicture::await.
+    // threads and on demand they may still have to be parsed: ParsedPicture::await.
     // Damage where slices are there and none has a header that can be followed; Unsupported for what is not parsed
     // here: of a stream that has given pictures once it persists, and until then it is damage. The decoder can go on
     // after both.

@@ -38,8 +38,8 @@ private:
 // A decoder that two threads may call: one waits for the other, without the interpreter lock.
 class Parser {
 public:
-    Parser(const Bytes& extradata, int threads)
-        : decoder_(std::make_unique<Decoder>(extradata.data(), extradata.size(), threads)) {}
+    Parser(const Bytes& extradata, int threads, bool on_demand)
+        : decoder_(std::make_unique<Decoder>(extradata.data(), extradata.size(), threads, on_demand)) {}
     ~Parser() {
         const py::gil_scoped_release released;  // what is underway comes to its end
         decoder_.reset();
@@ -183,6 +183,7 @@ void bind_picture(py::module_& module) {
         .def_property_readonly("poc", [](const ParsedPicture& picture) { return picture.tag->poc; })
         .def_readonly("lost", &ParsedPicture::lost)
         .def_readonly("sets_refused", &ParsedPicture::sets_refused)
+        .def_readonly("unit_damage", &ParsedPicture::unit_damage)
         .def_property_readonly("damaged_slices", [](const ParsedPicture& picture) { return parsed(picture).damages(); })
         .def_property_readonly("concealed_macroblocks",
                                [](const ParsedPicture& picture) { return parsed(picture).concealed_macroblocks; })
@@ -201,7 +202,7 @@ void bind_picture(py::module_& module) {
 }  // namespace
 
 const ParsedPicture& parsed(const ParsedPicture& picture) {
-    if (picture.tag->is_parsed()) {
+    if (picture.is_parsed()) {
         picture.await();
     } else {
         const py::gil_scoped_release released;
@@ -239,10 +240,10 @@ PYBIND11_MODULE(_h264, module) {
     bind_filters(module);
     bind_accumulation(module);
     py::class_<Parser>(module, "Parser")
-        .def(py::init([](const py::object& extradata, int threads) {
-                 return std::make_unique<Parser>(Bytes(extradata), threads);
+        .def(py::init([](const py::object& extradata, int threads, bool on_demand) {
+                 return std::make_unique<Parser>(Bytes(extradata), threads, on_demand);
              }),
-             py::arg("extradata"), py::arg("threads") = 1)
+             py::arg("extradata"), py::arg("threads") = 1, py::arg("on_demand") = false)
         .def_property_readonly("ahead", &Parser::ahead)
         .def("parse", &Parser::parse, py::arg("packet"), py::arg("number"))
         .def("parameter_sets", &Parser::parameter_sets)

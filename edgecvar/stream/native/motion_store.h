@@ -14,6 +14,8 @@
 
 namespace edgecvar {
 
+class PendingPicture;
+
 // A picture as others name it. Small, shared, and without ties to anything larger.
 struct Tag {
     uint32_t number = 0;      // of the packet, in decode order
@@ -66,6 +68,7 @@ struct MotionStore {
     std::vector<uint8_t> flags;          // MacroblockFlag, one a macroblock
     std::vector<uint16_t> slice;         // index into `slices`, one a macroblock
     std::vector<SliceReferences> slices;
+    std::shared_ptr<PendingPicture> pending;  // the rest is there once this is parsed; null where it was at once
 
     // A picture with or without B slices begins. Its vectors and references of list 0 are those of an earlier picture,
     // and of list 1 too where it has B slices: every macroblock sets them.

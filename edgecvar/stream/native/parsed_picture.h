@@ -39,10 +39,9 @@ struct ParsedPicture {
     int damages() const { return damaged_units + damaged_slices; }
     const std::string& first_damage() const { return damage.empty() ? unit_damage : damage; }
 
-    // Waits until it is parsed; throws what parsing threw, which is no damage.
-    void await() const {
-        if (tag->parsed.valid()) tag->parsed.get();
-    }
+    bool is_parsed() const;
+    // Waits until it is parsed, or parses it where it was waiting for that; throws what parsing threw, which is no damage.
+    void await() const;
 };
 
 // Arrays of a parsed picture for output. Shapes: (2, H/4, W/4), (H/4, W/4), (H/4, W/4), all in raster order.

@@ -89,13 +89,16 @@ GatheredPicture PictureGatherer::gathered(size_t count, const CurrentPicture& cu
 void PictureGatherer::parse(GatheredPicture gathered) {
     gathered.slices = std::move(slices_);
     slices_.clear();
-    if (threads_ && parsing_ == Parsing::AHEAD) {
+    if (threads_ && parsing_ == Parsing::LATER) {
         threads_->parse(std::move(gathered));
         return;
     }
-    for (const SliceReferences& slice : gathered.picture->motion->slices) {
-        if (!slice.lists[1].empty()) slice.lists[1][0]->wait();
+    if (shared_ && parsing_ == Parsing::LATER) {
+        MotionStore& store = *gathered.picture->motion;
+        store.pending = std::make_shared<PendingPicture>(shared_, std::move(gathered));
+        return;
     }
+    parse_colocated(gathered);
     parser_.parse(gathered);
     slices_ = std::move(gathered.slices);
     if (slices_.size() > KEPT_SLICES) slices_.resize(KEPT_SLICES);

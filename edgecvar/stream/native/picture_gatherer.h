@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "dpb.h"
@@ -11,21 +12,24 @@
 #include "nal.h"
 #include "parsed_picture.h"
 #include "parsing_threads.h"
+#include "pending_picture.h"
 #include "picture_parser.h"
 #include "store_pool.h"
 
 namespace edgecvar {
 
-// When P and B pictures are parsed: on threads where there are some, or at once; and I pictures, of whose macroblocks
+// When P and B pictures are parsed: LATER by the gatherer's own way, or at once; and I pictures, of whose macroblocks
 // nothing is wanted but whether they can be read, with EVERY.
-enum class Parsing { AHEAD, AT_ONCE, EVERY };
+enum class Parsing { LATER, AT_ONCE, EVERY };
 
 class PictureGatherer {
 public:
     using Pictures = std::vector<std::shared_ptr<ParsedPicture>>;
 
-    // Pictures are parsed on `threads`, or where that is null at once; the caller holds up to `ahead` unfinished ones.
-    PictureGatherer(ParsingThreads* threads, int ahead) : threads_(threads), stores_(ahead) {}
+    // LATER is on `threads` where there are some, when they are asked by `shared` where that is there, else at once. The
+    // caller holds up to `ahead` unfinished ones.
+    PictureGatherer(ParsingThreads* threads, std::shared_ptr<SharedParser> shared, int ahead)
+        : threads_(threads), shared_(std::move(shared)), stores_(ahead) {}
 
     // What one packet leaves for the next.
     struct Place {
@@ -52,14 +56,15 @@ private:
     void parse(GatheredPicture gathered);
 
     Place place_;
-    ParsingThreads* threads_;
+    ParsingThreads* const threads_;
+    const std::shared_ptr<SharedParser> shared_;
     StorePool stores_;
     PictureParser parser_;
 
     // Of the packet.
     ParameterSets* sets_ = nullptr;
     uint32_t number_ = 0;
-    Parsing parsing_ = Parsing::AHEAD;
+    Parsing parsing_ = Parsing::LATER;
 
     // Of the picture that is being gathered.
     std::vector<Slice> slices_;  // the first `count_`; reused

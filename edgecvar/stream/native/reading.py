@@ -70,17 +70,19 @@ class NativeReading:
     Every picture that has a slice header is given out: damaged blocks are concealed as skipped ones, and pictures
     whose references are not there (the first ones of a stream cut in the middle, B-pictures before the I-picture of
     an open GOP) come with `exact` False, where a decoder would drop them. With several `threads`, or 0 for all cores,
-    packets are read and parsed ahead of the pictures that are given; what is given is the same.
+    packets are read and parsed ahead of the pictures that are given; what is given is the same. `on_demand` a picture
+    is parsed when something of it is asked, or of one that needs it, and only then counted if it is damaged inside.
     """
 
-    def __init__(self, source: OpenSource, probe: Probe, threads: int = 1) -> None:
+    def __init__(self, source: OpenSource, probe: Probe, threads: int = 1, on_demand: bool = False) -> None:
         assert probe.sequence is not None  # the core has taken the stream
         self.summary = source.summary
         self._source = source
         self._clock = source.clock
         self._core = probe.core
         context = source.video.context
-        self._ahead = ParsingAhead(probe.core, context.extradata or b"", threads)
+        self._on_demand = on_demand
+        self._ahead = ParsingAhead(probe.core, context.extradata or b"", threads, on_demand)
         self._decoder = KeyDecoder(context)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
@@ -191,14 +193,15 @@ class NativeReading:
         imaged = self._imaged(parsed, index)
         self._intra_seen = self._intra_seen or imaged is not None
         self._given += 1
-        self._count(parsed)
+        content = NativeContent(picture, self._geometry, imaged, parsed.intact)
+        self._count(parsed, content)
         return CodedPicture(
             decode_index=index,
             display_index=parsed.display_index,
             pts_seconds=parsed.moment.pts_seconds,
             kind=picture.kind,
             keyframe=picture.idr or (picture.recovery_frame_cnt >= 0 and picture.kind == "I"),
-            content=NativeContent(picture, self._geometry, imaged, parsed.intact),
+            content=content,
             opens=self._source.opening(parsed.broke, before, self._now),
             shown=parsed.moment.shown,
             recovered=parsed.run is not None,
@@ -212,15 +215,21 @@ class NativeReading:
             return None
         return RecoveredPicture(name, self._source.video.context, index, parsed.run)
 
-    def _count(self, parsed: _ParsedPicture) -> None:
+    def _count(self, parsed: _ParsedPicture, content: NativeContent) -> None:
         self.summary.gave(parsed.moment.shown)
         picture = parsed.picture
-        if picture.damaged_slices or picture.concealed_macroblocks:
-            self.summary.conceal(picture.damage or "slices missing")
-        elif picture.lost:
-            self.summary.conceal("pictures missing before it")
-        elif parsed.misplaced:
-            self.summary.conceal("displayed out of order")
+        outside = "pictures missing before it" if picture.lost else "displayed out of order" if parsed.misplaced else ""
+        if not self._on_demand or picture.kind == "I":
+            self._conceal(picture, outside)
+        elif picture.unit_damage or outside:
+            self.summary.conceal(picture.unit_damage or outside)
+        else:
+            content.look = lambda: self._conceal(picture)
+
+    def _conceal(self, picture: Picture, outside: str = "") -> None:
+        damaged = picture.damaged_slices or picture.concealed_macroblocks
+        if damaged or outside:
+            self.summary.conceal(picture.damage or "slices missing" if damaged else outside)
 
 
 def _recovery_state(picture: Picture) -> RecoveryState:

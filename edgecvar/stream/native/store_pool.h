@@ -36,6 +36,7 @@ public:
             if (int(stores_.size()) < sps.max_num_ref_frames + kept_) stores_.push_back(store);
         }
         store->slices.clear();
+        store->pending.reset();
         return store;
     }
 

@@ -1,5 +1,5 @@
 // Prints what is parsed of stream files (see packets.h), as counts and one hash (FNV-1a, 64 bit) of all planes:
-// `digest [--threads=N] FILE...`.
+// `digest [--threads=N | --on-demand] FILE...`.
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -85,8 +85,8 @@ struct Digest {
         damaged += parsed.damaged;
         unsupported += parsed.unsupported;
     }
-    void read(const StreamFile& file, int threads) {
-        edgecvar::Decoder decoder(file.extradata.data, file.extradata.size, threads);
+    void read(const StreamFile& file, int threads, bool on_demand) {
+        edgecvar::Decoder decoder(file.extradata.data, file.extradata.size, threads, on_demand);
         std::deque<Parsed> waiting;
         for (size_t i = 0; i < file.packets.size(); ++i) {
             waiting.emplace_back();
@@ -106,10 +106,10 @@ struct Digest {
     }
 };
 
-void digest(const char* name, const std::vector<uint8_t>& bytes, int threads) {
+void digest(const char* name, const std::vector<uint8_t>& bytes, int threads, bool on_demand) {
     Digest digest;
     try {
-        digest.read(read_stream_file(bytes.data(), bytes.size()), threads);
+        digest.read(read_stream_file(bytes.data(), bytes.size()), threads, on_demand);
     } catch (const edgecvar::Damage&) {
         ++digest.damaged;
     } catch (const edgecvar::Unsupported&) {
@@ -124,8 +124,13 @@ void digest(const char* name, const std::vector<uint8_t>& bytes, int threads) {
 
 int main(int count, char** names) {
     int threads = 1;
+    bool on_demand = false;
     for (int i = 1; i < count; ++i) {
         if (std::sscanf(names[i], "--threads=%d", &threads) == 1) continue;
+        if (std::strcmp(names[i], "--on-demand") == 0) {
+            on_demand = true;
+            continue;
+        }
         std::ifstream stream(names[i], std::ios::binary);
         if (!stream) {
             std::fprintf(stderr, "%s: cannot be read\n", names[i]);
@@ -134,6 +139,6 @@ int main(int count, char** names) {
         const char* slash = names[i];
         for (const char* c = names[i]; *c; ++c)
             if (*c == '/') slash = c + 1;
-        digest(slash, std::vector<uint8_t>(std::istreambuf_iterator<char>(stream), {}), threads);
+        digest(slash, std::vector<uint8_t>(std::istreambuf_iterator<char>(stream), {}), threads, on_demand);
     }
 }
