@@ -69,7 +69,7 @@ class Rereader:
 
     def _in_stretches(self, path: Path, index: ClipIndex, wanted: Set[int], stretches: Sequence[Stretch]) -> Recorder:
         """Raises StreamError where a picture is not what it was."""
-        with Stream(path, frames=self._frames, stretches=stretches, threads=1) as stream:
+        with Stream(path, frames=self._frames, stretches=stretches, on_demand=True) as stream:
             recorder = Recorder(stream.info, self._spec, self._frames)
             for (at, display_index), picture in zip(_places(stretches, index.display), stream):
                 if (stream.info, picture.display_index) != (index.info, display_index):
@@ -81,7 +81,7 @@ class Rereader:
 
     def _through(self, path: Path, wanted: Set[int]) -> Recorder:
         last = max(wanted, default=-1)
-        with open_stream(path, frames=self._frames, threads=1) as stream:  # other processes read other clips
+        with open_stream(path, frames=self._frames, on_demand=True) as stream:
             recorder = Recorder(stream.info, self._spec, self._frames)
             for at, picture in enumerate(stream):
                 recorder.push(at, picture, at in wanted)
