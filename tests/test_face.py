@@ -13,8 +13,8 @@ SIGNATURES = {
     "load": "(bundle: 'Union[str, Path, None]' = None, *, runner: 'str' = 'auto',"
     " precision: 'Optional[Precision]' = None, threads: 'Optional[int]' = None, device: 'Optional[str]' = None,"
     " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx') -> 'Model'",
-    "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0)"
-    " -> 'Stream'",
+    "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0,"
+    " threads: 'Optional[int]' = None, on_demand: 'bool' = False) -> 'Stream'",
     "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0,"
     " extraction: 'str' = 'auto') -> 'Run'",
     "Model.close": "(self) -> 'None'",
@@ -36,7 +36,19 @@ MEMBERS = {
     | {"breaks", "broke", "gave", "hidden"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
-    | {"kind", "motion", "opens", "parsed", "planes", "pts_seconds", "recovered", "residual", "shown", "weights"},
+    | {
+        "kind",
+        "motion",
+        "opens",
+        "parsed",
+        "planes",
+        "pts_seconds",
+        "recovered",
+        "reference",
+        "residual",
+        "shown",
+        "weights",
+    },
     "MotionField": {"exact", "intra", "mv_qpel", "ref_offset", "weighted"},
     "PredictionWeights": {"log2_denominator", "offset", "weight"},
     "Residual": {"cb", "cr", "y"},

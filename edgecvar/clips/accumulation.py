@@ -114,7 +114,8 @@ class Accumulation:
     def _traced(self, picture: CodedPicture) -> TracedPicture:
         paths = None if picture.has_image else self._paths(picture)
         if paths is None:
-            return self._accumulator.origin()
+            origin: TracedPicture = self._accumulator.origin()
+            return origin
         return paths.follow(self._references(picture, paths.offsets))
 
     def _paths(self, picture: CodedPicture) -> Optional[_Paths]:

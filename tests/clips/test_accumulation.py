@@ -128,6 +128,7 @@ class Drawn:
     """The content of a picture drawn at random: macroblocks that stand still, that move as one, or in parts."""
 
     parsed = None
+    reference = True
 
     def __init__(self, random: np.random.RandomState, offsets: List[int]) -> None:
         self._motion = _drawn_motion(random, offsets)

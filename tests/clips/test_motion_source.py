@@ -25,6 +25,7 @@ class Made:
     """A picture's content, given."""
 
     parsed = None
+    reference = True
 
     def __init__(self, motion=None, residual=None):
         self._motion, self._residual = motion, residual

@@ -45,6 +45,7 @@ class Content:
     index: int
     side: int = SIDE
     parsed: ClassVar[None] = None
+    reference: ClassVar[bool] = True
 
     def motion(self) -> Optional[MotionField]:
         if self.kind == "I":

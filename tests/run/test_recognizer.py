@@ -154,6 +154,7 @@ def test_stages_that_ask_for_what_is_not_there_are_refused(stages):
 def test_only_what_a_stage_takes_is_computed():
     class Reluctant:
         parsed = None
+        reference = True
 
         def motion(self):
             return None
@@ -231,6 +232,7 @@ def test_the_clock_sees_every_part_under_its_name():
     counts = {name: clock.names.count(name) for name in set(clock.names)}
     assert counts == {
         "read": 6,  # five pictures and the end
+        "parse": 3,
         "prepare": 4,  # three samples and the second window's I-picture
         "stage:appearance": 2,
         "stage:motion": 3,

@@ -165,7 +165,7 @@ class Core:
 
     ahead = 0
 
-    def Parser(self, extradata: bytes, threads: int = 1) -> Core:
+    def Parser(self, extradata: bytes, threads: int = 1, on_demand: bool = False) -> Core:
         return self
 
     def parameter_sets(self) -> bytes:

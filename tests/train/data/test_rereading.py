@@ -29,14 +29,14 @@ ACCUMULATED = InputSpec(height=32, width=32, accumulate=True)
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> List[int]:
-    """How many packets the core has parsed, in one number that may be set."""
-    count, parse = [0], NativeReading._parse
+    """How many packets the core has been given, in one number that may be set."""
+    count, take = [0], NativeReading._take
 
-    def counted(self: NativeReading, number: int, packet: bytes) -> bool:
+    def counted(self: NativeReading, packet: bytes) -> bool:
         count[0] += 1
-        return parse(self, number, packet)
+        return take(self, packet)
 
-    monkeypatch.setattr(NativeReading, "_parse", counted)
+    monkeypatch.setattr(NativeReading, "_take", counted)
     return count
 
 
