@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
-// What pays to be compiled for wider registers too; which of both is taken is known when the program is loaded.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+// What pays to be compiled for wider registers too; which of both is taken is known when the program is loaded, which is
+// before the thread sanitizer is there.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_THREAD__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE
