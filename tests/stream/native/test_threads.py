@@ -175,11 +175,15 @@ def test_no_fewer_than_one_thread() -> None:
 @pytest.mark.real_media
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}/{path.name}" for path in FILES])
 def test_real_media_are_the_same(media: Path, path: Path) -> None:
-    def first(threads: int) -> List[str]:
+    """On threads, and of every third picture on demand."""
+
+    def first(step: int = 1, **how: Any) -> List[str]:
         try:
-            with open_stream(path, "native", threads=threads) as stream:
-                return [line(picture) for picture in itertools.islice(stream, PICTURES)]
+            with open_stream(path, "native", **how) as stream:
+                return [line(picture) for picture in itertools.islice(stream, 0, PICTURES, step)]
         except EdgecvarError as error:
             return [str(error)]
 
-    assert first(3) == first(1)
+    one = first(threads=1)
+    assert first(threads=3) == one
+    assert first(3, on_demand=True) == first(3, threads=1)
