@@ -63,9 +63,10 @@ class DisplayClock:
 
     def packet(self, number: int, packet: Packet[Any]) -> None:
         """Notes the times of the packet with decode number `number`."""
-        pts, dts = (_seconds(ticks, packet) for ticks in (packet.pts, packet.dts))
+        base = packet.time_base  # a new Fraction each time it is asked
+        pts, dts = _seconds(packet.pts, base), _seconds(packet.dts, base)
         followed = pts if dts is None else dts
-        turns, keyframe = packet.time_base == MPEG_TICK, bool(packet.is_keyframe)
+        turns, keyframe = base == MPEG_TICK, bool(packet.is_keyframe)
         reason = self._continuity.follow(followed, keyframe, turns)
         if reason:
             self._breaks[number] = reason
@@ -117,8 +118,7 @@ class DisplayClock:
         return ", ".join(dict.fromkeys(self._breaks.pop(at) for at in passed))
 
 
-def _seconds(ticks: Optional[int], packet: Packet[Any]) -> Optional[float]:
-    base = packet.time_base
+def _seconds(ticks: Optional[int], base: Optional[Fraction]) -> Optional[float]:
     # Two integers divided are rounded once, as a Fraction is, at a tenth of the time.
     return None if ticks is None or not base else ticks * base.numerator / base.denominator
 

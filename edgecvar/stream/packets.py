@@ -87,18 +87,16 @@ def to_decode(packet: Packet[Any], number: int) -> Packet[Any]:
 
 
 def numbered_packets(
-    packets: Iterable[Packet[Any]], clock: DisplayClock, patience: Optional[int] = MAX_REORDER
+    packets: Iterable[Packet[Any]], clock: DisplayClock, patience: int = MAX_REORDER
 ) -> Iterator[Tuple[int, Packet[Any]]]:
     """Decode numbers and packets to decode; both times of a packet are its number, `clock` has its own ones.
 
-    A picture that is not shown `patience` packets after its own is lost to `clock`; with None the caller says so.
+    A picture that is not shown `patience` packets after its own is lost to `clock`.
     """
     number = 0
     for packet in packets:
-        if patience is not None:
-            clock.lost(number - patience - 1)
+        clock.lost(number - patience - 1)
         clock.packet(number, packet)
         yield number, to_decode(packet, number)
         number += 1
-    if patience is not None:
-        clock.lost(number - patience - 1)
+    clock.lost(number - patience - 1)

@@ -15,10 +15,11 @@ MOST_SAMPLES = 1 << 26
 """Luma samples of pictures that wait: the motion of each takes half a byte a sample."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ParsedPacket:
-    """What the core said to a packet, and the parameter sets in force after it."""
+    """What the core said to a packet of these bytes, and the parameter sets in force after it."""
 
+    data: bytes = b""
     sets: bytes = b""
     found: List[Picture] = field(default_factory=list)
     samples: int = 0
@@ -83,6 +84,6 @@ def _parsed(parser: Parser, packet: bytes, number: int) -> ParsedPacket:
     try:
         pictures = parser.parse(packet, number)
     except Exception as error:  # it belongs to this packet, and the reading is not there yet
-        return ParsedPacket(error=error)
+        return ParsedPacket(packet, error=error)
     samples = sum(picture.sequence.coded_width * picture.sequence.coded_height for picture in pictures)
-    return ParsedPacket(parser.parameter_sets(), pictures, samples)
+    return ParsedPacket(packet, parser.parameter_sets(), pictures, samples)

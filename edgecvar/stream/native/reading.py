@@ -16,7 +16,6 @@ from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import Imaged, NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
 from edgecvar.stream.open_source import OpenSource
-from edgecvar.stream.packets import numbered_packets
 from edgecvar.stream.planes import Geometry
 from edgecvar.stream.types import CodedPicture
 
@@ -101,10 +100,10 @@ class NativeReading:
         self._recoveries = RecoveryTracker()
 
     def pictures(self) -> Generator[CodedPicture, None, None]:
-        packets = self._ahead.packets(self._source.packets)
-        for number, packet in numbered_packets(packets, self._clock, patience=None):
+        for number, packet in enumerate(self._ahead.packets(self._source.packets)):
+            self._clock.packet(number, packet)
             self._fed = number + 1
-            if not self._take(bytes(packet)):
+            if not self._take():
                 self._clock.lost(number)
             yield from self._due()
         self._number(self._order.end())
@@ -125,7 +124,7 @@ class NativeReading:
         except StreamError:
             return None
 
-    def _take(self, packet: bytes) -> bool:
+    def _take(self) -> bool:
         """Whether there was a picture in the packet; all wait for their display index."""
         try:
             pictures = self._ahead.parsed.pictures()
@@ -140,11 +139,12 @@ class NativeReading:
         if not pictures:
             self.summary.skip("packet that gave no picture")
         for picture in pictures:
-            self._enter(picture, packet)
+            self._enter(picture)
         return bool(pictures)
 
-    def _enter(self, picture: Picture, packet: bytes) -> None:
-        sound, sets = self._ahead.without_sets(packet) if picture.sets_refused else packet, self._ahead.parsed.sets
+    def _enter(self, picture: Picture) -> None:
+        packet, sets = self._ahead.parsed.data, self._ahead.parsed.sets
+        sound = self._ahead.without_sets(packet) if picture.sets_refused else packet
         parsed = _ParsedPicture(picture)
         if picture.kind == "I":
             if sets != self._sets:
@@ -157,7 +157,8 @@ class NativeReading:
             self._recoveries = RecoveryTracker()
             if picture.kind == "I":
                 self._splice()
-        parsed.run = self._recoveries.push(_recovery_state(picture), sound, lambda: sets)
+        if picture.reference or picture.kind == "I":  # no other has a part in a recovery
+            parsed.run = self._recoveries.push(_recovery_state(picture), sound, lambda: sets)
         parsed.intact = self._start.intact(picture, parsed.run is not None)
         self._queue.append(parsed)
         self._unnumbered[self._parsed] = parsed

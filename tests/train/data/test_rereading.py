@@ -32,9 +32,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> List[int]:
     """How many packets the core has been given, in one number that may be set."""
     count, take = [0], NativeReading._take
 
-    def counted(self: NativeReading, packet: bytes) -> bool:
+    def counted(self: NativeReading) -> bool:
         count[0] += 1
-        return take(self, packet)
+        return take(self)
 
     monkeypatch.setattr(NativeReading, "_take", counted)
     return count
