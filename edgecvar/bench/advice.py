@@ -32,7 +32,7 @@ def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional
     budget = 1e3 / session.stream_fps
     read = (spent.get("read", 0.0) + spent.get("trace", 0.0)) / run.pictures
     prepare = (spent.get("parse", 0.0) + spent.get("prepare", 0.0)) / run.sampled
-    stages = sum(ms for name, ms in spent.items() if name not in ("read", "trace", "parse", "prepare")) / run.sampled
+    stages = sum(ms for name, ms in spent.items() if name.startswith("stage:") or name == "decide") / run.sampled
     if read >= budget:
         return None
     stride = math.ceil(max(stages / budget, prepare / (budget - read)))
@@ -46,6 +46,8 @@ def _remedy(session: Session, largest: str) -> str:
         return "a smaller picture, such as a camera's second stream, is what helps"
     if largest == "trace":
         return "a network that does not accumulate vectors needs none of it"
+    if largest == "image":
+        return "send fewer I-pictures (a longer GOP), or a smaller picture"
     stride = 2 * session.every
     fewer = [f"sample fewer pictures (--every {stride})"] if stride <= LARGEST_STRIDE else []
     if largest == "parse":
@@ -62,5 +64,5 @@ def _called(span: str) -> str:
     return (
         f"the stage {span[6:]}"
         if span.startswith("stage:")
-        else {"read": "reading", "parse": "parsing"}.get(span, f"`{span}`")
+        else {"read": "reading", "parse": "parsing", "image": "decoding I-pictures"}.get(span, f"`{span}`")
     )

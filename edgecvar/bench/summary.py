@@ -10,7 +10,7 @@ import numpy as np
 
 from edgecvar.bench.session import Against, Phase, Session
 
-ORDER = ("decode", "scale", "read", "trace", "parse", "prepare", "stage", "decide")
+ORDER = ("decode", "scale", "read", "trace", "parse", "prepare", "image", "stage", "decide")
 """Spans in the order in which data flows; stages keep their own order."""
 
 

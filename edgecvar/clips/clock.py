@@ -10,12 +10,12 @@ class Clock(Protocol):
     """Times spans by name.
 
     Reader thread: "read" (every picture; headers, where pictures are parsed on demand), "trace" (every picture, where
-    the spec accumulates), "parse" (sampled pictures), "prepare" (those, and I-pictures that the first window waits
-    for). Caller's thread: "stage:<name>", "decide".
+    the spec accumulates), "parse" (sampled pictures), "prepare" (those). Beside it, in a thread of its own:
+    "image" (I-pictures that are needed, decoded and prepared). Caller's thread: "stage:<name>", "decide".
     """
 
     def span(self, name: str) -> ContextManager[None]:
-        """A context that lasts as long as the work called `name`; entered from two threads at a time."""
+        """A context that lasts as long as the work called `name`; entered from several threads at a time."""
         ...
 
 

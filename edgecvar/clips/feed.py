@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, FrozenSet, Iterator, List, Optional, Protocol, Union
+from functools import partial
+from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Generator, Iterator, List, Optional, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.clips.appearance import Appearance, AppearancePicture
+from edgecvar.clips.appearance import AppearancePicture
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.display_progress import DisplayProgress
 from edgecvar.clips.gop import WindowCutter
+from edgecvar.clips.messages import Coming, Inputs, Message, SampledPicture, SecondWindow, Settled
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Prepared, Preparer
 from edgecvar.clips.sampling import EveryKth
@@ -44,53 +47,6 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class SampledPicture:
-    """A sampled P or B picture, prepared: `inputs` by source (motion, residual, frame), each (channels, h, w).
-
-    `adjacent` is None in the first window of a stream, whose neighbour is yet to come, and where no stage asks; a
-    sample of a clip that was read whole always has its `neighbour`.
-    `read_at` is the clock's reading when its packet came out of the reader, in seconds. `clip` tells the clips apart
-    where samples of several are in one list, and `part` counts the breaks of its stream before it.
-    """
-
-    decode_index: int
-    display_index: int
-    pts_seconds: float
-    window: int
-    read_at: float
-    inputs: Dict[str, NDArray[np.float32]]
-    current: Appearance
-    adjacent: Optional[Appearance]
-    clip: int = 0
-    part: int = 0
-
-    @property
-    def neighbour(self) -> Appearance:
-        """`adjacent`, for whoever takes samples whose neighbour has come."""
-        if self.adjacent is None:
-            raise AssertionError("the neighbour of a sample is not filled in")
-        return self.adjacent
-
-
-@dataclass(frozen=True)
-class SecondWindow:
-    """The second window since the last break begins: the neighbour that the first has been waiting for."""
-
-    appearance: Appearance
-
-
-@dataclass(frozen=True)
-class Settled:
-    """All pictures displayed below this index have been read: samples there are in their order."""
-
-    below: int
-
-
-Message = Union[SampledPicture, SecondWindow, Settled, Break]
-"""What a run is told, in decode order; a Break comes before the samples of what it opens."""
-
-
-@dataclass(frozen=True)
 class Demand:
     """What to prepare: the sources that stages take, whether of neighbours too, and every how many pictures."""
 
@@ -101,7 +57,7 @@ class Demand:
 
 @dataclass
 class FeedCounts:
-    """What has been read so far."""
+    """What has been read so far, and sampled so far of it; of each entry, one thread counts."""
 
     pictures: int = 0
     sampled: int = 0
@@ -143,12 +99,25 @@ class Feed:
 
     def messages(self, watcher: Optional[Watcher] = None) -> Iterator[Optional[Message]]:
         """At least one item a picture: None where there is nothing to run, so that the caller can stop anywhere."""
+        with closing(self.coming(watcher)) as coming:
+            for message in coming:
+                yield message.message() if isinstance(message, Coming) else message
+
+    def coming(
+        self, watcher: Optional[Watcher] = None, awaited: Callable[[], bool] = lambda: False
+    ) -> Generator[Union[Message, Coming, None], None, None]:
+        """The messages in their order, some of them still to come, for another thread.
+
+        While that thread has nothing to do, which `awaited` tells, it is left to prepare what needs nothing else.
+        """
         try:
-            yield from self._messages(watcher)
+            yield from self._coming(watcher, awaited)
         finally:
             self._ahead.shutdown()
 
-    def _messages(self, watcher: Optional[Watcher]) -> Iterator[Optional[Message]]:
+    def _coming(
+        self, watcher: Optional[Watcher], awaited: Callable[[], bool]
+    ) -> Iterator[Union[Message, Coming, None]]:
         pictures = iter(self._stream)
         while True:
             with self._clock.span("read"):
@@ -171,10 +140,10 @@ class Feed:
                     yield self._second_window()
             if picture.shown and not usable:
                 self.counts.skip("before the first I-picture")
-            sample = self._sample(picture, position.window, read_at) if usable else None
+            sample = self._sample(picture, position.window, read_at, awaited) if usable else None
             yield sample
             if sample is not None:
-                self._unsettled.append(sample.display_index)
+                self._unsettled.append(picture.display_index)
             if any(index < below for index in self._unsettled):
                 self._unsettled = [index for index in self._unsettled if index >= below]
                 yield Settled(below)
@@ -203,66 +172,82 @@ class Feed:
             moving = usable and picture.motion is not None
             watcher.picture(picture, self._motion_source.motion(picture) if moving else None)
         if picture.has_image:
-            # Where few of them are needed, most would be decoded for nothing.
-            ahead = self._ahead if self._newest is not None and self._newest.used else None
-            self._newest = AppearancePicture(picture, self._preparer if self._takes_images else None, ahead)
+            newest, self._newest = self._newest, self._appearance_of(picture)
+            if newest is not None and newest.wanted:  # where few of them are, most would be decoded for nothing
+                self._newest.begin()
 
-    def _second_window(self) -> SecondWindow:
+    def _appearance_of(self, picture: CodedPicture) -> AppearancePicture:
+        return AppearancePicture(picture, self._preparer if self._takes_images else None, self._ahead, self._clock)
+
+    def _second_window(self) -> Coming:
         self._awaited = False
-        with self._clock.span("prepare"):
-            appearance = _appearance(self._current) or _appearance(self._before)
-        assert appearance is not None  # the first window has been sampled
-        return SecondWindow(appearance)
+        assert self._current is not None and self._before is not None
+        return Coming(partial(_second_window, self._current.want(), self._before))
 
-    def _sample(self, picture: CodedPicture, window: int, read_at: float) -> Optional[SampledPicture]:
+    def _sample(
+        self, picture: CodedPicture, window: int, read_at: float, awaited: Callable[[], bool]
+    ) -> Optional[Coming]:
         if not self._picker.push(picture.kind):
             return None
+        assert self._current is not None  # every window has an I-picture
+        current = self._current.want()
         with self._clock.span("parse"):
             parsed = self._motion_source.parsed(picture)
-        with self._clock.span("prepare"):
-            current = _appearance(self._current)
-            if current is None:
-                self.counts.skip("I-picture that cannot be decoded")
-                return None
-            inputs = self._inputs(picture, parsed)
-            if inputs is None:
-                self.counts.skip("picture that cannot be decoded")
-                return None
-            self.counts.sampled += 1
-            adjacent = self._neighbour(current)
-        return SampledPicture(
+        inputs = partial(self._inputs, picture, parsed, self._preparer)
+        if parsed is None or not awaited():
+            inputs = partial(_known, inputs())
+        made = partial(
+            SampledPicture,
             decode_index=picture.decode_index,
             display_index=picture.display_index,
             pts_seconds=picture.pts_seconds,
             window=window,
             read_at=read_at,
-            inputs=inputs,
-            current=current,
-            adjacent=adjacent,
             part=self._part,
         )
+        return Coming(partial(self._sampled, made, inputs, current, self._neighbour()))
 
-    def _inputs(self, picture: CodedPicture, parsed: Optional[Picture]) -> Optional[Dict[str, NDArray[np.float32]]]:
+    def _sampled(
+        self,
+        made: Callable[..., SampledPicture],
+        prepared: Callable[[], Optional[Inputs]],
+        current: AppearancePicture,
+        beside: Optional[AppearancePicture],
+    ) -> Optional[SampledPicture]:
+        inputs, appearance = prepared(), current.appearance()
+        if inputs is None or appearance is None:
+            self.counts.skip("picture that cannot be decoded" if appearance else "I-picture that cannot be decoded")
+            return None
+        adjacent = None if beside is None else beside.appearance() or appearance
+        self.counts.sampled += 1
+        return made(inputs=inputs, current=appearance, adjacent=adjacent)
+
+    def _inputs(self, picture: CodedPicture, parsed: Optional[Picture], preparer: Preparer) -> Optional[Inputs]:
         """By source; None where the picture's frame cannot be decoded."""
         sources = self._demand.sources
         values: Dict[str, Prepared] = {}
-        if "frame" in sources:
-            frame = _frame(picture)
-            if frame is None:
-                return None
-            values["frame"] = frame
-        if "motion" in sources:
-            values["motion"] = self._motion_source.motion(picture) if parsed is None else parsed
-        if "residual" in sources:
-            values["residual"] = self._motion_source.residual(picture) if parsed is None else parsed
-        return self._preparer.inputs(values)
+        with self._clock.span("prepare"):
+            if "frame" in sources:
+                frame = _frame(picture)
+                if frame is None:
+                    return None
+                values["frame"] = frame
+            if "motion" in sources:
+                values["motion"] = self._motion_source.motion(picture) if parsed is None else parsed
+            if "residual" in sources:
+                values["residual"] = self._motion_source.residual(picture) if parsed is None else parsed
+            return preparer.inputs(values)
 
-    def _neighbour(self, current: Appearance) -> Optional[Appearance]:
+    def _neighbour(self) -> Optional[AppearancePicture]:
         """None where no stage asks for it, and in the first window, where it is awaited."""
         if not self._demand.adjacent:
             return None
         self._awaited = self._before is None
-        return None if self._awaited else _appearance(self._before) or current
+        return None if self._before is None else self._before.want()
+
+
+def _known(inputs: Optional[Inputs]) -> Optional[Inputs]:
+    return inputs
 
 
 def _frame(picture: CodedPicture) -> Optional[ShownPlanes]:
@@ -277,7 +262,6 @@ def _frame(picture: CodedPicture) -> Optional[ShownPlanes]:
         return None
 
 
-def _appearance(source: Optional[AppearancePicture]) -> Optional[Appearance]:
-    if source is None:
-        raise AssertionError("every window has an I-picture")
-    return source.appearance()
+def _second_window(second: AppearancePicture, first: AppearancePicture) -> Optional[SecondWindow]:
+    appearance = second.appearance() or first.appearance()
+    return None if appearance is None else SecondWindow(appearance)

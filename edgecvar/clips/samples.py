@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import Demand, Feed, SampledPicture, SecondWindow
+from edgecvar.clips.feed import Demand, Feed
+from edgecvar.clips.messages import SampledPicture, SecondWindow
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import EdgecvarError, named
 from edgecvar.stream.reader import open_stream

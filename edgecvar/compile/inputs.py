@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import histories, read_samples
 from edgecvar.compile.subject import Subject
 from edgecvar.errors import CompileError, EdgecvarError

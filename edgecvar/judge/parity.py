@@ -14,7 +14,7 @@ from edgecvar.bundle.plan import plan_stages
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import clip_starts
 from edgecvar.errors import BundleError
 from edgecvar.run.walk import StageWalk

@@ -16,8 +16,8 @@ from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import takes_frames
-from edgecvar.clips.feed import SampledPicture
 from edgecvar.clips.labelled import find_videos
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import read_samples, spread
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
 from edgecvar.judge.layers import LayerFault, find_faults

@@ -7,7 +7,7 @@ import time
 from bisect import insort
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,16 @@ from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock, NoClock
-from edgecvar.clips.feed import Demand, Feed, Message, PictureStream, SampledPicture, SecondWindow, Settled, Watcher
+from edgecvar.clips.feed import Demand, Feed, PictureStream, Watcher
+from edgecvar.clips.messages import Coming, Message, SampledPicture, SecondWindow, Settled
 from edgecvar.errors import BundleError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import StageWalk, Started
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.sources.channel import Channel
 
-AHEAD = 4
-"""Sampled pictures that the reader may be ahead of inference: enough to ride out an I-picture's extra stage."""
+AHEAD = 8
+"""Sampled pictures that the reader may be ahead of inference: what comes while an I-picture of 720p is decoded."""
 
 UNDER_WAY = "under way"
 """Of a run that has not ended, where the reason for its end will be."""
@@ -80,7 +81,7 @@ class Recognition:
         self._settled = 0.0
         self._reasons: List[str] = []
         self._part = 0
-        self._channel: Channel[Message] = Channel(2 * AHEAD)  # each is followed by at most one Settled
+        self._channel: Channel[Union[Message, Coming]] = Channel(2 * AHEAD)  # each is followed by at most one Settled
         self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
         self._decisions = 0
         self._ended = UNDER_WAY
@@ -137,7 +138,7 @@ class Recognition:
     def _read(self) -> None:
         """The reader thread."""
         try:
-            for message in self._feed.messages(self._options.watcher):
+            for message in self._feed.coming(self._options.watcher, lambda: self._channel.awaited):
                 if self._channel.closed or (message is not None and not self._channel.put(message)):
                     return
         except BaseException as error:  # whatever it is belongs to the caller
@@ -171,20 +172,20 @@ class Recognition:
                 self._release(None)
                 self._settled = math.inf
             else:
-                self._take(message)
+                self._take(message.message() if isinstance(message, Coming) else message)
         except BaseException as error:
             self._settled = math.inf  # what was scored before is sound
             return error
         return None
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Optional[Message]) -> None:
         if isinstance(message, SampledPicture):
             self._picture(message)
         elif isinstance(message, SecondWindow):
             self._release(message.appearance)
         elif isinstance(message, Settled):
             self._settled = message.below
-        else:
+        elif message is not None:
             self._release(None)
             self._walk.reopen()
             self._reasons.append(message.reason)

@@ -14,7 +14,7 @@ from edgecvar.bundle.plan import PlannedInput, PlannedStage, StagePlan
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.runners.runner import History, Runner, as_array
 
 Outputs = Dict[str, Any]

@@ -26,7 +26,8 @@ def test_every_part_of_the_path_is_timed(edgecvar, tmp_path, bundle, clip):
     assert counts["pictures"] == 40 * passes and counts["decisions"] == counts["sampled"] == 10 * passes
     rows = {row["name"]: row["count"] for row in document["summary"]["rows"]}
     assert rows["read"] == 41 * passes  # the end of the stream is read too
-    assert rows["prepare"] == 11 * passes  # each sample, and the neighbour that the first window waits for
+    assert rows["prepare"] == 10 * passes
+    assert rows["image"] == 4 * passes
     assert rows["decide"] == rows["stage:motion"] == rows["stage:fuse"] == 10 * passes
     assert rows["stage:appearance"] == 4 * passes  # 40 pictures in GOPs of 12: once an I-picture
     session = json.loads(saved.read_text())

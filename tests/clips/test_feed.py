@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.display_progress import DisplayProgress
-from edgecvar.clips.feed import Demand, Feed, SampledPicture, SecondWindow, Settled
+from edgecvar.clips.feed import Demand, Feed
+from edgecvar.clips.messages import Coming, SampledPicture, SecondWindow, Settled
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import MAX_REORDER
 from tests.run.scripted import SPEC, Content, ScriptedStream
@@ -43,11 +46,42 @@ def test_i_pictures_are_decoded_ahead_where_they_are_needed(monkeypatch):
 
     monkeypatch.setattr(Content, "planes", told_of)
     told(ScriptedStream("IPPIPPIPP"), ("image", "motion"))
-    assert decoded == [(0, False), (3, True), (6, True)]  # whether the first is needed nobody knew
+    assert decoded == [(0, True), (3, True), (6, True)]
     decoded.clear()
     told(ScriptedStream("IPIPIPIPIP"), ("image", "motion"), every=5)
-    assert decoded == [(0, False), (2, True), (4, False), (6, True)]  # of 2 and 6 no sample came
+    assert decoded == [(0, True), (2, True), (4, True), (6, True)]  # of 2 and 6 no sample came
     assert not any(thread.name.startswith("appearance") for thread in threading.enumerate())
+
+
+def test_the_reader_goes_on_while_an_i_picture_is_decoded(monkeypatch):
+    read_on, plain = threading.Event(), Content.planes
+
+    def slow(content):
+        assert read_on.wait(60)
+        return plain(content)
+
+    monkeypatch.setattr(Content, "planes", slow)
+    stream = ScriptedStream("IPP" + "IPP")
+    feed = Feed(stream, SPEC, Demand(frozenset({"image", "motion"}), True, 1), NoClock())
+    coming = []
+    for message in feed.coming():
+        coming.append(message)
+        if stream.given == 6:
+            read_on.set()
+    assert feed.counts.sampled == 0  # none was asked for
+    given = [message.message() if isinstance(message, Coming) else message for message in coming]
+    assert [sample.current.index for sample in given if isinstance(sample, SampledPicture)] == [0, 0, 3, 3]
+    assert [second.appearance.index for second in given if isinstance(second, SecondWindow)] == [3]
+    assert feed.counts.sampled == 4
+
+
+def test_who_waits_for_a_stream_without_images_is_told(monkeypatch):
+    monkeypatch.setattr(Content, "planes", lambda content: None)
+    feed = Feed(ScriptedStream("IP"), SPEC, Demand(frozenset({"image", "motion"}), False, 1), NoClock())
+    (sample,) = (message for message in feed.coming() if isinstance(message, Coming))
+    for _ in range(2):
+        with pytest.raises(StreamError, match="picture 0 has no image"):
+            sample.message()
 
 
 def test_what_is_decoded_ahead_in_vain_is_counted_when_it_is_needed(monkeypatch):

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 
 from edgecvar.bundle.stages import StageInput, StageSpec
 from edgecvar.clips.appearance import Appearance
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 
 Reference = Callable[[SampledPicture, Appearance], Tuple[NDArray, NDArray]]
 

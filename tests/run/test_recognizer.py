@@ -233,7 +233,8 @@ def test_the_clock_sees_every_part_under_its_name():
     assert counts == {
         "read": 6,  # five pictures and the end
         "parse": 3,
-        "prepare": 4,  # three samples and the second window's I-picture
+        "prepare": 3,
+        "image": 2,
         "stage:appearance": 2,
         "stage:motion": 3,
         "stage:residual": 3,

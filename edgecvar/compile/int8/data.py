@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from edgecvar.bundle.precision import Int8Record
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import read_samples
 from edgecvar.compile.int8.search import Int8Stages
 from edgecvar.compile.plan import Int8Plan

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecvar.bundle.plan import PlannedInput, PlannedStage, plan_stages
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.appearance import Appearance
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import histories
 from edgecvar.errors import CompileError, reason
 from edgecvar.runners.onnx import onnx_runtime, session_options, usable_cores

@@ -30,12 +30,17 @@ class Channel(Generic[T]):
         for _ in range(capacity):
             self._room.put(None)
         self._last: Optional[_End] = None
-        self._closed = False
+        self._closed = self._awaited = False
 
     @property
     def closed(self) -> bool:
         """Whether the taker has left; nothing that is put will be seen."""
         return self._closed
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the taker waits for an item and there is none."""
+        return self._awaited and self._items.empty()
 
     def put(self, item: T) -> bool:
         """Add an item, waiting for room; False when the taker has left."""
@@ -62,7 +67,11 @@ class Channel(Generic[T]):
     def take(self, timeout: Optional[float] = None) -> Optional[T]:
         """The next item, or None at the end; raises what the putter ended with, and queue.Empty after `timeout` s."""
         while self._last is None and not self._closed:
-            item = self._items.get(timeout=timeout)
+            self._awaited = True
+            try:
+                item = self._items.get(timeout=timeout)
+            finally:
+                self._awaited = False
             if not isinstance(item, _End):
                 self._room.put(None)
                 return item

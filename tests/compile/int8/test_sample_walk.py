@@ -14,7 +14,7 @@ pytestmark = pytest.mark.train
 
 from edgecvar.bundle.stages import StageSpec  # noqa: E402
 from edgecvar.clips.appearance import Appearance  # noqa: E402
-from edgecvar.clips.feed import SampledPicture  # noqa: E402
+from edgecvar.clips.messages import SampledPicture  # noqa: E402
 from edgecvar.compile.int8.sample_walk import BATCH, SampleWalk  # noqa: E402
 from edgecvar.judge.parity import record  # noqa: E402
 

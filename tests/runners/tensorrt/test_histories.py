@@ -8,7 +8,7 @@ import pytest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.errors import BundleError
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.runner import History

@@ -10,7 +10,7 @@ import pytest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.runner import run_stage
 from tests.contracts.fake_tensorrt import RECORDED

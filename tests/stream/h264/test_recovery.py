@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edgecvar.clips.clock import NoClock
-from edgecvar.clips.feed import Demand, Feed, SampledPicture
+from edgecvar.clips.feed import Demand, Feed
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.h264.recovery import MOST_PICTURES, RecoveryState, RecoveryTracker

@@ -20,6 +20,23 @@ def started(work, *arguments):
     return thread
 
 
+def test_who_puts_is_told_that_somebody_waits():
+    channel, taken = Channel(2), []
+    assert not channel.awaited
+    with pytest.raises(queue.Empty):
+        channel.take(timeout=0.01)
+    assert not channel.awaited
+    taker = started(lambda: taken.append(channel.take()))
+    for _ in range(6000):
+        if channel.awaited:
+            break
+        time.sleep(0.01)
+    assert channel.awaited
+    channel.put(1)
+    taker.join()
+    assert taken == [1] and not channel.awaited
+
+
 def test_items_come_in_order_then_the_end_again_and_again():
     channel = Channel(3)
     thread = started(lambda: [channel.put(item) for item in range(50)] and channel.end())
