@@ -25,7 +25,10 @@ def advice(session: Session) -> str:
 
 
 def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional[int]:
-    """The least stride with which both threads, reader and stages, take less than a stream picture's time."""
+    """The least stride with which reader, I-pictures and stages each take less than a stream picture's time.
+
+    Each has a thread of its own; I-pictures take as long whatever the stride.
+    """
     run = session.run
     if not (run.pictures and run.sampled and session.stream_fps):
         return None
@@ -33,7 +36,7 @@ def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional
     read = (spent.get("read", 0.0) + spent.get("trace", 0.0)) / run.pictures
     prepare = (spent.get("parse", 0.0) + spent.get("prepare", 0.0)) / run.sampled
     stages = sum(ms for name, ms in spent.items() if name.startswith("stage:") or name == "decide") / run.sampled
-    if read >= budget:
+    if max(read, spent.get("image", 0.0) / run.pictures) >= budget:
         return None
     stride = math.ceil(max(stages / budget, prepare / (budget - read)))
     return stride if session.every < stride <= LARGEST_STRIDE else None

@@ -10,8 +10,9 @@ class Clock(Protocol):
     """Times spans by name.
 
     Reader thread: "read" (every picture; headers, where pictures are parsed on demand), "trace" (every picture, where
-    the spec accumulates), "parse" (sampled pictures), "prepare" (those). Beside it, in a thread of its own:
-    "image" (I-pictures that are needed, decoded and prepared). Caller's thread: "stage:<name>", "decide".
+    the spec accumulates), "parse" (sampled pictures), "prepare" (those; in the caller's thread where it
+    had nothing to do). A thread of its own: "image" (I-pictures that are needed, decoded and prepared). Caller's
+    thread: "stage:<name>", "decide".
     """
 
     def span(self, name: str) -> ContextManager[None]:

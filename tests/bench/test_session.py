@@ -192,6 +192,12 @@ def test_advice_names_no_stride_that_the_flag_refuses(spans, precision):
     assert "--every" not in told and told.rpartition(": ")[2]
 
 
+def test_advice_promises_no_stride_where_i_pictures_alone_take_too_long():
+    spans = {"read": [5.0] * 24, "image": [900.0], "stage:motion": [500.0] * 2}
+    assert "keeps up" not in advised(spans, wall_seconds=1.0, every=12)
+    assert "keeps up" in advised({**spans, "image": [700.0]}, wall_seconds=1.0, every=12)
+
+
 def test_advice_for_what_is_too_slow_is_a_stride_that_keeps_up_or_none():
     # Stages 500 ms a sampled picture: every 15th of 33 ms each leaves 500.
     assert advised({"read": [5.0] * 24, "stage:motion": [500.0] * 2}, wall_seconds=1.0, every=12) == (
