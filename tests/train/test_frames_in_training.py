@@ -131,9 +131,9 @@ def test_nothing_is_decoded_for_networks_that_take_none(
     asked: List[bool] = []
     right = open_stream
 
-    def seen(path: Path, frames: bool) -> Any:
+    def seen(path: Path, frames: bool, **how: Any) -> Any:
         asked.append(frames)
-        return right(path, frames=frames)
+        return right(path, frames=frames, **how)
 
     monkeypatch.setattr("edgecvar.train.data.reading.open_stream", seen)
     for recipe, frames in ((small("workers=0"), False), (small(*CMR, "workers=0"), True)):
