@@ -33,6 +33,7 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
 
     Several are run one after the other. A video that cannot be read, or gives no decision, is named, the others go on,
     and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
+    Damage is counted, inside pictures where they are sampled; the others are not parsed.
     Without --bundle the demo's is run.
     """
     if as_json and as_csv:
