@@ -60,13 +60,17 @@ class DisplayClock:
         self._decode_times: List[Told] = []
         self._hidden: Set[int] = set()
         self._breaks: Dict[int, str] = {}
+        self._base: Optional[Fraction] = None
+        self._turns = False
 
     def packet(self, number: int, packet: Packet[Any]) -> None:
         """Notes the times of the packet with decode number `number`."""
-        base = packet.time_base  # a new Fraction each time it is asked
+        if self._base is None:  # one for all packets of a stream, and a new Fraction each time it is asked
+            self._base = packet.time_base
+            self._turns = self._base == MPEG_TICK
+        base, turns, keyframe = self._base, self._turns, bool(packet.is_keyframe)
         pts, dts = _seconds(packet.pts, base), _seconds(packet.dts, base)
         followed = pts if dts is None else dts
-        turns, keyframe = base == MPEG_TICK, bool(packet.is_keyframe)
         reason = self._continuity.follow(followed, keyframe, turns)
         if reason:
             self._breaks[number] = reason
@@ -114,6 +118,8 @@ class DisplayClock:
 
         To be asked in decode order, of packets that gave a picture.
         """
+        if not self._breaks:
+            return ""
         passed = [at for at in self._breaks if at <= number]
         return ", ".join(dict.fromkeys(self._breaks.pop(at) for at in passed))
 

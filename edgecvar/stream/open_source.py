@@ -66,7 +66,7 @@ class OpenSource:
 
         `broke` is why its time does not follow theirs, empty where it does.
         """
-        reason = SIZE_CHANGED if info != before else broke
+        reason = SIZE_CHANGED if info is not before and info != before else broke
         if not reason:
             return None
         self.summary.broke(reason)

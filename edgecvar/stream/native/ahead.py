@@ -85,5 +85,7 @@ def _parsed(parser: Parser, packet: bytes, number: int) -> ParsedPacket:
         pictures = parser.parse(packet, number)
     except Exception as error:  # it belongs to this packet, and the reading is not there yet
         return ParsedPacket(packet, error=error)
-    samples = sum(picture.sequence.coded_width * picture.sequence.coded_height for picture in pictures)
+    samples = 0
+    if parser.ahead:  # else none waits
+        samples = sum(picture.sequence.coded_width * picture.sequence.coded_height for picture in pictures)
     return ParsedPacket(packet, parser.parameter_sets(), pictures, samples)
