@@ -85,7 +85,7 @@ class Stream:
         try:
             self._packets = coded_packets(self._video, self._broke_off, stretches)
             ahead = threads or (0 if self._video.input.at_hand and not frames else 1)
-            self._reading = self._read(self._packets, extraction, frames, 1 if on_demand else ahead, on_demand)
+            self._reading = self._read(self._packets, extraction, frames, ahead, on_demand)
             self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 
+from edgecvar.bench.clock import SpanClock
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.display_progress import DisplayProgress
 from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.messages import Coming, SampledPicture, SecondWindow, Settled
+from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import MAX_REORDER
+from edgecvar.stream.reader import open_stream
+from tests.moving_clip import moving_clip
 from tests.run.scripted import SPEC, Content, ScriptedStream
 
 
@@ -73,6 +78,28 @@ def test_the_reader_goes_on_while_an_i_picture_is_decoded(monkeypatch):
     assert [sample.current.index for sample in given if isinstance(sample, SampledPicture)] == [0, 0, 3, 3]
     assert [second.appearance.index for second in given if isinstance(second, SecondWindow)] == [3]
     assert feed.counts.sampled == 4
+
+
+def test_who_waits_for_a_sample_prepares_it(tmp_path):
+    path, spec = moving_clip(tmp_path / "clip.mp4", 40, bf="2"), InputSpec(height=32, width=32, gop_length=12, stride=4)
+    demand = Demand(frozenset({"image", "motion", "residual"}), True, 4)
+
+    def samples(awaited):
+        """Those of the stream, and how many of them were prepared by the reader."""
+        clock = SpanClock()
+        with open_stream(path, on_demand=True) as stream:
+            feed = Feed(stream, spec, demand, clock)
+            coming = [message for message in feed.coming(awaited=lambda: awaited) if isinstance(message, Coming)]
+            prepared = len(clock.spans_ms().get("prepare", []))
+            given = [message.message() for message in coming]
+        return [message for message in given if isinstance(message, SampledPicture)], prepared
+
+    (first, all_of_them), (second, none) = samples(False), samples(True)
+    assert len(first) == len(second) == all_of_them == 10 and none == 0
+    for one, other in zip(first, second):
+        assert (one.decode_index, one.current.index) == (other.decode_index, other.current.index)
+        for source in ("motion", "residual"):
+            np.testing.assert_array_equal(one.inputs[source], other.inputs[source])
 
 
 def test_who_waits_for_a_stream_without_images_is_told(monkeypatch):

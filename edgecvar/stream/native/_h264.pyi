@@ -31,7 +31,7 @@ class Sequence:
 class Picture:
     """One parsed picture; `display_index` is to be set before `motion` is asked, on it and all before it.
 
-    With threads it may still have to be parsed: what comes of that is waited for where it is asked.
+    With threads, or on demand, it may still have to be parsed: that is waited for, or done, where what is inside is asked.
     """
 
     number: int

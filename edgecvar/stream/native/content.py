@@ -46,7 +46,7 @@ class NativeContent:
 
     @property
     def parsed(self) -> Picture:
-        """The core's picture, parsed by now."""
+        """The core's picture, which parses itself where that is still to be done; its damage is counted by now."""
         look, self.look = self.look, None
         if look is not None:
             look()

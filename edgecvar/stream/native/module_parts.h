@@ -13,7 +13,7 @@ namespace edgecvar {
 void bind_filters(pybind11::module_& module);
 void bind_accumulation(pybind11::module_& module);
 
-// Waits, without the interpreter lock, for a picture that is parsed ahead.
+// Has a picture parsed, or waits for it where that is done ahead, without the interpreter lock.
 const ParsedPicture& parsed(const ParsedPicture& picture);
 
 // What a P or B picture has of motion, waited for in the same way; raises ValueError for an I-picture.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional
 
 import av
 import numpy as np
 import pytest
 
-from edgecvar.bench.clock import SpanClock
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed
-from edgecvar.clips.messages import Coming, SampledPicture
+from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.decoders import KeyDecoder
@@ -153,28 +152,6 @@ def test_a_key_packet_that_cannot_be_decoded_is_told_by_its_image(
         assert not any(isinstance(message, SampledPicture) for message in feed.messages())
         assert feed.counts.pictures == 40 and feed.counts.sampled == 0
         assert set(feed.counts.unusable) == {"I-picture that cannot be decoded"}
-
-
-def test_who_waits_for_a_sample_prepares_it(tmp_path: Path) -> None:
-    path, spec = made(tmp_path, "b"), InputSpec(height=32, width=32, gop_length=12, stride=4)
-    demand = Demand(frozenset({"image", "motion", "residual"}), True, 4)
-
-    def samples(awaited: bool) -> Tuple[List[SampledPicture], int]:
-        """Those of the stream, and how many of them were prepared by the reader."""
-        clock = SpanClock()
-        with open_stream(path, on_demand=True) as stream:
-            feed = Feed(stream, spec, demand, clock)
-            coming = [message for message in feed.coming(awaited=lambda: awaited) if isinstance(message, Coming)]
-            prepared = len(clock.spans_ms().get("prepare", []))
-            given = [message.message() for message in coming]
-        return [message for message in given if isinstance(message, SampledPicture)], prepared
-
-    (first, all_of_them), (second, none) = samples(False), samples(True)
-    assert len(first) == len(second) == all_of_them == 10 and none == 0
-    for one, other in zip(first, second):
-        assert (one.decode_index, one.current.index) == (other.decode_index, other.current.index)
-        for source in ("motion", "residual"):
-            np.testing.assert_array_equal(one.inputs[source], other.inputs[source])
 
 
 class Core:
