@@ -31,7 +31,8 @@ class Sequence:
 class Picture:
     """One parsed picture; `display_index` is to be set before `motion` is asked, on it and all before it.
 
-    With threads, or on demand, it may still have to be parsed: that is waited for, or done, where what is inside is asked.
+    With threads, or on demand, it may still have to be parsed: that is waited for, or done, where what is in it is
+    asked.
     """
 
     number: int
