@@ -19,7 +19,7 @@ from edgecvar.clips.gop import WindowCutter
 from edgecvar.clips.messages import Coming, Inputs, Message, SampledPicture, SecondWindow, Settled
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Prepared, Preparer
-from edgecvar.clips.sampling import EveryKth
+from edgecvar.clips.sampling import OneOfEvery
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import ShownPlanes
@@ -86,7 +86,7 @@ class Feed:
         self._trace_clock = clock if spec.accumulate else NoClock()
         self._set_up(stream.info)
         self._cutter = WindowCutter(spec.gop_length)
-        self._picker = EveryKth(demand.every)
+        self._picker = OneOfEvery(demand.every)
         self._progress = DisplayProgress()
         self._unsettled: List[int] = []
         self._part = 0
@@ -160,7 +160,7 @@ class Feed:
             self._set_up(opens.info)
             self._newest = None
         self._cutter.reopen(keep=not resized)
-        self._picker = EveryKth(self._demand.every)
+        self._picker = OneOfEvery(self._demand.every)
         self._part += 1
         self._before = self._current = None
         self._awaited = False
@@ -187,7 +187,7 @@ class Feed:
     def _sample(
         self, picture: CodedPicture, window: int, read_at: float, awaited: Callable[[], bool]
     ) -> Optional[Coming]:
-        if not self._picker.push(picture.kind):
+        if not self._picker.push(picture.display_index, picture.kind):
             return None
         assert self._current is not None  # every window has an I-picture
         current = self._current.want()

@@ -1,9 +1,9 @@
-"""Which pictures a network sees: segments of a clip when training, every k-th picture when running."""
+"""Which pictures a network sees: segments of a clip when training, one of every k pictures when running."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Sequence
+from typing import List, Optional, Sequence, Set
 
 import numpy as np
 
@@ -69,24 +69,41 @@ def dense_segments(windows: Sequence[Window], segments: int, span: int, within: 
     return samples
 
 
-class EveryKth:
-    """Picks every k-th picture of a stream; an I-picture has no motion, so the next P or B is taken for it."""
+class OneOfEvery:
+    """Takes one of every `stride` pictures in display order, at all places in a GOP alike, whatever the two lengths.
+
+    Which one changes from each `stride` to the next (a low-discrepancy sequence), as the same one of each would meet
+    the same place of every GOP whose length divides by it. An I-picture has no motion: its turn goes to a picture after
+    it.
+    """
 
     def __init__(self, stride: int) -> None:
         if stride < 1:
             raise ValueError(f"stride: got {stride}, expected at least 1")
         self._stride = stride
-        self._count = 0
-        self._due = False
+        self._first: Optional[int] = None
+        self._instead: Set[int] = set()
 
-    def push(self, kind: str) -> bool:
-        """Whether the next picture in decode order is taken."""
-        self._due = self._due or self._count % self._stride == 0
-        self._count += 1
-        picked = self._due and kind != "I"
-        if picked:
-            self._due = False
-        return picked
+    def push(self, display_index: int, kind: str) -> bool:
+        """Whether a picture is taken; to be asked in decode order, of those that may be."""
+        if self._first is None:
+            self._first = display_index
+        turn, place = divmod(display_index - self._first, self._stride)
+        if place != _spread(turn, GOLDEN, self._stride) and display_index not in self._instead:
+            return False
+        self._instead.discard(display_index)
+        if kind == "I":
+            self._instead.add(display_index + 1 + _spread(turn, SILVER, self._stride - 1))
+        return kind != "I"
+
+
+GOLDEN, SILVER = 40_503, 27_147
+"""Of 2**16: the golden and the silver ratio, whose multiples fill the circle evenly."""
+
+
+def _spread(turn: int, ratio: int, count: int) -> int:
+    """A place from 0 to below `count`, another each turn, all as often."""
+    return (turn * ratio & 0xFFFF) * count >> 16
 
 
 def _with_motion(windows: Sequence[Window]) -> List[Window]:

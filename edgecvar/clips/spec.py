@@ -24,8 +24,8 @@ class InputSpec(BaseModel):
 
     `height`, `width`: network input in pixels. `crop`: the side of the central region that is shown, as a part of
     the picture (the paper resizes to 340 x 256 and crops 240: 0.9375). `squash`: stretch that region to the input
-    instead of keeping its aspect. `gop_length`: pictures a window at most. `stride`: when running, every k-th
-    picture is sampled. `consensus`: sampled pictures whose scores are averaged into one decision.
+    instead of keeping its aspect. `gop_length`: pictures a window at most. `stride`: when running, one of
+    every k pictures is sampled. `consensus`: sampled pictures whose scores are averaged into one decision.
     `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018).
     `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
     """

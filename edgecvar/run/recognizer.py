@@ -33,7 +33,7 @@ UNDER_WAY = "under way"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run. `every`: sample every k-th picture, the spec's stride unless given; `top`: labels a decision.
+    """How to run. `every`: sample one of every k pictures, the spec's stride unless given; `top`: labels a decision.
 
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
     """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecvar.clips.gop import Window, WindowCutter, cut_windows
-from edgecvar.clips.sampling import EveryKth, Sample, centre_segments, sample_segments
+from edgecvar.clips.sampling import OneOfEvery, Sample, centre_segments, sample_segments
 from edgecvar.errors import StreamError
 
 KINDS = st.lists(st.sampled_from("IPB"), max_size=80)
@@ -82,16 +82,43 @@ def test_training_draws_both_neighbours():
     assert seen == {0, 4}
 
 
-def test_every_kth_takes_the_picture_after_an_i_picture():
-    picker = EveryKth(4)
-    assert [i for i, kind in enumerate("IPPPIPPPPPPP") if picker.push(kind)] == [1, 5, 8]
+def taken(kinds, stride):
+    picker = OneOfEvery(stride)
+    return [index for index, kind in enumerate(kinds) if picker.push(index, kind)]
+
+
+@pytest.mark.parametrize("gop", [12, 15, 30, 250])
+@pytest.mark.parametrize("stride", [3, 4, 6, 12, 24, 30, 60])
+def test_every_place_in_a_gop_is_taken_as_often(gop, stride):
+    places = np.array(taken(("I" + "P" * (gop - 1)) * stride * 40, stride)) % gop
+    often = np.bincount(places, minlength=gop)[1:]
+    assert often.min() > 0.5 * often.mean() and often.max() < 1.7 * often.mean()
+    assert abs(places.mean() - gop / 2) < 0.05 * gop
 
 
 @given(KINDS, st.integers(1, 20))
-def test_every_kth_never_takes_an_i_picture_and_keeps_its_rate(kinds, stride):
-    picker = EveryKth(stride)
-    taken = [index for index, kind in enumerate(kinds) if picker.push(kind)]
-    assert all(kinds[index] != "I" for index in taken)
-    assert len(taken) <= -(-len(kinds) // stride)
+def test_one_of_every_is_no_i_picture_and_keeps_its_rate(kinds, stride):
+    found = taken(kinds, stride)
+    assert all(kinds[index] != "I" for index in found)
+    assert len(found) <= -(-len(kinds) // stride)
     if "I" not in kinds:
-        assert len(taken) == -(-len(kinds) // stride)
+        assert len(found) >= len(kinds) // stride
+        assert max(np.diff([0, *found]), default=0) < 2 * stride
+
+
+def test_one_of_every_one_is_every_p_and_b_picture():
+    assert taken("IPPPIBBPIIPI", 1) == [1, 2, 3, 5, 6, 7, 10]
+
+
+def test_the_turn_of_an_i_picture_goes_to_one_after_it():
+    assert taken("IPPPPPPP", 8) == [1]
+    assert taken("IIIPPPPP", 8) == [3]
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5, 12])
+def test_pictures_are_taken_by_their_place_in_display_order(stride):
+    display, decoded = "IBBPBBPBBP" * 6, []
+    for start in range(0, 60, 10):  # each P before the two B that are displayed before it
+        decoded += [start + place for place in (0, 3, 1, 2, 6, 4, 5, 9, 7, 8)]
+    picker = OneOfEvery(stride)
+    assert sorted(index for index in decoded if picker.push(index, display[index])) == taken(display, stride)

@@ -15,6 +15,7 @@ from edgecvar.bundle.manifest import Manifest, Provenance  # noqa: E402
 from edgecvar.clips.gop import cut_windows  # noqa: E402
 from edgecvar.clips.motion_source import MotionSource  # noqa: E402
 from edgecvar.clips.prepare import Preparer  # noqa: E402
+from edgecvar.clips.sampling import OneOfEvery  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.compile.bundle import compile_bundle  # noqa: E402
 from edgecvar.compile.config import CompileConfig  # noqa: E402
@@ -59,10 +60,13 @@ def every_sample(path, inputs, stride):
     """One ClipBatch with a clip of one segment for each sampled picture, by the definitions, from a whole reading."""
     with open_stream(path) as stream:
         motion_source, preparer = MotionSource(stream.info, inputs), Preparer(stream.info, inputs)
-        kinds, images, prepared = [], {}, {}
+        kinds, images, prepared, taken = [], {}, {}, []
+        picker = OneOfEvery(stride)
         for index, picture in enumerate(stream):
             motion_source.push(picture)
             kinds.append(picture.kind)
+            if picker.push(picture.display_index, picture.kind):
+                taken.append((picture.display_index, index))
             if picture.kind == "I":
                 images[index] = preparer.image(picture.planes)
             else:
@@ -71,15 +75,11 @@ def every_sample(path, inputs, stride):
                     preparer.residual(motion_source.residual(picture)),
                 )
     windows = cut_windows(kinds, inputs.gop_length)
-    rows, due = [], False
-    for window in windows:
+    rows = []
+    for _, index in sorted(taken):
+        window = next(each for each in windows if index in each.pictures)
         neighbour = windows[min(1, len(windows) - 1)] if window.index == 0 else windows[window.index - 1]
-        first = window.pictures[0] if window.pictures else 0
-        for index in range(first - (kinds[first - 1] == "I"), window.pictures[-1] + 1 if window.pictures else 0):
-            due = due or index % stride == 0
-            if due and kinds[index] != "I":
-                rows.append((images[window.appearance], images[neighbour.appearance], *prepared[index]))
-                due = False
+        rows.append((images[window.appearance], images[neighbour.appearance], *prepared[index]))
     tensors = [torch.from_numpy(np.stack(column))[:, None] for column in zip(*rows)]
     return ClipBatch(*tensors, labels=torch.zeros(len(rows), dtype=torch.long))
 
