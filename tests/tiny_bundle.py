@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -70,6 +70,37 @@ def tiny_clip_bundle(folder: Path, segments: int) -> Path:
         path = f"onnx/{name}.fp32.onnx"
         (root / path).write_bytes(model)
         files.append(StageFile(stage=name, precision="fp32", path=path, max_difference=0.0))
+    document = Manifest(labels=LABELS, input=SPEC, stages=stages, files=files, provenance=Provenance(model="tiny"))
+    write_manifest(root, document)
+    return root
+
+
+def tiny_state_bundle(folder: Path) -> Path:
+    """A bundle of mean motions, and of scores of the newest one, the one before it and the sum of all."""
+    root = folder / "state.edgecvar"
+    (root / "onnx").mkdir(parents=True)
+    field, moves = ("field", [2, 32, 32]), {"name": "moves", "source": "motion", "shape": [2]}
+    state = [{"name": "before", "shape": [2]}, {"name": "sum", "shape": [2]}]
+    described: List[Dict[str, Any]] = [
+        {"name": "motion", "inputs": [{"name": field[0], "source": "motion", "shape": field[1]}], "output_shape": [2]},
+        {"name": "recall", "inputs": [moves], "output_shape": [len(LABELS)], "state": state},
+    ]
+    weight = np.random.default_rng(1).normal(size=(6, len(LABELS))).astype(np.float32)
+    nodes = [
+        _node("Identity", ["moves"], "before_next", []),
+        _node("Add", ["sum", "moves"], "sum_next", []),
+        _node("Concat", ["moves", "before", "sum_next"], "all", [_int("axis", 1)]),
+        _node("MatMul", ["all", "weight"], "recall", []),
+    ]
+    taken = [(name, [2]) for name in ("moves", "before", "sum")]
+    given = [("recall", [len(LABELS)]), ("before_next", [2]), ("sum_next", [2])]
+    models = {"motion": mean_model(field, "mean"), "recall": _model(nodes, taken, given, [("weight", weight)])}
+    files = []
+    for name, model in models.items():
+        path = f"onnx/{name}.fp32.onnx"
+        (root / path).write_bytes(model)
+        files.append(StageFile(stage=name, precision="fp32", path=path, max_difference=0.0))
+    stages = [StageSpec.model_validate({"cadence": "picture", **each}) for each in described]
     document = Manifest(labels=LABELS, input=SPEC, stages=stages, files=files, provenance=Provenance(model="tiny"))
     write_manifest(root, document)
     return root
@@ -226,5 +257,7 @@ def _initializer(name: str, value: np.ndarray) -> bytes:
 def _model(nodes: Sequence[bytes], inputs: Sequence[Any], output: Any, constants: Sequence[Any] = ()) -> bytes:
     graph = b"".join(_bytes(1, node) for node in nodes) + _text(2, "stage")
     graph += b"".join(_bytes(5, _initializer(*constant)) for constant in constants)
-    graph += b"".join(_bytes(11, _value(*tensor)) for tensor in inputs) + _bytes(12, _value(*output))
+    outputs = output if isinstance(output, list) else [output]
+    graph += b"".join(_bytes(11, _value(*tensor)) for tensor in inputs)
+    graph += b"".join(_bytes(12, _value(*tensor)) for tensor in outputs)
     return _number(1, 8) + _bytes(7, graph) + _bytes(8, _text(1, "") + _number(2, 13))

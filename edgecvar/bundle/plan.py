@@ -19,11 +19,15 @@ class PlannedInput:
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage with its inputs found. `waits`: at first or second hand it needs the neighbour's I-picture."""
+    """A stage with its inputs found. `waits`: at first or second hand it needs the neighbour's I-picture.
+
+    `in_order`: it has a state, or takes what one that has gives, so sampled pictures come to it in display order.
+    """
 
     spec: StageSpec
     inputs: Tuple[PlannedInput, ...]
     waits: bool
+    in_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class StagePlan:
     def adjacent(self) -> bool:
         """Whether any stage looks at the neighbouring window."""
         return any(stage.waits for stage in self.stages)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether any stage must see the sampled pictures in display order."""
+        return any(stage.in_order for stage in self.stages)
 
 
 def plan_stages(stages: Sequence[StageSpec]) -> StagePlan:
@@ -62,5 +71,11 @@ def plan_stages(stages: Sequence[StageSpec]) -> StagePlan:
             if each.tensor.segments is not None and spec.cadence == "gop":
                 raise BundleError(f"stage {spec.name}: runs once a window and cannot look at several sampled pictures")
             waits |= adjacent or (each.from_stage and planned[source].waits)
-        planned[spec.name] = PlannedStage(spec, inputs, waits)
+        in_order = bool(spec.state) or any(each.from_stage and planned[each.tensor.source].in_order for each in inputs)
+        if in_order and any(tensor.segments is not None for tensor in spec.inputs):
+            raise BundleError(
+                f"stage {spec.name}: a stage with state, or that takes what one gives, sees sampled pictures one by "
+                "one and cannot look at several"
+            )
+        planned[spec.name] = PlannedStage(spec, inputs, waits, in_order)
     return StagePlan(tuple(planned.values()))

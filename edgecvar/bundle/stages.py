@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, List, Literal, Optional, Sequence, Set
+from typing import Dict, FrozenSet, List, Literal, Optional, Sequence, Set
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 RANK = 7
 """Dimensions of a tensor at most, without its batch: TensorRT takes one more."""
@@ -36,10 +36,34 @@ class StageInput(BaseModel):
         return _positive(shape)
 
 
+class StageState(BaseModel):
+    """A tensor that a stage hands to itself from one sampled picture to the next, in display order.
+
+    It goes in under its `name` and comes out under `next_name`, and is zero at the start of a stream and after a break.
+    `shape` leaves out the batch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    shape: List[int] = Field(max_length=RANK)
+
+    @property
+    def next_name(self) -> str:
+        """The output that is the next call's input."""
+        return f"{self.name}_next"
+
+    @field_validator("shape")
+    @classmethod
+    def _sizes(cls, shape: List[int]) -> List[int]:
+        return _positive(shape)
+
+
 class StageSpec(BaseModel):
     """One stage: runs once a window ("gop") or once a sampled picture ("picture"), and has one output.
 
-    The stage named last in a network gives the class scores, shape [classes].
+    The stage named last in a network gives the class scores, shape [classes]. A stage with `state` sees the sampled
+    pictures in display order, and all that came before each through its state.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,11 +72,34 @@ class StageSpec(BaseModel):
     cadence: Literal["gop", "picture"]
     inputs: List[StageInput] = Field(min_length=1)
     output_shape: List[int] = Field(max_length=RANK)
+    state: List[StageState] = Field(default_factory=list)
 
     @field_validator("output_shape")
     @classmethod
     def _sizes(cls, shape: List[int]) -> List[int]:
         return _positive(shape)
+
+    @model_validator(mode="after")
+    def _state_is_its_own(self) -> StageSpec:
+        taken = {self.name, *(each.name for each in self.inputs)}
+        for each in self.state:
+            if taken & {each.name, each.next_name}:
+                raise ValueError(f"stage {self.name}: state {each.name!r} is called as another of its tensors")
+            taken |= {each.name, each.next_name}
+        if self.state and self.cadence == "gop":
+            raise ValueError(f"stage {self.name}: runs once a window, and only sampled pictures hand on a state")
+        return self
+
+    @property
+    def takes(self) -> Dict[str, List[int]]:
+        """Shapes, without the batch, of what one call is given: inputs, then state."""
+        state = {each.name: each.shape for each in self.state}
+        return {**{each.name: each.shape for each in self.inputs}, **state}
+
+    @property
+    def gives(self) -> Dict[str, List[int]]:
+        """Shapes, without the batch, of what one call gives: the output, called as the stage, then the next state."""
+        return {self.name: self.output_shape, **{each.next_name: each.shape for each in self.state}}
 
 
 def prepared_sources(stages: Sequence[StageSpec]) -> FrozenSet[str]:
@@ -73,6 +120,11 @@ def takes_frames(stages: Sequence[StageSpec]) -> bool:
 def clip_segments(stages: Sequence[StageSpec]) -> int:
     """How many sampled pictures a network looks at together: the most that an input of a stage takes, or 1."""
     return max([1, *(tensor.segments or 1 for stage in stages for tensor in stage.inputs)])
+
+
+def has_state(stages: Sequence[StageSpec]) -> bool:
+    """Whether a network remembers: what it makes of a picture depends on all the sampled ones before it."""
+    return any(stage.state for stage in stages)
 
 
 def _positive(shape: List[int]) -> List[int]:

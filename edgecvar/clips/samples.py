@@ -23,6 +23,9 @@ EVERY = 12
 REACH = 4
 """How far into a clip is read: where it begins, often little has happened yet."""
 
+IN_A_ROW = 32
+"""Samples of a clip for a network that remembers: from its beginning, none left out."""
+
 T = TypeVar("T")
 
 
@@ -64,17 +67,21 @@ def read_samples(
     skip: Optional[Callable[[Path, EdgecvarError], None]] = None,
     *,
     frames: bool = False,
+    remembering: bool = False,
 ) -> List[SampledPicture]:
     """At most `count` samples, as evenly from all clips as they have them, with `frames` their decoded frames too.
 
-    A clip that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
+    For a `remembering` network they are the first IN_A_ROW of each of so many clips. A clip that cannot be read is told
+    to `skip`, and the others give more; without `skip` its error is raised.
     """
     samples: List[SampledPicture] = []
-    sources = spread(clips, count)
+    sources = spread(clips, max(1, count // IN_A_ROW) if remembering else count)
     for place, clip in enumerate(sources):
         share = -(-(count - len(samples)) // (len(sources) - place))
         try:
-            samples += [replace(sample, clip=place) for sample in _read(clip, spec, share, frames)]
+            some = _read(clip, spec, share if remembering else REACH * share, frames)
+            some = some[:share] if remembering else spread(some, share)
+            samples += [replace(sample, clip=place) for sample in some]
         except EdgecvarError as error:
             if skip is None:
                 raise named(str(clip), error) from error
@@ -83,7 +90,7 @@ def read_samples(
 
 
 def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[SampledPicture]:
-    """At most `count` samples, evenly from the clip's start to REACH times as many; neighbours are as in a run."""
+    """The clip's samples, `count` or a few more where it has so many; neighbours are as in a run."""
     sources = frozenset(source for source in PREPARED if frames or source != "frame")
     demand = Demand(sources, adjacent=True, every=min(spec.stride, EVERY))
     waiting: List[SampledPicture] = []
@@ -99,7 +106,7 @@ def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[Sampled
                 waiting = []
             elif isinstance(message, SampledPicture):
                 (waiting if message.adjacent is None else ready).append(message)
-            if len(ready) >= REACH * count:
+            if len(ready) >= count:
                 break
     # The stream ended in its first window: the window is its own neighbour.
-    return spread([*ready, *(replace(sample, adjacent=sample.current) for sample in waiting)], count)
+    return [*ready, *(replace(sample, adjacent=sample.current) for sample in waiting)]

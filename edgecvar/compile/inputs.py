@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgecvar.bundle.stages import has_state
 from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import histories, read_samples
 from edgecvar.compile.subject import Subject
@@ -54,7 +55,9 @@ def _clips(arrays: Sequence[Optional[NDArray[np.float32]]], past: NDArray[np.int
 def read_inputs(clips: List[Path], subject: Subject) -> RealInputs:
     """Prepared inputs of these clips for the stages of `subject`; raises CompileError."""
     try:
-        samples = read_samples(clips, subject.input, SAMPLES, frames=subject.frames)
+        samples = read_samples(
+            clips, subject.input, SAMPLES, frames=subject.frames, remembering=has_state(subject.stages)
+        )
     except EdgecvarError as error:
         raise CompileError(f"the stages cannot be checked with this clip: {error}; name another with --data") from error
     if not samples:

@@ -95,14 +95,14 @@ def _convert(module: torch.nn.Module, spec: StageSpec, key: EngineKey, max_batch
 
     # A copy: torch2trt leaves hooks behind, and the network goes on being used on the CPU.
     stage = copy.deepcopy(module).eval().to(DEVICE)
-    inputs = [torch.zeros(max_batch, *tensor.shape, device=DEVICE) for tensor in spec.inputs]
+    inputs = [torch.zeros(max_batch, *shape, device=DEVICE) for shape in spec.takes.values()]
     try:
         with torch.no_grad():
             converted = torch2trt.torch2trt(
                 stage,
                 inputs,
-                input_names=[tensor.name for tensor in spec.inputs],
-                output_names=[spec.name],
+                input_names=list(spec.takes),
+                output_names=list(spec.gives),
                 fp16_mode=key.precision == "fp16",
                 max_batch_size=max_batch,
                 max_workspace_size=WORKSPACE_BYTES,

@@ -18,7 +18,7 @@ from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import clip_starts
 from edgecvar.errors import BundleError
 from edgecvar.run.walk import StageWalk
-from edgecvar.runners.runner import Runner, as_array, run_stage
+from edgecvar.runners.runner import Runner, as_array, fetched, in_rows, run_stage
 
 Array = NDArray[np.float32]
 
@@ -133,13 +133,13 @@ class RecordingRunner:
     def __exit__(self, *exc: object) -> None:
         self.runner.__exit__(*exc)
 
-    def launch(self, stage: str, inputs: Mapping[str, Array]) -> Array:
+    def launch(self, stage: str, inputs: Mapping[str, Array]) -> Any:
         arrays = {name: as_array(value) for name, value in inputs.items()}
         start = time.perf_counter()
-        output = run_stage(self.runner, stage, arrays)
+        output = fetched(self.runner, self.runner.launch(stage, arrays))
         self.milliseconds.setdefault(stage, []).append((time.perf_counter() - start) * 1e3)
         self.inputs.setdefault(stage, []).append(arrays)
-        self.outputs.setdefault(stage, []).append(output)
+        self.outputs.setdefault(stage, []).append(in_rows(output))
         return output
 
     def fetch(self, value: Array) -> Array:
@@ -148,7 +148,10 @@ class RecordingRunner:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a reference made of the samples: by stage its inputs, outputs and times, and the scores (N, classes)."""
+    """What a reference made of the samples: by stage its inputs, outputs and times, and the scores (N, classes).
+
+    An output is as `run_stage` has it: with state, all that the stage gives.
+    """
 
     runner: str
     inputs: Dict[str, List[Dict[str, Array]]]
@@ -184,14 +187,15 @@ def record(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Sample
 def walk_all(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[SampledPicture]) -> Array:
     """The scores (N, classes) of all samples, the stages of an entered runner walked as the recognizer does."""
     plan = plan_stages(stages)
-    scores: List[Array] = []
-    starts = set(clip_starts(samples))
-    walk = StageWalk(plan, runner, NoClock())
-    for place, sample in enumerate(samples):
-        if place in starts:
-            walk = StageWalk(plan, runner, NoClock())
-        scores.append(walk.finish(walk.start(sample), sample.neighbour))
-    return np.stack(scores)
+    starts = clip_starts(samples)
+    clips = [[place for place, start in enumerate(starts) if start == each] for each in dict.fromkeys(starts)]
+    scores: Dict[int, Array] = {}
+    for places in clips:
+        walk = StageWalk(plan, runner, NoClock())
+        finished = ((place, walk.finish(walk.start(samples[place]), samples[place].neighbour)) for place in places)
+        in_turn = sorted(finished, key=lambda each: samples[each[0]].display_index) if plan.in_order else finished
+        scores.update((place, walk.scores(each)) for place, each in in_turn)
+    return np.stack([scores[place] for place in range(len(samples))])
 
 
 def compare_stage(stage: str, reference: Recording, runner: Runner) -> StageRun:

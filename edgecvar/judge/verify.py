@@ -15,7 +15,7 @@ from edgecvar.bundle.engines import Converter
 from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
-from edgecvar.bundle.stages import takes_frames
+from edgecvar.bundle.stages import has_state, takes_frames
 from edgecvar.clips.labelled import find_videos
 from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import read_samples, spread
@@ -160,6 +160,7 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, progress
         config.samples,
         lambda clip, error: unreadable.append((clip, str(error))),
         frames=takes_frames(bundle.manifest.stages),
+        remembering=has_state(bundle.manifest.stages),
     )
     if not samples:
         why = unreadable[0][1] if unreadable else f"{clips[0]}: no P or B picture"

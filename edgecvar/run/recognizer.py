@@ -20,7 +20,7 @@ from edgecvar.clips.feed import Demand, Feed, PictureStream, Watcher
 from edgecvar.clips.messages import Coming, Message, SampledPicture, SecondWindow, Settled
 from edgecvar.errors import BundleError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
-from edgecvar.run.walk import StageWalk, Started
+from edgecvar.run.walk import Finished, StageWalk, Started
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.sources.channel import Channel
 
@@ -49,12 +49,11 @@ _DEFAULT = RunOptions()
 
 
 @dataclass(frozen=True, order=True)
-class _Scored:
-    """A sampled picture and its scores, in its place in display order."""
+class _Waiting:
+    """A sampled picture that waits to be decided on, in its place in display order."""
 
     display_index: int
-    sampled: SampledPicture = field(compare=False)
-    scores: NDArray[np.float32] = field(compare=False)
+    finished: Finished = field(compare=False)
 
 
 class Recognition:
@@ -77,7 +76,7 @@ class Recognition:
         self._consensus = Consensus(spec.consensus)
         self._waits = plan.adjacent
         self._waiting: List[Started] = []
-        self._scored: List[_Scored] = []
+        self._finished: List[_Waiting] = []
         self._settled = 0.0
         self._reasons: List[str] = []
         self._part = 0
@@ -203,22 +202,26 @@ class Recognition:
             self._finish(started, neighbour or started.sampled.current)
 
     def _finish(self, started: Started, adjacent: Appearance) -> None:
-        scores, sampled = self._walk.finish(started, adjacent), started.sampled
-        if not np.isfinite(scores).all():
-            stage = self._walk.first_not_finite(started, adjacent)
-            raise BundleError(
-                f"stage {stage}: NaN or infinity for picture {sampled.display_index} ({sampled.pts_seconds:.2f} s), so "
-                "nothing can be decided; see `edgecvar verify`, and try another --precision"
-            )
-        insort(self._scored, _Scored(sampled.display_index, sampled, scores))
+        finished = self._walk.finish(started, adjacent)
+        insort(self._finished, _Waiting(finished.sampled.display_index, finished))
 
     def _decide(self) -> Iterator[Decision]:
         """The decisions that no other can come before, in display order."""
         waiting = (started.sampled.display_index for started in self._waiting)
         below = min([self._settled, *waiting])
-        while self._scored and self._scored[0].display_index < below:
-            scored = self._scored.pop(0)
-            yield self._decision(scored, self._opens(scored.sampled.part))
+        while self._finished and self._finished[0].display_index < below:
+            finished = self._finished.pop(0).finished
+            yield self._decision(finished, self._scores(finished), self._opens(finished.sampled.part))
+
+    def _scores(self, finished: Finished) -> NDArray[np.float32]:
+        scores, sampled = self._walk.scores(finished), finished.sampled
+        if not np.isfinite(scores).all():
+            raise BundleError(
+                f"stage {self._walk.first_not_finite(finished)}: NaN or infinity for picture {sampled.display_index} "
+                f"({sampled.pts_seconds:.2f} s), so nothing can be decided; see `edgecvar verify`, and try another "
+                "--precision"
+            )
+        return scores
 
     def _opens(self, part: int) -> str:
         """Why the stream broke before the first decision of this part; empty for the others."""
@@ -229,12 +232,12 @@ class Recognition:
         self._consensus.reopen()
         return ", ".join(dict.fromkeys(reasons))
 
-    def _decision(self, scored: _Scored, opens: str) -> Decision:
+    def _decision(self, finished: Finished, scores: NDArray[np.float32], opens: str) -> Decision:
         with self._options.clock.span("decide"):
-            probabilities = self._consensus.push(scored.scores)
+            probabilities = self._consensus.push(scores)
             top = ranked(self._labels, probabilities, self._options.top)
         self._decisions += 1
-        sampled = scored.sampled
+        sampled = finished.sampled
         return Decision(
             pts_seconds=sampled.pts_seconds,
             display_index=sampled.display_index,
@@ -243,7 +246,7 @@ class Recognition:
             probability=top[0][1],
             top=top,
             latency_ms=(time.perf_counter() - sampled.read_at) * 1000,
-            scores=scored.scores,
+            scores=scores,
             opens=opens,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any, Deque, Dict, List, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock
 from edgecvar.clips.messages import SampledPicture
-from edgecvar.runners.runner import History, Runner, as_array
+from edgecvar.runners.runner import History, Runner, Step, as_array
 
 Outputs = Dict[str, Any]
 """By stage, what the runner's launch gave; of the last stage, the fetched scores (1, classes)."""
@@ -29,11 +29,25 @@ class Started:
     outputs: Outputs
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A sampled picture and the outputs of its stages, but for those that must see the pictures in display order.
+
+    `windows`: those of the window stages, by I-picture.
+    """
+
+    sampled: SampledPicture
+    adjacent: Appearance
+    outputs: Outputs
+    windows: Mapping[int, Outputs]
+
+
 class StageWalk:
     """Runs the planned stages; the outputs of an I-picture are kept until the walk has passed it.
 
     Samples are started, and finished, in decode order, and are all of one stream, between two breaks of it: inputs with
-    `segments` are what the newest of them had. Only the scores are fetched; other stages may still be computing when
+    `segments` are what the newest of them had. Their scores are asked for in display order, which is when stages with
+    state run, and may be asked for across breaks. Only the scores are fetched; other stages may still be computing when
     their span has ended.
     """
 
@@ -41,15 +55,18 @@ class StageWalk:
         self._last = plan.stages[-1].spec
         self._of_window = [stage for stage in plan.stages if stage.spec.cadence == "gop"]
         pictures = [stage for stage in plan.stages if stage.spec.cadence == "picture"]
-        self._at_once = [stage for stage in pictures if not stage.waits]
-        self._waiting = [stage for stage in pictures if stage.waits]
+        self._in_order = [stage for stage in pictures if stage.in_order]
+        self._at_once = [stage for stage in pictures if not (stage.waits or stage.in_order)]
+        self._waiting = [stage for stage in pictures if stage.waits and not stage.in_order]
+        self._beside = plan.adjacent
         self._runner = runner
         self._clock = clock
         self._features: Dict[int, Outputs] = {}
-        self._newest: Dict[Tuple[str, str], Deque[Tuple[int, Any]]] = {}
+        self._newest = _Newest()
+        self._memory = _Memory(self._in_order)
 
     def reopen(self) -> None:
-        """Let go of all that was kept: what comes has nothing to do with it."""
+        """The stream breaks: what is started from here on has nothing to do with what was."""
         self._features.clear()
         self._newest.clear()
 
@@ -59,27 +76,34 @@ class StageWalk:
         outputs: Outputs = {}
         for stage in self._at_once:
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, sampled.current)
-        later = {each.tensor.source for stage in self._waiting for each in stage.inputs if not each.from_stage}
-        needed = {source: value for source, value in sampled.inputs.items() if source in later}
-        return Started(replace(sampled, inputs=needed), outputs)
+        return Started(_keeping(sampled, [*self._waiting, *self._in_order]), outputs)
 
-    def finish(self, started: Started, adjacent: Appearance) -> NDArray[np.float32]:
-        """Run the rest; the scores (classes,) of the last stage."""
+    def finish(self, started: Started, adjacent: Appearance) -> Finished:
+        """Run the rest that may be run in decode order."""
         sampled, outputs = started.sampled, dict(started.outputs)
         for stage in self._waiting:
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, adjacent)
-        last = outputs if self._last.cadence == "picture" else self._window_outputs(sampled.current)
-        for index in set(self._features) - {sampled.current.index, adjacent.index}:
+        needed = (sampled.current, adjacent) if self._beside else (sampled.current,)
+        windows = {each.index: self._window_outputs(each) for each in needed}
+        for index in set(self._features) - set(windows):
             del self._features[index]
+        return Finished(_keeping(sampled, self._in_order), adjacent, outputs, windows)
+
+    def scores(self, finished: Finished) -> NDArray[np.float32]:
+        """Run what sees the pictures in display order; the scores (classes,) of the last stage."""
+        sampled, outputs = finished.sampled, finished.outputs
+        self._memory.reach(sampled.part)
+        for stage in self._in_order:
+            outputs[stage.spec.name] = self._run(stage, sampled, outputs, finished.adjacent, finished.windows)
+        last = outputs if self._last.cadence == "picture" else finished.windows[sampled.current.index]
         scores: NDArray[np.float32] = last[self._last.name][0]
         return scores
 
-    def first_not_finite(self, started: Started, adjacent: Appearance) -> str:
-        """The stage whose output for a finished picture was the first to have NaN or infinity; the last if in doubt."""
-        appearances = (started.sampled.current, adjacent)
-        known = [*(self._features.get(each.index, {}) for each in appearances), started.outputs]
+    def first_not_finite(self, finished: Finished) -> str:
+        """The stage whose output for a picture was the first to have NaN or infinity; the last if in doubt."""
+        known = [*finished.windows.values(), finished.outputs]
         for name, value in (pair for outputs in known for pair in outputs.items()):
-            if not np.isfinite(self._runner.fetch(value)).all():
+            if name != self._last.name and not np.isfinite(self._runner.fetch(value)).all():
                 return name
         return self._last.name
 
@@ -96,31 +120,85 @@ class StageWalk:
             self._features[appearance.index] = outputs
         return self._features[appearance.index]
 
-    def _run(self, stage: PlannedStage, sampled: SampledPicture, outputs: Outputs, adjacent: Appearance) -> Any:
+    def _run(
+        self,
+        stage: PlannedStage,
+        sampled: SampledPicture,
+        outputs: Outputs,
+        adjacent: Appearance,
+        windows: Optional[Mapping[int, Outputs]] = None,
+    ) -> Any:
         tensors: List[Any] = []
         for each in stage.inputs:
             source = each.tensor.source
             appearance = adjacent if each.tensor.gop == "adjacent" else sampled.current
-            if each.from_stage:
-                value = outputs[source] if source in outputs else self._window_outputs(appearance)[source]
+            if each.from_stage and source in outputs:
+                value = outputs[source]
+            elif each.from_stage:
+                value = (self._window_outputs(appearance) if windows is None else windows[appearance.index])[source]
             else:
                 value = appearance.prepared[None] if source == "image" else sampled.inputs[source][None]
-            tensors.append(self._history(stage, each, sampled, value))
+            tensors.append(self._newest.history(stage, each, sampled, value))
         return self._launch(stage.spec, tensors)
 
-    def _history(self, stage: PlannedStage, each: PlannedInput, sampled: SampledPicture, value: Any) -> Any:
+    def _launch(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
+        inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
+        with self._clock.span(f"stage:{spec.name}"):
+            launched = self._runner.launch(spec.name, {**inputs, **self._memory.of(spec)} if spec.state else inputs)
+            if isinstance(launched, Step):
+                launched = self._memory.keep(spec, launched)
+            return self._runner.fetch(launched) if spec is self._last else launched
+
+
+class _Newest:
+    """What inputs with `segments` are made of: what the newest sampled pictures had, by stage and tensor."""
+
+    def __init__(self) -> None:
+        self._values: Dict[Tuple[str, str], Deque[Tuple[int, Any]]] = {}
+
+    def clear(self) -> None:
+        self._values.clear()
+
+    def history(self, stage: PlannedStage, each: PlannedInput, sampled: SampledPicture, value: Any) -> Any:
         """The input as the stage takes it: `value`, or with `segments` the newest of them in display order."""
         segments = each.tensor.segments
         if segments is None:
             return value
-        newest = self._newest.setdefault((stage.spec.name, each.tensor.name), deque(maxlen=segments))
+        newest = self._values.setdefault((stage.spec.name, each.tensor.name), deque(maxlen=segments))
         newest.append((sampled.display_index, value))
         clip = [one for _, one in sorted(newest, key=itemgetter(0))]
         history = History((*[clip[0]] * (segments - len(clip)), *clip))
         return history if each.from_stage else as_array(history)
 
-    def _launch(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
-        inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
-        with self._clock.span(f"stage:{spec.name}"):
-            launched = self._runner.launch(spec.name, inputs)
-            return self._runner.fetch(launched) if spec is self._last else launched
+
+class _Memory:
+    """The state of the stages that have one, between two breaks of the stream."""
+
+    def __init__(self, stages: Sequence[PlannedStage]) -> None:
+        self._zeros = {
+            stage.spec.name: {each.name: np.zeros((1, *each.shape), np.float32) for each in stage.spec.state}
+            for stage in stages
+        }
+        self._state: Dict[str, Mapping[str, Any]] = dict(self._zeros)
+        self._part = 0
+
+    def reach(self, part: int) -> None:
+        """Forget where the next picture is of another part of the stream."""
+        if part != self._part:
+            self._part = part
+            self._state = dict(self._zeros)
+
+    def of(self, spec: StageSpec) -> Mapping[str, Any]:
+        """The state that the stage's next call takes, by name."""
+        return self._state[spec.name]
+
+    def keep(self, spec: StageSpec, step: Step) -> Any:
+        """Take up a call's state; its output."""
+        self._state[spec.name] = step.state
+        return step.output
+
+
+def _keeping(sampled: SampledPicture, stages: Sequence[PlannedStage]) -> SampledPicture:
+    """The picture with those prepared inputs alone that these stages take."""
+    later = {each.tensor.source for stage in stages for each in stage.inputs if not each.from_stage}
+    return replace(sampled, inputs={source: value for source, value in sampled.inputs.items() if source in later})

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError, import_reason, reason
-from edgecvar.runners.runner import as_array
+from edgecvar.runners.runner import as_array, stepped
 
 WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 SHARED = 50e6
@@ -30,6 +30,7 @@ class OnnxRunner:
         self._bundle = bundle
         self._precision = precision
         self._sessions: Dict[str, Any] = {}
+        self._state = {stage.name: [each.name for each in stage.state] for stage in bundle.manifest.stages}
 
     def __enter__(self) -> OnnxRunner:
         onnxruntime = onnx_runtime()
@@ -52,14 +53,14 @@ class OnnxRunner:
     def __exit__(self, *exc: object) -> None:
         self._sessions.clear()
 
-    def launch(self, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
         session = self._sessions[stage]
         try:
             arrays = {name: as_array(value) for name, value in inputs.items()}
-            output: NDArray[np.float32] = session.run(None, arrays)[0]
+            outputs = session.run(None, arrays)
         except Exception as error:  # as above
             raise BundleError(f"{self._bundle.path}: stage {stage}: {self.name} failed: {reason(error)}") from error
-        return output
+        return stepped(outputs, self._state[stage])
 
     def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         return value
@@ -125,7 +126,7 @@ def saturates(machine: Optional[str] = None, cpuinfo: Path = Path("/proc/cpuinfo
 
 def _check(file: str, stage: StageSpec, session: Any) -> None:
     """Names and shapes of the model are those of the manifest; raises BundleError."""
-    expected = {tensor.name: tensor.shape for tensor in stage.inputs}
+    expected, gives = stage.takes, stage.gives
     got = {tensor.name: tensor.shape for tensor in session.get_inputs()}
     if set(got) != set(expected):
         raise BundleError(
@@ -133,11 +134,14 @@ def _check(file: str, stage: StageSpec, session: Any) -> None:
             "compile the bundle again"
         )
     outputs = session.get_outputs()
-    if len(outputs) != 1:
-        raise BundleError(f"{file}: {len(outputs)} outputs, expected one; compile the bundle again")
+    # The stage's own output comes first, under whatever name.
+    if len(outputs) != len(gives) or [each.name for each in outputs[1:]] != list(gives)[1:]:
+        names = ", ".join(each.name for each in outputs)
+        raise BundleError(f"{file}: outputs {names}, expected {', '.join(gives)}; compile the bundle again")
     for name, shape in expected.items():
         _check_shape(f"{file}: input {name}", got[name], shape)
-    _check_shape(f"{file}: output", outputs[0].shape, stage.output_shape)
+    for output, shape in zip(outputs, gives.values()):
+        _check_shape(f"{file}: output {output.name}", output.shape, shape)
 
 
 def _check_shape(where: str, got: Sequence[Any], expected: List[int]) -> None:

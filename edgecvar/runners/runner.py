@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Protocol, Tuple
+from typing import Any, List, Mapping, Protocol, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,14 @@ class History:
     """An input with `segments`: what launches gave for the newest T samples, in display order, each (B, *shape)."""
 
     values: Tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a launch of a stage with state gave: its output, and its state by the names of the next call's inputs."""
+
+    output: Any
+    state: Mapping[str, Any]
 
 
 class Runner(Protocol):
@@ -30,14 +38,15 @@ class Runner(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
-        """Start a stage on its named inputs: float32 arrays (B, *shape), what earlier launches gave, or a History.
+        """Start a stage on its named inputs, state among them: float32 arrays (B, *shape), what launches gave, History.
 
-        What comes back may still be computing; it is good for `fetch` and as an input until the runner is left.
+        What comes back may still be computing; it is good for `fetch` and as an input until the runner is left. Of a
+        stage with state it is a Step, whose parts are.
         """
         ...
 
     def fetch(self, value: Any) -> NDArray[np.float32]:
-        """Wait for what a launch gave: the stage's output, float32 (B, *output_shape)."""
+        """Wait for what a launch gave, or a part of its Step: float32 (B, *shape)."""
         ...
 
 
@@ -47,6 +56,27 @@ def as_array(value: Any) -> NDArray[np.float32]:
     return array
 
 
+def stepped(outputs: List[Any], state: List[str]) -> Any:
+    """What a launch gives of `outputs`, the stage's own and then its state of those names: a Step where it has any."""
+    return Step(outputs[0], dict(zip(state, outputs[1:]))) if state else outputs[0]
+
+
+def fetched(runner: Runner, launched: Any) -> Any:
+    """What a launch gave as arrays: one, or a Step of them."""
+    if not isinstance(launched, Step):
+        return runner.fetch(launched)
+    return Step(runner.fetch(launched.output), {name: runner.fetch(each) for name, each in launched.state.items()})
+
+
 def run_stage(runner: Runner, stage: str, inputs: Mapping[str, Any]) -> NDArray[np.float32]:
-    """The stage's output (B, *output_shape) for its named inputs."""
-    return runner.fetch(runner.launch(stage, inputs))
+    """The stage's output (B, *output_shape) for its named inputs; with state, all it gives in one row (B, values)."""
+    return in_rows(fetched(runner, runner.launch(stage, inputs)))
+
+
+def in_rows(fetched: Any) -> NDArray[np.float32]:
+    """An array as it is; the arrays of a Step side by side, (B, values)."""
+    if not isinstance(fetched, Step):
+        array: NDArray[np.float32] = fetched
+        return array
+    arrays = [fetched.output, *fetched.state.values()]
+    return np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1)

@@ -42,7 +42,8 @@ class RunConfig(RunnerChoice):
     """`sources`: files, URLs, or "-" alone for standard input.
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
-    a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data.
+    a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without
+    data.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)

@@ -37,7 +37,7 @@ def staged_and_whole(config: Any, bundle: Any) -> Tuple[Any, Any]:
         settle_norms(subject.network, inputs.batch())
     with OnnxRunner(bundle, threads=1) as runner:
         walk = StageWalk(plan_stages(bundle.manifest.stages), runner, NoClock())
-        staged = [walk.finish(walk.start(sample), sample.neighbour) for sample in inputs.samples]
+        staged = [walk.scores(walk.finish(walk.start(sample), sample.neighbour)) for sample in inputs.samples]
     with torch.no_grad():
         whole = subject.network(inputs.batch()).numpy()
     return np.stack(staged), whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -126,10 +127,7 @@ def calibrate(
         model = onnx.load(str(files[stage]))
         histograms[stage] = {tensor: Histogram() for tensor in quantised_tensors(model)}
         session = open_session(_with_outputs(model, list(histograms[stage])), stage, threads)
-        results: List[NDArray[np.float32]] = []
-        for batch in walk.batches(stage, outputs):
-            results.append(_count(session, stage, batch, histograms[stage]))
-        outputs[stage] = np.concatenate(results)
+        outputs[stage] = walk.run(stage, outputs, partial(_count, session, walk.stages[stage].spec, histograms[stage]))
         silent = [tensor for tensor, histogram in histograms[stage].items() if histogram.largest < SMALLEST]
         if silent:
             raise CompileError(
@@ -148,21 +146,20 @@ def ranges_by(method: Method, histograms: Mapping[str, Mapping[str, Histogram]])
 
 
 def _count(
-    session: Any, stage: str, batch: Dict[str, NDArray[np.float32]], histograms: Dict[str, Histogram]
-) -> NDArray[np.float32]:
-    """Add one batch to the histograms; the stage's own output."""
+    session: Any, stage: StageSpec, histograms: Dict[str, Histogram], batch: Dict[str, NDArray[np.float32]]
+) -> List[NDArray[np.float32]]:
+    """Add one batch to the histograms; what the stage gives."""
     names = [value.name for value in session.get_outputs()]
     values = dict(zip(names, session.run(None, batch)))
-    output: NDArray[np.float32] = values[names[0]]
     for tensor, histogram in histograms.items():
         activations = batch[tensor] if tensor in batch else values[tensor]
         if not np.isfinite(activations).all():
             raise CompileError(
-                f"stage {stage}: tensor {tensor} has NaN or infinite values in fp32, so no range can be given; check "
-                "the checkpoint"
+                f"stage {stage.name}: tensor {tensor} has NaN or infinite values in fp32, so no range can be given; "
+                "check the checkpoint"
             )
         histogram.add(activations)
-    return output
+    return [values[name] for name in stage.gives]
 
 
 def _with_outputs(model: onnx.ModelProto, tensors: Sequence[str]) -> bytes:

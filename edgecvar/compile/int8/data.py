@@ -10,6 +10,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from edgecvar.bundle.precision import Int8Record
+from edgecvar.bundle.stages import has_state
 from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import read_samples
 from edgecvar.compile.int8.search import Int8Stages
@@ -19,6 +20,9 @@ from edgecvar.errors import CompileError, EdgecvarError
 
 CALIBRATION_SAMPLES = 128
 """For the ranges of activations; more hardly moves them."""
+
+PICTURES_IN_ONE = 4
+"""Times as many samples for a network that remembers: those of one clip are alike, and it is small."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def hash_samples(samples: Sequence[SampledPicture]) -> str:
 
 
 def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[SampledPicture]:
-    samples = read_samples(clips, subject.input, count, frames=subject.frames)
+    remembering = has_state(subject.stages)
+    count *= PICTURES_IN_ONE if remembering else 1
+    samples = read_samples(clips, subject.input, count, frames=subject.frames, remembering=remembering)
     if not samples:
         raise CompileError(f"{clips[0]} and {len(clips) - 1} more clips: no P or B picture in them")
     return samples

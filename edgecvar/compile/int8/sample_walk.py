@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,13 @@ from edgecvar.bundle.plan import PlannedInput, PlannedStage, plan_stages
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.messages import SampledPicture
-from edgecvar.clips.samples import histories
+from edgecvar.clips.samples import clip_starts, histories
 from edgecvar.errors import CompileError, reason
 from edgecvar.runners.onnx import onnx_runtime, session_options, usable_cores
 
 Array = NDArray[np.float32]
+Compute = Callable[[Dict[str, Array]], Sequence[Array]]
+"""Runs a stage on one batch of its named inputs: what it gives, in the order of StageSpec.gives."""
 Samples = Sequence[SampledPicture]
 
 BATCH = 8
@@ -43,13 +45,34 @@ class SampleWalk:
         lengths = {each.tensor.segments for stage in self.stages.values() for each in stage.inputs}
         self._past = {segments: histories(samples, segments) for segments in lengths if segments is not None}
 
-    def batches(self, stage: str, outputs: Mapping[str, Array]) -> Iterator[Dict[str, Array]]:
-        """The stage's inputs by name, each (at most BATCH, *shape); `outputs`: of the earlier stages, all rows."""
+    def run(self, stage: str, outputs: Mapping[str, Array], compute: Compute) -> Array:
+        """The stage's output for all rows, computed at most BATCH at a time; `outputs`: of the earlier stages."""
         planned = self.stages[stage]
+        if planned.spec.state:
+            return self._run_in_order(planned, outputs, compute)
         count = len(self._appearances) if planned.spec.cadence == "gop" else len(self.samples)
-        for start in range(0, count, BATCH):
-            rows = np.arange(start, min(start + BATCH, count))
-            yield {each.tensor.name: self._rows(planned, each, rows, outputs) for each in planned.inputs}
+        groups = (np.arange(start, min(start + BATCH, count)) for start in range(0, count, BATCH))
+        return np.concatenate([compute(self._inputs(planned, rows, outputs))[0] for rows in groups])
+
+    def _run_in_order(self, planned: PlannedStage, outputs: Mapping[str, Array], compute: Compute) -> Array:
+        """Clips side by side, each of them picture by picture in display order, from a state of zeros."""
+        spec, starts = planned.spec, clip_starts(self.samples)
+        clips: Dict[int, List[int]] = {}
+        for place in sorted(range(len(starts)), key=lambda each: self.samples[each].display_index):
+            clips.setdefault(starts[place], []).append(place)
+        everything = np.empty((len(starts), *spec.output_shape), np.float32)
+        whole = list(clips.values())
+        for group in (whole[first : first + BATCH] for first in range(0, len(whole), BATCH)):
+            group = sorted(group, key=len, reverse=True)
+            state = [np.zeros((len(group), *each.shape), np.float32) for each in spec.state]
+            for step in range(len(group[0])):
+                rows = np.array([clip[step] for clip in group if len(clip) > step], np.int64)
+                given = {each.name: values[: len(rows)] for each, values in zip(spec.state, state)}
+                everything[rows], *state = compute({**self._inputs(planned, rows, outputs), **given})
+        return everything
+
+    def _inputs(self, planned: PlannedStage, rows: NDArray[np.int64], outputs: Mapping[str, Array]) -> Dict[str, Array]:
+        return {each.tensor.name: self._rows(planned, each, rows, outputs) for each in planned.inputs}
 
     def scores(self, outputs: Mapping[str, Array]) -> Array:
         """The last stage's output for each sample, (samples, classes)."""
@@ -89,6 +112,6 @@ def open_session(model: Union[bytes, Path], stage: str, threads: Optional[int] =
         ) from error
 
 
-def run_batches(session: Any, batches: Iterator[Dict[str, Array]]) -> Array:
-    """The session's only output for all rows."""
-    return np.concatenate([session.run(None, batch)[0] for batch in batches])
+def computing(session: Any) -> Compute:
+    """What a session makes of one batch."""
+    return lambda batch: list(session.run(None, batch))

@@ -17,7 +17,7 @@ from edgecvar.clips.samples import spread
 from edgecvar.compile.int8.calibrate import Histogram, Ranges, calibrate, ranges_by
 from edgecvar.compile.int8.deviation import Deviation, measure_deviation
 from edgecvar.compile.int8.quantize import Quantizer
-from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, open_session, run_batches
+from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, computing, open_session
 from edgecvar.errors import CompileError
 from edgecvar.progress import Progress, silent
 
@@ -122,7 +122,7 @@ class Trial:
         outputs: Dict[str, NDArray[np.float32]] = {}
         for spec in stages:
             session = open_session(files[spec.name], spec.name, threads)
-            outputs[spec.name] = run_batches(session, self._walk.batches(spec.name, outputs))
+            outputs[spec.name] = self._walk.run(spec.name, outputs, computing(session))
         self._scores = self._walk.scores(outputs)
 
     def measure(self, ranges: Ranges, keep: FrozenSet[LayerOf]) -> Deviation:
@@ -160,7 +160,7 @@ class Trial:
         if key not in remembered:
             model = self._quantizers[stage].write(ranges[stage], keep)
             session = open_session(model.SerializeToString(), stage, self._threads)
-            remembered[key] = run_batches(session, self._walk.batches(stage, outputs))
+            remembered[key] = self._walk.run(stage, outputs, computing(session))
             if len(remembered) > REMEMBERED:
                 remembered.popitem(last=False)
         remembered.move_to_end(key)

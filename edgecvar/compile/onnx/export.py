@@ -28,18 +28,17 @@ class _Stage(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, inputs: Tuple[Tensor, ...]) -> Tensor:
-        output: Tensor = self.module(*inputs)
-        return output
+    def forward(self, inputs: Tuple[Tensor, ...]) -> Any:
+        return self.module(*inputs)
 
 
 def export_stage(module: nn.Module, spec: StageSpec, path: Path) -> None:
     """Write `module`, in eval mode, as fp32 ONNX with the names of `spec`; raises CompileError.
 
-    The output is named after the stage, the first axis of every tensor is "batch", batch norms are folded into the
-    convolutions before them, nodes are named after the modules that they come from.
+    The output is named after the stage, the next state as StageState says; the first axis of every tensor is "batch",
+    batch norms are folded into the convolutions before them, nodes are named after the modules that they come from.
     """
-    example = tuple(torch.zeros(2, *tensor.shape) for tensor in spec.inputs)
+    example = tuple(torch.zeros(2, *shape) for shape in spec.takes.values())
     batch = torch.export.Dim("batch", min=1)
     try:
         with _quiet(), torch.no_grad():
@@ -48,8 +47,8 @@ def export_stage(module: nn.Module, spec: StageSpec, path: Path) -> None:
                 (example,),
                 dynamo=True,
                 opset_version=EXPORTED_OPSET,
-                input_names=[tensor.name for tensor in spec.inputs],
-                output_names=[spec.name],
+                input_names=list(spec.takes),
+                output_names=list(spec.gives),
                 dynamic_shapes=(tuple({0: batch} for _ in example),),
                 verbose=False,
             )
@@ -90,7 +89,7 @@ def _check(model: onnx.ModelProto, spec: StageSpec) -> None:
             f"stage {spec.name}: exported as IR {model.ir_version} with operator sets {opsets}, expected at most "
             f"IR {NEWEST_IR} and ONNX {OLDEST_OPSET} to {NEWEST_OPSET} alone; use the versions in constraints.txt"
         )
-    expected = [*(tensor.name for tensor in spec.inputs), spec.name]
+    expected = [*spec.takes, *spec.gives]
     got = [value.name for value in (*model.graph.input, *model.graph.output)]
     if got != expected:
         raise CompileError(f"stage {spec.name}: exported with tensors {got}, expected {expected}")

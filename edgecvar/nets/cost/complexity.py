@@ -120,7 +120,7 @@ def _stage_cost(module: nn.Module, spec: StageSpec, runs: int) -> StageCost:
         if counts:
             layer.register_forward_hook(_counter(name.split(".")[0], counted))
     with torch.no_grad():
-        stage(*(torch.empty(1, *tensor.shape, device="meta") for tensor in spec.inputs))
+        stage(*(torch.empty(1, *shape, device="meta") for shape in spec.takes.values()))
     parts = []
     own = sum(weight.numel() for weight in stage.parameters(recurse=False))
     if own or "" in counted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from edgecvar.bundle.engines import EngineKey, read_engine, why_build
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
+from edgecvar.runners.runner import stepped
 from edgecvar.runners.tensorrt.api import Execution, Generation, execution_of, generation_of, installed_version
 from edgecvar.runners.tensorrt.builder import build_engines
 from edgecvar.runners.tensorrt.cuda import CudaDevice, GraphDriver, download, new_stream, page_locked
@@ -39,7 +40,7 @@ class TensorRtRunner:
         self._downloads: Optional[driver.Stream] = None
         self._runtime: Optional[trt.Runtime] = None
         self._stages: Dict[str, DeviceStage] = {}
-        self._arrivals: Dict[str, NDArray[np.float32]] = {}
+        self._arrivals: Dict[Tuple[str, str], NDArray[np.float32]] = {}
         self._log = BuildLog()
 
     def __enter__(self) -> TensorRtRunner:
@@ -64,23 +65,24 @@ class TensorRtRunner:
         finally:
             device.__exit__()
 
-    def launch(self, stage: str, inputs: Mapping[str, Any]) -> DeviceValue:
+    def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
         """Start a stage; raises DeviceError where it cannot, BundleError where the inputs are not the stage's."""
         with self._opened().current(f"stage {stage}"):
-            value = self._stages[stage].launch(inputs)
+            launched = self._stages[stage]
+            values = launched.launch(inputs)
             if not self.options.overlap:
-                value.buffer.written.synchronize()
-        return value
+                values[-1].buffer.written.synchronize()
+        return stepped(values, [each.name for each in launched.memory.stage.state])
 
     def fetch(self, value: DeviceValue) -> NDArray[np.float32]:
-        """Wait for a launched value; float32 (B, *output_shape). Raises DeviceError."""
+        """Wait for a launched value; float32 (B, *shape). Raises DeviceError."""
         with self._opened().current(f"stage {value.stage}"):
             downloads = self._downloads
             if downloads is None:
                 raise DeviceError(f"stage {value.stage}: the runner was left, and its values with it")
             # A stream of its own: the producer's may already be at work on the next picture.
             downloads.wait_for_event(value.buffer.written)
-            arrival = self._arrivals[value.stage][: value.batch]
+            arrival = self._arrivals[value.stage, value.tensor][: value.batch]
             download(arrival, value.buffer, downloads)
             downloads.synchronize()
             return arrival.copy()
@@ -134,7 +136,8 @@ class TensorRtRunner:
             self._runtime.DLA_core = key.dla
         for stage in self._bundle.manifest.stages:
             self._load_stage(key, stage, graphs)
-            self._arrivals[stage.name] = page_locked((self.options.max_batch, *stage.output_shape))
+            for tensor, shape in stage.gives.items():
+                self._arrivals[stage.name, tensor] = page_locked((self.options.max_batch, *shape))
 
     def _graph_driver(self) -> Optional[GraphDriver]:
         try:
@@ -152,11 +155,11 @@ class TensorRtRunner:
                 f"remove {file.parent} and run again: the engines are built anew"
             )
         try:
-            output = check_tensors(file, stage, execution.tensors())
+            names = check_tensors(file, stage, execution.tensors())
         except BundleError:
             execution.close()
             raise
-        memory = StageMemory(stage, output, self.options.max_batch)
+        memory = StageMemory(stage, names, self.options.max_batch)
         self._stages[stage.name] = DeviceStage(file, memory, execution, graphs, self._log)
         self._stages[stage.name].open()
 

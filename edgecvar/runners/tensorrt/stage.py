@@ -36,9 +36,13 @@ REBUILD = "remove {folder} and run again: the engines are built anew"
 
 @dataclass(frozen=True, eq=False)
 class DeviceValue:
-    """A stage's output on the device (B, *output_shape), perhaps still computing; its memory lives as long as it."""
+    """What a stage gives, on the device (B, *shape), perhaps still computing; its memory lives as long as it.
+
+    `tensor`: which of StageSpec.gives.
+    """
 
     stage: str
+    tensor: str
     batch: int
     buffer: DeviceBuffer
 
@@ -47,50 +51,52 @@ class StageMemory:
     """What an engine reads and writes: always the same addresses, which a CUDA graph has fixed in it.
 
     Outputs are copied to buffers of a pool, and go back there with the last reference to their value: whoever walks
-    the stages keeps a window's outputs for as long as it likes.
+    the stages keeps a window's outputs for as long as it likes. A state takes two of its pool in turn, the one that is
+    read and the one that is written. `engine_names`: what the engine calls the tensors of StageSpec.gives.
     """
 
-    def __init__(self, stage: StageSpec, output: str, max_batch: int) -> None:
+    def __init__(self, stage: StageSpec, engine_names: Mapping[str, str], max_batch: int) -> None:
         self.max_batch = max_batch
-        self.output = output
         self.hosts: Dict[str, NDArray[np.float32]] = {}
         self.inputs: Dict[str, DeviceBuffer] = {}
-        self._stage = stage
-        self._shape = (max_batch, *stage.output_shape)
-        self._pool: List[DeviceBuffer] = []
+        self.results: Dict[str, DeviceBuffer] = {}
+        self.stage = stage
+        self._engine_names = engine_names
+        self._pools: Dict[str, List[DeviceBuffer]] = {name: [] for name in stage.gives}
         self._buffers: List[DeviceBuffer] = []
 
     def allocate(self) -> None:
         """Take the memory; `free` gives back what was taken, also after half of it."""
-        for tensor in self._stage.inputs:
-            shape = (self.max_batch, *tensor.shape)
-            self.hosts[tensor.name] = page_locked(shape)
-            self.inputs[tensor.name] = self._make(shape)
-        self.result = self._make(self._shape)
+        for name, shape in self.stage.takes.items():
+            self.hosts[name] = page_locked((self.max_batch, *shape))
+            self.inputs[name] = self._make(shape)
+        self.results = {name: self._make(shape) for name, shape in self.stage.gives.items()}
 
     @property
     def addresses(self) -> Dict[str, int]:
         """Device address by tensor name."""
-        return {**{name: buffer.address for name, buffer in self.inputs.items()}, self.output: self.result.address}
+        results = {self._engine_names[name]: buffer.address for name, buffer in self.results.items()}
+        return {**{name: buffer.address for name, buffer in self.inputs.items()}, **results}
 
-    def take(self) -> DeviceBuffer:
+    def take(self, tensor: str) -> DeviceBuffer:
         """A buffer for an output that nobody holds."""
-        return self._pool.pop() if self._pool else self._make(self._shape)
+        return self._pools[tensor].pop() if self._pools[tensor] else self._make(self.stage.gives[tensor])
 
-    def lend(self, stage: str, batch: int, buffer: DeviceBuffer) -> DeviceValue:
+    def lend(self, tensor: str, batch: int, buffer: DeviceBuffer) -> DeviceValue:
         """A value over `buffer`, which comes back when nobody holds the value."""
-        value = DeviceValue(stage, batch, buffer)
-        weakref.finalize(value, self._pool.append, buffer).atexit = False
+        value = DeviceValue(self.stage.name, tensor, batch, buffer)
+        weakref.finalize(value, self._pools[tensor].append, buffer).atexit = False
         return value
 
     def free(self) -> None:
         while self._buffers:
             self._buffers.pop().memory.free()
-        self._pool.clear()
+        for pool in self._pools.values():
+            pool.clear()
         self.hosts.clear()
 
-    def _make(self, shape: Tuple[int, ...]) -> DeviceBuffer:
-        buffer = DeviceBuffer(shape)
+    def _make(self, shape: Sequence[int]) -> DeviceBuffer:
+        buffer = DeviceBuffer((self.max_batch, *shape))
         self._buffers.append(buffer)
         return buffer
 
@@ -103,7 +109,7 @@ class DeviceStage:
     ) -> None:
         self.memory = memory
         self._file = file
-        self._name = file.stem
+        self._name = memory.stage.name
         self._execution = execution
         self._graphs = graphs
         self._graph: Optional[CapturedGraph] = None
@@ -124,21 +130,27 @@ class DeviceStage:
         if not self._execution.set_addresses(self.memory.addresses):
             raise self._failure("does not take the addresses of its tensors")
 
-    def launch(self, inputs: Mapping[str, Any]) -> DeviceValue:
-        """Start the stage on arrays or device values, each (B, *shape), or histories of device values."""
+    def launch(self, inputs: Mapping[str, Any]) -> List[DeviceValue]:
+        """Start the stage on arrays or device values, each (B, *shape), or histories of device values.
+
+        What it gives, in the order of StageSpec.gives.
+        """
         batch = self._check(inputs)
         if batch != self._batch:
             self._set_batch(batch)
         stream, _ = self._opened()
         self._take_inputs(inputs, batch)
         self._enqueue(stream.handle)
-        buffer = self.memory.take()
-        for event in buffer.readers.values():
-            stream.wait_for_event(event)
-        buffer.readers.clear()
-        copy(buffer, self.memory.result, batch, stream)
-        buffer.written.record(stream)
-        return self.memory.lend(self._name, batch, buffer)
+        values = []
+        for tensor, result in self.memory.results.items():
+            buffer = self.memory.take(tensor)
+            for event in buffer.readers.values():
+                stream.wait_for_event(event)
+            buffer.readers.clear()
+            copy(buffer, result, batch, stream)
+            buffer.written.record(stream)
+            values.append(self.memory.lend(tensor, batch, buffer))
+        return values
 
     def close(self) -> None:
         """Wait for what runs, then let go of graph, context, engine and stream."""
@@ -242,24 +254,31 @@ class DeviceStage:
         return DeviceError(f"stage {self._name}: {self._file} {what}: {self._log.last_error()}; {again}")
 
 
-def check_tensors(file: Path, stage: StageSpec, tensors: Sequence[EngineTensor]) -> str:
-    """The engine's inputs and output are the manifest's; the output's name. Raises BundleError."""
+def check_tensors(file: Path, stage: StageSpec, tensors: Sequence[EngineTensor]) -> Dict[str, str]:
+    """The engine's inputs and outputs are the manifest's; what it calls its outputs. Raises BundleError.
+
+    The stage's own output may have any name, as it has where it is the only one.
+    """
     again = REBUILD.format(folder=file.parent)
-    expected = {tensor.name: tensor.shape for tensor in stage.inputs}
+    expected, gives = stage.takes, stage.gives
     inputs = {tensor.name: tensor for tensor in tensors if tensor.is_input}
-    outputs = [tensor for tensor in tensors if not tensor.is_input]
+    outputs = {tensor.name: tensor for tensor in tensors if not tensor.is_input}
     if set(inputs) != set(expected):
         got = ", ".join(sorted(inputs))
         raise BundleError(f"{file}: inputs {got}, but the manifest says {', '.join(sorted(expected))}; {again}")
-    if len(outputs) != 1:
-        raise BundleError(f"{file}: {len(outputs)} outputs, expected one; {again}")
-    for tensor, shape in [*((inputs[name], expected[name]) for name in expected), (outputs[0], stage.output_shape)]:
+    states = [each.next_name for each in stage.state]
+    own = [name for name in outputs if name not in states]
+    if len(own) != 1 or len(outputs) != len(gives):
+        raise BundleError(f"{file}: outputs {', '.join(sorted(outputs))}, expected {', '.join(gives)}; {again}")
+    names = {stage.name: own[0], **{name: name for name in states}}
+    given = [(outputs[names[name]], shape) for name, shape in gives.items()]
+    for tensor, shape in [*((inputs[name], expected[name]) for name in expected), *given]:
         if list(tensor.shape[1:]) != shape or not tensor.float32:
             kind = "float32" if tensor.float32 else "another type"
             raise BundleError(
                 f"{file}: {tensor.name} is {list(tensor.shape)} of {kind}, expected batch + {shape} of float32; {again}"
             )
-    return outputs[0].name
+    return names
 
 
 def _describe(value: Any) -> str:

@@ -107,9 +107,9 @@ class StageBuild:
         # fp32 is what the other precisions are compared with: TF32 would round it to 10 bits.
         config.clear_flag(trt.BuilderFlag.TF32)
         profile: trt.IOptimizationProfile = self._builder.create_optimization_profile()
-        for tensor in self._stage.inputs:
-            least, most = (1, *tensor.shape), (options.max_batch, *tensor.shape)
-            profile.set_shape(tensor.name, least, most, most)
+        for name, shape in self._stage.takes.items():
+            least, most = (1, *shape), (options.max_batch, *shape)
+            profile.set_shape(name, least, most, most)
         if config.add_optimization_profile(profile) < 0:
             raise CompileError(
                 f"{self._file}: batches of 1 to {options.max_batch} are not possible: {self._log.last_error()}; "

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.train
 
-from edgecvar.bundle.stages import StageSpec  # noqa: E402
+from edgecvar.bundle.stages import StageSpec, StageState  # noqa: E402
 from edgecvar.clips.appearance import Appearance  # noqa: E402
 from edgecvar.clips.messages import SampledPicture  # noqa: E402
 from edgecvar.compile.int8.sample_walk import BATCH, SampleWalk  # noqa: E402
 from edgecvar.judge.parity import record  # noqa: E402
+from edgecvar.runners.runner import Step  # noqa: E402
 
 SHAPES = {"image": [3, 2, 2], "motion": [2, 2, 2], "residual": [3, 2, 2]}
 
@@ -45,8 +46,12 @@ STAGES = [
         changes=("residual", "current", 1, SHAPES["residual"]),
         now=("move", "current", None, [2]),
     ),
+    stage(
+        "recall", "picture", 5, judged=("judge", "current", None, [5]), there=("look", "adjacent", None, [3])
+    ).model_copy(update={"state": [StageState(name="past", shape=[3]), StageState(name="more", shape=[2])]}),
+    stage("end", "picture", 5, recalled=("recall", "current", None, [5]), now=("move", "current", None, [2])),
 ]
-"""Every kind of input with segments, a clip of clips among them."""
+"""Every kind of input with segments, a clip of clips among them; state, and what takes it at second hand."""
 
 
 @dataclass
@@ -62,10 +67,13 @@ class Sums:
     def __exit__(self, *exc: object) -> None:
         return None
 
-    def launch(self, stage: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def launch(self, stage: str, inputs: Mapping[str, NDArray[np.float32]]) -> Any:
         flat = np.concatenate([value.reshape(len(value), -1) for _, value in sorted(inputs.items())], axis=1)
         weights = np.random.default_rng(flat.shape[1]).normal(size=(flat.shape[1], self.sizes[stage]))
-        return np.stack([row @ weights for row in flat.astype(np.float64)]).astype(np.float32)
+        output = np.stack([row @ weights for row in flat.astype(np.float64)]).astype(np.float32)
+        if stage != "recall":
+            return output
+        return Step(output, {"past": np.tanh(output[:, :3]), "more": np.tanh(output[:, 3:])})
 
     def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         return value
@@ -94,10 +102,16 @@ def test_all_samples_at_once_are_walked_as_one_by_one(samples: List[SampledPictu
     walk = SampleWalk(STAGES, samples)
     outputs: Dict[str, NDArray[np.float32]] = {}
     for spec in STAGES:
-        batches = list(walk.batches(spec.name, outputs))
+        batches: List[Dict[str, NDArray[np.float32]]] = []
+
+        def compute(batch: Dict[str, NDArray[np.float32]], name: str = spec.name) -> List[NDArray[np.float32]]:
+            batches.append(batch)  # noqa: B023  # called before the next stage
+            launched = runner.launch(name, batch)
+            return [launched.output, *launched.state.values()] if isinstance(launched, Step) else [launched]
+
+        outputs[spec.name] = walk.run(spec.name, outputs, compute)
         assert max(len(value) for batch in batches for value in batch.values()) <= BATCH
-        outputs[spec.name] = np.concatenate([runner.launch(spec.name, batch) for batch in batches])
-        if spec.cadence == "picture":
+        if spec.cadence == "picture" and spec.name not in ("recall", "end"):  # which see them in display order
             assert [list(batch) for batch in batches] == [[tensor.name for tensor in spec.inputs]] * len(batches)
             for tensor in spec.inputs:
                 got = np.concatenate([batch[tensor.name] for batch in batches])

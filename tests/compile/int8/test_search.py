@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from edgecvar.compile.int8 import search  # noqa: E402
 from edgecvar.compile.int8.deviation import Deviation, measure_deviation  # noqa: E402
-from edgecvar.compile.int8.sample_walk import SampleWalk, open_session, run_batches  # noqa: E402
+from edgecvar.compile.int8.sample_walk import SampleWalk, computing, open_session  # noqa: E402
 from edgecvar.compile.int8.search import METHODS, Trial, make_int8  # noqa: E402
 from edgecvar.compile.onnx.full_layers import full_layers  # noqa: E402
 from edgecvar.compile.onnx.graph import constants, element_types  # noqa: E402
@@ -38,7 +38,7 @@ def test_the_walk_over_all_samples_is_the_network(tmp_path: Path) -> None:
     walk = SampleWalk(specs, data)
     outputs: Any = {}
     for spec in specs:
-        outputs[spec.name] = run_batches(open_session(files[spec.name], spec.name, 1), walk.batches(spec.name, outputs))
+        outputs[spec.name] = walk.run(spec.name, outputs, computing(open_session(files[spec.name], spec.name, 1)))
     assert len(outputs["look"]) == 12 and outputs["judge"].shape == (21, CLASSES)
     expected = [reference(sample)[1] for sample in data]
     assert np.allclose(walk.scores(outputs), expected, atol=1e-4)

@@ -16,6 +16,7 @@ import pytest
 
 from edgecvar.bundle.manifest import MANIFEST, Bundle, Manifest, open_bundle, write_manifest
 from edgecvar.runners.onnx import OnnxRunner
+from edgecvar.runners.runner import Step
 from tests.contracts.bindings import VERSIONS, why_not
 from tests.contracts.fake_tensorrt import RECORDED, FakeTensorRt
 from tests.runners.tensorrt.recorded_cuda import RecordedCuda
@@ -132,9 +133,10 @@ class PlayedTensorRt:
 
         def engine(runtime: Any, plan: bytes) -> Any:
             stage = self.stages[bytes(plan).decode()]
-            tensors = [(tensor.name, tensor.shape, True) for tensor in stage.inputs]
-            output = (OUTPUT.format(stage.name), stage.output_shape, False)
-            return self.tag(fake.make("ICudaEngine"), stage=stage.name, tensors=[output, *tensors])
+            tensors = [(name, shape, True) for name, shape in stage.takes.items()]
+            named = [OUTPUT.format(stage.name), *(each.next_name for each in stage.state)]
+            outputs = [(name, shape, False) for name, shape in zip(named, stage.gives.values())]
+            return self.tag(fake.make("ICudaEngine"), stage=stage.name, tensors=[*outputs, *tensors])
 
         def one(this: Any, which: Any) -> Any:
             names = [tensor[0] for tensor in this.played_tensors]
@@ -199,15 +201,18 @@ class PlayedTensorRt:
 
     def _run(self, context: Any, addresses: Dict[str, int], stream: int) -> bool:
         stage = context.played_engine.played_stage
-        (output, output_shape, _), *inputs = context.played_engine.played_tensors
-        shapes = {name: context.played_shapes[name] for name, _, _ in inputs}
-        batch = shapes[inputs[0][0]][0]
+        tensors = context.played_engine.played_tensors
+        outputs = [(name, shape) for name, shape, given in tensors if not given]
+        shapes = {name: context.played_shapes[name] for name, _, given in tensors if given}
+        batch = next(iter(shapes.values()))[0]
 
         def compute() -> None:
             self.runs.append((stage, stream))
             values = {name: self.cuda.floats(addresses[name], shape).copy() for name, shape in shapes.items()}
-            result = self.reference.fetch(self.reference.launch(stage, values))
-            np.copyto(self.cuda.floats(addresses[output], (batch, *output_shape)), result)
+            launched = self.reference.launch(stage, values)
+            results = [launched.output, *launched.state.values()] if isinstance(launched, Step) else [launched]
+            for (output, shape), result in zip(outputs, results):
+                np.copyto(self.cuda.floats(addresses[output], (batch, *shape)), result)
 
-        reads = [addresses[name] for name in shapes]
-        return self.cuda.work(stream, reads, [addresses[output]], compute)
+        reads, writes = [addresses[name] for name in shapes], [addresses[name] for name, _ in outputs]
+        return self.cuda.work(stream, reads, writes, compute)

@@ -33,7 +33,7 @@ def test_clips_of_a_stages_outputs_stay_on_the_device(played_clips, options):
         for picture in range(7):
             inputs = {name: prepared(picture)[name][0] for name in ("motion", "residual")}
             sampled = SampledPicture(picture, picture, 0.0, 0, 0.0, inputs, appearance, None)
-            yield stage_walk.finish(stage_walk.start(sampled), appearance)
+            yield stage_walk.scores(stage_walk.finish(stage_walk.start(sampled), appearance))
 
     with runner_of(played_clips, **options) as runner:
         got = list(walked(runner))

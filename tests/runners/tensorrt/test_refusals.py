@@ -82,7 +82,7 @@ def test_an_engine_of_other_tensors_is_refused(played):
         ([("motion", [2], False), ("flow", [2, 32, 32], True)], "inputs flow, but the manifest says image"),
         ([("motion", [3], False), ("image", [3, 16, 32], True)], "image is [-1, 3, 16, 32] of float32"),
         ([("motion", [4], False), ("image", [3, 32, 32], True)], "motion is [-1, 4]"),
-        ([("a", [3], False), ("b", [3], False), ("image", [3, 32, 32], True)], "2 outputs, expected one"),
+        ([("a", [3], False), ("b", [3], False), ("image", [3, 32, 32], True)], "outputs a, b, expected appearance"),
     ]:
         played.fake.answers["Runtime.deserialize_cuda_engine"] = lambda this, plan, of=tensors: played.tag(
             deserialise(this, plan), tensors=of

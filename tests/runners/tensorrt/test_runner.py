@@ -42,7 +42,7 @@ def test_a_walk_over_the_stages_gives_the_same_scores(played):
             inputs = {name: prepared(picture)[name][0] for name in ("motion", "residual")}
             adjacent = appearances[window - 1 if window else 1]
             sampled = SampledPicture(picture, picture, 0.0, window, 0.0, inputs, appearances[window], adjacent)
-            yield stage_walk.finish(stage_walk.start(sampled), adjacent)
+            yield stage_walk.scores(stage_walk.finish(stage_walk.start(sampled), adjacent))
 
     with runner_of(played) as runner:
         got = list(walked(runner))

@@ -1,0 +1,165 @@
+"""Stages with state: a stream picture by picture is the clip as a whole, and nothing is remembered over a break."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgecvar.bundle.plan import plan_stages
+from edgecvar.bundle.stages import StageSpec, StageState
+from edgecvar.errors import BundleError
+from edgecvar.runners.runner import Step
+from edgecvar.stream.types import Break
+from tests.moving_clip import moving_clip
+from tests.run.scripted import INFO, Launched, RecordingRunner, ScriptedStream, run, stage
+
+JUMP = Break("timestamps jumped ahead", INFO)
+
+
+def summing(*inputs):
+    """A stage whose state is the sum of what it has seen."""
+    plain = stage("classify", "picture", *inputs, output=[3])
+    return plain.model_copy(update={"state": [StageState(name="sum", shape=[1])]})
+
+
+class Summing(RecordingRunner):
+    """Keeps, of each call, the state that it was given and the picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = []
+
+    def launch(self, stage, inputs):
+        if "sum" not in inputs:
+            return super().launch(stage, inputs)
+        seen = int(inputs["motion"].output[0, 0])
+        self.steps.append((int(inputs["sum"][0, 0]), seen))
+        return Step(Launched(stage, np.zeros((1, 3), np.float32)), {"sum": inputs["sum"] + np.float32(seen)})
+
+
+def steps(stream, *stages):
+    runner = Summing()
+    run("", list(stages), runner, stream=stream)
+    return runner.steps
+
+
+MOTION = stage("motion", "picture", ("motion", "motion", "current"))
+
+
+def test_pictures_come_to_a_state_in_display_order():
+    stream = ScriptedStream("IPBBPBB", shown=[0, 3, 1, 2, 6, 4, 5])
+    # Pictures are known by their place in decode order.
+    seen = steps(stream, MOTION, summing(("motion", "motion", "current")))
+    assert [picture for _, picture in seen] == [2, 3, 1, 5, 6, 4]
+    assert [before for before, _ in seen] == [0, 2, 5, 6, 11, 17]
+
+
+def test_nothing_is_remembered_over_a_break():
+    stream = ScriptedStream("IPP" + "IPP" + "PP", breaks={3: JUMP, 6: JUMP})
+    seen = steps(stream, MOTION, summing(("motion", "motion", "current")))
+    assert seen == [(0, 1), (1, 2), (0, 4), (4, 5), (0, 6), (6, 7)]
+
+
+def test_what_takes_a_state_at_second_hand_waits_for_its_turn():
+    plan = plan_stages([MOTION, summing(("motion", "motion", "current")), stage("end", "picture", ("classify",) * 2)])
+    assert [each.in_order for each in plan.stages] == [False, True, True]
+    assert plan.in_order and not plan_stages([MOTION]).in_order
+
+
+def test_a_stage_that_remembers_looks_at_no_clips():
+    with pytest.raises(BundleError, match="one by one"):
+        plan_stages([MOTION, summing(("motion", "motion", "current", 3))])
+
+
+@pytest.mark.parametrize(
+    "change, wrong",
+    [
+        ({"cadence": "gop"}, "only sampled pictures"),
+        ({"state": [{"name": "motion", "shape": [1]}]}, "called as another"),
+        ({"state": [{"name": "sum", "shape": [1]}, {"name": "sum", "shape": [2]}]}, "called as another"),
+        ({"state": [{"name": "sum", "shape": [0]}]}, "between 1 and"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(change, wrong):
+    document = {**summing(("motion", "motion", "current")).model_dump(), **change}
+    with pytest.raises(ValueError, match=wrong):
+        StageSpec.model_validate(document)
+
+
+LABELS = ["a", "b", "c", "d"]
+TOLERANCE = 1e-4
+"""Of scores: fp32 sums in another order reach some 1e-6."""
+
+
+@pytest.fixture(scope="module")
+def remembering(tmp_path_factory):
+    """Clips with B-pictures, the network with its scores spread, and what it makes of the first clip whole."""
+    torch = pytest.importorskip("torch", reason="needs the train extra")
+    pytest.importorskip("onnxscript", reason="needs the train extra")
+    from edgecvar.clips.spec import InputSpec
+    from edgecvar.compile.subject import settle_norms
+    from edgecvar.nets.batch import ClipBatch
+    from tests.run.remembering import Remembering, RememberingOptions
+    from tests.run.test_walk import every_sample
+
+    folder = tmp_path_factory.mktemp("remembering")
+    clips = [
+        moving_clip(folder / f"{number}.mp4", 50, shift=number - 3, restless=True, g="12", bf="2")
+        for number in range(4)
+    ]
+    spec = InputSpec(height=48, width=64, crop=1.0, gop_length=12, stride=2, consensus=1)
+    singles = every_sample(clips[0], spec, spec.stride)
+    names = ("image", "adjacent_image", "motion", "residual")
+    batch = ClipBatch(*(getattr(singles, name).transpose(0, 1) for name in names), labels=torch.zeros(1).long())
+    torch.manual_seed(5)
+    network = Remembering(RememberingOptions(), spec, len(LABELS)).eval()
+    settle_norms(network, batch)
+    with torch.no_grad():
+        network.recall.classify.weight.mul_(2 / network.every(batch)[0].std(0).max())
+        whole = network.every(batch)[0].numpy()
+    assert len(whole) > 15 and np.ptp(whole, axis=0).max() > 1
+    return clips, network, spec, whole
+
+
+def scores(clip, document, runner):
+    from edgecvar.run.recognizer import recognize
+    from edgecvar.stream.reader import open_stream
+
+    with runner, open_stream(clip) as stream:
+        return np.stack([decision.scores for decision in recognize(stream, document, runner)])
+
+
+@pytest.mark.train
+def test_a_stream_in_torch_is_the_clip_as_a_whole(remembering):
+    from edgecvar.bundle.manifest import Manifest, Provenance
+    from edgecvar.runners.torch import TorchRunner
+
+    clips, network, spec, whole = remembering
+    made = Provenance(model="remembering")
+    document = Manifest(labels=LABELS, input=spec, stages=network.stages(), files=[], provenance=made)
+    assert scores(clips[0], document, TorchRunner(network)) == pytest.approx(whole, abs=TOLERANCE)
+
+
+@pytest.mark.train
+def test_a_compiled_stream_is_the_clip_as_a_whole_in_every_precision(remembering, tmp_path, monkeypatch):
+    from edgecvar.compile.bundle import compile_bundle
+    from edgecvar.compile.config import CompileConfig
+    from edgecvar.compile.plan import plan_compilation
+    from edgecvar.nets.catalog import NETWORKS, Entry
+    from edgecvar.runners.onnx import OnnxRunner
+    from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
+    from tests.run.remembering import Remembering, RememberingOptions
+
+    clips, network, spec, whole = remembering
+    monkeypatch.setitem(NETWORKS, "remembering", Entry(RememberingOptions, Remembering))
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, Checkpoint("remembering", {}, spec, LABELS, network.state_dict(), recipe=""))
+    config = CompileConfig(
+        checkpoint=path, data=clips[0].parent, output=tmp_path / "net.edgecvar", max_drop=None, search_samples=64
+    )
+    bundle = compile_bundle(plan_compilation(config)).bundle
+    assert bundle.precisions == ["fp32", "fp16", "int8"]
+    spread = float(np.ptp(whole))
+    for precision, tolerance in (("fp32", TOLERANCE), ("fp16", 1e-2 * spread), ("int8", 0.1 * spread)):
+        staged = scores(clips[0], bundle.manifest, OnnxRunner(bundle, precision, threads=1))
+        assert staged == pytest.approx(whole, abs=tolerance), precision
