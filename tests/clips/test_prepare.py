@@ -69,7 +69,8 @@ def test_velocity_per_second_is_that_of_a_camera_of_30_pictures_a_second(fps):
     """Content of 60 input pixels a second moves by 60 / fps of them a frame and by 2 in a 30th of a second."""
     field = np.full((16, 16, 2), 60 / float(fps), np.float32)
     per_frame, per_second = (
-        Preparer(replace(info(), fps=fps), spec(velocity_per=per)).motion(field)[:, 32, 32] for per in ("frame", "second")
+        Preparer(replace(info(), fps=fps), spec(velocity_per=per)).motion(field)[:, 32, 32]
+        for per in ("frame", "second")
     )
     np.testing.assert_allclose(per_frame, 60 / float(fps), rtol=1e-6)
     np.testing.assert_allclose(per_second, 2.0, rtol=1e-6)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import List, Mapping, Optional, Sequence
 
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip
@@ -20,7 +20,10 @@ from edgecvar.train.progress import Listener
 
 @dataclass(frozen=True)
 class Clips:
-    """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow."""
+    """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow.
+
+    `variants`: by a training clip's path, other encodings of it, which the store knows too; they count with it as one.
+    """
 
     labels: List[str]
     train: List[Clip]
@@ -28,6 +31,7 @@ class Clips:
     store: ClipStore
     report: ScanReport
     flow: Optional[FlowCache] = None
+    variants: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
 
 
 def read_clips(
