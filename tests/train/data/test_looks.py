@@ -102,9 +102,7 @@ def test_played_faster_vectors_are_longer_and_played_slower_less_of_the_clip_is_
     assert steps[1] == pytest.approx(2 * steps[0], abs=2)  # decode order is not quite that of display
 
 
-def test_classes_that_are_not_there_and_inputs_that_do_not_go_are_refused(
-    small: Callable[..., Recipe], tmp_path
-) -> None:
+def test_what_does_not_go_with_classes_or_input_is_refused(small: Callable[..., Recipe], tmp_path: Path) -> None:
     for override, says in (
         ("augment.mirror=[[left, rihgt]]", "unknown class 'rihgt'.*did you mean 'right'"),
         ("augment.mirror_never=[up]", "unknown class 'up'"),
