@@ -110,7 +110,8 @@ def measure_data(
 ) -> DataSession:
     """Reads the clips as a run does, then takes the states in turn; nothing is written. Raises EdgecvarError."""
     recipe = resolve(recipe)
-    clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course))
+    reencode = recipe.views.augment.reencode
+    clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
     training = Training(recipe, clips, listener)
     stores = {WARM: clips, COLD: replace(clips, store=clips.store.emptied())}
     views, spec = recipe.views, recipe.network.input
