@@ -11,7 +11,8 @@ from edgecvar.train.recipe import Recipe
 
 
 def clips_of(recipe: Recipe, listener: Optional[Listener] = None, with_flow: bool = False) -> Clips:
-    return read_clips(recipe.data, recipe.network, recipe.machine, listener or Listener(), with_flow)
+    reencode = recipe.views.augment.reencode
+    return read_clips(recipe.data, recipe.network, recipe.machine, listener or Listener(), with_flow, reencode)
 
 
 def batches_of(recipe: Recipe, clips: Clips) -> Batches:

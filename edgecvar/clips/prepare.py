@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.filters import Colour, ColourFilter, Grid, Taps, VelocityFilter
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import COMMON_RATE, InputSpec
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import BLOCK, Residual, StreamInfo
 
@@ -60,6 +60,11 @@ def centre_view(info: StreamInfo, spec: InputSpec, crop: Optional[float] = None)
     return View((1 - height) / 2, (1 - width) / 2, height, width)
 
 
+def velocity_unit(info: StreamInfo, spec: InputSpec) -> float:
+    """Input pixels per frame of this stream that map to 1.0."""
+    return spec.velocity_unit * (1.0 if spec.velocity_per == "frame" else COMMON_RATE / float(info.fps))
+
+
 class Preparer:
     """Turns pictures of one stream into inputs, seen through one view; weights are computed once.
 
@@ -81,8 +86,9 @@ class Preparer:
         self._colour = _difference_colour(spec.residual_unit)
         self._region = region
         # Source pixels to input pixels, along the source's axes.
-        scale_x = columns / (source.width * info.width) / spec.velocity_unit
-        scale_y = rows / (source.height * info.height) / spec.velocity_unit
+        unit = velocity_unit(info, spec)
+        scale_x = columns / (source.width * info.width) / unit
+        scale_y = rows / (source.height * info.height) / unit
         # How often a quarter turn, and a mirror, change the sign of either.
         turned_x, turned_y = ((1, 1), (-1, 1), (-1, -1), (1, -1))[self._turns]
         mirrored = -1 if self._flip else 1
@@ -115,7 +121,7 @@ class Preparer:
     def motion(
         self, velocity: Union[NDArray[np.float32], Picture], out: Optional[NDArray[np.float32]] = None
     ) -> NDArray[np.float32]:
-        """Velocity to float32 (2, h, w): input pixels a frame / velocity_unit.
+        """Velocity to float32 (2, h, w): input pixels a frame / velocity_unit, or in a 30th of a second.
 
         It is a field (H/4, W/4, xy) on the coded grid, or that of a P or B picture of the native core, made of the
         blocks that move alone.

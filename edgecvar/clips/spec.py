@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Literal, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -15,6 +15,8 @@ Of a window "image", its I-picture; of a sampled picture its own "motion" and "r
 """
 
 PREPARED = tuple(CHANNELS)
+COMMON_RATE = 30
+"""Pictures a second of the stream in whose frames velocity is counted where it is counted per second."""
 LARGEST_STRIDE = 300
 """Pictures from one sampled to the next, when running, at most."""
 
@@ -28,6 +30,8 @@ class InputSpec(BaseModel):
     every k pictures is sampled. `consensus`: sampled pictures whose scores are averaged into one decision.
     `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018).
     `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
+    `velocity_per`: "frame" takes the stream's frames for that, whatever their rate; "second" takes input pixels in a
+    30th of a second, as though every camera gave 30 pictures a second, so that cameras of other rates agree.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -41,6 +45,7 @@ class InputSpec(BaseModel):
     consensus: int = Field(8, ge=1, le=256)
     accumulate: bool = False
     velocity_unit: float = Field(4.0, ge=1e-6, le=1e6)
+    velocity_per: Literal["frame", "second"] = "frame"
     residual_unit: float = Field(32.0, ge=1e-6, le=1e6)
     image_mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
     image_std: Tuple[float, float, float] = (0.229, 0.224, 0.225)

@@ -115,7 +115,8 @@ def _check_segments(views: Views, model: str, clip: Optional[int]) -> None:
 
 
 def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
-    return read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course))
+    reencode = recipe.views.augment.reencode
+    return read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
 
 
 class Training:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
+from edgecvar.train.augment.settings import Augment
 from edgecvar.train.settings import (
-    Augment,
     FlowSettings,
     OptimizerSettings,
     Phase,
@@ -101,7 +101,7 @@ class Views(Part):
     segments: int = Field(8, ge=1, le=256)
     validation_segments: int = Field(8, ge=1, le=256)
     sampling: SamplingSettings = SamplingSettings.model_validate({})
-    augment: Augment = Augment()
+    augment: Augment = Augment.model_validate({})
     test: TestProtocol = TestProtocol.model_validate({})
     batch: int = Field(16, ge=1)
     seed: int = Field(0, ge=0, lt=1 << 64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Literal, Optional, Tuple
+from typing import Any, Dict, List, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,27 +16,6 @@ class Settings(BaseModel):
     @classmethod
     def _by_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) and "name" in cls.model_fields else value
-
-
-class Augment(Settings):
-    """How training looks at a clip differently each time; validation never does.
-
-    `flip`: mirror half of the clips (wrong where left and right are classes). `scale`: range of the view's side,
-    as a part of the central view. `shift`: how far from the centre the view may lie, as a part of the room.
-    `corners`: the view lies in one of the four corners or in the centre of that room instead (TSN's corner crops).
-    """
-
-    flip: bool = False
-    scale: Tuple[float, float] = (1.0, 1.0)
-    shift: float = Field(default=0.0, ge=0, le=1)
-    corners: bool = False
-
-    @field_validator("scale")
-    @classmethod
-    def _ordered(cls, scale: Tuple[float, float]) -> Tuple[float, float]:
-        if not 0.1 <= scale[0] <= scale[1] <= 10:
-            raise ValueError(f"got {list(scale)}, expected [low, high] with 0.1 <= low <= high <= 10")
-        return scale
 
 
 class SamplingSettings(Settings):

@@ -53,7 +53,8 @@ def pictures(request, tmp_path_factory):
 def test_a_parsed_picture_gives_what_its_arrays_give(pictures, rotation, size):
     """To the bit: what a network is trained on and what it is run on are one thing."""
     info, found = pictures
-    spec = InputSpec(height=size[0], width=size[1], velocity_unit=0.5)
+    spec = InputSpec(height=size[0], width=size[1], velocity_unit=0.5, velocity_per="second")
+    assert info.fps == 25
     for view in VIEWS:
         preparer = Preparer(replace(info, rotation=rotation), spec, view)
         for picture in found[::5]:
@@ -67,7 +68,7 @@ def test_a_parsed_picture_gives_what_its_arrays_give(pictures, rotation, size):
 def test_without_the_core_numpy_gives_the_same(pictures, rotation, monkeypatch):
     info, found = pictures
     info = replace(info, rotation=rotation)
-    spec = InputSpec(height=40, width=60)
+    spec = InputSpec(height=40, width=60, velocity_per="second")
     planes = ShownPlanes(*(np.random.default_rng(1).integers(0, 256, shape, np.uint8) for shape in SHOWN), 1, False)
     for view in VIEWS:
         compiled = Preparer(info, spec, view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -61,6 +62,18 @@ def test_velocity_is_counted_in_input_pixels():
     got = Preparer(info(128, 128), spec(velocity_unit=0.5)).motion(field)  # 128 -> 64 halves, the unit doubles
     np.testing.assert_allclose(got[0], 2.0, atol=1e-6)
     np.testing.assert_allclose(got[1], -1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [Fraction(10), Fraction(25), Fraction(30000, 1001)])
+def test_velocity_per_second_is_that_of_a_camera_of_30_pictures_a_second(fps):
+    """Content of 60 input pixels a second moves by 60 / fps of them a frame and by 2 in a 30th of a second."""
+    field = np.full((16, 16, 2), 60 / float(fps), np.float32)
+    per_frame, per_second = (
+        Preparer(replace(info(), fps=fps), spec(velocity_per=per)).motion(field)[:, 32, 32]
+        for per in ("frame", "second")
+    )
+    np.testing.assert_allclose(per_frame, 60 / float(fps), rtol=1e-6)
+    np.testing.assert_allclose(per_second, 2.0, rtol=1e-6)
 
 
 def test_flip_mirrors_the_picture_and_negates_horizontal_motion():

@@ -27,10 +27,15 @@ from tests.train.compared_runs import assert_same_runs, differing, untimed
 
 pytestmark = pytest.mark.train
 
+AUGMENTED = [
+    *("augment.scale=[0.8, 1]", "augment.shift=1", "augment.rotation=10", "augment.noise=0.1"),
+    *("augment.dropout=0.2", "augment.speed=[0.5, 2]", "augment.jitter=2", "augment.camera.pan=0.5"),
+]
+
 
 def test_a_resumed_run_is_the_straight_run_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
     """Dropout and stochastic depth are on, and the last epoch of the first half is not its best by chance alone."""
-    recipe = small("augment.scale=[0.8, 1]", "augment.shift=1", "label_smoothing=0.1", "clip_gradient=5")
+    recipe = small(*AUGMENTED, "label_smoothing=0.1", "clip_gradient=5")
     straight = start_run(recipe, tmp_path / "straight", Listener())
     straight.fit()
     halted = start_run(recipe, tmp_path / "halted", Listener())

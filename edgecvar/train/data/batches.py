@@ -4,69 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Deque, Dict, Generator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from edgecvar.clips.gop import Window
 from edgecvar.clips.labelled import Clip
-from edgecvar.clips.prepare import Preparer, View, centre_view
-from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sample_segments
+from edgecvar.clips.prepare import Preparer
+from edgecvar.clips.sampling import Sample, centre_segments, dense_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.stream.types import StreamInfo
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
+from edgecvar.train.data.looks import ORDER, Look, Looks, generator
+from edgecvar.train.data.prepared import Array, PreparedClip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.parts import Views
-from edgecvar.train.settings import Augment, SamplingSettings
+from edgecvar.train.settings import SamplingSettings
 
-CORNERS = ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
-"""(down, right) of the centre and the four corners."""
-
-ORDER, CLIP = 0, 1
-"""What a random generator is for: the order of an epoch, or one clip in it."""
-
-Array = NDArray[np.float32]
 Job = Tuple[int, Clip]
 """A clip and its number among the run's clips, which its random generator is made from."""
-
-
-@dataclass(frozen=True)
-class PreparedClip:
-    """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w).
-
-    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for.
-    """
-
-    image: Array
-    adjacent: Array
-    motion: Array
-    residual: Array
-    flow: Optional[Array] = None
-    frame: Optional[Array] = None
-
-
-def generator(seed: int, *purpose: int) -> np.random.Generator:
-    """A generator that depends on its arguments alone, so that a resumed run draws what a straight one draws."""
-    return np.random.default_rng([seed, *purpose])
-
-
-def random_view(info: StreamInfo, spec: InputSpec, augment: Augment, rng: np.random.Generator) -> View:
-    """The central view scaled, moved and mirrored at random, never past the picture."""
-    centre = centre_view(info, spec)
-    largest = min(1 / centre.height, 1 / centre.width)
-    scale = min(float(rng.uniform(*augment.scale)), largest)
-    height, width = min(1.0, centre.height * scale), min(1.0, centre.width * scale)
-    down, right = rng.uniform(-1, 1, size=2) * augment.shift
-    flip = bool(rng.random() < 0.5) and augment.flip
-    if augment.corners:
-        down, right = CORNERS[int(rng.integers(len(CORNERS)))]
-    return View((1 - height) / 2 * (1 + down), (1 - width) / 2 * (1 + right), height, width, flip)
 
 
 def fixed_samples(
@@ -153,6 +113,7 @@ class Batches:
 
     def __init__(self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0) -> None:
         self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
+        self._looks = Looks(views, spec, clips)
         self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
     def training(self, epoch: int) -> Generator[ClipBatch, None, None]:
@@ -185,19 +146,21 @@ class Batches:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _batch(self, jobs: Sequence[Job], epoch: Optional[int]) -> ClipBatch:
-        prepared: List[PreparedClip] = [self._one(number, clip, epoch) for number, clip in jobs]
-        return collate(prepared, [self._numbers[clip.label] for _, clip in jobs])
+        if epoch is None:
+            return collate([self._fixed(clip) for _, clip in jobs], [self._numbers[clip.label] for _, clip in jobs])
+        looks = [self._looks.draw(epoch, number, clip) for number, clip in jobs]
+        return collate([self._looked(look) for look in looks], [self._numbers[look.clip.label] for look in looks])
 
-    def _one(self, number: int, clip: Clip, epoch: Optional[int]) -> PreparedClip:
+    def _fixed(self, clip: Clip) -> PreparedClip:
         views, store = self._views, self._clips.store
         index = store.index(clip.path)
-        if epoch is None:
-            samples = fixed_samples(index.windows, views.validation_segments, views.sampling)
-            return prepare_clip(store, clip, samples, Preparer(index.info, self._spec))
-        rng = generator(views.seed, epoch, CLIP, number)
-        if views.sampling.name == "dense":
-            samples = dense_segments(index.windows, views.segments, views.sampling.span, rng.random())
-        else:
-            samples = sample_segments(index.windows, views.segments, rng)
-        preparer = Preparer(index.info, self._spec, random_view(index.info, self._spec, views.augment, rng))
-        return prepare_clip(store, clip, samples, preparer, self._clips.flow)
+        samples = fixed_samples(index.windows, views.validation_segments, views.sampling)
+        return prepare_clip(store, clip, samples, Preparer(index.info, self._spec))
+
+    def _looked(self, look: Look) -> PreparedClip:
+        store = self._clips.store
+        preparer = Preparer(store.index(look.clip.path).info, self._spec, look.view)
+        prepared = prepare_clip(store, look.clip, look.samples, preparer, self._clips.flow)
+        for change in look.changes:
+            prepared = change(prepared)
+        return prepared

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
+from edgecvar.train.augment.settings import Reencode
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
+from edgecvar.train.data.reencoded import ReencodedClips
 from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.data.store import ClipStore, ScanReport
 from edgecvar.train.parts import Architecture, Data, Machine
@@ -20,7 +22,10 @@ from edgecvar.train.progress import Listener
 
 @dataclass(frozen=True)
 class Clips:
-    """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow."""
+    """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow.
+
+    `variants`: by a training clip's path, other encodings of it, which the store knows too; they count with it as one.
+    """
 
     labels: List[str]
     train: List[Clip]
@@ -28,18 +33,25 @@ class Clips:
     store: ClipStore
     report: ScanReport
     flow: Optional[FlowCache] = None
+    variants: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
 
 
 def read_clips(
-    data: Data, network: Architecture, machine: Machine, listener: Listener, with_flow: bool = False
+    data: Data,
+    network: Architecture,
+    machine: Machine,
+    listener: Listener,
+    with_flow: bool = False,
+    reencode: Optional[Reencode] = None,
 ) -> Clips:
-    """List and read the clips of a recipe; raises DatasetError."""
+    """List and read the clips of a recipe, and their variants where they are asked for; raises DatasetError."""
     split = load_split(data)
     if split.missing:
         listener.say(f"{split.missing} clips of the official lists are not in {data.source}: left out")
     if not data.allow_repeats:
         check_repeats(split, data.source)
     flow = _flow_cache(data) if with_flow else None
+    reencoded = None if reencode is None else _reencoded_clips(data, reencode)
     frames = takes_frames(network_stages(network.model, network.options, network.input))
     store = ClipStore(network.input, int(machine.cache_gib * 2**30), frames)
     everything = [*split.train, *split.validation]
@@ -51,8 +63,10 @@ def read_clips(
     train = [clip for clip in split.train if clip in intact]
     validation = [clip for clip in split.validation if clip in intact]
     _check_every_class(data, train, split.labels)
+    variants = {} if reencoded is None else _read_variants(reencoded, train, store, machine.workers, listener)
     if flow is not None:
-        indices = {clip.path: store.index(clip.path) for clip in train}
+        files = [file for clip in train for file in (clip.path, *variants.get(clip.path, ()))]
+        indices = {file: store.index(file) for file in files}
         report.unreadable += flow.fill(indices, machine.workers, data.skip_unreadable, listener)
         train = [clip for clip in train if clip.path in flow]
         _check_every_class(data, train, split.labels)
@@ -60,7 +74,24 @@ def read_clips(
         listener.say(line)
     memory = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")
-    return Clips(split.labels, train, validation, store, report, flow)
+    return Clips(split.labels, train, validation, store, report, flow, variants)
+
+
+def _read_variants(
+    reencoded: ReencodedClips, train: Sequence[Clip], store: ClipStore, workers: int, listener: Listener
+) -> Dict[Path, List[Path]]:
+    """Other encodings of training clips, by the path of the original; those that give nothing to sample are told."""
+    indices = {clip.path: store.index(clip.path) for clip in train}
+    variants, left_out = reencoded.fill(indices, workers, listener)
+    files = [Clip(file, clip.label) for clip in train for file in variants.get(clip.path, ())]
+    with listener.phase("reading variants", len(files)):
+        readable, report = store.scan(files, workers=workers, skip_unreadable=True, on_clip=listener.step)
+    intact = {clip.path for clip in readable}
+    for line in [*left_out, *report.unreadable]:
+        listener.say(line)
+    memory = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
+    listener.say(f"{len(variants)} of {len(train)} clips in other encodings too; {memory}")
+    return {path: [file for file in several if file in intact] for path, several in variants.items()}
 
 
 def _check_every_class(data: Data, train: Sequence[Clip], labels: Sequence[str]) -> None:
@@ -71,6 +102,14 @@ def _check_every_class(data: Data, train: Sequence[Clip], labels: Sequence[str])
 
 
 def _flow_cache(data: Data) -> FlowCache:
+    return FlowCache(data.flow, _kept_at(data, ".flow", data.flow.cache))
+
+
+def _reencoded_clips(data: Data, reencode: Reencode) -> ReencodedClips:
+    return ReencodedClips(reencode, _kept_at(data, ".reencoded", reencode.cache))
+
+
+def _kept_at(data: Data, hidden: str, cache: Optional[str]) -> Path:
+    """The folder that a recipe names, else a hidden one beside the clips."""
     source = Path(data.source)
-    beside = (source if source.is_dir() else source.parent) / ".flow"
-    return FlowCache(data.flow, beside if data.flow.cache is None else Path(data.flow.cache))
+    return (source if source.is_dir() else source.parent) / hidden if cache is None else Path(cache)

@@ -16,8 +16,9 @@ from edgecvar.clips.sampling import sample_segments
 from edgecvar.errors import StreamError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.demuxed import DemuxedFile, demux
-from edgecvar.train.data.batches import CLIP, Batches, generator
+from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
+from edgecvar.train.data.looks import CLIP, generator
 from edgecvar.train.loop import Training, resolve
 from edgecvar.train.losses import needs_flow
 from edgecvar.train.progress import Listener
@@ -109,7 +110,8 @@ def measure_data(
 ) -> DataSession:
     """Reads the clips as a run does, then takes the states in turn; nothing is written. Raises EdgecvarError."""
     recipe = resolve(recipe)
-    clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course))
+    reencode = recipe.views.augment.reencode
+    clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
     training = Training(recipe, clips, listener)
     stores = {WARM: clips, COLD: replace(clips, store=clips.store.emptied())}
     views, spec = recipe.views, recipe.network.input

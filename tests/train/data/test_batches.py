@@ -16,13 +16,15 @@ from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
-from edgecvar.train.data.batches import generator, prepare_clip, prepare_recorded, random_view
+from edgecvar.train.augment.settings import Augment
+from edgecvar.train.data.batches import prepare_clip, prepare_recorded
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
+from edgecvar.train.data.looks import generator, random_view
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.recipe import Recipe
-from edgecvar.train.settings import Augment, FlowSettings
+from edgecvar.train.settings import FlowSettings
 from tests.reading import batches_of, clips_of
 
 pytestmark = pytest.mark.train
