@@ -69,7 +69,7 @@ def test_a_clip_is_left_where_nobody_wants_its_score(bundle, clips):
     asked = []
     with make_runner(bundle, config(bundle, clips)) as runner:
         clip = next(clip for clip in find_clips(clips, LABELS) if clip.label == "right")
-        score_clip(clip, bundle, runner, 1, lambda: asked.append(1) or len(asked) == 3)
+        score_clip(clip, bundle.manifest, runner, 1, lambda: asked.append(1) or len(asked) == 3)
     assert len(asked) == 3
 
 
