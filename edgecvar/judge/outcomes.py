@@ -164,8 +164,9 @@ def accuracy_over_time(labels: Sequence[str], results: Sequence[ClipScore]) -> T
 
     A clip that is over keeps its last answer; one without an answer yet, or for good, counts as wrong.
     """
+    numbers = {label: number for number, label in enumerate(labels)}
     readable = [each for each in results if each.error is None]
-    runs = [(each.answers, labels.index(each.clip.label)) for each in readable if each.answers is not None]
+    runs = [(each.answers, numbers[each.clip.label]) for each in readable if each.answers is not None]
     if not runs:
         return ()
     moments: List[Moment] = []
@@ -180,16 +181,20 @@ def accuracy_over_time(labels: Sequence[str], results: Sequence[ClipScore]) -> T
 
 def hardest_clips(labels: Sequence[str], results: Sequence[ClipScore], count: int = HARDEST) -> Tuple[HardClip, ...]:
     """At most so many clips, those of the highest cross-entropy first."""
-    hard = [_hardness(labels, each.clip, each.scores) for each in results if each.scores is not None]
-    return tuple(sorted(hard, key=lambda each: -each.loss)[:count])
+    numbers = {label: number for number, label in enumerate(labels)}
+    hard = []
+    for each in results:
+        if each.scores is not None:
+            probabilities, loss = softmax(each.scores), _loss(each.scores, numbers[each.clip.label])
+            best = int(probabilities.argmax())
+            hard.append(HardClip(each.clip, labels[best], float(probabilities[best]), math.exp(-loss), loss))
+    return tuple(sorted(hard, key=lambda clip: -clip.loss)[:count])
 
 
-def _hardness(labels: Sequence[str], clip: Clip, scores: NDArray[np.float64]) -> HardClip:
+def _loss(scores: NDArray[np.float64], label: int) -> float:
+    """Cross-entropy, finite however far apart scores (classes,) are."""
     shifted = scores - scores.max()
-    loss = math.log(np.exp(shifted).sum()) - float(shifted[labels.index(clip.label)])
-    probabilities = softmax(scores)
-    best = int(probabilities.argmax())
-    return HardClip(clip, labels[best], float(probabilities[best]), math.exp(-loss), loss)
+    return math.log(np.exp(shifted).sum()) - float(shifted[label])
 
 
 def interval(right: int, of: int) -> Tuple[float, float]:

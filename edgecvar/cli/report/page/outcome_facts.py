@@ -29,7 +29,8 @@ def outcome_facts(found: Outcomes) -> List[Fact]:
     facts.append(chance)
     judged = [row for row in found.classes if row.recall is not None]
     worst = min(judged, key=lambda row: row.recall or 0.0)
-    facts.append(Fact("hardest class", percent(worst.recall), f"of {worst.clips} clips of {short(worst.label)}"))
+    if worst.recall != 1:
+        facts.append(Fact("hardest class", percent(worst.recall), f"of {worst.clips} clips of {short(worst.label)}"))
     return facts
 
 
