@@ -65,7 +65,7 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
             f"{error.filename or training.folder}: cannot be written ({reason(error)}); make room, then go on with: "
             f"edgecvar train --resume {training.folder}"
         ) from error
-    _conclude(training, as_json)
+    _conclude(training, as_json, _write_page(training, listener))
 
 
 def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, listener: Listener) -> Training:
@@ -83,14 +83,30 @@ def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, lis
     return start_run(load_recipe(Path(arguments[0]), arguments[1:]), output, listener)
 
 
-def _conclude(training: Training, as_json: bool) -> None:
+def _write_page(training: Training, listener: Listener) -> Optional[Path]:
+    """The run's page, None where nothing is best; the run stands without it, so what prevents it is said."""
+    if training.best is None:
+        return None
+    from edgecvar.cli.report.page.training_run import write_run_page
+
+    try:
+        return write_run_page(training, listener)
+    except EdgecvarError as error:
+        listener.say(f"no page of this run: {error}")
+        return None
+
+
+def _conclude(training: Training, as_json: bool, page: Optional[Path]) -> None:
     best, model = training.best, training.recipe.network.model
     if as_json:
-        say_json({"run": str(training.folder), "best": None if best is None else best.model_dump()})
+        found = {} if page is None else {"page": str(page)}
+        say_json({"run": str(training.folder), "best": None if best is None else best.model_dump(), **found})
         return
     if best is not None and best.validation_top1 is not None:
         say(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
     say(f"run: {training.folder}")
+    if page is not None:
+        say(f"page: {page}")
     if best is not None:
         say(f"next: edgecvar compile --model {model}")
         return

@@ -26,15 +26,36 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class RunningAnswers:
+    """What a clip was taken for while it ran: class numbers (n,), each the best of the mean of all scores up to there.
+
+    `seconds` (n,) rise, and are those of the video since its first picture.
+    """
+
+    seconds: NDArray[np.float64]
+    classes: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.seconds.ndim != 1 or self.seconds.shape != self.classes.shape:
+            raise ValueError(f"RunningAnswers: got {self.seconds.shape} seconds for {self.classes.shape} answers")
+
+    def after(self, seconds: float) -> Optional[int]:
+        """The newest answer at that time, the last one when the clip is over; None before the first."""
+        count = int(np.searchsorted(self.seconds, seconds, side="right"))
+        return int(self.classes[count - 1]) if count else None
+
+
+@dataclass(frozen=True)
 class ClipScore:
     """A clip's scores (classes,), the mean over all that was looked at, or None where there was nothing.
 
-    `error` says why a clip could not be read; it then has no scores.
+    `error` says why a clip could not be read; it then has no scores. `answers`: of a clip that was run as a stream.
     """
 
     clip: Clip
     scores: Optional[NDArray[np.float64]]
     error: Optional[str] = None
+    answers: Optional[RunningAnswers] = None
 
 
 def videos_below(folder: Path) -> List[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -15,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle
 from edgecvar.bundle.stages import takes_frames
-from edgecvar.clips.labelled import Clip, ClipScore, class_clips
+from edgecvar.clips.feed import PictureStream
+from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, class_clips
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, named, unknown_name
 from edgecvar.run.recognizer import RunOptions, recognize
@@ -25,6 +27,7 @@ from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.runner import Runner
 from edgecvar.stream.reader import open_stream
+from edgecvar.stream.types import CodedPicture
 from edgecvar.workers import starting, stop_signal, worker_pool
 
 
@@ -107,29 +110,48 @@ def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:
 
 
 def score_clip(
-    clip: Clip, bundle: Bundle, runner: Runner, every: Optional[int], stopped: Callable[[], bool] = lambda: False
+    clip: Clip, manifest: Manifest, runner: Runner, every: Optional[int], stopped: Callable[[], bool] = lambda: False
 ) -> ClipScore:
     """Run one clip to its end, or until `stopped`; what cannot be read becomes a result, never a guess.
 
     Raises BundleError or DeviceError, with the clip, where it is the bundle that fails.
     """
-    total = np.zeros(len(bundle.manifest.labels), np.float64)
-    sampled = 0
+    total = np.zeros(len(manifest.labels), np.float64)
+    times: List[float] = []
+    classes: List[int] = []
     try:
-        frames = takes_frames(bundle.manifest.stages)
-        with open_stream(clip.path, frames=frames, on_demand=True) as stream, recognize(
-            stream, bundle.manifest, runner, RunOptions(every=every, top=1)
-        ) as decisions:
-            for decision in decisions:
-                total += decision.scores
-                sampled += 1
-                if stopped():
-                    break
+        with open_stream(clip.path, frames=takes_frames(manifest.stages), on_demand=True) as stream:
+            timed = _Timed(stream)
+            with recognize(timed, manifest, runner, RunOptions(every=every, top=1)) as decisions:
+                for decision in decisions:
+                    total += decision.scores
+                    times.append(decision.pts_seconds)
+                    classes.append(int(np.argmax(total)))
+                    if stopped():
+                        break
     except StreamError as error:
         return ClipScore(clip, None, str(error))
     except (BundleError, DeviceError) as error:
         raise named(str(clip.path), error) from error
-    return ClipScore(clip, total / sampled if sampled else None)
+    if not times:
+        return ClipScore(clip, None)
+    answers = RunningAnswers(np.array(times) - timed.first, np.array(classes, np.int64))
+    return ClipScore(clip, total / len(times), answers=answers)
+
+
+class _Timed:
+    """A stream that notes when its first picture is displayed; before a decision comes it has been read."""
+
+    def __init__(self, stream: PictureStream) -> None:
+        self.info, self.summary = stream.info, stream.summary
+        self.first = math.inf
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[CodedPicture]:
+        for picture in self._stream:
+            if picture.shown:
+                self.first = min(self.first, picture.pts_seconds)
+            yield picture
 
 
 def tally(labels: Sequence[str], results: Sequence[ClipScore]) -> Evaluation:
@@ -160,7 +182,7 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
     if jobs == 1:
         with make_runner(bundle, choice) as runner:
             for clip in clips:
-                yield score_clip(clip, bundle, runner, config.every)
+                yield score_clip(clip, bundle.manifest, runner, config.every)
         return
     stop = stop_signal()
     with worker_pool(jobs, _enter_worker, (bundle.path, choice, stop)) as pool:
@@ -185,15 +207,15 @@ def _cancel(futures: Sequence[Future[ClipScore]]) -> None:
 
 
 _WORKER: Dict[str, Any] = {}
-"""What one worker process keeps from clip to clip: its bundle, its entered runner, whether to stop."""
+"""What one worker process keeps from clip to clip: its manifest, its entered runner, whether to stop."""
 
 
 def _enter_worker(path: Path, choice: RunnerChoice, stop: Event) -> None:
     bundle = open_bundle(path)
     stack = ExitStack()
     runner = stack.enter_context(make_runner(bundle, choice))
-    _WORKER.update(bundle=bundle, runner=runner, stack=stack, stopped=stop.is_set)
+    _WORKER.update(manifest=bundle.manifest, runner=runner, stack=stack, stopped=stop.is_set)
 
 
 def _score_here(clip: Clip, every: Optional[int]) -> ClipScore:
-    return score_clip(clip, _WORKER["bundle"], _WORKER["runner"], every, _WORKER["stopped"])
+    return score_clip(clip, _WORKER["manifest"], _WORKER["runner"], every, _WORKER["stopped"])

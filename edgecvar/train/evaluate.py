@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple, Union
@@ -16,9 +17,11 @@ from edgecvar.clips.prepare import Preparer, View, centre_view
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
-from edgecvar.train.data.batches import collate, fixed_samples, prepare_recorded
+from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded
+from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.looks import CORNERS
 from edgecvar.train.data.reading import read_clip
@@ -89,6 +92,19 @@ def score_checkpoint(
         if not np.isfinite(mean).all():
             raise ConfigError(f"{clip.path}: the network gives NaN or infinity; test another checkpoint")
         yield ClipScore(clip, mean)
+
+
+def validation_scores(network: Network, recipe: Recipe, clips: Clips) -> Iterator[ClipScore]:
+    """The clips that validate in a run, seen as its validation sees them: top-1 is that of the epoch it was."""
+    device = recipe.machine.torch_device()
+    network.to(device).eval()
+    names = iter(clips.validation)
+    with closing(Batches(recipe.views, recipe.network.input, clips, recipe.machine.workers).validation()) as batches:
+        for batch in batches:
+            with torch.inference_mode():
+                scores = network(batch.to(device)).double().cpu().numpy()
+            for row in scores:
+                yield ClipScore(next(names), row)
 
 
 def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[ClipBatch]:

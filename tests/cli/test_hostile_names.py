@@ -75,7 +75,9 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         "verify": [(bundle, "--data", clip, "--runners", "onnx", "--samples", "2", *form) for form in ((), ("--json",))]
         + [(bundle, "--data", data, "--runners", "onnx", "--samples", "40"), (broken,), (bundle, "--runners", NAME)],
         "eval": [(bundle, data, "--jobs", "1", "--every", "8", *form) for form in ((), ("--json",))]
-        + [(bundle, folder), (broken, data), (bundle, data, "--match", f"({NAME}")],
+        + [(bundle, folder), (broken, data), (bundle, data, "--match", f"({NAME}")]
+        + [(bundle, data, "--jobs", "1", "--every", "8", "--html", out / f"{NAME}.html"), (bundle, data, "--html", out)]
+        + [(bundle, "--sources", data, f"{data}/.", "--jobs", "1", "--every", "8")],
         "bench": [
             (clip, "--bundle", bundle, "--seconds", "0.1", "--save", out / NAME),
             *(("--from", saved) for saved in (out / NAME, broken)),

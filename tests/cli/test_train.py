@@ -17,6 +17,7 @@ from edgecvar.errors import EdgecvarError
 from edgecvar.train import loop
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from tests.cli.report.page.parsed_page import ParsedPage
 
 pytestmark = pytest.mark.train
 
@@ -45,12 +46,34 @@ def test_it_trains_and_says_where_and_what_next(recipe_file: Path, tmp_path: Pat
     assert "3 classes, 9 clips train, 3 validate" in result.stderr
 
 
+def test_a_run_ends_with_its_page(recipe_file: Path, tmp_path: Path) -> None:
+    result = train(recipe_file, "epochs=2", "-o", tmp_path / "runs")
+    (folder,) = (tmp_path / "runs" / "attp").iterdir()
+    assert f"page: {folder / 'report.html'}" in result.stdout.splitlines()
+    page = ParsedPage((folder / "report.html").read_text(encoding="utf-8"))
+    top1 = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])["validation_top1"]
+    assert page.of("h2")[:2] == ["What to try next", "Curves"] and f"{top1:.1%}" in page.text
+
+
+def test_a_page_that_cannot_be_written_is_said_and_the_run_stands(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise EdgecvarError("no room")
+
+    monkeypatch.setattr("edgecvar.cli.report.page.training_run.write_page", refuse)
+    result = train(recipe_file, "epochs=1", "--json", "-o", tmp_path / "runs")
+    assert result.exit_code == 0 and "no page of this run: no room" in result.stderr
+    assert "page" not in json.loads(result.stdout.splitlines()[-1])
+
+
 def test_json_writes_a_line_an_epoch_and_the_run_last(recipe_file: Path, tmp_path: Path) -> None:
     result = train(recipe_file, "epochs=2", "--json", "-o", tmp_path / "runs")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line.get("epoch") for line in lines] == [1, 2, None]
     assert Path(lines[-1]["run"]).is_dir()
     assert lines[-1]["best"]["epoch"] in (1, 2)
+    assert Path(lines[-1]["page"]).is_file()
 
 
 def test_a_run_of_a_teacher_alone_says_how_it_is_taken(recipe_file: Path, tmp_path: Path) -> None:

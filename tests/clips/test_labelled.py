@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgecvar.clips.labelled import class_clips, find_videos, videos_below, videos_in
+from edgecvar.clips.labelled import RunningAnswers, class_clips, find_videos, videos_below, videos_in
 from edgecvar.errors import DatasetError
 
 
@@ -54,3 +55,10 @@ def test_a_class_that_no_document_can_name_is_refused_before_anything_is_learnt(
     (tmp_path / "left\udcff").mkdir()
     with pytest.raises(DatasetError, match="no UTF-8 text"):
         class_clips(tmp_path)
+
+
+def test_a_running_answer_is_the_newest_at_a_time_and_the_last_stays():
+    answers = RunningAnswers(np.array([0.5, 0.5, 2.0]), np.array([4, 3, 1]))
+    assert [answers.after(seconds) for seconds in (0.0, 0.49, 0.5, 1.9, 2.0, 99.0)] == [None, None, 3, 3, 1, 1]
+    with pytest.raises(ValueError, match="RunningAnswers"):
+        RunningAnswers(np.array([0.5]), np.array([1, 2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 
+import av
 import numpy as np
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_clip_is_left_where_nobody_wants_its_score(bundle, clips):
     asked = []
     with make_runner(bundle, config(bundle, clips)) as runner:
         clip = next(clip for clip in find_clips(clips, LABELS) if clip.label == "right")
-        score_clip(clip, bundle, runner, 1, lambda: asked.append(1) or len(asked) == 3)
+        score_clip(clip, bundle.manifest, runner, 1, lambda: asked.append(1) or len(asked) == 3)
     assert len(asked) == 3
 
 
@@ -90,6 +91,36 @@ def test_a_clips_scores_are_the_mean_of_its_sampled_pictures(bundle, clips):
     (result,) = score_clips(bundle, [Clip(path, "left")], config(bundle, clips, every=3))
     assert len(scores) == 10
     assert result.scores == pytest.approx(np.mean(scores, axis=0), rel=1e-6)
+
+
+def later(path, seconds):
+    """The same clip in a transport stream whose times begin then."""
+    target = path.with_suffix(".ts")
+    with av.open(str(path)) as source, av.open(str(target), "w") as container:
+        add = getattr(container, "add_stream_from_template", lambda like: container.add_stream(template=like))
+        stream = add(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.pts is not None:
+                packet.pts += int(seconds / packet.time_base)
+                packet.dts += int(seconds / packet.time_base)
+                packet.stream = stream
+                container.mux(packet)
+    return target
+
+
+def test_a_clips_answers_over_time_are_those_of_the_mean_so_far(bundle, tmp_path):
+    """It turns round after 1 s; its container's times begin at 2 s, and seconds are those since its first picture."""
+    path = later(moving_clip(tmp_path / "turning.mp4", 60, shift=lambda index: 2 * min(index, 50 - index)), seconds=2)
+    with OnnxRunner(bundle, threads=1) as runner, open_stream(path) as stream:
+        decisions = list(recognize(stream, bundle.manifest, runner, RunOptions(every=5)))
+    assert decisions[0].pts_seconds == pytest.approx(2 + 1 / 25)
+    (result,) = score_clips(bundle, [Clip(path, "left")], config(bundle, tmp_path, every=5))
+    assert result.answers is not None
+    means = [np.mean([each.scores for each in decisions[: count + 1]], axis=0) for count in range(len(decisions))]
+    assert result.answers.classes.tolist() == [int(np.argmax(mean)) for mean in means]
+    steps = [each.pts_seconds - decisions[0].pts_seconds for each in decisions]
+    assert result.answers.seconds - result.answers.seconds[0] == pytest.approx(steps)
+    assert result.answers.seconds[0] == pytest.approx(1 / 25)  # the first P-picture
 
 
 def test_only_matching_names_are_taken(clips):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 from edgecvar.clips.labelled import ClipScore
 from edgecvar.judge.evaluate import Evaluation
+from edgecvar.judge.outcomes import Outcomes, largest_confusions
+from edgecvar.judge.sources import SourceRow
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 MATRIX_CLASSES = 20
 """Classes up to which the confusion matrix is printed; above, the largest confusions are listed."""
+LARGEST = 10
 
 
 def evaluation_document(evaluation: Evaluation) -> Dict[str, Any]:
@@ -32,6 +35,26 @@ def evaluation_document(evaluation: Evaluation) -> Dict[str, Any]:
     }
 
 
+def outcomes_document(found: Outcomes) -> Dict[str, Any]:
+    """As `evaluation_document`, with calibration error, and top-1 over time of clips that were run as streams."""
+    calibration = None if found.calibration is None else round(found.calibration.error, 6)
+    over_time = [{"seconds": each.seconds, "top1": round(each.top1, 6)} for each in found.moments]
+    return {**evaluation_document(found.evaluation), "calibration_error": calibration, "over_time": over_time}
+
+
+def sources_document(rows: Sequence[SourceRow]) -> List[Dict[str, Any]]:
+    """Each source's document, and what differs from the first."""
+    return [{"folder": row.name, **evaluation_document(row.evaluation), **_differences(row)} for row in rows]
+
+
+def _differences(row: SourceRow) -> Dict[str, Any]:
+    if row.paired is None:
+        return {}
+    difference = None if row.difference is None else round(row.difference, 6)
+    counts = {"paired": row.paired, "changed": row.changed, "lost": row.lost, "won": row.won}
+    return {"difference": difference, **counts}
+
+
 def _part(correct: int, clips: int) -> Any:
     return round(correct / clips, 6) if clips else None
 
@@ -43,18 +66,57 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         console.print("rows: true label; columns: label given, by number")
     console.print(_class_table(evaluation, matrix))
     if not matrix:
-        for line in _largest_confusions(evaluation):
-            console.print(line)
+        for each in largest_confusions(evaluation, LARGEST):
+            console.print(f"{each.clips} of {each.label} taken for {each.answer}")
     top1 = "none" if evaluation.top1 is None else f"{evaluation.top1:.1%}"
-    lines = [f"top-1 {top1} of {evaluation.clips} clips"]
+    for line in [f"top-1 {top1} of {evaluation.clips} clips", *_unanswered(evaluation)]:
+        console.print(line)
+
+
+def print_outcomes(found: Outcomes, console: Console) -> None:
+    """As `print_evaluation`, then how far probabilities can be believed, and how soon answers are right."""
+    print_evaluation(found.evaluation, console)
+    if found.calibration is not None:
+        console.print(f"calibration error {found.calibration.error:.1%} (ECE)")
+    if found.moments:
+        console.print("top-1 after " + ", ".join(f"{each.seconds:g} s {each.top1:.1%}" for each in found.moments))
+
+
+def print_sources(rows: Sequence[SourceRow], console: Console) -> None:
+    """A row a source with its difference to the first, then every clip that gave no answer."""
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("source", overflow="fold")
+    for name in ("clips", "top-1", "difference", "paired", "changed", "lost", "won"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        top1 = "none" if row.evaluation.top1 is None else f"{row.evaluation.top1:.1%}"
+        table.add_row(row.name, str(row.evaluation.clips), top1, *difference_cells(row))
+    console.print(table)
+    console.print("difference: points of top-1; paired: clips of the same class and name, whose answers are compared")
+    for row in rows:
+        for line in _unanswered(row.evaluation):
+            console.print(line)
+
+
+def difference_cells(row: SourceRow) -> Sequence[str]:
+    """Difference in points, paired, changed, lost and won; empty of the first source."""
+    if row.paired is None:
+        return ("", "", "", "", "")
+    difference = "-" if row.difference is None else f"{100 * row.difference:+.1f}"
+    return (difference, str(row.paired), str(row.changed), str(row.lost), str(row.won))
+
+
+def _unanswered(evaluation: Evaluation) -> List[str]:
+    lines = []
     if evaluation.undecided:
         lines.append(f"{len(evaluation.undecided)} without a decision, counted as wrong:")
         lines += [f"  {clip.path}" for clip in evaluation.undecided]
     if evaluation.unreadable:
         lines.append(f"{len(evaluation.unreadable)} unreadable, not counted:")
         lines += [f"  {_named(each)}" for each in evaluation.unreadable]
-    for line in lines:
-        console.print(line)
+    return lines
 
 
 def _named(result: ClipScore) -> str:
@@ -83,12 +145,3 @@ def _class_table(evaluation: Evaluation, matrix: bool) -> Table:
             cells.append(Text(str(count), style=style) if count else ".")
         table.add_row(*cells)
     return table
-
-
-def _largest_confusions(evaluation: Evaluation) -> List[str]:
-    wrong = evaluation.confusion.copy()
-    wrong[range(len(wrong)), range(len(wrong))] = 0
-    order = wrong.ravel().argsort(kind="stable")[::-1][:10]
-    pairs = [(int(place) // len(wrong), int(place) % len(wrong)) for place in order]
-    labels = evaluation.labels
-    return [f"{wrong[i, j]} of {labels[i]} taken for {labels[j]}" for i, j in pairs if wrong[i, j]]

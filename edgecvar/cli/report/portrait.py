@@ -29,7 +29,9 @@ RESIDUAL_GAIN = 4.0
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
+    """A P or B picture, the image of the I-picture before it as displayed before it is turned, and their stream."""
+
     info: StreamInfo
     image: NDArray[np.uint8]
     picture: CodedPicture
@@ -44,14 +46,15 @@ def draw_portrait(
     """
     if is_source(source, target):
         raise ConfigError(f"--picture {target}: this is the source itself; choose another name")
-    parts = _find(source, at, extraction, timeout)
+    parts = take_apart(source, at, extraction, timeout)
     panels = _panels(parts)
     gap = np.full((panels[0].shape[0], 4, 3), 255, np.uint8)
     _write_png(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1), target)
     return parts.picture
 
 
-def _find(source: str, at: int, extraction: str, timeout: float) -> _Parts:
+def take_apart(source: str, at: int, extraction: str = "auto", timeout: float = TIMEOUT) -> Parts:
+    """The first P or B picture from decode index `at` on, its residual computed; raises StreamError without one."""
     image = None
     with open_stream(source, extraction, timeout=timeout) as stream:
         info = stream.info
@@ -62,7 +65,7 @@ def _find(source: str, at: int, extraction: str, timeout: float) -> _Parts:
                 image = picture.image
             if image is not None and picture.decode_index >= at and picture.shown and picture.motion is not None:
                 _compute_residual(picture, source)
-                return _Parts(info, image, picture)
+                return Parts(info, image, picture)
     raise StreamError(f"{source}: no P or B picture at decode index {at} or after it; try a smaller --at")
 
 
@@ -74,24 +77,16 @@ def _compute_residual(picture: CodedPicture, source: str) -> None:
         raise named(source, error) from error
 
 
-def _panels(parts: _Parts) -> List[NDArray[np.uint8]]:
+def _panels(parts: Parts) -> List[NDArray[np.uint8]]:
     info, picture = parts.info, parts.picture
     rows, columns = displayed_size(info)
     scale = min(1.0, LARGEST_PANEL / max(rows, columns))
-    spec = InputSpec(
-        height=max(32, round(rows * scale)),
-        width=max(32, round(columns * scale)),
-        crop=1.0,
-        squash=True,
-        residual_unit=255.0 / RESIDUAL_GAIN,
-    )
+    size = max(32, round(columns * scale)), max(32, round(rows * scale))
     moving = (parts.image // 3 + 40).astype(np.uint8)
-    assert picture.motion is not None and picture.residual is not None
+    assert picture.motion is not None
     arrows = Arrows(info)
     arrows.draw(moving, arrows.thin(velocity(picture.motion)))
-    size = (spec.width, spec.height)
-    panels = [_shown(parts.image, info, size), _shown(moving, info, size)]
-    panels.append(_bytes(Preparer(info, spec).residual(picture.residual) + np.float32(0.5)))
+    panels = [shown_picture(parts.image, info, size), shown_picture(moving, info, size), residual_picture(parts, size)]
     names = ("I-picture", f"motion of a {picture.kind}-picture, {clock_time(picture.pts_seconds)}", "residual")
     for panel, text in zip(panels, names):
         letters = text_size(panel)
@@ -99,7 +94,14 @@ def _panels(parts: _Parts) -> List[NDArray[np.uint8]]:
     return panels
 
 
-def _shown(image: NDArray[np.uint8], info: StreamInfo, size: Tuple[int, int]) -> NDArray[np.uint8]:
+def residual_picture(parts: Parts, size: Tuple[int, int]) -> NDArray[np.uint8]:
+    """The residual as displayed, around grey; RGB uint8 in that (width, height), 32 at least."""
+    spec = InputSpec(height=size[1], width=size[0], crop=1.0, squash=True, residual_unit=255.0 / RESIDUAL_GAIN)
+    assert parts.picture.residual is not None
+    return _bytes(Preparer(parts.info, spec).residual(parts.picture.residual) + np.float32(0.5))
+
+
+def shown_picture(image: NDArray[np.uint8], info: StreamInfo, size: Tuple[int, int]) -> NDArray[np.uint8]:
     """RGB uint8 (H, W, 3) turned as it is displayed, in that (width, height)."""
     turned = Image.fromarray(np.ascontiguousarray(np.rot90(image, info.rotation // 90)))
     return np.array(turned.resize(size, Image.Resampling.BILINEAR))
