@@ -95,7 +95,7 @@ $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	@echo "installing edgecvar with torch and what tests it into $(VENV): some minutes, most of them downloads"
-	$(STRICT) $(INSTALL) --editable '.[train,flow,parquet,test,dev]'
+	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,test,dev]'
 	touch $@
 
 clean:

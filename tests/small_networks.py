@@ -26,6 +26,7 @@ MOMENTUM = 0.3
 """Batch norm's statistics must keep pace with so few steps."""
 
 EFFICIENTNET = {"width": 0.1, "depth": 0.1, "dropout": 0.0, "stochastic_depth": 0.0}
+LITE = {**EFFICIENTNET, "lite": True}
 BASIC = {"block": "basic", "repeats": [1, 1, 1, 1], "width": 0.125}
 BOTTLENECK = {"block": "bottleneck", "repeats": [1, 1, 1, 1], "width": 0.125}
 SPACE_TIME = {"repeats": [1, 1, 1, 1], "width": 0.125}
@@ -50,6 +51,7 @@ SMALL: Dict[str, Small] = {
     "cmr": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0}),
     "cmr-i": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0, "frames": "i"}, model="cmr"),
     "attp": Small({"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0}),
+    "attp-lite": Small({"backbone": LITE, "fusion": "i", "dropout": 0.0}, model="attp"),
     "coviar": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC},
         recipe={"losses": {"streams": 1.0}},

@@ -28,7 +28,7 @@ from edgecvar.train.parts import Views
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.tally import Tally
-from edgecvar.train.weights import start_from
+from edgecvar.train.weights.start import start_from
 
 RECIPE = "recipe.yaml"
 REMEDY = "lower lr, or set clip_gradient"
@@ -132,7 +132,7 @@ class Training:
         self.network: Network = build_network(design.model, design.options, design.input, len(clips.labels))
         _channels_last(self.network.to(self._device))
         if fresh and design.weights:
-            listener.say(start_from(self.network, [Path(file) for file in design.weights]))
+            listener.say(start_from(self.network, design.weights, design.input, clips.labels))
         self._objective = Objective(course, recipe.descent, self.network, self._device)
         if fresh and course.teacher is not None:
             self._objective.take_teacher(load_checkpoint(Path(course.teacher)).training, course.teacher)

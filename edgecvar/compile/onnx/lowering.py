@@ -7,7 +7,7 @@ operator without a rule stays at the set that this operator needs.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import numpy as np
 import onnx
@@ -60,6 +60,7 @@ def lower(model: onnx.ModelProto) -> None:
     _drop_identities(graph)
     _divide_instead(graph)
     _slice_shapes(graph)
+    _pad_in_convolutions(graph)
     opset = OLDEST_OPSET
     for node in graph.node:
         if not _moves_down(node, graph):
@@ -231,6 +232,44 @@ def _slice_shapes(graph: onnx.GraphProto) -> None:
         nodes.append(helper.make_node("Slice", [whole, *names], [part]))
         nodes[-1].metadata_props.extend(node.metadata_props)
     replace_nodes(graph, nodes)
+
+
+def _pad_in_convolutions(graph: onnx.GraphProto) -> None:
+    """Zeros around an image as padding of the convolutions that read it, which may differ before and behind.
+
+    As a layer of its own it would stand between a convolution and its quantised input.
+    """
+    values, readers = constants(graph), consumers(graph)
+    outputs = {value.name for value in graph.output}
+    for node in graph.node:
+        around = _zeros_around(node, values)
+        reading = readers.get(node.output[0], [])
+        if around is None or node.output[0] in outputs or not all(_takes_padding(each, node) for each in reading):
+            continue
+        for conv in reading:
+            pads = np.add(_attributes(conv).get("pads", [0] * len(around)), around)
+            _remove_attributes(conv, ["pads"])
+            conv.attribute.append(helper.make_attribute("pads", [int(each) for each in pads]))
+            conv.input[0] = node.input[0]
+    drop_unused(graph)
+
+
+def _zeros_around(node: NodeProto, values: Dict[str, Any]) -> Optional[List[int]]:
+    """What a Pad adds to the axes after the second, all before and then all behind; None where it does other things."""
+    if node.op_type != "Pad" or _attributes(node).get("mode", b"constant") != b"constant" or len(node.input) > 3:
+        return None
+    added = values.get(node.input[1])
+    filled = values.get(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(1)
+    if added is None or filled is None or filled.any() or added.min(initial=0) < 0:
+        return None
+    before, behind = np.split(added, 2)
+    return None if any((*before[:2], *behind[:2])) else [*map(int, before[2:]), *map(int, behind[2:])]
+
+
+def _takes_padding(node: NodeProto, source: NodeProto) -> bool:
+    """Whether it is a convolution of the padded image, its padding stated in numbers."""
+    padded = node.input[0] == source.output[0] and source.output[0] not in node.input[1:]
+    return node.op_type == "Conv" and padded and _attributes(node).get("auto_pad", b"NOTSET") == b"NOTSET"
 
 
 def _needed(name: str, readers: Dict[str, List[NodeProto]], outputs: Set[str]) -> bool:

@@ -1,20 +1,21 @@
-"""EfficientNet (Tan and Le 2019), with the state dict that torchvision publishes."""
+"""EfficientNet (Tan and Le 2019), with the state dict that torchvision publishes, or in its Lite form."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from edgecvar.errors import unknown_name
+from edgecvar.nets.backbones.efficientnet_lite import HEAD_CHANNELS, LiteConvNorm
 
 
 class BackboneOptions(BaseModel):
-    """Width and depth multipliers of B0, and the drop probabilities; B1 is depth 1.1."""
+    """Width and depth multipliers of B0, and the drop probabilities; B1 is depth 1.1. `lite`: EfficientNet-Lite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,11 +23,29 @@ class BackboneOptions(BaseModel):
     depth: float = Field(default=1.0, gt=0, le=4)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     stochastic_depth: float = Field(default=0.2, ge=0, lt=1)
+    lite: bool = False
+
+    def repeats(self) -> Tuple[int, ...]:
+        """Blocks of each row; EfficientNet-Lite scales neither the first nor the last."""
+        ends = (0, len(B0_ROWS) - 1) if self.lite else ()
+        scaled = [row.repeats if place in ends else self.depth * row.repeats for place, row in enumerate(B0_ROWS)]
+        return tuple(math.ceil(each) for each in scaled)
+
+    def stem_channels(self) -> int:
+        """After the first convolution."""
+        return scaled_channels(STEM_CHANNELS, 1.0 if self.lite else self.width)
+
+    def head_channels(self) -> int:
+        """After the last convolution, the backbone's own."""
+        return HEAD_CHANNELS if self.lite else HEAD_EXPANSION * scaled_channels(B0_ROWS[-1].channels, self.width)
 
 
 BACKBONES = {
     "efficientnet_b0": BackboneOptions(width=1.0, depth=1.0),
     "efficientnet_b1": BackboneOptions(width=1.0, depth=1.1),
+    "lite0": BackboneOptions(width=1.0, depth=1.0, lite=True),
+    "lite1": BackboneOptions(width=1.0, depth=1.1, lite=True),
+    "lite2": BackboneOptions(width=1.1, depth=1.2, dropout=0.3, lite=True),
 }
 
 
@@ -95,17 +114,20 @@ class SqueezeExcitation(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """MBConv: expand, depthwise, squeeze and excite, project; skipped at random per sample when training."""
+    """MBConv: expand, depthwise, squeeze and excite, project; skipped at random per sample when training.
 
-    def __init__(self, row: Row, inputs: int, outputs: int, stride: int, drop: float) -> None:
+    `lite`: without the squeeze and excitation.
+    """
+
+    def __init__(self, row: Row, inputs: int, outputs: int, stride: int, drop: float, lite: bool = False) -> None:
         super().__init__()
+        conv_norm = LiteConvNorm if lite else ConvNorm
         inner = inputs if row.expand == 1 else scaled_channels(inputs * row.expand, 1.0)
-        layers: List[nn.Module] = [] if inner == inputs else [ConvNorm(inputs, inner, 1)]
-        layers += [
-            ConvNorm(inner, inner, row.kernel, stride=stride, groups=inner),
-            SqueezeExcitation(inner, max(1, inputs // 4)),
-            ConvNorm(inner, outputs, 1, act=False),
-        ]
+        layers: List[nn.Module] = [] if inner == inputs else [conv_norm(inputs, inner, 1)]
+        layers.append(conv_norm(inner, inner, row.kernel, stride=stride, groups=inner))
+        if not lite:
+            layers.append(SqueezeExcitation(inner, max(1, inputs // 4)))
+        layers.append(conv_norm(inner, outputs, 1, act=False))
         self.block = nn.Sequential(*layers)
         self.identity = stride == 1 and inputs == outputs
         self.drop = drop
@@ -129,22 +151,21 @@ class EfficientNet(nn.Module):
     def __init__(self, options: BackboneOptions, in_channels: int = 3, classes: Optional[int] = None) -> None:
         super().__init__()
         self.options = options
-        width, depth = options.width, options.depth
-        repeats = [math.ceil(row.repeats * depth) for row in B0_ROWS]
-        channels = scaled_channels(STEM_CHANNELS, width)
-        layers: List[nn.Module] = [ConvNorm(in_channels, channels, 3, stride=2)]
+        conv_norm = LiteConvNorm if options.lite else ConvNorm
+        repeats, channels = options.repeats(), options.stem_channels()
+        layers: List[nn.Module] = [conv_norm(in_channels, channels, 3, stride=2)]
         built = 0
         for row, count in zip(B0_ROWS, repeats):
             blocks = []
             for place in range(count):
                 drop = options.stochastic_depth * built / sum(repeats)
-                outputs = scaled_channels(row.channels, width)
+                outputs = scaled_channels(row.channels, options.width)
                 stride = row.stride if place == 0 else 1
-                blocks.append(InvertedResidual(row, channels, outputs, stride, drop))
+                blocks.append(InvertedResidual(row, channels, outputs, stride, drop, options.lite))
                 channels, built = outputs, built + 1
             layers.append(nn.Sequential(*blocks))
-        self.channels = HEAD_EXPANSION * channels
-        self.features = nn.Sequential(*layers, ConvNorm(channels, self.channels, 1))
+        self.channels = options.head_channels()
+        self.features = nn.Sequential(*layers, conv_norm(channels, self.channels, 1))
         self.classifier: Optional[nn.Sequential] = None
         if classes is not None:
             self.classifier = nn.Sequential(nn.Dropout(options.dropout), nn.Linear(self.channels, classes))

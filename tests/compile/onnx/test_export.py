@@ -75,6 +75,60 @@ def test_lowered_graphs_give_the_same_numbers(name: str) -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
 
 
+PADDED = {
+    "behind": ("{0, 0, 0, 0, 0, 0, 1, 2}", "", "y = Conv (p, w)", [0, 0, 1, 2]),
+    "beside its own": (
+        "{0, 0, 2, 1, 0, 0, 1, 0}",
+        ", z",
+        "y = Conv <pads = [1, 1, 0, 0], strides = [2, 2]> (p, w)",
+        [3, 2, 1, 0],
+    ),
+    "for two": ("{0, 0, 1, 0, 0, 0, 0, 1}", "", "a = Conv (p, w) b = Conv (p, w) y = Add (a, b)", [1, 0, 0, 1]),
+}
+"""What is added, what with, who reads it, and the padding that the first of them then has."""
+
+
+def padded(pads: str, value: str, reads: str) -> onnx.ModelProto:
+    constants = f"<int64[8] pads = {pads}, float[2,4,3,3] w = {{{', '.join(str(each % 5 - 2) for each in range(72))}}}"
+    return parse(
+        f"g (float[N,4,6,5] x) => (float[N,C,H,W] y) {constants}, float z = {{0}}, float one = {{1}}> "
+        f"{{ p = Pad (x, pads{value}) {reads} }}"
+    )
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_zeros_before_convolutions_become_their_padding(name: str) -> None:
+    pads, value, reads, expected = PADDED[name]
+    model = padded(pads, value, reads)
+    inputs = {"x": np.random.default_rng(1).normal(size=(3, 4, 6, 5)).astype(np.float32)}
+    (before,) = run(model, inputs)
+    lower(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert "Pad" not in {node.op_type for node in model.graph.node}
+    first = model.graph.node[0]
+    assert {each.name: list(each.ints) for each in first.attribute}["pads"] == expected
+    np.testing.assert_allclose(run(model, inputs)[0], before, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pads", "value", "reads"),
+    [
+        ("{0, 0, 0, 0, 0, 0, 1, 2}", ", one", "y = Conv (p, w)"),
+        ("{0, 0, -1, 0, 0, 0, 1, 2}", "", "y = Conv (p, w)"),
+        ("{0, -1, 0, 0, 0, 1, 1, 2}", "", "y = Conv (p, w)"),
+        ("{0, 0, 0, 0, 0, 0, 1, 2}", "", 'y = Conv <auto_pad = "SAME_UPPER"> (p, w)'),
+        ("{0, 0, 0, 0, 0, 0, 1, 2}", "", "a = Conv (p, w) b = ReduceSum (p) y = Add (a, b)"),
+    ],
+)
+def test_what_is_no_padding_of_a_convolution_stays(pads: str, value: str, reads: str) -> None:
+    model = padded(pads, value, reads)
+    inputs = {"x": np.random.default_rng(1).normal(size=(3, 4, 6, 5)).astype(np.float32)}
+    (before,) = run(model, inputs)
+    lower(model)
+    assert "Pad" in {node.op_type for node in model.graph.node}
+    np.testing.assert_allclose(run(model, inputs)[0], before, rtol=1e-6, atol=1e-5)
+
+
 def test_an_operator_that_is_newer_keeps_its_set() -> None:
     model = parse("g (float[N,4,6,5] x, float[N,3,3,2] f) => (float[N,4,3,3] y) { y = GridSample (x, f) }")
     lower(model)
