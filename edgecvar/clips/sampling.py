@@ -69,6 +69,36 @@ def dense_segments(windows: Sequence[Window], segments: int, span: int, within: 
     return samples
 
 
+def running_samples(windows: Sequence[Window], display: Sequence[int], stride: int) -> List[Sample]:
+    """What a run takes of a clip, in display order, with the neighbours that it takes.
+
+    `display`: display indices by decode index. Raises StreamError when the clip has no P or B picture.
+    """
+    _with_motion(windows)
+    samples: List[Sample] = []
+    seen: Set[int] = set()
+    picker, part = OneOfEvery(stride), 0
+    for window in windows:
+        if window.part != part:
+            picker, part = OneOfEvery(stride), window.part
+        adjacent = _neighbour(windows, window.index, -1)
+        if window.appearance not in {*seen, *window.pictures}:  # a window may go on with the I-picture before
+            picker.push(display[window.appearance], "I")
+        seen.add(window.appearance)
+        samples += [
+            Sample(window.appearance, adjacent, picture)
+            for picture in window.pictures
+            if picker.push(display[picture], "P")
+        ]
+    return sorted(samples, key=lambda sample: display[sample.picture])
+
+
+def stretch(samples: Sequence[Sample], count: int, first: float = 0.0, speed: float = 1.0) -> List[Sample]:
+    """At most `count` samples in a row from place `first` on, of the clip as if played `speed` times as fast."""
+    places = [int(first + place * speed) for place in range(count)]
+    return [samples[place] for place in places if place < len(samples)]
+
+
 class OneOfEvery:
     """Takes one of every `stride` pictures in display order, at all places in a GOP alike, whatever the two lengths.
 

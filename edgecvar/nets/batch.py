@@ -16,7 +16,8 @@ class ClipBatch:
     `image` and `adjacent_image` (N, T, 3, h, w): I-pictures of the sampled window and of its neighbour;
     `motion` (N, T, 2, h, w): velocity; `residual` (N, T, 3, h, w). `labels` int64 (N,). `flow` (N, T, 2, h, w):
     optical flow of the same pictures in the units of `motion`, where a loss asks for it. `frame` (N, T, 3, h, w):
-    the sampled pictures themselves, decoded, where a stage takes them.
+    the sampled pictures themselves, decoded, where a stage takes them. `lengths` int64 (N,): how many segments are the
+    clip's own, where they differ: those behind them are there for the shape alone.
     """
 
     image: Tensor
@@ -26,6 +27,7 @@ class ClipBatch:
     labels: Tensor
     flow: Optional[Tensor] = None
     frame: Optional[Tensor] = None
+    lengths: Optional[Tensor] = None
 
     def __post_init__(self) -> None:
         lead = self.motion.shape[:2]
@@ -38,6 +40,14 @@ class ClipBatch:
             got = None if value is None else tuple(value.shape)
             if got is not None and got != expected:
                 raise ValueError(f"ClipBatch.{name}: got shape {got}, expected that of {like}, {expected}")
+
+    def mean(self, scores: Tensor) -> Tensor:
+        """The mean (N, ...) over each clip's own segments of what each has (N, T, ...)."""
+        if self.lengths is None:
+            return scores.mean(1)
+        places = torch.arange(scores.shape[1], device=scores.device)
+        own = (places < self.lengths[:, None]).to(scores.dtype) / self.lengths[:, None]  # (N, T)
+        return torch.einsum("nt,nt...->n...", own, scores)
 
     def to(self, device: torch.device) -> ClipBatch:
         """The batch on a device."""

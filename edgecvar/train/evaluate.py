@@ -113,7 +113,7 @@ def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[Clip
     places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
     for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
-        sampled = [fixed_samples(clip.windows, views.test_segments, views.sampling, within) for within in places]
+        sampled = [fixed_samples(clip, spec, views.test_segments, views.sampling, within) for within in places]
         batches.append(collate([prepare_recorded(clip, samples, preparer) for samples in sampled], [0] * len(places)))
     return batches
 

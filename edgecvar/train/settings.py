@@ -22,10 +22,13 @@ class SamplingSettings(Settings):
     """Which pictures of a clip are its segments: one of each of so many equal parts (TSN), or of `span` in a row.
 
     Dense ones are at equal steps of that span, which begins anywhere in training and in the middle in validation.
+    With "stream" they are what a run samples, so many in a row at most: what a network learns from that remembers.
+    Validation begins with the clip, training anywhere in its first part `late`, or where as many follow.
     """
 
-    name: Literal["segments", "dense"] = "segments"
+    name: Literal["segments", "dense", "stream"] = "segments"
     span: int = Field(64, ge=2, le=4096)
+    late: float = Field(0.2, ge=0, lt=1)
 
 
 class OptimizerSettings(Settings):

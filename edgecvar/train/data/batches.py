@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Deque, Dict, Generator, List, Optional, Sequence, Tuple, cast
+from typing import Deque, Dict, Generator, List, Optional, Sequence, Tuple, Union, cast
 
 import numpy as np
 import torch
 
-from edgecvar.clips.gop import Window
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
-from edgecvar.clips.sampling import Sample, centre_segments, dense_segments
+from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, running_samples, stretch
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.train.data.dataset import Clips
@@ -21,6 +20,7 @@ from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.looks import ORDER, Look, Looks, generator
 from edgecvar.train.data.prepared import Array, PreparedClip
 from edgecvar.train.data.recorded import RecordedClip
+from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.parts import Views
 from edgecvar.train.settings import SamplingSettings
@@ -30,9 +30,16 @@ Job = Tuple[int, Clip]
 
 
 def fixed_samples(
-    windows: Sequence[Window], segments: int, sampling: SamplingSettings, within: float = 0.5
+    clip: Union[ClipIndex, RecordedClip],
+    spec: InputSpec,
+    segments: int,
+    sampling: SamplingSettings,
+    within: float = 0.5,
 ) -> List[Sample]:
     """The samples of validation and tests, the same on every call; `within`: see clips.sampling."""
+    windows = clip.windows
+    if sampling.name == "stream":
+        return stretch(running_samples(windows, clip.display, spec.stride), segments)
     if sampling.name == "dense":
         return dense_segments(windows, segments, sampling.span, within)
     return centre_segments(windows, segments, within)
@@ -81,7 +88,9 @@ def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer
 
 
 def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
-    """N clips of T segments as one batch."""
+    """N clips as one batch, of as many segments as the longest has; the shorter ones go on from their beginnings."""
+    lengths = [len(clip.motion) for clip in clips]
+    clips = [clip.repeated(max(lengths)) for clip in clips]
     flows = [clip.flow for clip in clips if clip.flow is not None]
     frames = [clip.frame for clip in clips if clip.frame is not None]
     return ClipBatch(
@@ -92,6 +101,7 @@ def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
         torch.tensor(list(labels), dtype=torch.int64),
         torch.from_numpy(np.stack(flows)) if flows else None,
         torch.from_numpy(np.stack(frames)) if frames else None,
+        torch.tensor(lengths) if min(lengths) < max(lengths) else None,
     )
 
 
@@ -154,7 +164,7 @@ class Batches:
     def _fixed(self, clip: Clip) -> PreparedClip:
         views, store = self._views, self._clips.store
         index = store.index(clip.path)
-        samples = fixed_samples(index.windows, views.validation_segments, views.sampling)
+        samples = fixed_samples(index, self._spec, views.validation_segments, views.sampling)
         return prepare_clip(store, clip, samples, Preparer(index.info, self._spec))
 
     def _looked(self, look: Look) -> PreparedClip:

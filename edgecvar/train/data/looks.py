@@ -10,13 +10,14 @@ import numpy as np
 from edgecvar.clips.gop import Window
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import View, centre_view
-from edgecvar.clips.sampling import Sample, dense_segments, sample_segments
+from edgecvar.clips.sampling import Sample, dense_segments, running_samples, sample_segments, stretch
 from edgecvar.clips.spec import InputSpec
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.drawn import Change, Scene, drawn_changes, log_uniform
 from edgecvar.train.augment.settings import Augment, check_input, check_labels
 from edgecvar.train.augment.timing import in_older_gops, jittered, part_of
 from edgecvar.train.data.dataset import Clips
+from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.parts import Views
 
 CORNERS = ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -75,7 +76,7 @@ class Looks:
         clip = self._encoded(clip, other)
         index = self._clips.store.index(clip.path)
         speed = log_uniform(augment.speed, other)
-        samples = self._timed(self._samples(index.windows, speed, rng), index.windows, other)
+        samples = self._timed(self._samples(index, speed, rng), index.windows, other)
         view = random_view(index.info, self._spec, augment, rng)
         view = replace(view, flip=view.flip and clip.label not in augment.mirror_never)
         if view.flip:
@@ -90,12 +91,16 @@ class Looks:
             return clip
         return replace(clip, path=variants[int(rng.integers(len(variants)))])
 
-    def _samples(self, windows: Sequence[Window], speed: float, rng: np.random.Generator) -> List[Sample]:
+    def _samples(self, index: ClipIndex, speed: float, rng: np.random.Generator) -> List[Sample]:
         """What is played faster shows more of the clip in as many pictures, at most all of it."""
-        views = self._views
+        views, windows = self._views, index.windows
         if views.sampling.name == "dense":
             span = max(2, round(views.sampling.span * speed))
             return dense_segments(windows, views.segments, span, rng.random())
+        if views.sampling.name == "stream":
+            samples = running_samples(windows, index.display, self._spec.stride)
+            room = max(len(samples) - views.segments * speed, views.sampling.late * len(samples))
+            return stretch(samples, views.segments, rng.random() * room, speed)
         part = windows if speed >= 1 else part_of(windows, speed, rng.random())
         return sample_segments(part, views.segments, rng)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Optional
 
 import numpy as np
@@ -24,3 +24,11 @@ class PreparedClip:
     residual: Array
     flow: Optional[Array] = None
     frame: Optional[Array] = None
+
+    def repeated(self, segments: int) -> PreparedClip:
+        """The clip over and over, so many segments in all."""
+        if len(self.motion) == segments:
+            return self
+        places = np.arange(segments) % len(self.motion)
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: value[places] for name, value in values.items() if value is not None})

@@ -65,7 +65,7 @@ def fill(folder: Path, *clips: Path, workers: int = 0, **changes: object) -> Dic
 def velocity(path: Path) -> np.ndarray:
     """The mean of validation's samples, in input pixels in a 30th of a second, away from the rims."""
     recorded = read_clip(path, SPEC)
-    samples = fixed_samples(recorded.windows, 8, SamplingSettings.model_validate({}))
+    samples = fixed_samples(recorded, SPEC, 8, SamplingSettings.model_validate({}))
     clip = prepare_recorded(recorded, samples, Preparer(recorded.info, SPEC))
     return np.median(clip.motion[:, :, 12:-12, 16:-16], axis=(0, 2, 3))
 
