@@ -18,12 +18,12 @@ from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, StreamError
 from edgecvar.stream.pixels import ShownPicture
+from edgecvar.train.augment import reencoding
+from edgecvar.train.augment.looks import Looks
+from edgecvar.train.augment.reencoded import ReencodedClips
 from edgecvar.train.augment.settings import Reencode
-from edgecvar.train.data import reencoding
 from edgecvar.train.data.batches import fixed_samples, prepare_recorded
-from edgecvar.train.data.looks import Looks
 from edgecvar.train.data.reading import read_clip
-from edgecvar.train.data.reencoded import ReencodedClips
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
@@ -249,7 +249,7 @@ from pathlib import Path
 from edgecvar.clips.spec import InputSpec
 from edgecvar.train.augment.settings import Reencode
 from edgecvar.train.data.reading import read_clip
-from edgecvar.train.data.reencoded import ReencodedClips
+from edgecvar.train.augment.reencoded import ReencodedClips
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.progress import Listener
 if __name__ == "__main__":
