@@ -19,11 +19,11 @@ from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
+from edgecvar.train.augment.looks import CORNERS
 from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
 from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.labels import load_split
-from edgecvar.train.data.looks import CORNERS
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.parts import Data, Machine, Views

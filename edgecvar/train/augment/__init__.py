@@ -1,1 +1,1 @@
-"""How training looks at a clip differently each time: pure functions on a prepared clip's arrays, in numpy alone."""
+"""How training looks at a clip differently each time: pure functions on its arrays, other encodings of it, no torch."""

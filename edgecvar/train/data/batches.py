@@ -15,9 +15,9 @@ from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, running_samples, stretch
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.train.augment.looks import ORDER, Look, Looks, generator
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.looks import ORDER, Look, Looks, generator
 from edgecvar.train.data.prepared import Array, PreparedClip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.rereading import ClipIndex

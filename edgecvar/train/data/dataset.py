@@ -10,10 +10,10 @@ from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
+from edgecvar.train.augment.reencoded import ReencodedClips
 from edgecvar.train.augment.settings import Reencode
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
-from edgecvar.train.data.reencoded import ReencodedClips
 from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.data.store import ClipStore, ScanReport
 from edgecvar.train.parts import Architecture, Data, Machine

@@ -16,9 +16,9 @@ from edgecvar.clips.sampling import sample_segments
 from edgecvar.errors import StreamError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.demuxed import DemuxedFile, demux
+from edgecvar.train.augment.looks import CLIP, generator
 from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
-from edgecvar.train.data.looks import CLIP, generator
 from edgecvar.train.loop import Training, resolve
 from edgecvar.train.losses import needs_flow
 from edgecvar.train.progress import Listener

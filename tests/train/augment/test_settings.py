@@ -64,3 +64,12 @@ def test_mirror_images_are_classes_of_the_run() -> None:
         check_labels(named, ["lift", "right", "still"])
     with pytest.raises(ConfigError, match=r"augment.mirror_never: unknown class 'still'"):
         check_labels(named, ["left", "right"])
+
+
+def test_the_saved_recipe_says_the_same() -> None:
+    recipe = parse_recipe(
+        f"{SMALL}data: x\n",
+        ["augment.mirror=[[left, right]]", "augment.camera.pan=0.5", "augment.reencode.crf=[20, 30]"],
+    )
+    assert parse_recipe(recipe.to_yaml()) == recipe
+    assert recipe.views.augment.mirror == [("left", "right")]

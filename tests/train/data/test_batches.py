@@ -16,11 +16,11 @@ from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
+from edgecvar.train.augment.looks import generator, random_view
 from edgecvar.train.augment.settings import Augment
 from edgecvar.train.data.batches import prepare_clip, prepare_recorded
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
-from edgecvar.train.data.looks import generator, random_view
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.store import ClipStore
 from edgecvar.train.recipe import Recipe

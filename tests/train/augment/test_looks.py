@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from edgecvar.errors import ConfigError
+from edgecvar.train.augment.looks import Look, Looks
 from edgecvar.train.data.dataset import Clips
-from edgecvar.train.data.looks import Look, Looks
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +18,20 @@ from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, DatasetError, StreamError
 from edgecvar.stream.pixels import ShownPicture
+from edgecvar.train.augment import reencoding
+from edgecvar.train.augment.looks import Looks
+from edgecvar.train.augment.reencoded import ReencodedClips
 from edgecvar.train.augment.settings import Reencode
-from edgecvar.train.data import reencoding
 from edgecvar.train.data.batches import fixed_samples, prepare_recorded
-from edgecvar.train.data.looks import Looks
 from edgecvar.train.data.reading import read_clip
-from edgecvar.train.data.reencoded import ReencodedClips
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import SamplingSettings
+from tests.moving_clip import moving_clip
 from tests.reading import batches_of, clips_of
+from tests.test_workers import members, until
 from tests.train.compared_runs import assert_same_runs
 
 pytestmark = pytest.mark.train
@@ -235,3 +241,63 @@ def test_a_full_disk_a_clip_that_is_gone_and_a_folder_in_the_way_are_one_error_e
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigError, match=r"nothing can be written there .*; set augment\.reencode\.cache"):
         ReencodedClips(settings(), tmp_path / "file" / "kept")
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from edgecvar.clips.spec import InputSpec
+from edgecvar.train.augment.settings import Reencode
+from edgecvar.train.data.reading import read_clip
+from edgecvar.train.augment.reencoded import ReencodedClips
+from edgecvar.train.data.rereading import ClipIndex
+from edgecvar.train.progress import Listener
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    clips = {path: ClipIndex.of(read_clip(path, InputSpec())) for path in folder.glob("*.mp4")}
+    print(len(clips), flush=True)
+    ReencodedClips(Reencode(variants=16), folder / "kept").fill(clips, 2, Listener())
+"""
+
+
+def test_ctrl_c_stops_the_processes_and_leaves_whole_files_alone(tmp_path: Path) -> None:
+    """Sent as a terminal sends it, to all of them; each leaves its clip and takes its drafts away."""
+    for number in range(4):
+        moving_clip(tmp_path / f"{number}.mp4", 300, 1 + number)
+    (tmp_path / "program.py").write_text(INTERRUPTED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", str(Path(__file__).parents[3])])}
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "program.py"), str(tmp_path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert until(lambda: any((tmp_path / "kept").rglob(".*.draft.mp4")), 120)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == -signal.SIGINT and b"KeyboardInterrupt" in errors
+        assert until(lambda: not members(process.pid))
+    finally:
+        for each in members(process.pid):
+            os.kill(each, signal.SIGKILL)
+    left = files_in(tmp_path / "kept")
+    assert not [file.name for file in left if "draft" in file.name]
+    assert len(left) < 64 and all(read_clip(file, SPEC).values for file in left[:3])
+
+
+def test_optical_flow_is_of_the_variants_too(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    pytest.importorskip("cv2", reason="needs the flow extra")
+    recipe = small(
+        f"flow={{cache: {tmp_path / 'flow'}, preset: ultrafast, side: 32}}",
+        f"augment.reencode={{variants: 1, share: 0, short_side: [40, 64], cache: {tmp_path / 'kept'}}}",
+        "input={height: 32, width: 48, velocity_unit: 1.0, velocity_per: second}",
+    )
+    clips = clips_of(recipe, with_flow=True)
+    assert clips.flow is not None and all(file in clips.flow for files in clips.variants.values() for file in files)
+    expected = {0: -1.25, 1: 1.25, 2: 0.0}  # 3 pixels of 96 at 25 pictures a second, in a 30th, at half the size
+    for batch in batches_of(recipe, clips).training(1):
+        assert batch.flow is not None
+        for flow, label in zip(batch.flow, batch.labels):
+            assert abs(float(flow[:, 0].median()) - expected[int(label)]) < 0.4

@@ -11,8 +11,8 @@ from typing import Dict, Generator, List, Mapping, Sequence, Tuple
 
 from edgecvar.errors import DatasetError, EdgecvarError, StreamError, named, reason
 from edgecvar.files import check_writable
+from edgecvar.train.augment.reencoding import Job, Outcome, enter_worker, reencode
 from edgecvar.train.augment.settings import Reencode
-from edgecvar.train.data.reencoding import Job, Outcome, enter_worker, reencode
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.progress import Listener
 from edgecvar.workers import starting, stop_signal, worker_pool
