@@ -65,7 +65,7 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
             f"{error.filename or training.folder}: cannot be written ({reason(error)}); make room, then go on with: "
             f"edgecvar train --resume {training.folder}"
         ) from error
-    _conclude(training, as_json, _write_page(training, listener))
+    _conclude(training, listener, as_json)
 
 
 def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, listener: Listener) -> Training:
@@ -83,20 +83,10 @@ def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, lis
     return start_run(load_recipe(Path(arguments[0]), arguments[1:]), output, listener)
 
 
-def _write_page(training: Training, listener: Listener) -> Optional[Path]:
-    """The run's page, None where nothing is best; the run stands without it, so what prevents it is said."""
-    if training.best is None:
-        return None
-    from edgecvar.cli.report.page.training_run import write_run_page
+def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
+    from edgecvar.cli.report.page.training_run import page_of_run
 
-    try:
-        return write_run_page(training, listener)
-    except EdgecvarError as error:
-        listener.say(f"no page of this run: {error}")
-        return None
-
-
-def _conclude(training: Training, as_json: bool, page: Optional[Path]) -> None:
+    page = page_of_run(training, listener)
     best, model = training.best, training.recipe.network.model
     if as_json:
         found = {} if page is None else {"page": str(page)}

@@ -26,7 +26,8 @@ NAMED = 5
 class Standing:
     """What a run has reached; parts are 0 to 1, `train_clips` by class.
 
-    `train_top1` is that of the best epoch, and None where nothing was judged. `mirrored`: training mirrors clips.
+    `train_top1` is that of the last epoch that judged its clips: what is learnt by heart shows after the best one.
+    `mirrored`: training mirrors clips.
     """
 
     epochs: int
@@ -39,17 +40,19 @@ class Standing:
     outcomes: Optional[Outcomes]
 
     @property
-    def chance(self) -> float:
-        return 1 / len(self.train_clips)
-
-    @property
     def judged(self) -> int:
         """Validation clips that could be read."""
         return 0 if self.outcomes is None else self.outcomes.evaluation.clips
 
     @property
+    def chance(self) -> float:
+        """What naming the commonest class each time would get; of at least one judged clip."""
+        assert self.outcomes is not None
+        return max(row.clips for row in self.outcomes.classes) / self.judged
+
+    @property
     def at_chance(self) -> bool:
-        """Whether blind guessing would do as well, within two standard errors."""
+        """Whether naming one class each time would do as well, within two standard errors."""
         if self.validation_top1 is None or not self.judged:
             return False
         error = math.sqrt(self.chance * (1 - self.chance) / self.judged)
@@ -74,9 +77,8 @@ def _unjudged(standing: Standing) -> Optional[str]:
 def _chance(standing: Standing) -> Optional[str]:
     if not standing.at_chance:
         return None
-    got = (
-        f"Validation is at chance level: {standing.validation_top1 or 0:.1%} where guessing gets {standing.chance:.1%}."
-    )
+    reached, chance = standing.validation_top1 or 0.0, standing.chance
+    got = f"Validation is at chance level: {reached:.1%}, and naming the commonest class gets {chance:.1%}."
     if standing.train_top1 is not None and standing.train_top1 >= LOW:
         return (
             f"{got} Training reaches {standing.train_top1:.1%}, so clips were learnt by heart: the classes may differ "

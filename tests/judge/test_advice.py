@@ -55,7 +55,7 @@ def test_of_a_sound_run_nothing_stands_out() -> None:
         ({"outcomes": None, "validation_top1": None}, "No clip validates"),
         (
             {"validation_top1": 0.3, "train_top1": 0.4},
-            "chance level: 30.0% where guessing gets 25.0%. Training has not",
+            "chance level: 30.0%, and naming the commonest class gets 25.0%. Training has not",
         ),
         ({"validation_top1": 0.3, "train_top1": 0.9}, "Training reaches 90.0%, so clips were learnt by heart"),
         ({"validation_top1": 0.8}, "far below training (80.0% against 99.0%)"),
@@ -77,6 +77,12 @@ def test_at_chance_is_within_two_standard_errors_of_it() -> None:
     """Of 100 clips and 4 classes: 25 % and 2 x 4.33 points."""
     assert replace(SOUND, validation_top1=0.336).at_chance
     assert not replace(SOUND, validation_top1=0.337).at_chance
+
+
+def test_chance_is_what_the_commonest_class_gets() -> None:
+    uneven = found([[70, 0, 0, 0], [10, 0, 0, 0], [10, 0, 0, 0], [10, 0, 0, 0]])
+    assert replace(SOUND, outcomes=uneven, validation_top1=0.7).at_chance
+    assert "the commonest class gets 70.0%" in said(outcomes=uneven, validation_top1=0.7)
 
 
 def test_the_worst_confused_class_is_named_with_what_it_is_taken_for() -> None:

@@ -14,6 +14,7 @@ from edgecvar.cli.report.page.page import write_page
 from edgecvar.cli.report.page.report import Curve, Curves, Fact, Report, ShownClip, Split, SplitRow, Timing
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.samples import spread
+from edgecvar.errors import EdgecvarError
 from edgecvar.judge.advice import Standing, advise
 from edgecvar.judge.evaluate import score_clip
 from edgecvar.judge.outcomes import Outcomes, accuracy_over_time, outcomes
@@ -31,6 +32,17 @@ STREAMED, STREAMED_SECONDS = 200, 60.0
 """Clips that are run as streams at most, and how long that may take: picture by picture on a CPU is slow."""
 
 
+def page_of_run(training: Training, listener: Listener) -> Optional[Path]:
+    """RUN/report.html, None where nothing is best; the run stands without it, so what prevents it is said."""
+    if training.best is None:
+        return None
+    try:
+        return write_run_page(training, listener)
+    except EdgecvarError as error:
+        listener.say(f"no page of this run: {error}")
+        return None
+
+
 def write_run_page(training: Training, listener: Listener) -> Path:
     """RUN/report.html of a run with a best.pt; raises EdgecvarError where clips, checkpoint or page fail."""
     recipe, clips = training.recipe, training.clips
@@ -43,7 +55,7 @@ def write_run_page(training: Training, listener: Listener) -> Path:
     report = Report(
         title=f"{recipe.network.model} on {recipe.data.source}",
         facts=_facts(records, best, found, timing),
-        advice=advise(_standing(recipe, clips, best, found)),
+        advice=advise(_standing(training, records, found)),
         curves=_curves(records, best, len(clips.labels)),
         outcomes=found,
         outcomes_of=f"The {len(clips.validation)} clips that validate, by best.pt (epoch {best.epoch})",
@@ -137,13 +149,15 @@ def _facts(
     return facts
 
 
-def _standing(recipe: Recipe, clips: Clips, best: EpochRecord, found: Optional[Outcomes]) -> Standing:
+def _standing(training: Training, records: Sequence[EpochRecord], found: Optional[Outcomes]) -> Standing:
+    recipe, clips = training.recipe, training.clips
     counts = Counter(clip.label for clip in clips.train)
+    judged = [record.train_top1 for record in records if record.train_top1 is not None]
     return Standing(
         epochs=recipe.course.epochs,
-        best_epoch=best.epoch,
-        train_top1=best.train_top1,
-        validation_top1=best.validation_top1,
+        best_epoch=records[-1].epoch if training.best is None else training.best.epoch,
+        train_top1=judged[-1] if judged else None,
+        validation_top1=None if found is None else found.evaluation.top1,
         train_clips={label: counts[label] for label in clips.labels},
         unreadable=len(clips.report.unreadable),
         mirrored=recipe.views.augment.flip,
