@@ -40,7 +40,7 @@ class MotionOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channels: int = Field(default=12, ge=1, le=256)
-    width: int = Field(default=48, ge=1, le=1024)
+    width: int = Field(default=64, ge=1, le=1024)
     residual: bool = True
     kernel: int = Field(default=3, ge=2, le=9)
     dilations: Tuple[int, ...] = Field(default=(1, 2, 4, 8), min_length=1, max_length=8)
@@ -84,8 +84,8 @@ class Past(nn.Module):
         pasts = {f"past{place}": conv.state_shape for place, conv in enumerate(convs)}
         self.state_shapes: Dict[str, List[int]] = {
             **pasts,
-            "mean": self.pool.state_shape,
-            "peak": self.pool.state_shape,
+            "recent_mean": self.pool.state_shape,
+            "recent_peak": self.pool.state_shape,
         }
         """Of each state by name, without the batch, in the order that `forward` takes and gives them."""
 

@@ -69,7 +69,7 @@ def test_pictures_one_by_one_give_what_the_whole_gives(options: Any) -> None:
 def test_states_keep_their_size_and_names() -> None:
     net, inputs = network(), batch(clips=1)
     shapes = net.motion.past.state_shapes
-    assert list(shapes) == ["past0", "past1", "past2", "past3", "mean", "peak"]
+    assert list(shapes) == ["past0", "past1", "past2", "past3", "recent_mean", "recent_peak"]
     assert [shape[1] for shape in shapes.values()] == [2, 4, 8, 16, 1, 1]
     with torch.no_grad():
         _, *states = net.stage("motion")(inputs.motion[:, 0], inputs.residual[:, 0], *zeros(net, 1))
@@ -96,11 +96,11 @@ def test_order_in_time_tells() -> None:
 
 def test_the_past_fades_as_its_decay_says() -> None:
     pool = network(decay=0.9).motion.past.pool
-    x = torch.zeros(1, 48, 6, 1)
+    x = torch.zeros(1, 64, 6, 1)
     x[:, :, 1], x[:, :, 4] = 2.0, 1.0
-    mean, peak = pool(x, *(torch.zeros(1, 48, 1, 1) for _ in range(2)))
+    mean, peak = pool(x, *(torch.zeros(1, 64, 1, 1) for _ in range(2)))
     assert peak[0, 0, :, 0].tolist() == pytest.approx([0, 2, 1.8, 1.62, 1.458, 1.3122])
-    assert mean[0, 0, :, 0].tolist() == pytest.approx([0, 0.2, 0.18, 0.162, 0.2458, 0.22122])
+    assert mean[0, 0, :, 0].tolist() == pytest.approx([0, 0.8, 0.72, 0.648, 0.9832, 0.88488])
 
 
 def test_the_residual_is_asked_for_only_where_it_is_looked_at() -> None:

@@ -1,8 +1,8 @@
 """Parts that look back in time alone: each takes what it kept of the past and gives what it keeps for the next call.
 
 Sequences are (B, C, T, 1), so that a convolution over time is one over rows, which TensorRT 8.2 takes. What is kept is
-zero at the start of a stream, has the same size however long that is, and needs not be kept from one picture to the
-next: T pictures in one call give what they give one by one.
+zero at the start of a stream and has the same size however long that is. T pictures in one call give what they give
+one by one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import List, Tuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+LIFT = 4.0
+"""Of the fading mean, which is otherwise so much smaller than the peak that int8 and the optimiser pass it over."""
 
 
 class CausalConv(nn.Module):
@@ -32,7 +35,8 @@ class CausalConv(nn.Module):
 class FadingPool(nn.Module):
     """The mean and the peak of all that came so far, older pictures weighing less.
 
-    With decay a: mean_t = a mean_t-1 + (1 - a) x_t, peak_t = max(a peak_t-1, x_t), of values that are not negative.
+    mean_t = a mean_t-1 + LIFT (1 - a) x_t and peak_t = max(a peak_t-1, x_t), a the decay, of values that are not
+    negative.
     """
 
     def __init__(self, channels: int, decay: float) -> None:
@@ -42,7 +46,7 @@ class FadingPool(nn.Module):
 
     def forward(self, x: Tensor, mean: Tensor, peak: Tensor) -> Tuple[Tensor, Tensor]:
         """x (B, C, T, 1) and the newest mean and peak before it (B, *state_shape), to those at each picture."""
-        means = torch.cat([mean, x * (1 - self.decay)], 2)
+        means = torch.cat([mean, x * (LIFT * (1 - self.decay))], 2)
         peaks = torch.cat([peak, x], 2)
         reach, fade = 1, self.decay
         while reach < means.shape[2]:  # each round doubles how far back a picture sees
