@@ -1,0 +1,152 @@
+"""Motion alone: what moved and how in the order in which it did, from vectors and residuals, at every sampled picture.
+
+A small convolution looks at one picture's velocity, its magnitude and that of the residual on a grid of 4 x 4 input
+pixels. What it finds goes through causal dilated convolutions over time (Bai et al. 2018, section 3) to a fading mean
+and a fading peak, of which a linear layer makes the scores at that picture. The past is state of bounded size, zero at
+the start of a stream: nothing looks ahead, and nothing depends on how long a clip is.
+
+A clip's scores are the mean of its pictures' scores, which is what is trained and what is evaluated.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, List, Mapping, Tuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError
+from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.modules.causal import CausalConv, FadingPool
+from edgecvar.nets.network import Network
+from edgecvar.nets.stages import joining, prepared_input
+
+CELL = 4
+"""Input pixels along a side of a cell of the grid."""
+STRIDE = 2 * CELL
+"""Input pixels from one place of the feature maps to the next."""
+
+
+class MotionOptions(BaseModel):
+    """`channels`: of a picture's feature maps. `width`: features a picture has over time. `residual`: look at it too.
+
+    `kernel`, `dilations`: of the convolutions over time, which together look back (kernel - 1) * sum(dilations)
+    pictures. `decay`: of the fading mean and peak, from one sampled picture to the next.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: int = Field(default=12, ge=1, le=256)
+    width: int = Field(default=64, ge=1, le=1024)
+    residual: bool = True
+    kernel: int = Field(default=3, ge=2, le=9)
+    dilations: Tuple[int, ...] = Field(default=(1, 2, 4, 8), min_length=1, max_length=8)
+    decay: float = Field(default=0.98, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+
+
+class Picture(nn.Module):
+    """One picture's velocity (B, 2, h, w) and, if looked at, residual (B, 3, h, w) to features (B, width, 1, 1)."""
+
+    def __init__(self, options: MotionOptions, spec: InputSpec) -> None:
+        super().__init__()
+        if spec.height % STRIDE or spec.width % STRIDE:
+            got = f"{spec.width} x {spec.height}"
+            raise ConfigError(f"input: got {got}, expected multiples of {STRIDE} for this network, such as 64 x 48")
+        places = (spec.height // STRIDE, spec.width // STRIDE)
+        seen = 5 if options.residual else 4
+        self.grid = nn.AvgPool2d(CELL)
+        self.conv = nn.Conv2d(seen, options.channels, 3, stride=2, padding=1, bias=False)
+        self.conv_norm = nn.BatchNorm2d(options.channels)
+        self.project = nn.Conv2d(options.channels, options.width, places, bias=False)
+        self.project_norm = nn.BatchNorm2d(options.width)
+
+    def forward(self, velocity: Tensor, *residual: Tensor) -> Tensor:
+        seen = [velocity, velocity.abs(), *(each.abs().mean(1, keepdim=True) for each in residual)]
+        maps = torch.relu(self.conv_norm(self.conv(self.grid(torch.cat(seen, 1)))))  # (B, channels, h / 8, w / 8)
+        features: Tensor = self.project_norm(self.project(maps))
+        return features
+
+
+class Past(nn.Module):
+    """Features (B, width, T, 1) of pictures in a row, and states, to scores (B, T, classes) and the states after."""
+
+    def __init__(self, options: MotionOptions, classes: int) -> None:
+        super().__init__()
+        convs = [CausalConv(options.width, options.kernel, each) for each in options.dilations]
+        self.convs = nn.ModuleList(convs)
+        self.pool = FadingPool(options.width, options.decay)
+        self.dropout = nn.Dropout(options.dropout)
+        self.classifier = nn.Linear(2 * options.width, classes)
+        pasts = {f"past{place}": conv.state_shape for place, conv in enumerate(convs)}
+        self.state_shapes: Dict[str, List[int]] = {
+            **pasts,
+            "recent_mean": self.pool.state_shape,
+            "recent_peak": self.pool.state_shape,
+        }
+        """Of each state by name, without the batch, in the order that `forward` takes and gives them."""
+
+    def forward(self, features: Tensor, *states: Tensor) -> Tuple[Tensor, ...]:
+        *pasts, mean, peak = states
+        kept = []
+        for conv, past in zip(self.convs, pasts):
+            features, newest = conv(features, past)
+            kept.append(newest)
+        means, peaks = self.pool(torch.relu(features), mean, peak)
+        pooled = torch.cat([means, peaks], 1).flatten(2).transpose(1, 2)  # (B, T, 2 * width)
+        return (self.classifier(self.dropout(pooled)), *kept, means[:, :, -1:], peaks[:, :, -1:])
+
+
+class MotionStage(nn.Module):
+    """One picture's inputs and the states to its scores (B, classes) and the states for the next picture."""
+
+    def __init__(self, options: MotionOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.prepared = 2 if options.residual else 1
+        self.picture = Picture(options, spec)
+        self.past = Past(options, classes)
+
+    def forward(self, *tensors: Tensor) -> Tuple[Tensor, ...]:
+        """Velocity (B, 2, h, w), residual (B, 3, h, w) if it is looked at, then the states."""
+        prepared, states = tensors[: self.prepared], tensors[self.prepared :]
+        scores, *newest = self.past(self.picture(*prepared), *states)
+        return (scores.flatten(1), *newest)
+
+    def sequence(self, *prepared: Tensor) -> Tensor:
+        """The prepared inputs of clips (N, T, channels, h, w) to the scores at each picture (N, T, classes)."""
+        clips = prepared[0].shape[:2]
+        features = self.picture(*(each.flatten(0, 1) for each in prepared))
+        features = features.unflatten(0, clips).squeeze(4).transpose(1, 2)  # (N, width, T, 1)
+        states = [features.new_zeros(len(features), *shape) for shape in self.past.state_shapes.values()]
+        scores: Tensor = self.past(features, *states)[0]
+        return scores
+
+
+class Motion(Network):
+    """The whole network; `classes` scores from inputs of `spec`'s size."""
+
+    def __init__(self, options: MotionOptions, spec: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.options, self.spec, self.classes = options, spec, classes
+        self.motion = MotionStage(options, spec, classes)
+
+    def stage_modules(self) -> Mapping[str, nn.Module]:
+        return {"motion": self.motion}
+
+    def stages(self) -> List[StageSpec]:
+        """The stage and its prepared inputs; `motion.past.state_shapes` are those of its states."""
+        sources = ("motion", "residual")[: self.motion.prepared]
+        inputs = [prepared_input(source, self.spec) for source in sources]
+        return [joining("motion", inputs, [self.classes])]
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        return self.each_picture(batch).mean(1)
+
+    def each_picture(self, batch: ClipBatch) -> Tensor:
+        """Scores (N, T, classes) at each picture, made of it and those before it."""
+        prepared = (batch.motion, batch.residual)[: self.motion.prepared]
+        scores: Tensor = self.motion.sequence(*prepared)
+        return scores
