@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence
 
 import torch
 from torch import nn
@@ -18,21 +17,18 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
-from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
-from edgecvar.train.descent import learning_rate
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import check_losses, needs_flow, trains_network
-from edgecvar.train.objective import BatchResult, Objective
+from edgecvar.train.objective import Objective
 from edgecvar.train.parts import Views
+from edgecvar.train.passes import Passes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.tally import Tally
 from edgecvar.train.weights import start_from
 
 RECIPE = "recipe.yaml"
-REMEDY = "lower lr, or set clip_gradient"
-"""Of a loss that is not finite."""
 
 
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
@@ -135,8 +131,7 @@ class Training:
         self._objective = Objective(course, recipe.descent, self.network, self._device)
         if fresh and course.teacher is not None:
             self._objective.take_teacher(load_checkpoint(Path(course.teacher)).training, course.teacher)
-        self._batches = Batches(recipe.views, design.input, clips, recipe.machine.workers)
-        self._steps = math.ceil(len(clips.train) / recipe.views.batch)
+        self._passes = Passes(recipe, clips, self._objective, self._device, listener)
         self.epoch = 0
         self.best: Optional[EpochRecord] = None
 
@@ -210,8 +205,8 @@ class Training:
     def _train_epoch(self, learns: bool) -> EpochRecord:
         """One epoch; nothing validates where the network does not learn in it."""
         began = time.monotonic()
-        train, rate = self._train(self.epoch + 1)
-        check = self._validate() if learns and self.clips.validation else None
+        train, rate = self._passes.train(self.epoch + 1)
+        check = self._passes.validate(self.network, self.epoch + 1) if learns and self.clips.validation else None
         self.epoch += 1
         return EpochRecord(
             epoch=self.epoch,
@@ -228,62 +223,9 @@ class Training:
             waiting=round(train.waiting + (0.0 if check is None else check.waiting), 3),
         )
 
-    def _train(self, epoch: int) -> Tuple[Tally, float]:
-        course, descent = self.recipe.course, self.recipe.descent
-        tally, rate = Tally(), descent.lr
-        if course.starts_anew(epoch):
-            self._objective.restart()
-        self._objective.begin(course.phase(epoch))
-        with self._listener.phase(f"epoch {epoch}/{course.epochs}", self._steps):
-            batches = self._arriving(self._batches.training(epoch), tally)
-            for number, batch in enumerate(batches):
-                step = (epoch - 1) * self._steps + number
-                rate = learning_rate(descent, course, step, self._steps)
-                result = self._step(batch, rate)
-                if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
-                    raise ConfigError(
-                        f"loss is {_not_finite(result)} in epoch {epoch}, step {number + 1} of {self._steps} "
-                        f"(lr {rate:.3g}); {REMEDY}"
-                    )
-                tally.add(result.loss, result.terms, result.scores, batch.labels)
-                self._listener.step(result.loss)
-        return tally, rate
-
     def rehearse(self, batches: Generator[ClipBatch, None, None]) -> Tally:
         """Steps as of the first epoch, at a learning rate of 0; of the tally it is the waiting that counts."""
-        tally = Tally()
-        self._objective.begin(self.recipe.course.phase(1))
-        for batch in self._arriving(batches, tally):
-            self._step(batch, 0.0)
-        return tally
-
-    def _step(self, batch: ClipBatch, rate: float) -> BatchResult:
-        return self._objective.step(batch, rate)
-
-    @torch.no_grad()
-    def _validate(self) -> Tally:
-        tally = Tally()
-        self.network.eval()
-        with self._listener.phase("validation", math.ceil(len(self.clips.validation) / self.recipe.views.batch)):
-            for batch in self._arriving(self._batches.validation(), tally):
-                scores = self.network(batch)
-                loss = nn.functional.cross_entropy(scores, batch.labels).item()
-                if not math.isfinite(loss):
-                    raise ConfigError(f"loss is {loss} in validation of epoch {self.epoch + 1}; {REMEDY}")
-                tally.add(loss, {}, scores, batch.labels)
-                self._listener.step()
-        return tally
-
-    def _arriving(self, batches: Generator[ClipBatch, None, None], tally: Tally) -> Iterator[ClipBatch]:
-        """Batches on the device, the wait for each counted."""
-        with closing(batches):
-            while True:
-                began = time.monotonic()
-                batch = next(batches, None)
-                tally.waiting += time.monotonic() - began
-                if batch is None:
-                    return
-                yield batch.to(self._device)
+        return self._passes.rehearse(batches)
 
 
 def _clip_names(clips: Clips) -> List[str]:
@@ -296,10 +238,3 @@ def _channels_last(network: nn.Module) -> None:
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
-
-
-def _not_finite(result: BatchResult) -> str:
-    """Plainly the loss where it is all there is, the terms by name where there are several."""
-    if len(result.terms) < 2:
-        return str(result.loss)
-    return ", ".join(f"{name} {value:.3g}" for name, value in result.terms.items())
