@@ -17,6 +17,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
+from edgecvar.train.data.balance import class_weights
 from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import check_losses, needs_flow, trains_network
@@ -121,6 +122,8 @@ class Training:
 
     def __init__(self, recipe: Recipe, clips: Clips, listener: Listener, fresh: bool = False) -> None:
         self.recipe, self.clips, self._listener = recipe, clips, listener
+        if recipe.course.early_stop is not None and not clips.validation:
+            raise ConfigError("early_stop: no clip validates, so nothing says when; set validation, or leave it out")
         torch.manual_seed(recipe.views.seed)
         self._device = recipe.machine.torch_device()
         design, course = recipe.network, recipe.course
@@ -128,7 +131,9 @@ class Training:
         _channels_last(self.network.to(self._device))
         if fresh and design.weights:
             listener.say(start_from(self.network, [Path(file) for file in design.weights]))
-        self._objective = Objective(course, recipe.descent, self.network, self._device)
+        self._objective = Objective(
+            course, recipe.descent, self.network, self._device, _class_weights(recipe.views, clips)
+        )
         if fresh and course.teacher is not None:
             self._objective.take_teacher(load_checkpoint(Path(course.teacher)).training, course.teacher)
         self._passes = Passes(recipe, clips, self._objective, self._device, listener)
@@ -147,9 +152,10 @@ class Training:
         records = keep_records(self.folder, self.epoch)
         course = self.recipe.course
         last = course.epochs if until is None else min(until, course.epochs)
-        if records and self.epoch >= last:  # what ended the run may have come before its last curves
+        # What ended the run may have come before its last curves.
+        if records and (self.epoch >= last or self._settled()):
             self._draw(records)
-        while self.epoch < last:
+        while self.epoch < last and not self._settled():
             learns = trains_network(course.phase(self.epoch + 1))
             record = self._train_epoch(learns)
             best = learns and record.better_than(self.best)
@@ -161,6 +167,13 @@ class Training:
             self.save_last()
             self._draw(records)
             self._listener.epoch(record, course.epochs, best)
+        if self._settled() and self.best is not None:
+            self._listener.say(f"stopped early: no epoch since {self.best.epoch} was better in {course.early_stop}")
+
+    def _settled(self) -> bool:
+        course = self.recipe.course
+        learns = trains_network(course.phase(course.epochs))
+        return learns and self.best is not None and course.is_settled(self.epoch, self.best.epoch)
 
     def _draw(self, records: List[EpochRecord]) -> None:
         subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
@@ -181,7 +194,7 @@ class Training:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up the state that `save_last` wrote."""
         state = checkpoint.training or {}
-        self.network.load_state_dict(checkpoint.state)
+        self._objective.judged.load_state_dict(checkpoint.state)
         self._objective.restore(state)
         torch.set_rng_state(state["torch_rng"])
         if self._device.type == "cuda" and state["cuda_rng"] is not None:
@@ -196,7 +209,7 @@ class Training:
             network=recipe.network.options,
             input=recipe.network.input,
             labels=self.clips.labels,
-            state={name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
+            state={name: tensor.cpu() for name, tensor in self._objective.judged.state_dict().items()},
             recipe=recipe.to_yaml(),
             data=recipe.data.source,
             training=training,
@@ -206,7 +219,8 @@ class Training:
         """One epoch; nothing validates where the network does not learn in it."""
         began = time.monotonic()
         train, rate = self._passes.train(self.epoch + 1)
-        check = self._passes.validate(self.network, self.epoch + 1) if learns and self.clips.validation else None
+        judged = self._objective.judged if learns and self.clips.validation else None
+        check = None if judged is None else self._passes.validate(judged, self.epoch + 1)
         self.epoch += 1
         return EpochRecord(
             epoch=self.epoch,
@@ -231,6 +245,13 @@ class Training:
 def _clip_names(clips: Clips) -> List[str]:
     """What a run was trained on, in the order that its shuffles count in."""
     return [f"{clip.label}/{clip.path.name}" for clip in clips.train]
+
+
+def _class_weights(views: Views, clips: Clips) -> Optional[List[float]]:
+    if views.balance != "weights":
+        return None
+    numbers = {label: number for number, label in enumerate(clips.labels)}
+    return class_weights([numbers[clip.label] for clip in clips.train], len(numbers))
 
 
 def _channels_last(network: nn.Module) -> None:

@@ -96,6 +96,8 @@ class Views(Part):
     """What is seen of the clips, and how many clips make a batch.
 
     `segments`: sampled pictures of a clip; `sampling`: which. `test`: how `edgecvar eval` looks at each clip.
+    `balance`: classes of few clips count as much as those of many. With `weights` each of their clips weighs more in
+    cross-entropy, with `sampling` it comes several times an epoch, which is as long as before.
     """
 
     segments: int = Field(8, ge=1, le=256)
@@ -103,6 +105,7 @@ class Views(Part):
     sampling: SamplingSettings = SamplingSettings.model_validate({})
     augment: Augment = Augment()
     test: TestProtocol = TestProtocol.model_validate({})
+    balance: Literal["none", "weights", "sampling"] = "none"
     batch: int = Field(16, ge=1)
     seed: int = Field(0, ge=0, lt=1 << 64)
 
@@ -117,6 +120,8 @@ class Descent(Part):
 
     `lr`: the peak, after a linear warm-up, before the `schedule`, counted in steps. `rates`: factors on it for the
     parameters whose names begin so, the longest beginning that fits. `optimizer`: which. `clip_gradient`: largest norm.
+    `average`: what validates, is saved and is compiled are not the last step's weights but their running mean, of
+    which every step keeps this part (0.999: a mean over some thousand steps; of fewer, over a tenth of them).
     """
 
     lr: float = Field(1e-3, gt=0)
@@ -126,19 +131,22 @@ class Descent(Part):
     schedule: ScheduleSettings = ScheduleSettings.model_validate({})
     rates: Dict[str, float] = Field(default_factory=dict)
     clip_gradient: Optional[float] = Field(None, gt=0)
+    average: Optional[float] = Field(None, gt=0, lt=1)
 
 
 class Course(Part):
     """What each epoch learns by.
 
     `losses`: names of edgecvar.train.losses and their weights; `phases`: which of them when.
-    `teacher`: a last.pt whose teacher is taken over.
+    `teacher`: a last.pt whose teacher is taken over. `early_stop`: the run ends when its last phase has gone so many
+    epochs without a better validation; the schedule is of all `epochs` nevertheless.
     """
 
     epochs: int = Field(30, ge=1)
     losses: Dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0}, min_length=1)
     phases: List[Phase] = Field(default_factory=list)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    early_stop: Optional[int] = Field(None, ge=1)
     teacher: Optional[str] = None
 
     @field_validator("phases")
@@ -179,6 +187,11 @@ class Course(Part):
         """Whether epoch `epoch` is the first of a phase that restarts optimisers and schedule."""
         place = self._place(epoch)
         return self.whole_phases()[place].restart and (epoch == 1 or self._place(epoch - 1) != place)
+
+    def is_settled(self, epoch: int, best: int) -> bool:
+        """Whether a run that is through epoch `epoch`, and was best after epoch `best`, stops early."""
+        begun = max([best, *self._ends()])
+        return self.early_stop is not None and epoch - begun >= self.early_stop
 
     def stretch(self, epoch: int) -> Tuple[int, int]:
         """(epochs before it, its epochs): the part of the run around `epoch` that one schedule covers."""

@@ -18,6 +18,7 @@ from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, sam
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
+from edgecvar.train.data.balance import balanced_order
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.recorded import RecordedClip
@@ -33,7 +34,7 @@ ORDER, CLIP = 0, 1
 
 Array = NDArray[np.float32]
 Job = Tuple[int, Clip]
-"""A clip and its number among the run's clips, which its random generator is made from."""
+"""A clip and its number among the run's clips, or past them where it comes again: its random generator's."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +157,19 @@ class Batches:
         self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
     def training(self, epoch: int) -> Generator[ClipBatch, None, None]:
-        """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
-        clips = self._clips.train
-        order = generator(self._views.seed, epoch, ORDER).permutation(len(clips))
-        jobs = [(int(number), clips[int(number)]) for number in order]
-        return self._prefetched(jobs, epoch)
+        """One epoch's batches, every clip once unless classes are balanced, shuffled and sampled by (seed, epoch)."""
+        return self._prefetched(self._epoch_jobs(epoch), epoch)
+
+    def _epoch_jobs(self, epoch: int) -> List[Job]:
+        clips, rng = self._clips.train, generator(self._views.seed, epoch, ORDER)
+        if self._views.balance != "sampling":
+            return [(int(number), clips[int(number)]) for number in rng.permutation(len(clips))]
+        jobs, times = [], [0] * len(clips)
+        for number in balanced_order([self._numbers[clip.label] for clip in clips], rng):
+            # A clip that comes again has a number of its own, and with it other pictures and another view.
+            jobs.append((int(number) + times[number] * len(clips), clips[number]))
+            times[number] += 1
+        return jobs
 
     def validation(self) -> Generator[ClipBatch, None, None]:
         """The validation batches, the same each time."""
