@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence
 
@@ -24,6 +25,7 @@ from edgecvar.train.losses import check_losses, needs_flow, trains_network
 from edgecvar.train.objective import Objective
 from edgecvar.train.parts import Views
 from edgecvar.train.passes import Passes
+from edgecvar.train.processes import Processes, gather_processes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.tally import Tally
@@ -36,22 +38,31 @@ def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
     runs = root / recipe.network.model
-    check_writable(runs)
-    training = Training(recipe, _read_clips(recipe, listener), listener, fresh=True)
+    processes = gather_processes(recipe.machine)
+    told = processes.heard(listener)
+    processes.alone(lambda: check_writable(runs))
+    training = processes.in_turn(lambda: Training(recipe, _read_clips(recipe, told), told, True, processes))
+    processes.alone(lambda: _open_folder(training, runs))
+    training.folder = Path(processes.of_first(str(training.folder)))
+    return training
+
+
+def _open_folder(training: Training, runs: Path) -> None:
     with draft_folder(runs) as training.folder:
-        (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
+        (training.folder / RECIPE).write_text(training.recipe.to_yaml(), encoding="utf-8")
         training.save_last()
         training.folder = publish(training.folder, run_names(runs))
-    return training
 
 
 def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
     """The run in `folder` as its last.pt left it, ready to fit; who resumes it meanwhile is refused at once."""
-    with _alone(folder) if folder.is_dir() else nullcontext():
-        return _resumed(folder, overrides, listener)
+    processes = gather_processes(parse_recipe(load_checkpoint(folder / LAST).recipe, overrides, str(folder)).machine)
+    with ExitStack() as stack:
+        processes.alone(lambda: stack.enter_context(_alone(folder)))
+        return processes.in_turn(lambda: _resumed(folder, overrides, processes.heard(listener), processes))
 
 
-def _resumed(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
+def _resumed(folder: Path, overrides: Sequence[str], listener: Listener, processes: Processes) -> Training:
     checkpoint = load_checkpoint(folder / LAST)
     check_writable(folder)
     if checkpoint.training is None:
@@ -62,7 +73,7 @@ def _resumed(folder: Path, overrides: Sequence[str], listener: Listener) -> Trai
         raise DatasetError(f"{source}: {len(clips.labels)} classes, not those that {folder} was trained on")
     if checkpoint.training.get("clips") != _clip_names(clips):
         raise DatasetError(f"{source}: not the clips that {folder} was trained on; start a new run for these")
-    training = Training(recipe, clips, listener)
+    training = Training(recipe, clips, listener, processes=processes)
     training.folder = folder
     try:
         training.restore(checkpoint)
@@ -118,25 +129,31 @@ def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
 class Training:
     """One run: network, objective and epoch, and the folder that they are saved to; a fresh one takes its weights."""
 
-    folder: Path
+    folder = Path()
 
-    def __init__(self, recipe: Recipe, clips: Clips, listener: Listener, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        clips: Clips,
+        listener: Listener,
+        fresh: bool = False,
+        processes: Optional[Processes] = None,
+    ) -> None:
         self.recipe, self.clips, self._listener = recipe, clips, listener
-        if recipe.course.early_stop is not None and not clips.validation:
-            raise ConfigError("early_stop: no clip validates, so nothing says when; set validation, or leave it out")
+        self.processes = processes or Processes(recipe.machine.torch_device())
+        self._device = self.processes.device
+        _check_enough(recipe, clips, self.processes.count)
         torch.manual_seed(recipe.views.seed)
-        self._device = recipe.machine.torch_device()
         design, course = recipe.network, recipe.course
         self.network: Network = build_network(design.model, design.options, design.input, len(clips.labels))
         _channels_last(self.network.to(self._device))
         if fresh and design.weights:
             listener.say(start_from(self.network, [Path(file) for file in design.weights]))
-        self._objective = Objective(
-            course, recipe.descent, self.network, self._device, _class_weights(recipe.views, clips)
-        )
+        weights = _class_weights(recipe.views, clips)
+        self._objective = Objective(course, recipe.descent, self.network, self._device, weights, self.processes)
         if fresh and course.teacher is not None:
             self._objective.take_teacher(load_checkpoint(Path(course.teacher)).training, course.teacher)
-        self._passes = Passes(recipe, clips, self._objective, self._device, listener)
+        self._passes = Passes(recipe, clips, self._objective, self.processes, listener)
         self.epoch = 0
         self.best: Optional[EpochRecord] = None
 
@@ -145,28 +162,24 @@ class Training:
 
         Raises ConfigError where another process trains this run, OSError where the disk is full.
         """
-        with _alone(self.folder):
-            self._fit(until)
+        processes = self.processes
+        with ExitStack() as stack:
+            processes.alone(lambda: stack.enter_context(_alone(self.folder)))
+            stack.enter_context(processes.listening())
+            self._fit(processes.alone(lambda: keep_records(self.folder, self.epoch)) or [], until)
 
-    def _fit(self, until: Optional[int]) -> None:
-        records = keep_records(self.folder, self.epoch)
+    def _fit(self, records: List[EpochRecord], until: Optional[int]) -> None:
         course = self.recipe.course
         last = course.epochs if until is None else min(until, course.epochs)
         # What ended the run may have come before its last curves.
-        if records and (self.epoch >= last or self._settled()):
-            self._draw(records)
+        if self.epoch >= last or self._settled():
+            self.processes.alone(lambda: self._draw(records))
         while self.epoch < last and not self._settled():
             learns = trains_network(course.phase(self.epoch + 1))
-            record = self._train_epoch(learns)
-            best = learns and record.better_than(self.best)
-            self.best = record if best else self.best
-            records.append(record)
-            append_record(self.folder, record)
-            if best:
-                save_checkpoint(self.folder / BEST, self._checkpoint(None))
-            self.save_last()
-            self._draw(records)
-            self._listener.epoch(record, course.epochs, best)
+            records.append(self.processes.of_first(self._train_epoch(learns)))
+            best = learns and records[-1].better_than(self.best)
+            self.best = records[-1] if best else self.best
+            self.processes.alone(partial(self._keep, records, best))
         if self._settled() and self.best is not None:
             self._listener.say(f"stopped early: no epoch since {self.best.epoch} was better in {course.early_stop}")
 
@@ -175,7 +188,18 @@ class Training:
         learns = trains_network(course.phase(course.epochs))
         return learns and self.best is not None and course.is_settled(self.epoch, self.best.epoch)
 
+    def _keep(self, records: List[EpochRecord], best: bool) -> None:
+        """An epoch's end: its record, and the checkpoints."""
+        append_record(self.folder, records[-1])
+        if best:
+            save_checkpoint(self.folder / BEST, self._checkpoint(None))
+        self.save_last()
+        self._draw(records)
+        self._listener.epoch(records[-1], self.recipe.course.epochs, best)
+
     def _draw(self, records: List[EpochRecord]) -> None:
+        if not records:
+            return
         subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
         draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
 
@@ -245,6 +269,18 @@ class Training:
 def _clip_names(clips: Clips) -> List[str]:
     """What a run was trained on, in the order that its shuffles count in."""
     return [f"{clip.label}/{clip.path.name}" for clip in clips.train]
+
+
+def _check_enough(recipe: Recipe, clips: Clips, processes: int) -> None:
+    """Raises ConfigError where there are too few clips for what is asked of them."""
+    if recipe.course.early_stop is not None and not clips.validation:
+        raise ConfigError("early_stop: no clip validates, so nothing says when; set validation, or leave it out")
+    smallest = len(clips.train) // -(-len(clips.train) // recipe.views.batch)
+    if smallest < processes:
+        raise ConfigError(
+            f"{processes} processes share each batch, and the smallest has {smallest} of the {len(clips.train)} clips "
+            f"(batch={recipe.views.batch}); raise batch, or start fewer"
+        )
 
 
 def _class_weights(views: Views, clips: Clips) -> Optional[List[float]]:

@@ -42,6 +42,7 @@ class ForwardPass:
     def cross_entropy(self, scores: Tensor) -> Tensor:
         """Of scores (N, classes) of the batch's clips; a clip counts as its class weighs."""
         labels, smoothing = self.batch.labels, self.label_smoothing
+        scores = scores if scores.dtype.itemsize >= 4 else scores.float()
         if self.class_weights is None:
             return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
         each = functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="none")

@@ -214,12 +214,18 @@ class Machine(Part):
 
     `cache_gib`: memory for clips kept as coded values; what does not fit is read again each epoch.
     `workers`: processes that read clips, threads that prepare them; 0 does it all in line. `threads`: torch's.
+    `devices`: processes on each of the `nodes`, which share every batch; as many as torchrun or srun started, else one.
+    Each reads all clips and has memory and workers of its own. `precision`: of the network in training; validation is
+    in full precision, as is what is compiled.
     """
 
     cache_gib: float = Field(4.0, ge=0, le=1 << 20)
     workers: int = Field(2, ge=0, le=64)
     threads: Optional[int] = Field(None, ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Optional[int] = Field(None, ge=1, le=1024)
+    nodes: Optional[int] = Field(None, ge=1, le=1 << 16)
+    precision: Literal["32", "bf16", "16"] = "32"
 
     def torch_device(self) -> torch.device:
         """Where torch computes, its threads set; raises ConfigError where there is no CUDA device."""

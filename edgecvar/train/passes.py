@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import Generator, Iterator, Tuple
 
 import torch
@@ -17,6 +18,7 @@ from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.descent import learning_rate
 from edgecvar.train.objective import BatchResult, Objective
+from edgecvar.train.processes import Processes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.tally import Tally
@@ -26,13 +28,14 @@ REMEDY = "lower lr, or set clip_gradient"
 
 
 class Passes:
-    """What a run does with its clips, epoch by epoch, on one device."""
+    """What a run does with its clips, epoch by epoch; of every batch this process has a share."""
 
     def __init__(
-        self, recipe: Recipe, clips: Clips, objective: Objective, device: torch.device, listener: Listener
+        self, recipe: Recipe, clips: Clips, objective: Objective, processes: Processes, listener: Listener
     ) -> None:
-        self._recipe, self._objective, self._device, self._listener = recipe, objective, device, listener
-        self._batches = Batches(recipe.views, recipe.network.input, clips, recipe.machine.workers)
+        self._recipe, self._objective, self._processes, self._listener = recipe, objective, processes, listener
+        share = processes.rank, processes.count
+        self._batches = Batches(recipe.views, recipe.network.input, clips, recipe.machine.workers, share)
         self._steps = math.ceil(len(clips.train) / recipe.views.batch)
         self._checks = math.ceil(len(clips.validation) / recipe.views.batch)
 
@@ -40,13 +43,14 @@ class Passes:
         """One epoch of training, and the learning rate of its last step; raises ConfigError for a loss not finite."""
         course, descent = self._recipe.course, self._recipe.descent
         tally, rate = Tally(), descent.lr
+        self._processes.reseed(self._recipe.views.seed, epoch)
         if course.starts_anew(epoch):
             self._objective.restart()
         self._objective.begin(course.phase(epoch))
         with self._listener.phase(f"epoch {epoch}/{course.epochs}", self._steps):
-            for number, batch in enumerate(self._arriving(self._batches.training(epoch), tally)):
+            for number, (batch, share) in enumerate(self._arriving(self._batches.training(epoch), tally)):
                 rate = learning_rate(descent, course, (epoch - 1) * self._steps + number, self._steps)
-                result = self._objective.step(batch, rate)
+                result = self._whole(self._objective.step(batch, rate, share))
                 if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
                     raise ConfigError(
                         f"loss is {_not_finite(result)} in epoch {epoch}, step {number + 1} of {self._steps} "
@@ -54,13 +58,13 @@ class Passes:
                     )
                 tally.add(result.loss, result.terms, result.scores, batch.labels)
                 self._listener.step(result.loss)
-        return tally, rate
+        return self._joint(tally), rate
 
     def rehearse(self, batches: Generator[ClipBatch, None, None]) -> Tally:
         """Steps as of the first epoch, at a learning rate of 0; of the tally it is the waiting that counts."""
         tally = Tally()
         self._objective.begin(self._recipe.course.phase(1))
-        for batch in self._arriving(batches, tally):
+        for batch, _ in self._arriving(batches, tally):
             self._objective.step(batch, 0.0)
         return tally
 
@@ -70,25 +74,46 @@ class Passes:
         tally = Tally()
         network.eval()
         with self._listener.phase("validation", self._checks):
-            for batch in self._arriving(self._batches.validation(), tally):
+            for batch, _ in self._arriving(self._batches.validation(), tally):
                 scores = network(batch)
-                loss = nn.functional.cross_entropy(scores, batch.labels).item()
-                if not math.isfinite(loss):
-                    raise ConfigError(f"loss is {loss} in validation of epoch {epoch}; {REMEDY}")
-                tally.add(loss, {}, scores, batch.labels)
+                tally.add(nn.functional.cross_entropy(scores, batch.labels).item(), {}, scores, batch.labels)
                 self._listener.step()
+        tally = self._joint(tally)
+        if not math.isfinite(tally.loss):
+            raise ConfigError(f"loss is {tally.loss} in validation of epoch {epoch}; {REMEDY}")
         return tally
 
-    def _arriving(self, batches: Generator[ClipBatch, None, None], tally: Tally) -> Iterator[ClipBatch]:
-        """Batches on the device, the wait for each counted."""
+    def _whole(self, result: BatchResult) -> BatchResult:
+        """The result of a batch from those of its shares; the scores are this process's."""
+        loss, *terms = self._processes.totals([result.loss, *result.terms.values()])
+        return replace(result, loss=loss, terms=dict(zip(result.terms, terms)))
+
+    def _joint(self, tally: Tally) -> Tally:
+        """What all the processes have counted; the waiting is this one's."""
+        names = list(tally.terms)
+        counts = tally.loss, tally.right, tally.judged, tally.clips
+        loss, right, judged, clips, *terms = self._processes.totals([*counts, *tally.terms.values()])
+        return Tally(loss, int(right), int(judged), int(clips), tally.waiting, dict(zip(names, terms)))
+
+    def _arriving(self, batches: Generator[ClipBatch, None, None], tally: Tally) -> Iterator[Tuple[ClipBatch, float]]:
+        """Batches on the device, each with its part of the clips that all processes have; the wait for it is counted.
+
+        In each step the processes meet, so that they end together, whether at the last batch or in an error.
+        """
         with closing(batches):
             while True:
-                began = time.monotonic()
-                batch = next(batches, None)
+                began, batch, failure = time.monotonic(), None, None
+                try:
+                    batch = next(batches, None)
+                except Exception as error:
+                    failure = error
                 tally.waiting += time.monotonic() - began
-                if batch is None:
+                mine = 0 if batch is None else len(batch.labels)
+                everyone = self._processes.meet(mine, failure)
+                if not everyone:
                     return
-                yield batch.to(self._device)
+                if batch is not None:
+                    yield batch.to(self._processes.device), mine / everyone
 
 
 def _not_finite(result: BatchResult) -> str:

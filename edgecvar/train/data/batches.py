@@ -146,14 +146,22 @@ def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
     return [jobs[start:end] for start, end in zip(edges, edges[1:])]
 
 
+def _part(jobs: Sequence[Job], number: int, count: int) -> Sequence[Job]:
+    """The n-th of as many even parts."""
+    return jobs[number * len(jobs) // count : (number + 1) * len(jobs) // count]
+
+
 class Batches:
     """Training and validation batches of a run's clips, the next ones prepared on threads while torch works.
 
     `workers`: how many threads; with 0 each batch is prepared when it is asked for. Flow goes to training batches.
+    `share`: (n, N), where N processes share each batch and this is the n-th, from 0; of a small one it may have none.
     """
 
-    def __init__(self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0) -> None:
-        self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
+    def __init__(
+        self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0, share: Tuple[int, int] = (0, 1)
+    ) -> None:
+        self._views, self._spec, self._clips, self._workers, self._share = views, spec, clips, workers, share
         self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
     def training(self, epoch: int) -> Generator[ClipBatch, None, None]:
@@ -176,7 +184,7 @@ class Batches:
         return self._prefetched(list(enumerate(self._clips.validation)), None)
 
     def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Generator[ClipBatch, None, None]:
-        groups = _even_groups(jobs, self._views.batch)
+        groups = [mine for group in _even_groups(jobs, self._views.batch) if (mine := _part(group, *self._share))]
         if self._workers == 0:
             for group in groups:
                 yield self._batch(group, epoch)
