@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -20,6 +21,7 @@ from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
+from edgecvar.train.processes import planned_launch
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import parse_recipe
 
@@ -110,6 +112,9 @@ def _check(planned: Planned, test: Optional[str]) -> None:
         raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
     if needs_flow(course):
         pair_of_pictures(data.flow)  # OpenCV is there
+    launch = planned_launch(planned.recipe.machine, os.environ)
+    if launch.devices * launch.nodes > 1:
+        raise ConfigError("an ablation is trained by one process, row by row; leave devices and nodes out")
     check_writable(planned.root)
     run = find_run(planned.root)
     if run is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,8 +28,8 @@ pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, "-m", "tests.train.joined_run"]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0"]
-TORCHRUN += ["-m", "tests.train.joined_run"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+TORCHRUN += ["--local-addr=127.0.0.1", "-m", "tests.train.joined_run"]
 QUIET = ["network.dropout=0", "network.backbone.dropout=0", "network.backbone.stochastic_depth=0"]
 LIMIT = 240
 """Seconds after which a run that hangs is given up."""
@@ -137,6 +138,19 @@ def test_ctrl_c_stops_all_of_them_in_one_step(recipe: Path, tmp_path: Path) -> N
     assert said.count("interrupted after epoch ") == said.count("3 classes, 9 clips train") == 1
     assert said.count(f"go on with: edgecvar train --resume {folder}") == 1 and "Traceback" not in said
     assert not Path(f"/proc/{other}").exists() or children(other) == []
+
+
+def test_an_error_of_one_of_them_is_said_once_and_ends_all(recipe: Path, moving: Path, tmp_path: Path) -> None:
+    """A clip that is gone: whichever process has it in its share, the first says so."""
+    data = shutil.copytree(moving, tmp_path / "data")
+    command = [sys.executable, "-m", "edgecvar", "train", str(recipe)]
+    process = started(command, "devices=2", "epochs=400", f"data={data}", "cache_gib=0", "-o", tmp_path / "runs")
+    in_its_second_epoch(tmp_path / "runs", process)
+    (data / "left" / "clip_1.mp4").unlink()
+    code, said = ended(process)
+    assert code == 1, said
+    assert said.count("clip_1.mp4") == 1 and "it could be read when the run began" in said
+    assert "is gone (" not in said and "Traceback" not in said
 
 
 def test_less_than_full_precision_trains_and_is_judged_in_full(small: Callable[..., Recipe], tmp_path: Path) -> None:
