@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
 
@@ -26,6 +27,8 @@ RESUMABLE = (
     "workers",
     "threads",
     "device",
+    "devices",
+    "nodes",
 )
 """What may differ when a run goes on: where the clips lie and how fast they come, not what is learnt."""
 
@@ -50,6 +53,10 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
 
     listener: Listener = JsonListener() if as_json else TerminalListener()
     training = _begin(arguments, resume, output, listener)
+    if not training.processes.first:  # the first says how it goes, and ends as it went
+        with suppress(KeyboardInterrupt):
+            training.fit()
+        return
     listener.say(f"run folder {training.folder}")
     try:
         training.fit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -19,7 +20,8 @@ from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
-from edgecvar.train.parts import Data, Machine
+from edgecvar.train.parts import Course, Data, Machine
+from edgecvar.train.processes import planned_launch
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import parse_recipe
 
@@ -110,6 +112,9 @@ def _check(planned: Planned, test: Optional[str]) -> None:
         raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
     if needs_flow(course):
         pair_of_pictures(data.flow)  # OpenCV is there
+    launch = planned_launch(planned.recipe.machine, os.environ)
+    if launch.devices * launch.nodes > 1:
+        raise ConfigError("an ablation is trained by one process, row by row; leave devices and nodes out")
     check_writable(planned.root)
     run = find_run(planned.root)
     if run is not None:
@@ -131,7 +136,7 @@ def _train(planned: Planned, listener: Listener) -> Path:
     run = find_run(planned.root)
     if run is None:
         training = start_run(planned.recipe, planned.root, listener)
-    elif _epochs(run) >= planned.recipe.course.epochs:
+    elif _is_trained(run, planned.recipe.course):
         listener.say(f"already trained: {run}")
         return run
     else:
@@ -179,6 +184,7 @@ def _tested(data: Data, test: Optional[str]) -> Data:
     return data.model_copy(update={"validation": test, "validation_pattern": None, "split": None})
 
 
-def _epochs(run: Path) -> int:
-    training = load_checkpoint(run / LAST).training
-    return 0 if training is None else int(training.get("epoch", 0))
+def _is_trained(run: Path, course: Course) -> bool:
+    training = load_checkpoint(run / LAST).training or {}
+    epoch, best = int(training.get("epoch", 0)), training.get("best")
+    return epoch >= course.epochs or (best is not None and course.is_settled(epoch, int(best["epoch"])))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence
 
 import torch
 from torch import nn
@@ -18,43 +18,51 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
-from edgecvar.train.data.batches import Batches
+from edgecvar.train.data.balance import class_weights
 from edgecvar.train.data.dataset import Clips, read_clips
-from edgecvar.train.descent import learning_rate
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import check_losses, needs_flow, trains_network
-from edgecvar.train.objective import BatchResult, Objective
+from edgecvar.train.objective import Objective
 from edgecvar.train.parts import Views
+from edgecvar.train.passes import Passes
+from edgecvar.train.processes import Processes, gather_processes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.tally import Tally
 from edgecvar.train.weights.start import start_from
 
 RECIPE = "recipe.yaml"
-REMEDY = "lower lr, or set clip_gradient"
-"""Of a loss that is not finite."""
 
 
 def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
     runs = root / recipe.network.model
-    check_writable(runs)
-    training = Training(recipe, _read_clips(recipe, listener), listener, fresh=True)
+    processes = gather_processes(recipe.machine)
+    told = processes.heard(listener)
+    processes.alone(lambda: check_writable(runs))
+    training = processes.in_turn(lambda: Training(recipe, _read_clips(recipe, told), told, True, processes))
+    processes.alone(lambda: _open_folder(training, runs))
+    training.folder = Path(processes.of_first(str(training.folder)))
+    return training
+
+
+def _open_folder(training: Training, runs: Path) -> None:
     with draft_folder(runs) as training.folder:
-        (training.folder / RECIPE).write_text(recipe.to_yaml(), encoding="utf-8")
+        (training.folder / RECIPE).write_text(training.recipe.to_yaml(), encoding="utf-8")
         training.save_last()
         training.folder = publish(training.folder, run_names(runs))
-    return training
 
 
 def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
     """The run in `folder` as its last.pt left it, ready to fit; who resumes it meanwhile is refused at once."""
-    with _alone(folder) if folder.is_dir() else nullcontext():
-        return _resumed(folder, overrides, listener)
+    processes = gather_processes(parse_recipe(load_checkpoint(folder / LAST).recipe, overrides, str(folder)).machine)
+    with ExitStack() as stack:
+        processes.alone(lambda: stack.enter_context(_alone(folder)))
+        return processes.in_turn(lambda: _resumed(folder, overrides, processes.heard(listener), processes))
 
 
-def _resumed(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
+def _resumed(folder: Path, overrides: Sequence[str], listener: Listener, processes: Processes) -> Training:
     checkpoint = load_checkpoint(folder / LAST)
     check_writable(folder)
     if checkpoint.training is None:
@@ -65,7 +73,7 @@ def _resumed(folder: Path, overrides: Sequence[str], listener: Listener) -> Trai
         raise DatasetError(f"{source}: {len(clips.labels)} classes, not those that {folder} was trained on")
     if checkpoint.training.get("clips") != _clip_names(clips):
         raise DatasetError(f"{source}: not the clips that {folder} was trained on; start a new run for these")
-    training = Training(recipe, clips, listener)
+    training = Training(recipe, clips, listener, processes=processes)
     training.folder = folder
     try:
         training.restore(checkpoint)
@@ -122,22 +130,31 @@ def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
 class Training:
     """One run: network, objective and epoch, and the folder that they are saved to; a fresh one takes its weights."""
 
-    folder: Path
+    folder = Path()
 
-    def __init__(self, recipe: Recipe, clips: Clips, listener: Listener, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        clips: Clips,
+        listener: Listener,
+        fresh: bool = False,
+        processes: Optional[Processes] = None,
+    ) -> None:
         self.recipe, self.clips, self._listener = recipe, clips, listener
+        self.processes = processes or Processes(recipe.machine.torch_device())
+        self._device = self.processes.device
+        _check_enough(recipe, clips, self.processes.count)
         torch.manual_seed(recipe.views.seed)
-        self._device = recipe.machine.torch_device()
         design, course = recipe.network, recipe.course
         self.network: Network = build_network(design.model, design.options, design.input, len(clips.labels))
         _channels_last(self.network.to(self._device))
         if fresh and design.weights:
             listener.say(start_from(self.network, design.weights, design.input, clips.labels))
-        self._objective = Objective(course, recipe.descent, self.network, self._device)
+        weights = _class_weights(recipe.views, clips)
+        self._objective = Objective(course, recipe.descent, self.network, self._device, weights, self.processes)
         if fresh and course.teacher is not None:
             self._objective.take_teacher(load_checkpoint(Path(course.teacher)).training, course.teacher)
-        self._batches = Batches(recipe.views, design.input, clips, recipe.machine.workers)
-        self._steps = math.ceil(len(clips.train) / recipe.views.batch)
+        self._passes = Passes(recipe, clips, self._objective, self.processes, listener)
         self.epoch = 0
         self.best: Optional[EpochRecord] = None
 
@@ -146,29 +163,44 @@ class Training:
 
         Raises ConfigError where another process trains this run, OSError where the disk is full.
         """
-        with _alone(self.folder):
-            self._fit(until)
+        processes = self.processes
+        with ExitStack() as stack:
+            processes.alone(lambda: stack.enter_context(_alone(self.folder)))
+            stack.enter_context(processes.listening())
+            self._fit(processes.alone(lambda: keep_records(self.folder, self.epoch)) or [], until)
 
-    def _fit(self, until: Optional[int]) -> None:
-        records = keep_records(self.folder, self.epoch)
+    def _fit(self, records: List[EpochRecord], until: Optional[int]) -> None:
         course = self.recipe.course
         last = course.epochs if until is None else min(until, course.epochs)
-        if records and self.epoch >= last:  # what ended the run may have come before its last curves
-            self._draw(records)
-        while self.epoch < last:
+        # What ended the run may have come before its last curves.
+        if self.epoch >= last or self._settled():
+            self.processes.alone(lambda: self._draw(records))
+        while self.epoch < last and not self._settled():
             learns = trains_network(course.phase(self.epoch + 1))
-            record = self._train_epoch(learns)
-            best = learns and record.better_than(self.best)
-            self.best = record if best else self.best
-            records.append(record)
-            append_record(self.folder, record)
-            if best:
-                save_checkpoint(self.folder / BEST, self._checkpoint(None))
-            self.save_last()
-            self._draw(records)
-            self._listener.epoch(record, course.epochs, best)
+            records.append(self.processes.of_first(self._train_epoch(learns)))
+            best = learns and records[-1].better_than(self.best)
+            self.best = records[-1] if best else self.best
+            self.processes.alone(partial(self._keep, records, best))
+        if self._settled() and self.best is not None:
+            self._listener.say(f"stopped early: no epoch since {self.best.epoch} was better in {course.early_stop}")
+
+    def _settled(self) -> bool:
+        course = self.recipe.course
+        learns = trains_network(course.phase(course.epochs))
+        return learns and self.best is not None and course.is_settled(self.epoch, self.best.epoch)
+
+    def _keep(self, records: List[EpochRecord], best: bool) -> None:
+        """An epoch's end: its record, and the checkpoints."""
+        append_record(self.folder, records[-1])
+        if best:
+            save_checkpoint(self.folder / BEST, self._checkpoint(None))
+        self.save_last()
+        self._draw(records)
+        self._listener.epoch(records[-1], self.recipe.course.epochs, best)
 
     def _draw(self, records: List[EpochRecord]) -> None:
+        if not records:
+            return
         subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
         draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
 
@@ -187,7 +219,7 @@ class Training:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up the state that `save_last` wrote."""
         state = checkpoint.training or {}
-        self.network.load_state_dict(checkpoint.state)
+        self._objective.judged.load_state_dict(checkpoint.state)
         self._objective.restore(state)
         torch.set_rng_state(state["torch_rng"])
         if self._device.type == "cuda" and state["cuda_rng"] is not None:
@@ -202,7 +234,7 @@ class Training:
             network=recipe.network.options,
             input=recipe.network.input,
             labels=self.clips.labels,
-            state={name: tensor.cpu() for name, tensor in self.network.state_dict().items()},
+            state={name: tensor.cpu() for name, tensor in self._objective.judged.state_dict().items()},
             recipe=recipe.to_yaml(),
             data=recipe.data.source,
             training=training,
@@ -211,8 +243,9 @@ class Training:
     def _train_epoch(self, learns: bool) -> EpochRecord:
         """One epoch; nothing validates where the network does not learn in it."""
         began = time.monotonic()
-        train, rate = self._train(self.epoch + 1)
-        check = self._validate() if learns and self.clips.validation else None
+        train, rate = self._passes.train(self.epoch + 1)
+        judged = self._objective.judged if learns and self.clips.validation else None
+        check = None if judged is None else self._passes.validate(judged, self.epoch + 1)
         self.epoch += 1
         return EpochRecord(
             epoch=self.epoch,
@@ -229,62 +262,9 @@ class Training:
             waiting=round(train.waiting + (0.0 if check is None else check.waiting), 3),
         )
 
-    def _train(self, epoch: int) -> Tuple[Tally, float]:
-        course, descent = self.recipe.course, self.recipe.descent
-        tally, rate = Tally(), descent.lr
-        if course.starts_anew(epoch):
-            self._objective.restart()
-        self._objective.begin(course.phase(epoch))
-        with self._listener.phase(f"epoch {epoch}/{course.epochs}", self._steps):
-            batches = self._arriving(self._batches.training(epoch), tally)
-            for number, batch in enumerate(batches):
-                step = (epoch - 1) * self._steps + number
-                rate = learning_rate(descent, course, step, self._steps)
-                result = self._step(batch, rate)
-                if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
-                    raise ConfigError(
-                        f"loss is {_not_finite(result)} in epoch {epoch}, step {number + 1} of {self._steps} "
-                        f"(lr {rate:.3g}); {REMEDY}"
-                    )
-                tally.add(result.loss, result.terms, result.scores, batch.labels)
-                self._listener.step(result.loss)
-        return tally, rate
-
     def rehearse(self, batches: Generator[ClipBatch, None, None]) -> Tally:
         """Steps as of the first epoch, at a learning rate of 0; of the tally it is the waiting that counts."""
-        tally = Tally()
-        self._objective.begin(self.recipe.course.phase(1))
-        for batch in self._arriving(batches, tally):
-            self._step(batch, 0.0)
-        return tally
-
-    def _step(self, batch: ClipBatch, rate: float) -> BatchResult:
-        return self._objective.step(batch, rate)
-
-    @torch.no_grad()
-    def _validate(self) -> Tally:
-        tally = Tally()
-        self.network.eval()
-        with self._listener.phase("validation", math.ceil(len(self.clips.validation) / self.recipe.views.batch)):
-            for batch in self._arriving(self._batches.validation(), tally):
-                scores = self.network(batch)
-                loss = nn.functional.cross_entropy(scores, batch.labels).item()
-                if not math.isfinite(loss):
-                    raise ConfigError(f"loss is {loss} in validation of epoch {self.epoch + 1}; {REMEDY}")
-                tally.add(loss, {}, scores, batch.labels)
-                self._listener.step()
-        return tally
-
-    def _arriving(self, batches: Generator[ClipBatch, None, None], tally: Tally) -> Iterator[ClipBatch]:
-        """Batches on the device, the wait for each counted."""
-        with closing(batches):
-            while True:
-                began = time.monotonic()
-                batch = next(batches, None)
-                tally.waiting += time.monotonic() - began
-                if batch is None:
-                    return
-                yield batch.to(self._device)
+        return self._passes.rehearse(batches)
 
 
 def _clip_names(clips: Clips) -> List[str]:
@@ -292,15 +272,27 @@ def _clip_names(clips: Clips) -> List[str]:
     return [f"{clip.label}/{clip.path.name}" for clip in clips.train]
 
 
+def _check_enough(recipe: Recipe, clips: Clips, processes: int) -> None:
+    """Raises ConfigError where there are too few clips for what is asked of them."""
+    if recipe.course.early_stop is not None and not clips.validation:
+        raise ConfigError("early_stop: no clip validates, so nothing says when; set validation, or leave it out")
+    smallest = len(clips.train) // -(-len(clips.train) // recipe.views.batch)
+    if smallest < processes:
+        raise ConfigError(
+            f"{processes} processes share each batch, and the smallest has {smallest} of the {len(clips.train)} clips "
+            f"(batch={recipe.views.batch}); raise batch, or start fewer"
+        )
+
+
+def _class_weights(views: Views, clips: Clips) -> Optional[List[float]]:
+    if views.balance != "weights":
+        return None
+    numbers = {label: number for number, label in enumerate(clips.labels)}
+    return class_weights([numbers[clip.label] for clip in clips.train], len(numbers))
+
+
 def _channels_last(network: nn.Module) -> None:
     """Lays out the weights of 2D convolutions for speed; those of 3D ones keep theirs."""
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
-
-
-def _not_finite(result: BatchResult) -> str:
-    """Plainly the loss where it is all there is, the terms by name where there are several."""
-    if len(result.terms) < 2:
-        return str(result.loss)
-    return ", ".join(f"{name} {value:.3g}" for name, value in result.terms.items())

@@ -31,12 +31,22 @@ REAL, FAKE = 1, 0
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What a loss may look at."""
+    """What a loss may look at; `class_weights` (classes,) where classes do not count alike."""
 
     batch: ClipBatch
     features: Features
     companions: Mapping[str, nn.Module]
     label_smoothing: float
+    class_weights: Optional[Tensor] = None
+
+    def cross_entropy(self, scores: Tensor) -> Tensor:
+        """Of scores (N, classes) of the batch's clips; a clip counts as its class weighs."""
+        labels, smoothing = self.batch.labels, self.label_smoothing
+        scores = scores if scores.dtype.itemsize >= 4 else scores.float()
+        if self.class_weights is None:
+            return functional.cross_entropy(scores, labels, label_smoothing=smoothing)
+        each = functional.cross_entropy(scores, labels, label_smoothing=smoothing, reduction="none")
+        return (each * self.class_weights[labels]).mean()
 
     def flow(self) -> Tensor:
         """Optical flow of every sampled picture, (N * T, 2, h, w)."""
@@ -71,18 +81,14 @@ class Loss:
 def cross_entropy(forward: ForwardPass) -> Term:
     """Huo et al. 2020, eq. 9, of the clip's scores."""
     scores = forward.features.scores
-    value = functional.cross_entropy(scores, forward.batch.labels, label_smoothing=forward.label_smoothing)
-    return Term(value, scores)
+    return Term(forward.cross_entropy(scores), scores)
 
 
 def streams(forward: ForwardPass) -> Term:
     """The sum of each stream's cross-entropy: streams that share no weights learn as if alone (Wu et al. 2018)."""
     if not forward.features.streams:
         raise ConfigError("the streams loss trains the streams of a late fusion apart, but the network has none")
-    each = [
-        functional.cross_entropy(scores, forward.batch.labels, label_smoothing=forward.label_smoothing)
-        for scores in forward.features.streams
-    ]
+    each = [forward.cross_entropy(scores) for scores in forward.features.streams]
     return Term(torch.stack(each).sum(), forward.features.scores)
 
 
@@ -102,8 +108,7 @@ def teacher(forward: ForwardPass) -> Term:
     """Cross-entropy of LiteNet_OF: optical flow instead of motion vectors, logits averaged over the segments."""
     after = forward.companions["teacher"](forward.flow()).after
     scores = after.unflatten(0, forward.batch.motion.shape[:2]).mean(1)
-    value = functional.cross_entropy(scores, forward.batch.labels, label_smoothing=forward.label_smoothing)
-    return Term(value, scores)
+    return Term(forward.cross_entropy(scores), scores)
 
 
 def reconstruction(forward: ForwardPass) -> Term:

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
+from edgecvar.train.average import WeightAverage
 from edgecvar.train.descent import make_optimizer
 from edgecvar.train.losses import LOSSES, ForwardPass, Term
 from edgecvar.train.parts import Course, Descent
+from edgecvar.train.processes import Processes
 from edgecvar.train.settings import Phase
 
 STEPS = {"discriminator": ("discriminator",), "teacher": ("teacher",), "network": ("student",)}
@@ -36,28 +38,50 @@ class BatchResult:
 
 
 class Objective:
-    """The steps of a run: companions, optimisers, and one batch after the other."""
+    """The steps of a run: companions, optimisers, and one batch after the other; perhaps an average of the weights.
 
-    def __init__(self, course: Course, descent: Descent, network: Network, device: torch.device) -> None:
+    `class_weights`: how much a clip of each class counts.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        descent: Descent,
+        network: Network,
+        device: torch.device,
+        class_weights: Optional[Sequence[float]] = None,
+        processes: Optional[Processes] = None,
+    ) -> None:
         check_parts(network, list(descent.rates), "rates")
         for phase in course.phases:
             check_parts(network, phase.train or [], "phases.train")
         self._course, self._descent, self._network = course, descent, network
+        self._weights = None if class_weights is None else torch.tensor(class_weights, device=device)
         losses = [LOSSES[name] for name in course.loss_names()]
         companions = {companion for loss in losses for companion in loss.companions}
         self.companions = nn.ModuleDict(
             {name: network.companion(name) for step in STEPS.values() for name in step if name in companions}
         )
         self.companions.to(device)
+        self._processes = processes or Processes(device)
+        for module in (network, self.companions):
+            self._processes.join(module)
         self._steps = [step for step in STEPS if any(loss.step == step for loss in losses)]
         self._phase = Phase.model_validate({"losses": course.losses})
         self.restart()
 
     def restart(self) -> None:
-        """New optimisers."""
+        """New optimisers, and a new average."""
         pairs = {step: make_optimizer(self._descent, self._owned(step)) for step in self._steps}
         self._optimizers = {step: optimizer for step, (optimizer, _) in pairs.items()}
         self._rates = {step: rates for step, (_, rates) in pairs.items()}
+        average = self._descent.average
+        self._average = None if average is None else WeightAverage(self._network, average)
+
+    @property
+    def judged(self) -> Network:
+        """The network that validates and is deployed: the average where there is one."""
+        return self._network if self._average is None else self._average.network
 
     def begin(self, phase: Phase) -> None:
         """Training mode for an epoch of a phase; what the phase leaves out stands still."""
@@ -73,11 +97,15 @@ class Objective:
                 if name in self.companions:
                     self.companions[name].train(step in learning)
 
-    def step(self, batch: ClipBatch, rate: float) -> BatchResult:
-        """One batch: the phase's steps in turn, each at its parameters' rates."""
+    def step(self, batch: ClipBatch, rate: float, share: float = 1.0) -> BatchResult:
+        """One batch: the phase's steps in turn, each at its parameters' rates.
+
+        Where processes share the batch this one has so large a `share` of its clips, and its part of each mean.
+        """
         losses = self._phase.losses or {}
-        features, companions = self._network.features(batch), dict(self.companions.items())
-        forward = ForwardPass(batch, features, companions, self._course.label_smoothing)
+        with self._processes.autocast():
+            features, companions = self._network.features(batch), dict(self.companions.items())
+        forward = ForwardPass(batch, features, companions, self._course.label_smoothing, self._weights)
         terms: Dict[str, float] = {}
         loss, scores = 0.0, None
         for step in self._steps:
@@ -85,9 +113,12 @@ class Objective:
             if not weights:
                 continue
             self._hold_others(step)
-            summands = {name: LOSSES[name].term(forward) for name in weights}
-            loss = self._descend(step, _sum(summands, weights), rate)
-            terms.update({name: term.value.item() for name, term in summands.items()})
+            with self._processes.autocast():
+                summands = {name: LOSSES[name].term(forward) for name in weights}
+            loss = self._descend(step, share * _sum(summands, weights), rate)
+            terms.update({name: share * term.value.item() for name, term in summands.items()})
+            if self._average is not None and step == "network":
+                self._average.update(self._network)
             scores = next((term.scores for term in summands.values() if term.scores is not None), scores)
         return BatchResult(loss, terms, None if scores is None else scores.detach())
 
@@ -103,10 +134,7 @@ class Objective:
         for group, factor in zip(optimizer.param_groups, self._rates[step]):
             group["lr"] = rate * factor
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self._descent.clip_gradient is not None:
-            nn.utils.clip_grad_norm_(self._owned(step).values(), self._descent.clip_gradient)
-        optimizer.step()
+        self._processes.descend(loss, optimizer, list(self._owned(step).values()), self._descent.clip_gradient)
         return loss.item()
 
     def _owned(self, step: str) -> Dict[str, nn.Parameter]:
@@ -118,14 +146,22 @@ class Objective:
         return own
 
     def state(self) -> Dict[str, Any]:
-        """What a checkpoint keeps under training, beside the network."""
-        return {
+        """What a checkpoint keeps under training, beside the network that is judged."""
+        state: Dict[str, Any] = {
             "optimizers": {step: optimizer.state_dict() for step, optimizer in self._optimizers.items()},
             "companions": {name: _on_cpu(module.state_dict()) for name, module in self.companions.items()},
         }
+        state.update(self._processes.state())
+        if self._average is not None:
+            state["averaged"] = [self._average.steps, _on_cpu(self._network.state_dict())]
+        return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Take up what `state` gave, the network that is judged being there already."""
+        self._processes.restore(state)
+        if self._average is not None:
+            self._average.steps, weights = state["averaged"]
+            self._network.load_state_dict(weights)
         for step, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][step])
         for name, module in self.companions.items():

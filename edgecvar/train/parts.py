@@ -101,6 +101,8 @@ class Views(Part):
     """What is seen of the clips, and how many clips make a batch.
 
     `segments`: sampled pictures of a clip; `sampling`: which. `test`: how `edgecvar eval` looks at each clip.
+    `balance`: classes of few clips count as much as those of many. With `weights` each of their clips weighs more in
+    cross-entropy, with `sampling` it comes several times an epoch, which is as long as before.
     """
 
     segments: int = Field(8, ge=1, le=256)
@@ -108,6 +110,7 @@ class Views(Part):
     sampling: SamplingSettings = SamplingSettings.model_validate({})
     augment: Augment = Augment.model_validate({})
     test: TestProtocol = TestProtocol.model_validate({})
+    balance: Literal["none", "weights", "sampling"] = "none"
     batch: int = Field(16, ge=1)
     seed: int = Field(0, ge=0, lt=1 << 64)
 
@@ -122,6 +125,8 @@ class Descent(Part):
 
     `lr`: the peak, after a linear warm-up, before the `schedule`, counted in steps. `rates`: factors on it for the
     parameters whose names begin so, the longest beginning that fits. `optimizer`: which. `clip_gradient`: largest norm.
+    `average`: what validates, is saved and is compiled are not the last step's weights but their running mean, of
+    which every step keeps this part (0.999: a mean over some thousand steps; of fewer, over a tenth of them).
     """
 
     lr: float = Field(1e-3, gt=0)
@@ -131,19 +136,22 @@ class Descent(Part):
     schedule: ScheduleSettings = ScheduleSettings.model_validate({})
     rates: Dict[str, float] = Field(default_factory=dict)
     clip_gradient: Optional[float] = Field(None, gt=0)
+    average: Optional[float] = Field(None, gt=0, lt=1)
 
 
 class Course(Part):
     """What each epoch learns by.
 
     `losses`: names of edgecvar.train.losses and their weights; `phases`: which of them when.
-    `teacher`: a last.pt whose teacher is taken over.
+    `teacher`: a last.pt whose teacher is taken over. `early_stop`: the run ends when its last phase has gone so many
+    epochs without a better validation; the schedule is of all `epochs` nevertheless.
     """
 
     epochs: int = Field(30, ge=1)
     losses: Dict[str, float] = Field(default_factory=lambda: {"cross_entropy": 1.0}, min_length=1)
     phases: List[Phase] = Field(default_factory=list)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    early_stop: Optional[int] = Field(None, ge=1)
     teacher: Optional[str] = None
 
     @field_validator("phases")
@@ -185,6 +193,11 @@ class Course(Part):
         place = self._place(epoch)
         return self.whole_phases()[place].restart and (epoch == 1 or self._place(epoch - 1) != place)
 
+    def is_settled(self, epoch: int, best: int) -> bool:
+        """Whether a run that is through epoch `epoch`, and was best after epoch `best`, stops early."""
+        begun = max([best, *self._ends()])
+        return self.early_stop is not None and epoch - begun >= self.early_stop
+
     def stretch(self, epoch: int) -> Tuple[int, int]:
         """(epochs before it, its epochs): the part of the run around `epoch` that one schedule covers."""
         if not any(phase.restart for phase in self.phases):
@@ -206,12 +219,18 @@ class Machine(Part):
 
     `cache_gib`: memory for clips kept as coded values; what does not fit is read again each epoch.
     `workers`: processes that read clips, threads that prepare them; 0 does it all in line. `threads`: torch's.
+    `devices`: processes on each of the `nodes`, which share every batch; as many as torchrun or srun started, else one.
+    Each reads all clips and has memory and workers of its own. `precision`: of the network in training; validation is
+    in full precision, as is what is compiled.
     """
 
     cache_gib: float = Field(4.0, ge=0, le=1 << 20)
     workers: int = Field(2, ge=0, le=64)
     threads: Optional[int] = Field(None, ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Optional[int] = Field(None, ge=1, le=1024)
+    nodes: Optional[int] = Field(None, ge=1, le=1 << 16)
+    precision: Literal["32", "bf16", "16"] = "32"
 
     def torch_device(self) -> torch.device:
         """Where torch computes, its threads set; raises ConfigError where there is no CUDA device."""

@@ -61,12 +61,12 @@ def test_what_is_wrong_is_one_line(edgecvar, recipe, arguments, said):
 
 
 def test_interrupted_it_leaves_no_thread(edgecvar, recipe, monkeypatch):
-    from edgecvar.train import loop
+    from edgecvar.train.objective import Objective
 
     def interrupted(*rest):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.Training, "_step", interrupted)
+    monkeypatch.setattr(Objective, "step", interrupted)
     code, out, _ = edgecvar("bench", "data", recipe, "workers=2", "--rounds", "1")
     assert (code, out) == (130, "")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("prepare")]

@@ -15,6 +15,7 @@ from edgecvar.cli.main import main
 from edgecvar.cli.train import command
 from edgecvar.errors import EdgecvarError
 from edgecvar.train import loop
+from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from tests.cli.report.page.parsed_page import ParsedPage
@@ -97,15 +98,15 @@ def test_a_run_of_a_teacher_alone_says_how_it_is_taken(recipe_file: Path, tmp_pa
 def test_ctrl_c_stops_with_130_and_the_line_that_goes_on(
     recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step, taken = loop.Training._step, []
+    step, taken = Objective.step, []
 
-    def interrupted(self: loop.Training, *rest: object) -> object:
+    def interrupted(self: Objective, *rest: object) -> object:
         taken.append(1)
         if len(taken) == 5:  # in the second epoch
             raise KeyboardInterrupt
         return step(self, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop.Training, "_step", interrupted)
+    monkeypatch.setattr(Objective, "step", interrupted)
     result = train(recipe_file, "epochs=2", "-o", tmp_path / "runs")
     (folder,) = (tmp_path / "runs" / "attp").iterdir()
     assert result.exit_code == 130

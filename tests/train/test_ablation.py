@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 
 from edgecvar.cli.ablate import command
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
-from edgecvar.train import loop
 from edgecvar.train.ablation import as_overrides, load_ablation, plan, slug
 from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
 from edgecvar.train.checkpoint import LAST, load_checkpoint
 from edgecvar.train.evaluate import open_checkpoint
+from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 
@@ -193,15 +193,15 @@ def test_after_ctrl_c_the_same_command_goes_on(
 ) -> None:
     """Interrupted in the second row: the first is not trained again, the second ends as one that was not."""
     file = write(set={"epochs": 2})
-    step, taken = loop.Training._step, []
+    step, taken = Objective.step, []
 
-    def interrupted(self: loop.Training, *rest: object) -> object:
+    def interrupted(self: Objective, *rest: object) -> object:
         taken.append(1)
         if len(taken) == 11:  # nine clips in batches of four: the second row's second epoch
             raise KeyboardInterrupt
         return step(self, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(loop.Training, "_step", interrupted)
+    monkeypatch.setattr(Objective, "step", interrupted)
     stopped = ablate(file, "-o", tmp_path / "out")
     assert stopped.exit_code == 130
     assert "the same command goes on" in stopped.stderr

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any, Callable, List, Optional
 
@@ -31,6 +32,14 @@ AUGMENTED = [
     *("augment.scale=[0.8, 1]", "augment.shift=1", "augment.rotation=10", "augment.noise=0.1"),
     *("augment.dropout=0.2", "augment.speed=[0.5, 2]", "augment.jitter=2", "augment.camera.pan=0.5"),
 ]
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
 
 def test_a_resumed_run_is_the_straight_run_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
@@ -93,6 +102,56 @@ def test_a_handful_of_clips_is_learnt_by_heart(
     assert last.train_loss < 0.2
 
 
+def test_a_run_stops_when_validation_has_not_got_better(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    """At a rate of almost nothing the second epoch is the best by chance at most; resumed, it has ended and says so."""
+    straight = start_run(small("early_stop=1", "lr=1e-30", "epochs=9"), tmp_path / "straight", heard := Heard())
+    straight.fit()
+    assert straight.best is not None and straight.epoch == straight.best.epoch + 1 < 9
+    said = f"stopped early: no epoch since {straight.best.epoch} was better in 1"
+    assert heard.lines[-1] == said
+    again = resume_run(straight.folder, [], heard := Heard())
+    again.fit()
+    assert (again.epoch, heard.lines[-1]) == (straight.epoch, said)
+    halted = start_run(small("early_stop=1", "lr=1e-30", "epochs=9"), tmp_path / "halted", Listener())
+    halted.fit(until=1)
+    resumed = resume_run(halted.folder, [], Listener())
+    resumed.fit()
+    assert_same_runs(straight.folder, resumed.folder)
+
+
+def test_early_stopping_counts_the_epochs_of_the_last_phase() -> None:
+    course = parse_recipe("{model: attp, data: x, epochs: 20, early_stop: 3, phases: [{epochs: 5}, {}]}").course
+    assert not course.is_settled(7, 1) and course.is_settled(8, 1)
+    assert not course.is_settled(9, 7) and course.is_settled(10, 7)
+    assert not parse_recipe("{model: attp, data: x}").course.is_settled(30, 1)
+
+
+def test_early_stopping_wants_clips_that_validate(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="early_stop: no clip validates"):
+        start_run(small("early_stop=1", "validation_pattern="), tmp_path, Listener())
+    assert not (tmp_path / "attp").exists()
+
+
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_a_balanced_run_is_resumed_bit_for_bit(
+    small: Callable[..., Recipe], moving: Path, tmp_path: Path, balance: str
+) -> None:
+    """And is another than one that is not balanced: of one class there are fewer clips."""
+    data = shutil.copytree(moving, tmp_path / "uneven")
+    (data / "still" / "clip_2.mp4").unlink()
+    recipe = small(f"data={data}", f"balance={balance}", "epochs=2")
+    straight = start_run(recipe, tmp_path / "straight", Listener())
+    straight.fit()
+    halted = start_run(recipe, tmp_path / "halted", Listener())
+    halted.fit(until=1)
+    resumed = resume_run(halted.folder, [], Listener())
+    resumed.fit()
+    assert_same_runs(straight.folder, resumed.folder)
+    plain = start_run(small(f"data={data}", "epochs=2"), tmp_path / "plain", Listener())
+    plain.fit(until=1)
+    assert untimed(straight.folder)[0]["train_loss"] != untimed(plain.folder)[0]["train_loss"]
+
+
 def test_two_runs_of_one_second_get_folders_of_their_own(small: Callable[..., Recipe], tmp_path: Path) -> None:
     folders = {start_run(small(), tmp_path, Listener()).folder for _ in range(3)}
     assert len(folders) == 3
@@ -112,13 +171,6 @@ def test_skipped_clips_are_said_and_counted_every_epoch(
     with pytest.raises(DatasetError, match=r"bad\.mp4"):
         start_run(small(*overrides), tmp_path / "runs", Listener())
     assert not (tmp_path / "runs").exists()
-
-    class Heard(Listener):
-        def __init__(self) -> None:
-            self.lines: List[str] = []
-
-        def say(self, line: str) -> None:
-            self.lines.append(line)
 
     listener = Heard()
     training = start_run(small(*overrides, "skip_unreadable=true"), tmp_path / "runs", listener)

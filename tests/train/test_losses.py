@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional
 
 import numpy as np
@@ -18,6 +19,7 @@ from edgecvar.train.recipe import parse_recipe
 pytestmark = pytest.mark.train
 
 N, T, CLASSES = 2, 3, 4
+FIELDS = ("image", "adjacent_image", "motion", "residual", "labels", "flow")
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -64,6 +66,25 @@ def surprise(logits: Any, answer: int) -> float:
 
 def value(name: str, given: ForwardPass) -> float:
     return LOSSES[name].term(given).value.item()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "streams", "teacher"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_a_clip_counts_as_its_class_weighs(name: str, smoothing: float) -> None:
+    """The mean over the batch of what each clip gives by itself, times its weight; with weights of 1, as without."""
+    given = seen(teacher=Teacher())
+    streams = (draw(N, CLASSES, seed=7), draw(N, CLASSES, seed=8))
+    given = replace(given, features=replace(given.features, streams=streams), label_smoothing=smoothing)
+    weights = draw(CLASSES, seed=9).abs() + 0.5
+    expected = []
+    for clip, label in enumerate(given.batch.labels):
+        alone = {field: getattr(given.batch, field)[clip : clip + 1] for field in FIELDS}
+        cut = Features(given.features.scores[clip : clip + 1], streams=tuple(each[clip : clip + 1] for each in streams))
+        bare = replace(given, batch=ClipBatch(**alone), features=cut)
+        expected.append(weights[label].item() * value(name, bare))
+    assert value(name, replace(given, class_weights=weights)) == pytest.approx(sum(expected) / N, abs=1e-9)
+    even = replace(given, class_weights=torch.ones(CLASSES, dtype=torch.float64))
+    assert value(name, even) == pytest.approx(value(name, given), abs=1e-9)
 
 
 def test_cross_entropy_is_equation_9() -> None:

@@ -16,6 +16,7 @@ from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, run
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.train.augment.looks import ORDER, Look, Looks, generator
+from edgecvar.train.data.balance import balanced_order
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.prepared import Array, PreparedClip
@@ -26,7 +27,7 @@ from edgecvar.train.parts import Views
 from edgecvar.train.settings import SamplingSettings
 
 Job = Tuple[int, Clip]
-"""A clip and its number among the run's clips, which its random generator is made from."""
+"""A clip and its number among the run's clips, or past them where it comes again: its random generator's."""
 
 
 def fixed_samples(
@@ -115,30 +116,46 @@ def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
     return [jobs[start:end] for start, end in zip(edges, edges[1:])]
 
 
+def _part(jobs: Sequence[Job], number: int, count: int) -> Sequence[Job]:
+    """The n-th of as many even parts."""
+    return jobs[number * len(jobs) // count : (number + 1) * len(jobs) // count]
+
+
 class Batches:
     """Training and validation batches of a run's clips, the next ones prepared on threads while torch works.
 
     `workers`: how many threads; with 0 each batch is prepared when it is asked for. Flow goes to training batches.
+    `share`: (n, N), where N processes share each batch and this is the n-th, from 0; of a small one it may have none.
     """
 
-    def __init__(self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0) -> None:
-        self._views, self._spec, self._clips, self._workers = views, spec, clips, workers
+    def __init__(
+        self, views: Views, spec: InputSpec, clips: Clips, workers: int = 0, share: Tuple[int, int] = (0, 1)
+    ) -> None:
+        self._views, self._spec, self._clips, self._workers, self._share = views, spec, clips, workers, share
         self._looks = Looks(views, spec, clips)
         self._numbers = {label: number for number, label in enumerate(clips.labels)}
 
     def training(self, epoch: int) -> Generator[ClipBatch, None, None]:
-        """One epoch's batches, every clip once, shuffled and sampled by (seed, epoch)."""
-        clips = self._clips.train
-        order = generator(self._views.seed, epoch, ORDER).permutation(len(clips))
-        jobs = [(int(number), clips[int(number)]) for number in order]
-        return self._prefetched(jobs, epoch)
+        """One epoch's batches, every clip once unless classes are balanced, shuffled and sampled by (seed, epoch)."""
+        return self._prefetched(self._epoch_jobs(epoch), epoch)
+
+    def _epoch_jobs(self, epoch: int) -> List[Job]:
+        clips, rng = self._clips.train, generator(self._views.seed, epoch, ORDER)
+        if self._views.balance != "sampling":
+            return [(int(number), clips[int(number)]) for number in rng.permutation(len(clips))]
+        jobs, times = [], [0] * len(clips)
+        for number in balanced_order([self._numbers[clip.label] for clip in clips], rng):
+            # A clip that comes again has a number of its own, and with it other pictures and another view.
+            jobs.append((int(number) + times[number] * len(clips), clips[number]))
+            times[number] += 1
+        return jobs
 
     def validation(self) -> Generator[ClipBatch, None, None]:
         """The validation batches, the same each time."""
         return self._prefetched(list(enumerate(self._clips.validation)), None)
 
     def _prefetched(self, jobs: Sequence[Job], epoch: Optional[int]) -> Generator[ClipBatch, None, None]:
-        groups = _even_groups(jobs, self._views.batch)
+        groups = [mine for group in _even_groups(jobs, self._views.batch) if (mine := _part(group, *self._share))]
         if self._workers == 0:
             for group in groups:
                 yield self._batch(group, epoch)
