@@ -66,6 +66,7 @@ SMALL: Dict[str, Small] = {
         recipe={"losses": {"streams": 1.0}},
         model="dmc",
     ),
+    "motion": Small({"channels": 8, "width": 16, "dropout": 0.0}),
     "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),
     "team": Small({"appearance": EFFICIENTNET, "motion": EFFICIENTNET, "residual": EFFICIENTNET, "dropout": 0.0}),
     "team-r50": Small(

@@ -99,7 +99,8 @@ class _Bench:
         config = self._config
         with open_stream(self._source, config.extraction, frames, config.timeout, on_demand=True) as stream:
             self.info = stream.info
-            options = RunOptions(every=self._config.every, release=stream.leave, clock=clock)
+            self.every = config.every or self._bundle.manifest.input.every(stream.info.fps)
+            options = RunOptions(every=self.every, release=stream.leave, clock=clock)
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
                 for decision in run:
                     latency.append(decision.latency_ms)

@@ -92,10 +92,10 @@ def read_samples(
 def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[SampledPicture]:
     """The clip's samples, `count` or a few more where it has so many; neighbours are as in a run."""
     sources = frozenset(source for source in PREPARED if frames or source != "frame")
-    demand = Demand(sources, adjacent=True, every=min(spec.stride, EVERY))
     waiting: List[SampledPicture] = []
     ready: List[SampledPicture] = []
     with open_stream(clip, frames=frames, on_demand=True) as stream:
+        demand = Demand(sources, adjacent=True, every=min(spec.every(stream.info.fps), EVERY))
         for message in Feed(stream, spec, demand, NoClock()).messages():
             if isinstance(message, SecondWindow):
                 ready += [replace(sample, adjacent=message.appearance) for sample in waiting]

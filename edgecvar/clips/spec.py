@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Tuple
+from fractions import Fraction
+from typing import Literal, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -27,7 +28,8 @@ class InputSpec(BaseModel):
     `height`, `width`: network input in pixels. `crop`: the side of the central region that is shown, as a part of
     the picture (the paper resizes to 340 x 256 and crops 240: 0.9375). `squash`: stretch that region to the input
     instead of keeping its aspect. `gop_length`: pictures a window at most. `stride`: when running, one of
-    every k pictures is sampled. `consensus`: sampled pictures whose scores are averaged into one decision.
+    every k pictures is sampled; with `rate` it is what comes nearest to so many a second, whatever the stream's own
+    rate. `consensus`: sampled pictures whose scores are averaged into one decision.
     `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018).
     `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
     `velocity_per`: "frame" takes the stream's frames for that, whatever their rate; "second" takes input pixels in a
@@ -42,6 +44,7 @@ class InputSpec(BaseModel):
     squash: bool = False
     gop_length: int = Field(12, ge=2, le=300)
     stride: int = Field(12, ge=1, le=LARGEST_STRIDE)
+    rate: Optional[float] = Field(None, ge=0.1, le=240)
     consensus: int = Field(8, ge=1, le=256)
     accumulate: bool = False
     velocity_unit: float = Field(4.0, ge=1e-6, le=1e6)
@@ -59,6 +62,12 @@ class InputSpec(BaseModel):
     @classmethod
     def _deviations(cls, deviations: Tuple[float, float, float]) -> Tuple[float, float, float]:
         return _each_within(deviations, 1e-6, 1e6)
+
+    def every(self, fps: Fraction) -> int:
+        """One of every how many pictures is sampled of a stream of so many a second."""
+        if self.rate is None:
+            return self.stride
+        return min(max(1, round(float(fps) / self.rate)), LARGEST_STRIDE)
 
     def shape(self, source: str) -> Tuple[int, int, int]:
         """(channels, height, width) of one prepared input: "image", "motion", "residual" or "frame"."""

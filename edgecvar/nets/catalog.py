@@ -18,6 +18,7 @@ from edgecvar.nets.cost.figures import Figure
 from edgecvar.nets.coviar import Coviar, CoviarOptions
 from edgecvar.nets.dmc import Dmc, DmcOptions
 from edgecvar.nets.meaci import Meaci, MeaciOptions
+from edgecvar.nets.motion import Motion, MotionOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.team import Team, TeamOptions, TeamR50Options
 from edgecvar.nets.tsn import Tsn, TsnOptions
@@ -134,6 +135,12 @@ NETWORKS: Dict[str, Entry] = {
             Figure("CoViAR", "multiply_adds", 14.9e9, "Huo et al. 2020, table 2"),
         ),
         verified=("weights of the fusion", "streams learn apart", "ResNet by its fig. 5"),
+    ),
+    "motion": Entry(
+        MotionOptions,
+        Motion,
+        input={"height": 48, "width": 64, "crop": 1.0, "squash": True, "stride": 2, "velocity_per": "second"},
+        verified=("a stream is its clip", "nothing looks ahead"),
     ),
     "tsn": Entry(
         TsnOptions,

@@ -137,13 +137,12 @@ class Motion(Network):
         return {"motion": self.motion}
 
     def stages(self) -> List[StageSpec]:
-        """The stage and its prepared inputs; `motion.past.state_shapes` are those of its states."""
         sources = ("motion", "residual")[: self.motion.prepared]
         inputs = [prepared_input(source, self.spec) for source in sources]
-        return [joining("motion", inputs, [self.classes])]
+        return [joining("motion", inputs, [self.classes], self.motion.past.state_shapes)]
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        return self.each_picture(batch).mean(1)
+        return batch.mean(self.each_picture(batch))
 
     def each_picture(self, batch: ClipBatch) -> Tensor:
         """Scores (N, T, classes) at each picture, made of it and those before it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import List, Literal, Optional, Sequence
+from typing import List, Literal, Mapping, Optional, Sequence
 
-from edgecvar.bundle.stages import StageInput, StageSpec
+from edgecvar.bundle.stages import StageInput, StageSpec, StageState
 from edgecvar.clips.spec import InputSpec
 
 MODALITIES = {"appearance": "image", "motion": "motion", "residual": "residual"}
@@ -32,9 +32,12 @@ def opening(name: str, source: str, spec: InputSpec, shape: Sequence[int]) -> St
     return StageSpec(name=name, cadence=cadence, inputs=[prepared_input(source, spec)], output_shape=list(shape))
 
 
-def joining(name: str, inputs: Sequence[StageInput], shape: Sequence[int]) -> StageSpec:
-    """A stage of several tensors, once a sampled picture."""
-    return StageSpec(name=name, cadence="picture", inputs=list(inputs), output_shape=list(shape))
+def joining(
+    name: str, inputs: Sequence[StageInput], shape: Sequence[int], state: Optional[Mapping[str, Sequence[int]]] = None
+) -> StageSpec:
+    """A stage of several tensors, once a sampled picture; `state`: shapes by name of what it hands to itself."""
+    states = [StageState(name=each, shape=list(size)) for each, size in (state or {}).items()]
+    return StageSpec(name=name, cadence="picture", inputs=list(inputs), output_shape=list(shape), state=states)
 
 
 def _of(segments: Optional[int], shape: Sequence[int]) -> List[int]:

@@ -67,7 +67,7 @@ class Recognition:
     ) -> None:
         plan = plan_stages(manifest.stages)
         spec = manifest.input
-        demand = Demand(plan.sources, plan.adjacent, options.every or spec.stride)
+        demand = Demand(plan.sources, plan.adjacent, options.every or spec.every(stream.info.fps))
         self._stream = stream
         self._labels = manifest.labels
         self._options = options

@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from fractions import Fraction
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
@@ -120,8 +121,9 @@ class _Trials:
         self.look = look_of(bundle.manifest)
         self.cores = usable_cores()
         self.processes = config.processes or (self.cores if self._on_cpu else 1)
-        self.every = config.every or bundle.manifest.input.stride
         self.cameras = [_camera(path, config.extraction) for path in self._paths]
+        slowest = Fraction(min(camera.fps for camera in self.cameras))
+        self.every = config.every or bundle.manifest.input.every(slowest)
 
     def run(self, way: WayName, streams: int) -> Trial:
         """One trial; raises what a camera fails with, and DeviceError where a process dies."""
