@@ -205,6 +205,9 @@ def test_a_dry_run_prints_a_recipe_that_trains_the_same_and_writes_nothing(folde
     assert result.stdout.startswith("# 2 classes, ")
     recipe = parse_recipe(result.stdout)
     assert (recipe.data.split_by, recipe.data.validation_fraction) == (r"(scene\d)", 0.5)
+    strange = folder.rename(tmp_path / "caf\u00e9\u00a0: #1\x7f")
+    assert parse_recipe(train(strange, "--dry-run").stdout).data.source == str(strange)
+    folder = strange.rename(folder)
     document = json.loads(train(folder, "--dry-run", "--json").stdout)
     assert sum(document["classes"]["left"].values()) == 5 and document["recipe"]["data"] == str(folder)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Dict, Sequence, Tuple
 
+import yaml
+
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ def print_plan(recipe: Recipe, split: Split, as_json: bool) -> None:
     say(f"# {len(classes)} classes, {len(split.train)} clips train, {len(split.validation)} validate:")
     for label, counts in classes.items():
         say(f"#   {label:{width}}  {counts['train']:5d} train, {counts['validation']:5d} validate")
-    for line in recipe.to_yaml().splitlines():
+    # ASCII, so that what `say` would escape is escaped as YAML reads it again.
+    for line in yaml.safe_dump(recipe.document(), sort_keys=False).splitlines():
         say(line)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Optional, Sequence
+
+import yaml
 
 from edgecvar.errors import ConfigError
 from edgecvar.train.data.labels import load_split
@@ -33,9 +34,14 @@ class Wishes:
 
     def all_overrides(self) -> List[str]:
         """The overrides, the two wishes about the draw among them."""
-        drawn = [] if self.split_by is None else [f"split_by={json.dumps(self.split_by, ensure_ascii=False)}"]
+        drawn = [] if self.split_by is None else [f"split_by={_quoted(self.split_by)}"]
         drawn += [] if self.validation_fraction is None else [f"validation_fraction={self.validation_fraction}"]
         return [*self.overrides, *drawn]
+
+
+def _quoted(text: str) -> str:
+    """The text as a YAML value on one line, whatever is in it."""
+    return str(yaml.safe_dump(text, default_style='"', width=float("inf"))).strip()
 
 
 def recipe_for(given: str, wishes: Wishes, listener: Listener) -> Recipe:
@@ -66,10 +72,10 @@ def _of_clips(given: str, wishes: Wishes, listener: Listener) -> Recipe:
     _say_places(places, split, listener)
     clips = len(split.train) + len(split.validation)
     name, why = choose_recipe(clips)
-    mine = [f"data={json.dumps(str(places.source), ensure_ascii=False)}", "skip_unreadable=true"]
+    mine = [f"data={_quoted(str(places.source))}", "skip_unreadable=true"]
     if places.validation is not None:
         _refuse_draw(places, wishes)
-        mine += [f"validation={json.dumps(str(places.validation), ensure_ascii=False)}"]
+        mine += [f"validation={_quoted(str(places.validation))}"]
     elif not split.validation:
         mine += [f"validation_fraction={VALIDATION_FRACTION}"]
     told = {key.split(".")[0] for key in override_keys(wishes.overrides)} & set(TOLD)
