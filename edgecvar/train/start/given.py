@@ -81,9 +81,10 @@ def _of_clips(given: str, wishes: Wishes, listener: Listener) -> Recipe:
     told = {key.split(".")[0] for key in override_keys(wishes.overrides)} & set(TOLD)
     cleared = [f"{key}=" for key in DRAWN] if told or places.validation is not None or split.validation else []
     recipe = load_recipe(find_recipe(name), [*mine, *cleared, *wishes.all_overrides()])
+    drawn = f" --validation-fraction {recipe.data.fraction}" if recipe.data.is_drawn else ""
     listener.say(
-        f"recipe {name}, {why}: {recipe.network.model}, {recipe.course.epochs} epochs; another: edgecvar train NAME "
-        f"data={places.source}, of those that edgecvar train --list shows"
+        f"recipe {name}, {why}: {recipe.network.model}, {recipe.course.epochs} epochs; another, which edgecvar train "
+        f"--list shows: edgecvar train NAME data={places.source}{drawn}"
     )
     return recipe
 
