@@ -1,11 +1,11 @@
-"""`edgecvar train`: a recipe in, a run folder out."""
+"""`edgecvar train`: labelled clips or a recipe in, a run folder out."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import click
 
@@ -16,8 +16,10 @@ from edgecvar.terminal import say, say_json
 if TYPE_CHECKING:
     from edgecvar.train.loop import Training
     from edgecvar.train.progress import Listener
+    from edgecvar.train.recipe import Recipe
 
 RESUMABLE = (
+    "epochs",
     "data",
     "validation",
     "split.files",
@@ -30,34 +32,66 @@ RESUMABLE = (
     "devices",
     "nodes",
 )
-"""What may differ when a run goes on: where the clips lie and how fast they come, not what is learnt."""
+"""What may differ when a run goes on: where the clips lie, how fast they come, how long it lasts."""
 
 
 @click.command(short_help="Train a network on labelled videos.")
-@click.argument("arguments", nargs=-1, metavar="RECIPE [KEY=VALUE]...")
+@click.argument("arguments", nargs=-1, metavar="FOLDER|CSV|RECIPE [KEY=VALUE]...")
+@click.option("--split-by", metavar="REGEX", help="Group 1 in a file's name is its group; or numbers, or clips.")
+@click.option(
+    "--validation-fraction", type=float, metavar="PART", help="Of the clips, in whole groups. [default: 0.25]"
+)
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
+@click.option("--dry-run", is_flag=True, help="Print classes, split and recipe, and train nothing.")
+@click.option("--list", "listed", is_flag=True, help="List the recipes that can be named.")
 @click.option("--json", "as_json", is_flag=True, help="Write each epoch as a JSON line, and the run at the end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, output: Path) -> None:
-    """Train the network of RECIPE (YAML), with any of its keys set on the way.
+def command(listed: bool, **options: Any) -> None:
+    """Train a network on the clips of FOLDER, or as RECIPE says.
+
+    FOLDER holds a folder of clips for each class, or train/ and val/ that do; a CSV has path,label and perhaps split.
+    The recipe is chosen by the number of clips. What validates is val/, the CSV's split, or a quarter of the clips:
+    whole groups, as of persons or scenes, where file names show some, else stretches of neighbouring numbers. Clips
+    that cannot be read are skipped and counted.
+
+    RECIPE is a YAML file or the name of a shipped one; its keys, as those of the chosen one, can be set on the way.
 
     \b
-    edgecvar train recipes/synth/attp.yaml
-    edgecvar train recipes/gestures/attp.yaml data=FOLDER epochs=5 network.fusion=i
+    edgecvar train my_videos
+    edgecvar train my_videos --split-by '(person\\d+)_' --validation-fraction 0.3 epochs=20
+    edgecvar train my_videos --dry-run > my_recipe.yaml
+    edgecvar train gestures/attp data=my_videos --validation-fraction 0.25 network.fusion=i
     edgecvar train --resume runs/attp/20260101-120000
+    edgecvar train --resume runs/attp/20260101-120000 epochs=60
+
+    With epochs=N a run goes on for longer, or shorter, than it was planned, also when it has ended: the rate of its
+    further steps is that of the schedule over N epochs.
 
     Needs the train extra: pip install 'edgecvar[train]'.
     """
     need_extra("train", "training", "torch")
+    if listed:
+        _list()
+        return
     from edgecvar.train.progress import JsonListener, TerminalListener
 
+    as_json: bool = options["as_json"]
     listener: Listener = JsonListener() if as_json else TerminalListener()
-    training = _begin(arguments, resume, output, listener)
+    if options["dry_run"]:
+        _plan(options, listener)
+        return
+    training = _begin(options, listener)
     if not training.processes.first:  # the first says how it goes, and ends as it went
         with suppress(KeyboardInterrupt):
             training.fit()
         return
     listener.say(f"run folder {training.folder}")
+    _fit(training)
+    _conclude(training, listener, as_json)
+
+
+def _fit(training: Training) -> None:
+    """To the last epoch; who stops it, or a full disk, is told how the run goes on."""
     try:
         training.fit()
     except KeyboardInterrupt as error:
@@ -72,27 +106,61 @@ def command(arguments: Tuple[str, ...], resume: Optional[Path], as_json: bool, o
             f"{error.filename or training.folder}: cannot be written ({reason(error)}); make room, then go on with: "
             f"edgecvar train --resume {training.folder}"
         ) from error
-    _conclude(training, listener, as_json)
 
 
-def _begin(arguments: Tuple[str, ...], resume: Optional[Path], output: Path, listener: Listener) -> Training:
+def _begin(options: Dict[str, Any], listener: Listener) -> Training:
     from edgecvar.train.loop import resume_run, start_run
-    from edgecvar.train.recipe import first_outside, load_recipe
+    from edgecvar.train.recipe import first_outside
 
-    if resume is not None:
-        wrong = first_outside(arguments, RESUMABLE)
-        if wrong is not None:
-            allowed = ", ".join(RESUMABLE)
-            raise ConfigError(f"{wrong!r}: a resumed run keeps its recipe; only {allowed} may be set")
-        return resume_run(resume, arguments, listener)
+    resume: Optional[Path] = options["resume"]
+    if resume is None:
+        return start_run(_recipe(options, listener), options["output"], listener)
+    overrides = options["arguments"]
+    if options["split_by"] is not None or options["validation_fraction"] is not None:
+        raise click.UsageError("--split-by and --validation-fraction are for a new run; a resumed one keeps its split")
+    wrong = first_outside(overrides, RESUMABLE)
+    if wrong is not None:
+        raise ConfigError(f"{wrong!r}: a resumed run keeps its recipe; only {', '.join(RESUMABLE)} may be set")
+    return resume_run(resume, overrides, listener)
+
+
+def _recipe(options: Dict[str, Any], listener: Listener) -> Recipe:
+    from edgecvar.train.start.given import Wishes, recipe_for
+
+    arguments: Tuple[str, ...] = options["arguments"]
     if not arguments or "=" in arguments[0]:
-        raise click.UsageError("give a recipe first, for example recipes/synth/attp.yaml, or --resume RUN")
-    return start_run(load_recipe(Path(arguments[0]), arguments[1:]), output, listener)
+        raise click.UsageError(
+            "give a folder of clips, a CSV or a recipe first, for example my_videos or gestures/attp, or --resume RUN"
+        )
+    wishes = Wishes(arguments[1:], options["split_by"], options["validation_fraction"])
+    return recipe_for(arguments[0], wishes, listener)
+
+
+def _plan(options: Dict[str, Any], listener: Listener) -> None:
+    if options["resume"] is not None:
+        raise click.UsageError("--dry-run is for a new run; of a resumed one RUN/recipe.yaml says what it does")
+    from edgecvar.cli.report.plan import print_plan
+    from edgecvar.train.data.labels import load_split
+    from edgecvar.train.loop import resolve
+
+    recipe = resolve(_recipe(options, listener))
+    print_plan(recipe, load_split(recipe.data), options["as_json"])
+
+
+def _list() -> None:
+    from edgecvar.cli.report.plan import print_recipes
+    from edgecvar.train.start.shipped import list_recipes
+
+    print_recipes(list_recipes())
 
 
 def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
     from edgecvar.cli.report.page.training_run import page_of_run
+    from edgecvar.train.advice.after import remarks
+    from edgecvar.train.history import read_records
 
+    for line in remarks(read_records(training.folder), training.best, training.clips.validation, training.folder):
+        listener.say(line)
     page = page_of_run(training, listener)
     best, model = training.best, training.recipe.network.model
     if as_json:

@@ -30,7 +30,10 @@ from edgecvar.train.parts import Data, Machine, Views
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
 from edgecvar.train.settings import TestProtocol
 
-SETTABLE = ("test", "data", "validation", "validation_pattern", "split", "device", "threads", "workers")
+SETTABLE = (
+    *("test", "data", "validation", "validation_pattern", "split", "split_by", "validation_fraction", "split_seed"),
+    *("device", "threads", "workers"),
+)
 """Keys of a checkpoint's recipe that say how it is tested and on what; the others made it what it is."""
 
 CROPS = {1: CORNERS[:1], 3: ((0, 0), (0, -1), (0, 1)), 5: CORNERS}

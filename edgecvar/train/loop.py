@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from edgecvar.errors import ConfigError, DatasetError, reason
-from edgecvar.files import check_writable, draft_folder, only_user, publish
+from edgecvar.files import check_writable, draft_folder, only_user, publish, whole_file
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
@@ -68,6 +68,7 @@ def _resumed(folder: Path, overrides: Sequence[str], listener: Listener, process
     if checkpoint.training is None:
         raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
     recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))
+    planned = parse_recipe(checkpoint.recipe).course.epochs
     clips, source = _read_clips(recipe, listener), recipe.data.source
     if clips.labels != checkpoint.labels:
         raise DatasetError(f"{source}: {len(clips.labels)} classes, not those that {folder} was trained on")
@@ -82,6 +83,8 @@ def _resumed(folder: Path, overrides: Sequence[str], listener: Listener, process
             f"{folder / LAST}: a part of the run's state is missing or wrong "
             f"({type(error).__name__}: {reason(error)}); start a new run"
         ) from error
+    if recipe.course.epochs != planned:
+        training.replan(planned)
     return training
 
 
@@ -203,6 +206,23 @@ class Training:
             return
         subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
         draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
+
+    def replan(self, planned: int) -> None:
+        """Write down that the run has the recipe's number of epochs; raises ConfigError if it has trained them all.
+
+        The rate of every further step is that of the schedule over the new length, as if it had been planned so.
+        """
+        course, descent = self.recipe.course, self.recipe.descent
+        if course.epochs <= self.epoch:
+            raise ConfigError(f"epochs={course.epochs}: {self.folder} has trained {self.epoch} already; give more")
+        rate = learning_rate(descent, course, self.epoch * self._steps, self._steps)
+        self._listener.say(
+            f"epochs {self.epoch + 1} to {course.epochs} (planned were {planned}): the rate follows the schedule over "
+            f"all {course.epochs}, so it goes on at {rate:.2e}"
+        )
+        with whole_file(self.folder / RECIPE) as draft:
+            draft.write_text(self.recipe.to_yaml(), encoding="utf-8")
+        self.save_last()
 
     def save_last(self) -> None:
         """Write last.pt, from which the run goes on bit for bit."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import torch
 
 
+VALIDATION_FRACTION = 0.25
+
+
 class Part(BaseModel):
     """Some of a recipe's keys."""
 
@@ -68,6 +71,9 @@ class Data(Part):
     `data`: class folders, or a CSV with the columns path, label and perhaps split. What validates is `validation`
     (folder or CSV), or the clips of `data` whose file name matches `validation_pattern`, or the CSV's split; with
     `split`, what its official test list names. Paths are relative to the current folder.
+    With `split_by` or `validation_fraction` (a quarter) it is drawn instead: whole groups of clips. A file's group is
+    what group 1 of the expression `split_by` finds in its name; `numbers` groups neighbouring numbers, `clips` nothing;
+    without it names show the rule. Another `split_seed` draws others.
     `flow`: optical flow for losses that learn from it. `allow_repeats`: the same clip, by its bytes, may be of two
     classes, or of training and validation.
     """
@@ -75,12 +81,15 @@ class Data(Part):
     source: str = Field(alias="data")
     validation: Optional[str] = None
     validation_pattern: Optional[str] = None
+    split_by: Optional[str] = None
+    validation_fraction: Optional[float] = Field(None, gt=0, lt=1)
+    split_seed: int = Field(0, ge=0, lt=1 << 64)
     split: Optional[SplitSettings] = None
     flow: FlowSettings = FlowSettings.model_validate({})
     skip_unreadable: bool = False
     allow_repeats: bool = False
 
-    @field_validator("validation_pattern")
+    @field_validator("validation_pattern", "split_by")
     @classmethod
     def _compiles(cls, pattern: Optional[str]) -> Optional[str]:
         if pattern is not None:
@@ -90,11 +99,33 @@ class Data(Part):
                 raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
+    @field_validator("split_by")
+    @classmethod
+    def _finds_a_group(cls, rule: Optional[str]) -> Optional[str]:
+        if rule is not None and rule not in ("numbers", "clips") and re.compile(rule).groups < 1:
+            raise ValueError("expected an expression with a group in parentheses, as s(\\d+)_, or numbers, or clips")
+        return rule
+
     @model_validator(mode="after")
     def _one_way_to_validate(self) -> Data:
         if self.split is not None and (self.validation or self.validation_pattern):
             raise ValueError("split names the clips that validate: leave validation and validation_pattern out")
+        if self.is_drawn and (self.validation or self.validation_pattern or self.split):
+            raise ValueError(
+                "split_by and validation_fraction draw the clips that validate: leave them out, or else validation, "
+                "validation_pattern and split"
+            )
         return self
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the clips that validate are drawn."""
+        return self.split_by is not None or self.validation_fraction is not None
+
+    @property
+    def fraction(self) -> float:
+        """The part of the clips that validates where it is drawn."""
+        return VALIDATION_FRACTION if self.validation_fraction is None else self.validation_fraction
 
 
 class Views(Part):

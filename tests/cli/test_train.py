@@ -17,7 +17,7 @@ from edgecvar.errors import EdgecvarError
 from edgecvar.train import loop
 from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import Recipe
+from edgecvar.train.recipe import Recipe, parse_recipe
 from tests.cli.report.page.parsed_page import ParsedPage
 
 pytestmark = pytest.mark.train
@@ -124,7 +124,9 @@ def test_a_resumed_run_keeps_its_recipe(recipe_file: Path, tmp_path: Path) -> No
     for wrong in ("lr=1", "split={format: ucf101, files: x}", "split.number=2", "flow.side=64", "flow={cache: x}"):
         with pytest.raises(EdgecvarError) as caught:
             train("--resume", folder, "workers=0", wrong)
-        assert f"{wrong!r}: a resumed run keeps its recipe; only data, validation, split.files, " in str(caught.value)
+        assert f"{wrong!r}: a resumed run keeps its recipe; only epochs, data, validation, split.files, " in str(
+            caught.value
+        )
 
 
 def test_a_run_whose_lists_have_moved_goes_on(moving: Path, small: Callable[..., Recipe], tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_run_whose_lists_have_moved_goes_on(moving: Path, small: Callable[...,
 def test_no_recipe_is_a_usage_error(arguments: List[str]) -> None:
     result = train(*arguments)
     assert result.exit_code == 2
-    assert "give a recipe first" in result.stderr
+    assert "give a folder of clips, a CSV or a recipe first" in result.stderr
 
 
 def test_errors_are_one_line_and_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -174,3 +176,82 @@ def test_help_needs_no_torch() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "--resume" in result.stdout
+
+
+@pytest.fixture
+def folder(moving: Path, tmp_path: Path) -> Path:
+    """Class folders with clips of four scenes, and one that is none."""
+    for label in ("left", "right"):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for number in range(4):
+            copy = (moving / label / f"clip_{number}.mp4").read_bytes()
+            (tmp_path / "mine" / label / f"scene{number}_{label}.mp4").write_bytes(copy)
+    (tmp_path / "mine" / "left" / "scene0_bad.mp4").write_text("no video")
+    return tmp_path / "mine"
+
+
+SMALL = (
+    "network.backbone={width: 0.1, depth: 0.3}",
+    *("network.dim=32", "input.height=32", "input.width=32", "segments=2", "validation_segments=2", "workers=0"),
+)
+
+
+def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -> None:
+    result = train(folder, "epochs=1", *SMALL, "-o", tmp_path / "runs")
+    assert result.exit_code == 0
+    (run,) = (tmp_path / "runs" / "attp").iterdir()
+    said = result.stderr
+    for line in (
+        f"{folder}: 2 classes, 9 clips",
+        "recipe auto/few, for up to 400 clips: attp, 1 epochs",
+        "4 groups by '(?<![A-Za-z])(scene\\d+)': scene",
+        "warning: 1 of 9 clips cannot be used and are left out",
+        "warning: fewer than 5 clips to learn from: left (3), right (3)",
+        "2 classes, 6 clips train, 2 validate",
+        "2 clips validate: each is 50.0% of the figure",
+    ):
+        assert line in said
+    assert f"run: {run}" in result.stdout
+    saved = parse_recipe((run / "recipe.yaml").read_text())
+    assert saved.data.split_by == r"(?<![A-Za-z])(scene\d+)" and saved.data.skip_unreadable
+    again = train(run / "recipe.yaml", "-o", tmp_path / "again")
+    assert again.exit_code == 0
+    (copy,) = (tmp_path / "again" / "attp").iterdir()
+    same = [json.loads((each / "metrics.jsonl").read_text()) for each in (run, copy)]
+    assert same[0]["train_loss"] == same[1]["train_loss"]
+
+
+def test_a_dry_run_prints_a_recipe_that_trains_the_same_and_writes_nothing(folder: Path, tmp_path: Path) -> None:
+    result = train(
+        folder, "--dry-run", "--split-by", r"(scene\d)", "--validation-fraction", "0.5", "-o", tmp_path / "r"
+    )
+    assert result.exit_code == 0 and not (tmp_path / "r").exists()
+    assert result.stdout.startswith("# 2 classes, ")
+    recipe = parse_recipe(result.stdout)
+    assert (recipe.data.split_by, recipe.data.validation_fraction) == (r"(scene\d)", 0.5)
+    strange = folder.rename(tmp_path / "caf\u00e9\u00a0: #1\x7f")
+    assert parse_recipe(train(strange, "--dry-run").stdout).data.source == str(strange)
+    folder = strange.rename(folder)
+    document = json.loads(train(folder, "--dry-run", "--json").stdout)
+    assert sum(document["classes"]["left"].values()) == 5 and document["recipe"]["data"] == str(folder)
+
+
+def test_the_list_names_recipes_and_trains_nothing(tmp_path: Path) -> None:
+    lines = train("--list", "-o", tmp_path / "runs").stdout.splitlines()
+    assert any(line.split() == ["gestures/attp", *["attp,", "128", "x", "96,", "40", "epochs"]] for line in lines)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_a_resumed_run_does_not_take_is_a_usage_error(tmp_path: Path) -> None:
+    for flags in (["--split-by", "numbers"], ["--validation-fraction", "0.5"], ["--dry-run"]):
+        result = train("--resume", tmp_path, *flags)
+        assert result.exit_code == 2 and flags[0] in result.stderr
+
+
+def test_a_run_that_has_ended_goes_on_for_longer(recipe_file: Path, tmp_path: Path) -> None:
+    train(recipe_file, "epochs=1", "-o", tmp_path / "runs")
+    (folder,) = (tmp_path / "runs" / "attp").iterdir()
+    result = train("--resume", folder, "epochs=3")
+    assert result.exit_code == 0
+    assert "epochs 2 to 3 (planned were 1): the rate follows the schedule over all 3, so it goes on at" in result.stderr
+    assert "epoch   3/3" in result.stderr

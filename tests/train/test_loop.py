@@ -25,6 +25,7 @@ from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from tests.full_disk import no_room
 from tests.train.compared_runs import assert_same_runs, differing, untimed
+from tests.train.heard import Heard
 
 pytestmark = pytest.mark.train
 
@@ -394,3 +395,35 @@ def test_a_phase_that_would_never_run_is_refused(epochs: int, said: Optional[str
         return
     with pytest.raises(ConfigError, match=said):
         parse_recipe(text)
+
+
+def test_a_run_goes_on_for_longer_by_the_schedule_of_its_new_length(
+    small: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    """Also when it was halted; from there on nothing is left of the old length."""
+    training = start_run(small("epochs=2"), tmp_path, Listener())
+    training.fit()
+    heard = Heard()
+    longer = resume_run(training.folder, ["epochs=4"], heard)
+    recipe = parse_recipe((training.folder / "recipe.yaml").read_text())
+    assert recipe.course.epochs == 4 and longer.epoch == 2
+    last = [learning_rate(recipe.descent, recipe.course, 3 * epoch - 1, 3) for epoch in (3, 4)]
+    assert heard.matching(f"goes on at {learning_rate(recipe.descent, recipe.course, 6, 3):.2e}")
+    again = resume_run(training.folder, [], Listener())  # before it has trained on
+    again.fit(until=3)
+    resume_run(training.folder, [], Listener()).fit()
+    records = read_records(training.folder)
+    assert [record.epoch for record in records] == [1, 2, 3, 4]
+    assert [record.lr for record in records[2:]] == pytest.approx(last)
+    assert load_checkpoint(training.folder / "last.pt").recipe == recipe.to_yaml()
+
+
+def test_a_run_may_end_sooner_but_not_before_where_it_is(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    training = start_run(small("epochs=4"), tmp_path, Listener())
+    training.fit(until=2)
+    for epochs in (1, 2):
+        with pytest.raises(ConfigError, match=rf"epochs={epochs}: .* has trained 2 already; give more"):
+            resume_run(training.folder, [f"epochs={epochs}"], Listener())
+    assert parse_recipe((training.folder / "recipe.yaml").read_text()).course.epochs == 4
+    resume_run(training.folder, ["epochs=3"], Listener()).fit()
+    assert [record.epoch for record in read_records(training.folder)] == [1, 2, 3]

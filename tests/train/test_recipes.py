@@ -140,7 +140,7 @@ def moving_clips(moving: Path) -> Dict[str, List[Path]]:
 
 
 OF_THE_DATA = (
-    *("data", "validation", "validation_pattern", "split", "allow_repeats"),
+    *("data", "validation", "validation_pattern", "split", "split_by", "validation_fraction", "allow_repeats"),
     *("augment", "test", "epochs", "batch", "lr", "seed"),
 )
 """Keys that do not decide what is built and by what it learns: its clips, how they are shown, for how long."""

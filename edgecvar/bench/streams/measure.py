@@ -6,8 +6,8 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 from fractions import Fraction
+from itertools import cycle, islice
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 

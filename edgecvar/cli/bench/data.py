@@ -33,11 +33,13 @@ def command(recipe: Path, overrides: Tuple[str, ...], as_json: bool, **options: 
     from edgecvar.train.data.speed import DataConfig, measure_data
     from edgecvar.train.progress import TerminalListener
     from edgecvar.train.recipe import load_recipe
+    from edgecvar.train.start.shipped import find_recipe
 
     config = from_flags(DataConfig, options)
     versions = {name: version for name, version in package_versions().items() if name in ("av", "numpy", "torch")}
     machine = {**machine_facts(), **versions}
-    session = measure_data(load_recipe(recipe, overrides), str(recipe), config, machine, TerminalListener())
+    loaded = load_recipe(find_recipe(str(recipe)), overrides)
+    session = measure_data(loaded, str(recipe), config, machine, TerminalListener())
     if as_json:
         say_json(data_document(session))
     else:

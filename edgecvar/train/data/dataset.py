@@ -10,10 +10,12 @@ from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
+from edgecvar.train.advice.before import cautions
 from edgecvar.train.augment.reencoded import ReencodedClips
 from edgecvar.train.augment.settings import Reencode
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
+from edgecvar.train.data.near_repeats import near_repeats
 from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.data.store import ClipStore, ScanReport
 from edgecvar.train.parts import Architecture, Data, Machine
@@ -71,6 +73,11 @@ def read_clips(
         train = [clip for clip in train if clip.path in flow]
         _check_every_class(data, train, split.labels)
     for line in [*report.unreadable, *report.damaged]:
+        listener.say(line)
+    if report.unreadable:
+        listener.say(f"warning: {len(report.unreadable)} of {len(everything)} clips cannot be used and are left out")
+    alike = near_repeats(report.looks, (clip.path for clip in train), (clip.path for clip in validation))
+    for line in cautions(split, train, validation, alike):
         listener.say(line)
     memory = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")

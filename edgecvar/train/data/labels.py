@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from edgecvar.clips.labelled import Clip, class_clips
+from edgecvar.clips.labelled import Clip, class_clips, videos_below
 from edgecvar.documents import read_text
 from edgecvar.errors import DatasetError, reason, unknown_name
+from edgecvar.train.data.drawing import draw_validation
 from edgecvar.train.data.splits import LIST_BYTES, Split, official_split
 from edgecvar.train.parts import Data
 
@@ -48,13 +49,31 @@ def _read_split(data: Data, source: Path) -> Split:
     labels = sorted({row.clip.label for row in rows})
     if len(labels) < 2:
         raise DatasetError(f"{source}: found only the class {labels[0]!r}; two or more are needed to tell apart")
+    if data.is_drawn:
+        return _drawn(data, labels, rows)
     validation = [row.clip for row in rows if _validates(row, data.validation_pattern)]
     train = [row.clip for row in rows if not _validates(row, data.validation_pattern)]
     if data.validation_pattern is not None and not validation:
-        raise DatasetError(f"{source}: validation_pattern {data.validation_pattern!r} matches no file name there")
+        raise DatasetError(
+            f"{source}: validation_pattern {data.validation_pattern!r} matches no file name there; give one that does, "
+            "or --validation-fraction 0.25 to split by what the names show"
+        )
     if data.validation is not None:
         validation += [row.clip for row in _rows(Path(data.validation))]
     return Split(labels, train, validation)
+
+
+def _drawn(data: Data, labels: List[str], rows: Sequence[_Row]) -> Split:
+    """Some of the clips, drawn as the recipe says; raises DatasetError where a CSV says itself what validates."""
+    if any(row.validates for row in rows):
+        raise DatasetError(
+            f"{data.source}: its column split says what validates: leave split_by and validation_fraction out"
+        )
+    clips = [row.clip for row in rows]
+    draw = draw_validation(clips, data.split_by, data.fraction, data.split_seed)
+    train = [clip for clip, chosen in zip(clips, draw.validates) if not chosen]
+    validation = [clip for clip, chosen in zip(clips, draw.validates) if chosen]
+    return Split(labels, train, validation, draw=draw)
 
 
 def _validates(row: _Row, pattern: Optional[str]) -> bool:
@@ -82,9 +101,17 @@ def _from_folders(root: Path) -> List[_Row]:
         raise DatasetError(f"{root}: no class folders in it; expected {root}/<class>/<clip>.mp4")
     for label, clips in classes.items():
         if not clips:
-            content = "no file that is a video by its suffix" if any((root / label).iterdir()) else "nothing"
+            content = _content(root / label)
             raise DatasetError(f"{root / label}: class folder with {content}; put clips in it or remove it")
     return [_Row(clip) for clips in classes.values() for clip in clips]
+
+
+def _content(folder: Path) -> str:
+    """What a folder without videos has in their place."""
+    deeper = videos_below(folder)
+    if deeper:
+        return f"no video itself, but deeper, where none is looked for ({deeper[0]})"
+    return "no file that is a video by its suffix" if any(folder.iterdir()) else "nothing"
 
 
 def _from_csv(file: Path) -> List[_Row]:

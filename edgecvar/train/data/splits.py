@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 from edgecvar.clips.labelled import VIDEO_SUFFIXES, Clip, videos_below
 from edgecvar.documents import MEBIBYTE, parse_json, read_text
 from edgecvar.errors import DatasetError, reason
+from edgecvar.train.data.drawing import Draw
 from edgecvar.train.settings import SplitSettings
 
 SHOWN = 5
@@ -26,13 +27,15 @@ LIST_BYTES = 256 * MEBIBYTE
 class Split:
     """The labels in order, the clips that train and the clips that validate (perhaps none).
 
-    `missing` counts the clips of official lists that are not there and were left out.
+    `missing` counts the clips of official lists that are not there and were left out. `draw`: how the clips that
+    validate were found, where they were drawn.
     """
 
     labels: List[str]
     train: List[Clip]
     validation: List[Clip]
     missing: int = 0
+    draw: Optional[Draw] = None
 
     @property
     def untrained(self) -> Optional[str]:

@@ -12,6 +12,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tupl
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError, named
+from edgecvar.train.data.near_repeats import Looks, looks_of
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.rereading import ClipIndex, Rereader
@@ -23,12 +24,16 @@ AHEAD = 2
 
 @dataclass
 class ScanReport:
-    """What the first reading found: clips left out with the reason, packets that gave no picture, how long it took."""
+    """What the first reading found: clips left out with the reason, packets that gave no picture, how long it took.
+
+    `looks`: what clips look like, of those that were read with their values.
+    """
 
     unreadable: List[str] = field(default_factory=list)
     damaged: List[str] = field(default_factory=list)
     kept: int = 0
     kept_bytes: int = 0
+    looks: Dict[Path, Looks] = field(default_factory=dict, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
 
@@ -103,6 +108,9 @@ class ClipStore:
             report.damaged.append(f"{path}: {clip.undecoded} pictures cannot be decoded and are left out")
         if clip.cut:
             report.damaged.append(f"{path}: left out from where its pictures are of another size")
+        looks = looks_of(clip)
+        if looks is not None:
+            report.looks[path] = looks
         self._index[path] = ClipIndex.of(clip)
         if clip.values and clip.size <= self._room:
             self._room -= clip.size

@@ -1,0 +1,63 @@
+"""The recipes that the package ships, by name: <dataset>/<network>."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+from edgecvar.errors import ConfigError
+from edgecvar.train.recipe import Recipe, load_recipe
+
+PACKAGE = Path(__file__).parent.parent.parent
+SUFFIXES = (".yaml", ".yml")
+
+
+def recipe_folder() -> Path:
+    """Where they lie: in the package, or beside it in a checkout; raises ConfigError where there are none."""
+    beside = PACKAGE.parent
+    for folder in (PACKAGE / "recipes", *([beside / "recipes"] if (beside / "pyproject.toml").is_file() else [])):
+        if folder.is_dir():
+            return folder
+    raise ConfigError(f"{PACKAGE / 'recipes'}: this installation ships no recipes; name a recipe's file (.yaml)")
+
+
+def recipe_files() -> Dict[str, Path]:
+    """Each recipe's file by its name; files that state an ablation's rows are none."""
+    folder = recipe_folder()
+    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.glob("*/*.yaml"))}
+    return {name: file for name, file in files.items() if "\nrows:" not in file.read_text(encoding="utf-8")}
+
+
+def list_recipes() -> List[Tuple[str, str]]:
+    """(name, what it trains) of each."""
+    recipes = {name: load_recipe(file) for name, file in recipe_files().items()}
+    return [
+        (name, f"{each.network.model}, {each.network.input.width} x {each.network.input.height}, {_length(each)}")
+        for name, each in recipes.items()
+    ]
+
+
+def _length(recipe: Recipe) -> str:
+    return f"{recipe.course.epochs} epoch{'' if recipe.course.epochs == 1 else 's'}"
+
+
+def find_recipe(given: str) -> Path:
+    """The file that a path or a name stands for; raises ConfigError for a name that is none.
+
+    Also a shipped recipe's path as in a checkout (recipes/<dataset>/<network>.yaml), where there is no such file.
+    """
+    path = Path(given)
+    is_file_name = path.suffix.lower() in SUFFIXES
+    if is_file_name and path.exists():
+        return path
+    name = path.with_suffix("").as_posix() if is_file_name else path.as_posix()
+    shipped = recipe_files()
+    found = shipped.get(name[len("recipes/") :] if name.startswith("recipes/") else name)
+    if found is not None:
+        return found
+    if is_file_name:
+        return path  # whoever reads it says that it is not there
+    near = difflib.get_close_matches(name, shipped, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "`edgecvar train --list` shows the recipes"
+    raise ConfigError(f"{given}: neither a folder, nor a .csv or .yaml file, nor a recipe's name: {hint}")
