@@ -212,10 +212,10 @@ class Training:
 
         The rate of every further step is that of the schedule over the new length, as if it had been planned so.
         """
-        course, descent = self.recipe.course, self.recipe.descent
+        course = self.recipe.course
         if course.epochs <= self.epoch:
             raise ConfigError(f"epochs={course.epochs}: {self.folder} has trained {self.epoch} already; give more")
-        rate = learning_rate(descent, course, self.epoch * self._steps, self._steps)
+        rate = self._passes.rate(self.epoch + 1, 0)
         self._listener.say(
             f"epochs {self.epoch + 1} to {course.epochs} (planned were {planned}): the rate follows the schedule over "
             f"all {course.epochs}, so it goes on at {rate:.2e}"

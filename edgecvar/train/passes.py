@@ -41,15 +41,15 @@ class Passes:
 
     def train(self, epoch: int) -> Tuple[Tally, float]:
         """One epoch of training, and the learning rate of its last step; raises ConfigError for a loss not finite."""
-        course, descent = self._recipe.course, self._recipe.descent
-        tally, rate = Tally(), descent.lr
+        course = self._recipe.course
+        tally, rate = Tally(), self._recipe.descent.lr
         self._processes.reseed(self._recipe.views.seed, epoch)
         if course.starts_anew(epoch):
             self._objective.restart()
         self._objective.begin(course.phase(epoch))
         with self._listener.phase(f"epoch {epoch}/{course.epochs}", self._steps):
             for number, (batch, share) in enumerate(self._arriving(self._batches.training(epoch), tally)):
-                rate = learning_rate(descent, course, (epoch - 1) * self._steps + number, self._steps)
+                rate = self.rate(epoch, number)
                 result = self._whole(self._objective.step(batch, rate, share))
                 if not all(map(math.isfinite, (result.loss, *result.terms.values()))):
                     raise ConfigError(
@@ -59,6 +59,11 @@ class Passes:
                 tally.add(result.loss, result.terms, result.scores, batch.labels)
                 self._listener.step(result.loss)
         return self._joint(tally), rate
+
+    def rate(self, epoch: int, step: int) -> float:
+        """The learning rate of a step, both counted as the schedule does: epochs from 1, an epoch's steps from 0."""
+        recipe = self._recipe
+        return learning_rate(recipe.descent, recipe.course, (epoch - 1) * self._steps + step, self._steps)
 
     def rehearse(self, batches: Generator[ClipBatch, None, None]) -> Tally:
         """Steps as of the first epoch, at a learning rate of 0; of the tally it is the waiting that counts."""

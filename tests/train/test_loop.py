@@ -35,14 +35,6 @@ AUGMENTED = [
 ]
 
 
-class Heard(Listener):
-    def __init__(self) -> None:
-        self.lines: List[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-
 def test_a_resumed_run_is_the_straight_run_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
     """Dropout and stochastic depth are on, and the last epoch of the first half is not its best by chance alone."""
     recipe = small(*AUGMENTED, "label_smoothing=0.1", "clip_gradient=5")
