@@ -21,6 +21,9 @@ class Network(nn.Module, ABC):
     T segments gives what the stages give for the last of T sampled pictures in a row: segment t is the t-th of them in
     display order, with the I-pictures of its own window and neighbour. The first pictures of a stream make clips in
     which the first stands in for those before it.
+    For one that remembers (stages with `state`), the whole gives the mean of what the stages give for each of T sampled
+    pictures in a row, in display order, from a state of zeros. The modules of such stages take the states behind the
+    inputs, and give (output, *next states).
     """
 
     classes: int
