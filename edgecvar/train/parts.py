@@ -263,6 +263,11 @@ class Machine(Part):
     nodes: Optional[int] = Field(None, ge=1, le=1 << 16)
     precision: Literal["32", "bf16", "16"] = "32"
 
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _bits(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
     def torch_device(self) -> torch.device:
         """Where torch computes, its threads set; raises ConfigError where there is no CUDA device."""
         import torch

@@ -113,13 +113,14 @@ def test_two_processes_give_the_curve_of_one(straight: Dict[int, Path]) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_killed_run_goes_on_bit_for_bit(straight: Dict[int, Path], recipe: Path, tmp_path: Path, count: int) -> None:
-    """Of two processes, which the first has started, the other is killed; the first says so and ends."""
+    """Of two processes, which the first has started, the other is killed; the first ends too."""
     process = started(PROGRAM, "start", recipe, tmp_path, f"devices={count}")
     folder = in_its_second_epoch(tmp_path, process)
     (victim,) = children(process.pid) if count == 2 else (process.pid,)
     os.kill(victim, signal.SIGKILL)
     code, said = ended(process)
-    assert code != 0 and (count == 1 or "another process of this run is gone" in said)
+    # Fabric's watcher, which looks at the processes every 5 s, kills the first where it is faster.
+    assert code == -signal.SIGKILL or (code == 1 and "another process of this run is gone" in said)
     assert len(read_records(folder)) < 3
     code, said = ended(started(PROGRAM, "resume", folder, tmp_path))
     assert code == 0, said
