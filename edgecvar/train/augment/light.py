@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgecvar.clips.spec import InputSpec
-from edgecvar.train.data.prepared import Array, PreparedClip
+from edgecvar.train.data.prepared import Array, PreparedClip, changed
 
 
 def lit(clip: PreparedClip, brightness: float, contrast: float, spec: InputSpec) -> PreparedClip:
@@ -22,6 +22,10 @@ def lit(clip: PreparedClip, brightness: float, contrast: float, spec: InputSpec)
         samples = (images * deviation + mean - np.float32(0.5)) * np.float32(contrast) + np.float32(0.5 + brightness)
         return np.asarray((np.clip(samples, 0, 1) - mean) / deviation, np.float32)
 
-    frame = None if clip.frame is None else relit(clip.frame)
-    residual = clip.residual * np.float32(contrast)
-    return replace(clip, image=relit(clip.image), adjacent=relit(clip.adjacent), residual=residual, frame=frame)
+    return replace(
+        clip,
+        image=changed(clip.image, relit),
+        adjacent=changed(clip.adjacent, relit),
+        residual=changed(clip.residual, lambda residual: residual * np.float32(contrast)),
+        frame=changed(clip.frame, relit),
+    )

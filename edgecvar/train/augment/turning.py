@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.clips.prepare import MOTION_LIMIT
-from edgecvar.train.data.prepared import Array, PreparedClip
+from edgecvar.train.data.prepared import Array, PreparedClip, changed
 
 Matrix = NDArray[np.float64]
 
@@ -21,16 +21,18 @@ def rotated(clip: PreparedClip, degrees: float, aspect: float = 1.0) -> Prepared
     """
     turn = turning(degrees, aspect)
     back = turning(-degrees, aspect)
-    flow = None if clip.flow is None else _turned_vectors(clip.flow, turn, back)
-    frame = None if clip.frame is None else _moved(clip.frame, back, edge=True)
+
+    def shown(images: Array) -> Array:
+        return _moved(images, back, edge=True)
+
     return replace(
         clip,
-        image=_moved(clip.image, back, edge=True),
-        adjacent=_moved(clip.adjacent, back, edge=True),
+        image=changed(clip.image, shown),
+        adjacent=changed(clip.adjacent, shown),
         motion=_turned_vectors(clip.motion, turn, back),
-        residual=_moved(clip.residual, back, edge=False),
-        flow=flow,
-        frame=frame,
+        residual=changed(clip.residual, lambda residual: _moved(residual, back, edge=False)),
+        flow=changed(clip.flow, lambda flow: _turned_vectors(flow, turn, back)),
+        frame=changed(clip.frame, shown),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Deque, Dict, Generator, List, Optional, Sequence, Tuple, Union, cast
+from typing import Collection, Deque, Dict, Generator, List, Optional, Sequence, Tuple, Union, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ import torch
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, running_samples, stretch
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.train.augment.looks import ORDER, Look, Looks, generator
 from edgecvar.train.data.balance import balanced_order
@@ -52,10 +52,11 @@ def prepare_clip(
     samples: Sequence[Sample],
     preparer: Preparer,
     flow: Optional[FlowCache] = None,
+    sources: Collection[str] = PREPARED,
 ) -> PreparedClip:
-    """The inputs of a clip's samples in display order; an I-picture that several of them show is prepared once."""
+    """Those inputs of a clip's samples, in display order; an I-picture that several of them show is prepared once."""
     pictures = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
-    prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer)
+    prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer, sources)
     if flow is None:
         return prepared
     display = store.index(clip.path).display
@@ -69,21 +70,23 @@ def in_display_order(samples: Sequence[Sample], display: Sequence[int]) -> List[
     return sorted(samples, key=lambda sample: display[sample.picture])
 
 
-def prepare_recorded(recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer) -> PreparedClip:
+def prepare_recorded(
+    recorded: RecordedClip, samples: Sequence[Sample], preparer: Preparer, sources: Collection[str] = PREPARED
+) -> PreparedClip:
     """As `prepare_clip`, of a clip that has been read, without optical flow."""
     samples = in_display_order(samples, recorded.display)
     images: Dict[int, Array] = {}
-    for sample in samples:
+    for sample in samples if "image" in sources else ():
         for index in (sample.appearance, sample.adjacent):
             if index not in images:
                 images[index] = preparer.image(recorded.images[index])
     values = [recorded.values[sample.picture] for sample in samples]
     frames = [preparer.image(recorded.frames[sample.picture].unpack()) for sample in samples if recorded.frames]
     return PreparedClip(
-        np.stack([images[sample.appearance] for sample in samples]),
-        np.stack([images[sample.adjacent] for sample in samples]),
+        np.stack([images[sample.appearance] for sample in samples]) if images else None,
+        np.stack([images[sample.adjacent] for sample in samples]) if images else None,
         np.stack([preparer.motion(cast(Array, value.velocity.unpack())) for value in values]),
-        np.stack([preparer.residual(value.residual()) for value in values]),
+        np.stack([preparer.residual(value.residual()) for value in values]) if "residual" in sources else None,
         frame=np.stack(frames) if frames else None,
     )
 
@@ -92,18 +95,27 @@ def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
     """N clips as one batch, of as many segments as the longest has; the shorter ones go on from their beginnings."""
     lengths = [len(clip.motion) for clip in clips]
     clips = [clip.repeated(max(lengths)) for clip in clips]
-    flows = [clip.flow for clip in clips if clip.flow is not None]
-    frames = [clip.frame for clip in clips if clip.frame is not None]
+    motion = torch.from_numpy(np.stack([clip.motion for clip in clips]))
+    # What the network does not take is there for its shape alone, and takes no memory.
+    nothing = torch.zeros(()).expand(*motion.shape[:2], 3, *motion.shape[3:])
+    names = ("image", "adjacent", "residual", "flow", "frame")
+    image, adjacent, residual, flow, frame = (_together([getattr(clip, name) for clip in clips]) for name in names)
     return ClipBatch(
-        torch.from_numpy(np.stack([clip.image for clip in clips])),
-        torch.from_numpy(np.stack([clip.adjacent for clip in clips])),
-        torch.from_numpy(np.stack([clip.motion for clip in clips])),
-        torch.from_numpy(np.stack([clip.residual for clip in clips])),
+        nothing if image is None else image,
+        nothing if adjacent is None else adjacent,
+        motion,
+        nothing if residual is None else residual,
         torch.tensor(list(labels), dtype=torch.int64),
-        torch.from_numpy(np.stack(flows)) if flows else None,
-        torch.from_numpy(np.stack(frames)) if frames else None,
+        flow,
+        frame,
         torch.tensor(lengths) if min(lengths) < max(lengths) else None,
     )
+
+
+def _together(values: Sequence[Optional[Array]]) -> Optional[torch.Tensor]:
+    """(N, ...) of what each of N clips has; None where they have none."""
+    there = [value for value in values if value is not None]
+    return torch.from_numpy(np.stack(there)) if there else None
 
 
 def _even_groups(jobs: Sequence[Job], batch: int) -> List[Sequence[Job]]:
@@ -182,12 +194,12 @@ class Batches:
         views, store = self._views, self._clips.store
         index = store.index(clip.path)
         samples = fixed_samples(index, self._spec, views.validation_segments, views.sampling)
-        return prepare_clip(store, clip, samples, Preparer(index.info, self._spec))
+        return prepare_clip(store, clip, samples, Preparer(index.info, self._spec), sources=self._clips.sources)
 
     def _looked(self, look: Look) -> PreparedClip:
         store = self._clips.store
         preparer = Preparer(store.index(look.clip.path).info, self._spec, look.view)
-        prepared = prepare_clip(store, look.clip, look.samples, preparer, self._clips.flow)
+        prepared = prepare_clip(store, look.clip, look.samples, preparer, self._clips.flow, self._clips.sources)
         for change in look.changes:
             prepared = change(prepared)
         return prepared

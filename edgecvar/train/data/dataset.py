@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Collection, Dict, List, Mapping, Optional, Sequence
 
-from edgecvar.bundle.stages import takes_frames
+from edgecvar.bundle.stages import prepared_sources
 from edgecvar.clips.labelled import Clip
+from edgecvar.clips.spec import PREPARED
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
 from edgecvar.train.advice.before import cautions
@@ -27,6 +28,7 @@ class Clips:
     """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow.
 
     `variants`: by a training clip's path, other encodings of it, which the store knows too; they count with it as one.
+    `sources`: the prepared inputs that the network takes.
     """
 
     labels: List[str]
@@ -36,6 +38,7 @@ class Clips:
     report: ScanReport
     flow: Optional[FlowCache] = None
     variants: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
+    sources: Collection[str] = PREPARED
 
 
 def read_clips(
@@ -54,8 +57,8 @@ def read_clips(
         check_repeats(split, data.source)
     flow = _flow_cache(data) if with_flow else None
     reencoded = None if reencode is None else _reencoded_clips(data, reencode)
-    frames = takes_frames(network_stages(network.model, network.options, network.input))
-    store = ClipStore(network.input, int(machine.cache_gib * 2**30), frames)
+    sources = prepared_sources(network_stages(network.model, network.options, network.input))
+    store = ClipStore(network.input, int(machine.cache_gib * 2**30), "frame" in sources)
     everything = [*split.train, *split.validation]
     with listener.phase("reading clips", len(everything)):
         readable, report = store.scan(
@@ -81,7 +84,7 @@ def read_clips(
         listener.say(line)
     memory = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")
-    return Clips(split.labels, train, validation, store, report, flow, variants)
+    return Clips(split.labels, train, validation, store, report, flow, variants, sources)
 
 
 def _read_variants(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
+def changed(value: Optional[Array], change: Callable[[Array], Array]) -> Optional[Array]:
+    """The value changed, where there is one."""
+    return None if value is None else change(value)
+
+
 @dataclass(frozen=True)
 class PreparedClip:
     """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w).
 
-    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for.
+    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for. What the network does not take is None.
     """
 
-    image: Array
-    adjacent: Array
+    image: Optional[Array]
+    adjacent: Optional[Array]
     motion: Array
-    residual: Array
+    residual: Optional[Array]
     flow: Optional[Array] = None
     frame: Optional[Array] = None
 
