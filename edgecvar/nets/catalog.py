@@ -139,6 +139,7 @@ NETWORKS: Dict[str, Entry] = {
     "motion": Entry(
         MotionOptions,
         Motion,
+        paper="after Bai et al. 2018",
         input={"height": 48, "width": 64, "crop": 1.0, "squash": True, "stride": 2, "velocity_per": "second"},
         verified=("a stream is its clip", "nothing looks ahead"),
     ),
