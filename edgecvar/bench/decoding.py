@@ -53,7 +53,7 @@ class Look:
 
 def look_of(manifest: Manifest) -> Look:
     """What a network makes of one picture alone: its first stage of one; raises ConfigError where it has none."""
-    stages = [stage for stage in plan_stages(manifest.stages).stages if len(stage.inputs) == 1]
+    stages = [each for each in plan_stages(manifest.stages).stages if len(each.spec.takes) == 1]
     alone = [each.spec for each in stages if not each.inputs[0].from_stage and each.inputs[0].tensor.segments is None]
     for sources in _PICTURES:
         for spec in alone:

@@ -25,7 +25,7 @@ from edgecvar.progress import Progress, silent
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
-from edgecvar.runners.runner import Runner
+from edgecvar.runners.runner import Runner, Step
 from edgecvar.stream.container import open_video
 from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, read_once, source_name
@@ -86,7 +86,8 @@ class _Bench:
         self._config = config
         self._runner = runner
         self.recorder = _Recorder(runner)
-        self.every = config.every or bundle.manifest.input.stride
+        self.every = 0
+        """Of the last run: what a spec's rate comes to depends on the stream."""
         self.info: Optional[StreamInfo] = None
 
     def run(self, seconds: float, decisions: Optional[int] = None) -> Phase:
@@ -157,8 +158,8 @@ class _Bench:
                 while done[stage] * run.sampled < count * sample:
                     with clock.span(f"stage:{stage}"):
                         launched = self._runner.launch(stage, self.recorder.inputs[stage])
-                        if stage == last:  # the one that a run fetches
-                            self._runner.fetch(launched)
+                        if stage == last:  # the one that a run fetches, without its state
+                            self._runner.fetch(launched.output if isinstance(launched, Step) else launched)
                     done[stage] += 1
         return run.model_copy(
             update={"wall_seconds": time.perf_counter() - start, "spans_ms": clock.spans_ms(), "latency_ms": []}

@@ -48,7 +48,7 @@ every_flag = click.option(
     "--every",
     type=click.IntRange(1, 300),
     metavar="K",
-    help="Sample every K-th picture [default: the bundle's stride].",
+    help="Sample one of every K pictures [default: as the bundle says].",
 )
 extraction_flag = click.option(
     "--extraction",

@@ -14,6 +14,7 @@ from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.messages import SampledPicture, SecondWindow
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import EdgecvarError, named
+from edgecvar.stream.clock import MAX_REORDER
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import Break
 
@@ -71,22 +72,39 @@ def read_samples(
 ) -> List[SampledPicture]:
     """At most `count` samples, as evenly from all clips as they have them, with `frames` their decoded frames too.
 
-    For a `remembering` network they are the first IN_A_ROW of each of so many clips. A clip that cannot be read is told
-    to `skip`, and the others give more; without `skip` its error is raised.
+    For a `remembering` network they are the first of each clip, IN_A_ROW or, of few clips, more, none left out. A clip
+    that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
     """
     samples: List[SampledPicture] = []
-    sources = spread(clips, max(1, count // IN_A_ROW) if remembering else count)
+    sources = _spread_first(clips, count // IN_A_ROW) if remembering else spread(clips, count)
     for place, clip in enumerate(sources):
-        share = -(-(count - len(samples)) // (len(sources) - place))
+        left = count - len(samples)
+        share = -(-left // (len(sources) - place))
+        if remembering:
+            share = min(left, max(IN_A_ROW, share))
         try:
-            some = _read(clip, spec, share if remembering else REACH * share, frames)
-            some = some[:share] if remembering else spread(some, share)
+            some = _read(clip, spec, share + MAX_REORDER if remembering else REACH * share, frames)
+            some = _first(some, share) if remembering else spread(some, share)
             samples += [replace(sample, clip=place) for sample in some]
         except EdgecvarError as error:
             if skip is None:
                 raise named(str(clip), error) from error
             skip(clip, named(str(clip), error))
+        if remembering and len(samples) >= count:
+            break
     return samples
+
+
+def _spread_first(clips: Sequence[Path], count: int) -> List[Path]:
+    """All clips, so many of them that are spread over all first."""
+    first = spread(clips, max(1, count))
+    return [*first, *(clip for clip in clips if clip not in first)]
+
+
+def _first(samples: Sequence[SampledPicture], count: int) -> List[SampledPicture]:
+    """Those that are displayed first, in the order that they have."""
+    shown = sorted(sample.display_index for sample in samples)[:count]
+    return [sample for sample in samples if shown and sample.display_index <= shown[-1]]
 
 
 def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[SampledPicture]:

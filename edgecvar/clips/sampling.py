@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Set
+from typing import Container, List, Optional, Sequence, Set
 
 import numpy as np
 
@@ -69,10 +69,13 @@ def dense_segments(windows: Sequence[Window], segments: int, span: int, within: 
     return samples
 
 
-def running_samples(windows: Sequence[Window], display: Sequence[int], stride: int) -> List[Sample]:
+def running_samples(
+    windows: Sequence[Window], display: Sequence[int], stride: int, hidden: Container[int] = ()
+) -> List[Sample]:
     """What a run takes of a clip, in display order, with the neighbours that it takes.
 
-    `display`: display indices by decode index. Raises StreamError when the clip has no P or B picture.
+    `display`: display indices by decode index; `hidden`: decode indices of pictures that nobody is to see. Raises
+    StreamError when the clip has no P or B picture.
     """
     _with_motion(windows)
     samples: List[Sample] = []
@@ -82,9 +85,11 @@ def running_samples(windows: Sequence[Window], display: Sequence[int], stride: i
         if window.part != part:
             picker, part = OneOfEvery(stride), window.part
         adjacent = _neighbour(windows, window.index, -1)
-        if window.appearance not in {*seen, *window.pictures}:  # a window may go on with the I-picture before
-            picker.push(display[window.appearance], "I")
-        seen.add(window.appearance)
+        image = window.appearance
+        # A window may go on with the I-picture before, and a recovered picture is among its own.
+        if image not in seen and image not in window.pictures and image not in hidden:
+            picker.push(display[image], "I")
+        seen.add(image)
         samples += [
             Sample(window.appearance, adjacent, picture)
             for picture in window.pictures
@@ -100,11 +105,11 @@ def stretch(samples: Sequence[Sample], count: int, first: float = 0.0, speed: fl
 
 
 class OneOfEvery:
-    """Takes one of every `stride` pictures in display order, at all places in a GOP alike, whatever the two lengths.
+    """Takes one of every `stride` pictures in display order, over all places in a GOP, whatever the two lengths.
 
     Which one changes from each `stride` to the next (a low-discrepancy sequence), as the same one of each would meet
-    the same place of every GOP whose length divides by it. An I-picture has no motion: its turn goes to a picture after
-    it.
+    the same place of every GOP whose length divides by it. An I-picture has no motion: its turn goes to one of the
+    pictures after it, which come so much more often.
     """
 
     def __init__(self, stride: int) -> None:

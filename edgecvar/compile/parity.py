@@ -11,7 +11,7 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.compile.inputs import RealInputs
 from edgecvar.errors import BundleError, CompileError
-from edgecvar.judge.parity import TOLERANCES, Recording, compare, record
+from edgecvar.judge.parity import TOLERANCES, Recording, compare_stages, record
 from edgecvar.nets.network import Network
 from edgecvar.runners.runner import Runner, run_stage
 from edgecvar.runners.torch import TorchRunner
@@ -51,7 +51,7 @@ def check_stage(
     outputs = [run_stage(runner, spec.name, each) for each in inputs]
     where = f"stage {spec.name}: {runner.name}"
     try:
-        comparison = compare(where, outputs, expected)
+        comparison = compare_stages(where, outputs, expected, recorded.widths.get(spec.name))
     except BundleError as error:
         raise CompileError(str(error)) from error
     passed = comparison.exceeds(TOLERANCES[precision])

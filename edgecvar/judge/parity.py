@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
@@ -150,7 +150,7 @@ class RecordingRunner:
 class Recording:
     """What a reference made of the samples: by stage its inputs, outputs and times, and the scores (N, classes).
 
-    An output is as `run_stage` has it: with state, all that the stage gives.
+    An output is as `run_stage` has it: with state all that the stage gives, side by side; `widths`: values of each.
     """
 
     runner: str
@@ -158,6 +158,7 @@ class Recording:
     outputs: Dict[str, List[Array]]
     milliseconds: Dict[str, List[float]]
     scores: Array
+    widths: Dict[str, List[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ def record(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Sample
     """Walk the stages of an entered runner over all samples, as the recognizer does, and keep what goes through."""
     recorder = RecordingRunner(runner)
     scores = walk_all(recorder, stages, samples)
-    return Recording(runner.name, recorder.inputs, recorder.outputs, recorder.milliseconds, scores)
+    widths = {each.name: [math.prod(shape) for shape in each.gives.values()] for each in stages if each.state}
+    return Recording(runner.name, recorder.inputs, recorder.outputs, recorder.milliseconds, scores, widths)
 
 
 def walk_all(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[SampledPicture]) -> Array:
@@ -206,8 +208,8 @@ def compare_stage(stage: str, reference: Recording, runner: Runner) -> StageRun:
         start = time.perf_counter()
         outputs.append(run_stage(runner, stage, inputs))
         spent.append((time.perf_counter() - start) * 1e3)
-    comparison = compare(f"stage {stage}: {runner.name}", outputs, reference.outputs[stage])
-    return StageRun(stage, comparison, median_ms(spent))
+    where, expected = f"stage {stage}: {runner.name}", reference.outputs[stage]
+    return StageRun(stage, compare_stages(where, outputs, expected, reference.widths.get(stage)), median_ms(spent))
 
 
 def compare_whole(
@@ -263,6 +265,31 @@ def compare_pairs(pairs: Sequence[Pair]) -> Comparison:
 def compare(where: str, outputs: Sequence[Array], expected: Sequence[Array]) -> Comparison:
     """Outputs beside those expected, pair by pair; raises BundleError, beginning with `where`, for another shape."""
     return compare_pairs([pair_of(where, got, want) for got, want in zip(outputs, expected)])
+
+
+def compare_stages(
+    where: str, outputs: Sequence[Array], expected: Sequence[Array], widths: Optional[Sequence[int]]
+) -> Comparison:
+    """As `compare`, of what stages give; where that is several tensors, of such `widths`, the worst of each figure.
+
+    Most of a state is an input that comes out as it went in: together with it, wrong scores would look right.
+    """
+    if widths is None:
+        return compare(where, outputs, expected)
+    ends = np.cumsum(widths)
+    columns = [slice(end - width, end) for width, end in zip(widths, ends)]
+    parts = [
+        compare(where, [each[:, part] for each in outputs], [each[:, part] for each in expected]) for part in columns
+    ]
+    # A state that is zero in all samples, and on both sides, tells nothing.
+    telling = [parts[0], *(part for part in parts[1:] if part.scale or part.max_difference)]
+    farthest = max(telling, key=lambda part: part.max_difference / part.scale if part.scale else math.inf)
+    lengths = [part.length for part in telling]
+    return replace(
+        farthest,
+        cosine=min(part.cosine for part in telling),
+        length=max(lengths, key=lambda length: abs(math.log(length)) if 0 < length < math.inf else math.inf),
+    )
 
 
 def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

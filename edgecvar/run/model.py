@@ -31,7 +31,7 @@ Source = Union[str, Path, BinaryIO]
 
 @dataclass(frozen=True)
 class RunSettings:
-    """`every`: sample one of every k pictures, the bundle's stride unless given; `top`: labels a decision; `timeout`:
+    """`every`: sample one of every k pictures, as the bundle says unless given; `top`: labels a decision; `timeout`:
     seconds without data after which the source is given up; `extraction`: how vectors are got, see `open_stream`.
 
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
@@ -115,7 +115,7 @@ class Model:
     ) -> Run:
         """Decisions of a video, in display order: a path, a URL or a binary file object.
 
-        `every`: sample one of every k pictures, the bundle's stride unless given; `top`: labels listed with a decision;
+        `every`: sample one of every k pictures, as the bundle says unless given; `top`: labels listed with a decision;
         `timeout`: seconds without data after which the source is given up; `extraction`: as `open_stream` has it.
         The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
         """

@@ -18,7 +18,7 @@ from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.clips.feed import Demand, Feed, PictureStream, Watcher
 from edgecvar.clips.messages import Coming, Message, SampledPicture, SecondWindow, Settled
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, EdgecvarError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
 from edgecvar.run.walk import Finished, StageWalk, Started
 from edgecvar.runners.runner import Runner
@@ -33,7 +33,7 @@ UNDER_WAY = "under way"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run. `every`: sample one of every k pictures, the spec's stride unless given; `top`: labels a decision.
+    """How to run. `every`: sample one of every k pictures, as the spec says unless given; `top`: labels a decision.
 
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
     """
@@ -151,7 +151,12 @@ class Recognition:
             failure: Optional[BaseException] = None
             while self._settled < math.inf:
                 failure = self._step()
-                yield from self._decide()
+                try:
+                    yield from self._decide()
+                except EdgecvarError as later:
+                    if failure is None:
+                        raise
+                    raise failure from later
             if failure is not None:
                 raise failure
             if self._ended == UNDER_WAY:

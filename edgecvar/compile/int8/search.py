@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgecvar.bundle.precision import KeptLayer, Method
-from edgecvar.bundle.stages import StageSpec
+from edgecvar.bundle.stages import StageSpec, has_state
 from edgecvar.clips.samples import spread
 from edgecvar.compile.int8.calibrate import Histogram, Ranges, calibrate, ranges_by
 from edgecvar.compile.int8.deviation import Deviation, measure_deviation
@@ -31,6 +31,9 @@ BeyondHalf = Mapping[str, AbstractSet[str]]
 
 SENSITIVITY_SAMPLES = 64
 """Samples that order the layers; whether a set of them is enough is measured on all."""
+
+SENSITIVITY_CLIPS = 8
+"""Clips that do, where a network remembers."""
 
 REMEMBERED = 3
 """Outputs kept of each stage: those with every layer in fp16, and those of the latest choices."""
@@ -79,7 +82,7 @@ def make_int8(
     deviation, ranges = by_method[method]
     kept: List[KeptLayer] = []
     if max_drop is not None and deviation.drop > max_drop:
-        few = Trial(stages, files, spread(search, SENSITIVITY_SAMPLES), beyond_half=beyond_half)
+        few = Trial(stages, files, _few(stages, search), beyond_half=beyond_half)
         deviation, kept = _keep_fewest(trial, few, ranges, max_drop, steps)
     half_layers = frozenset((layer.stage, layer.layer) for layer in kept)
     steps.finish()
@@ -165,6 +168,15 @@ class Trial:
                 remembered.popitem(last=False)
         remembered.move_to_end(key)
         return remembered[key]
+
+
+def _few(stages: Sequence[StageSpec], search: Samples) -> Samples:
+    """Those that order the layers: spread over all, or, for a network that remembers, of fewer clips as a whole."""
+    if not has_state(stages):
+        return spread(search, SENSITIVITY_SAMPLES)
+    clips = list(dict.fromkeys(sample.clip for sample in search))
+    chosen = set(spread(clips, SENSITIVITY_CLIPS))
+    return [sample for sample in search if sample.clip in chosen]
 
 
 def _try_methods(

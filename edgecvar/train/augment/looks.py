@@ -98,7 +98,7 @@ class Looks:
             span = max(2, round(views.sampling.span * speed))
             return dense_segments(windows, views.segments, span, rng.random())
         if views.sampling.name == "stream":
-            samples = running_samples(windows, index.display, self._spec.every(index.info.fps))
+            samples = running_samples(windows, index.display, self._spec.every(index.info.fps), index.hidden)
             room = max(len(samples) - views.segments * speed, views.sampling.late * len(samples))
             return stretch(samples, views.segments, rng.random() * room, speed)
         part = windows if speed >= 1 else part_of(windows, speed, rng.random())

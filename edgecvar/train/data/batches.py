@@ -40,7 +40,7 @@ def fixed_samples(
     """The samples of validation and tests, the same on every call; `within`: see clips.sampling."""
     windows = clip.windows
     if sampling.name == "stream":
-        return stretch(running_samples(windows, clip.display, spec.every(clip.info.fps)), segments)
+        return stretch(running_samples(windows, clip.display, spec.every(clip.info.fps), clip.hidden), segments)
     if sampling.name == "dense":
         return dense_segments(windows, segments, sampling.span, within)
     return centre_segments(windows, segments, within)
