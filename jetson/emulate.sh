@@ -61,7 +61,7 @@ inside pip install --quiet --only-binary=:all: --constraint /src/constraints.txt
 
 say "edgecvar, compiled on the emulated processor"
 rm -rf "$root/src/edgecvar"
-tar -C "$checkout" --exclude='*.so' --exclude=__pycache__ -c edgecvar pyproject.toml README.md LICENSE |
+tar -C "$checkout" --exclude='*.so' --exclude=__pycache__ -c edgecvar recipes pyproject.toml README.md LICENSE |
   tar -C "$root/src" -x
 inside env CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" \
   pip install --quiet --no-deps --no-build-isolation --force-reinstall /src

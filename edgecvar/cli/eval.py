@@ -116,7 +116,8 @@ def evaluate_checkpoint(
     if folders:
         sources = _find(folders, checkpoint.labels, match, left_out)
     else:
-        sources = {"the clips that validate": matching(held_out(checkpoint, recipe.data), match)}
+        run = path if path.is_dir() else path.parent
+        sources = {"the clips that validate": matching(held_out(checkpoint, recipe.data, run), match)}
     clips = [clip for each in sources.values() for clip in each]
     scores = score_checkpoint(checkpoint, recipe.views, recipe.machine, clips)
     subject: Dict[str, Any] = {"checkpoint": str(path), "left_out": left_out, "test": recipe.views.test.model_dump()}

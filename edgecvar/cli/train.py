@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 RESUMABLE = (
     "epochs",
+    "early_stop",
     "data",
     "validation",
     "split.files",
     "flow.cache",
+    "augment.reencode.cache",
     "allow_repeats",
     "cache_gib",
     "workers",
@@ -156,11 +158,7 @@ def _list() -> None:
 
 def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
     from edgecvar.cli.report.page.training_run import page_of_run
-    from edgecvar.train.advice.after import remarks
-    from edgecvar.train.history import read_records
 
-    for line in remarks(read_records(training.folder), training.best, training.clips.validation, training.folder):
-        listener.say(line)
     page = page_of_run(training, listener)
     best, model = training.best, training.recipe.network.model
     if as_json:
@@ -173,6 +171,9 @@ def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
     if page is not None:
         say(f"page: {page}")
     if best is not None:
+        if best.epoch == training.epoch and best.validation_top1 != 1:
+            longer = 2 * max(training.epoch, training.recipe.course.epochs)
+            say(f"for longer: edgecvar train --resume {training.folder} epochs={longer}")
         say(f"next: edgecvar compile --model {model}")
         return
     say("only a teacher was trained, not the network, so there is no best.pt")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Callable, List, Mapping, Optional, Sequence
+from typing import AbstractSet, Callable, List, Mapping, Optional, Sequence
 
 from edgecvar.judge.outcomes import ClassOutcome, Outcomes
 
@@ -27,7 +27,7 @@ class Standing:
     """What a run has reached; parts are 0 to 1, `train_clips` by class.
 
     `train_top1` is that of the last epoch that judged its clips: what is learnt by heart shows after the best one.
-    `mirrored`: training mirrors clips.
+    `mirrored`: the classes whose clips training mirrors without another label.
     """
 
     epochs: int
@@ -36,7 +36,7 @@ class Standing:
     validation_top1: Optional[float]
     train_clips: Mapping[str, int]
     unreadable: int
-    mirrored: bool
+    mirrored: AbstractSet[str]
     outcomes: Optional[Outcomes]
 
     @property
@@ -145,8 +145,8 @@ def _confused(standing: Standing) -> Optional[str]:
         return None
     worst = max(rows, key=lambda row: row.confused / row.clips)
     line = f"{worst.confused} of {worst.clips} clips of {worst.label} are taken for {worst.confused_with}."
-    if standing.mirrored and _mirror_pair(worst):
-        return f"{line} augment.flip mirrors clips without exchanging their labels: leave it off for these classes."
+    if standing.mirrored.issuperset((worst.label, worst.confused_with)) and _mirror_pair(worst):
+        return f"{line} augment.flip mirrors clips without exchanging their labels: name the two in augment.mirror."
     return f"{line} Look at these clips: is it the same action at first, or labelled wrongly? Merge them or add clips."
 
 

@@ -248,7 +248,7 @@ class AttpFeatures(Features):
     @cached_property
     def scores(self) -> Tensor:
         every = self._pooled_scores() if self._network.options.projected else self._linear_scores()
-        scores: Tensor = every.unflatten(0, self._batch.motion.shape[:2]).mean(1)  # (N, classes)
+        scores: Tensor = self._batch.mean(every.unflatten(0, self._batch.motion.shape[:2]))  # (N, classes)
         return scores
 
     @cached_property

@@ -123,5 +123,5 @@ class Coviar(Network):
         """Fused scores (N, classes), and those of each stream, which learns from its own alone."""
         lead = batch.motion.shape[:2]
         inputs = {name: getattr(batch, MODALITIES[name]).flatten(0, 1) for name in self.options.streams}
-        scores = tuple(self.stage(name)(each).unflatten(0, lead).mean(1) for name, each in inputs.items())
+        scores = tuple(batch.mean(self.stage(name)(each).unflatten(0, lead)) for name, each in inputs.items())
         return Features(self.fuse(*scores), streams=scores)

@@ -249,7 +249,7 @@ class Team(Network):
         opened = self.stage("appearance")(batch.image.flatten(0, 1))
         if self.segments is None:
             every: Tensor = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
-            scores: Tensor = every.unflatten(0, (clips, samples)).mean(1)  # (N, classes)
+            scores: Tensor = batch.mean(every.unflatten(0, (clips, samples)))  # (N, classes)
             return scores
         self.check_clip(samples, self.segments)
         of_clips: Tensor = self.stage("fuse")(opened.unflatten(0, (clips, samples)), batch.motion, batch.residual)

@@ -62,5 +62,5 @@ class Tsn(Network):
 
     def forward(self, batch: ClipBatch) -> Tensor:
         every: Tensor = self.appearance(batch.image.flatten(0, 1))
-        scores: Tensor = every.unflatten(0, batch.image.shape[:2]).mean(1)  # (N, classes)
+        scores: Tensor = batch.mean(every.unflatten(0, batch.image.shape[:2]))  # (N, classes)
         return scores

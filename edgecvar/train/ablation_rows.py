@@ -181,7 +181,8 @@ def _tested(data: Data, test: Optional[str]) -> Data:
     """The data with the clips that test as those that validate."""
     if test is None:
         return data
-    return data.model_copy(update={"validation": test, "validation_pattern": None, "split": None})
+    others = ("validation_pattern", "split", "split_by", "validation_fraction")
+    return data.model_copy(update={"validation": test, **dict.fromkeys(others)})
 
 
 def _is_trained(run: Path, course: Course) -> bool:

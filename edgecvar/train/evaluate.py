@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple, Union
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.looks import CORNERS
-from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
+from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.labels import load_split
@@ -54,9 +54,20 @@ def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoi
     return checkpoint, parse_recipe(checkpoint.recipe, overrides, str(file))
 
 
-def held_out(checkpoint: Checkpoint, data: Data) -> List[Clip]:
-    """The clips that validate in the checkpoint's recipe; raises DatasetError where there are none."""
+def held_out(checkpoint: Checkpoint, data: Data, run: Optional[Path] = None) -> List[Clip]:
+    """The clips that validate in the checkpoint's recipe; raises DatasetError where there are none.
+
+    Also where they are drawn, and the draw from what is there now has some that `run`, its folder, trained on.
+    """
     split = load_split(data)
+    if data.is_drawn and run is not None and (run / LAST).is_file():
+        trained = set((load_checkpoint(run / LAST).training or {}).get("clips", ()))
+        known = [clip for clip in split.validation if f"{clip.label}/{clip.path.name}" in trained]
+        if known:
+            raise DatasetError(
+                f"{data.source}: it has other clips than {run} was trained on, and of those that would be drawn to "
+                f"validate it trained on {len(known)} ({known[0].path}); name a folder of clips that it has not seen"
+            )
     if not split.validation:
         raise DatasetError(f"{data.source}: no clip validates in this recipe; name a folder of clips")
     if sorted(split.labels) != sorted(checkpoint.labels):
@@ -78,6 +89,10 @@ def score_checkpoint(
     checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip]
 ) -> Iterator[ClipScore]:
     """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run."""
+    if views.sampling.name == "stream" and views.test.clips > 1:
+        raise ConfigError(
+            f"test.clips={views.test.clips}: with sampling=stream a clip is looked at once, from its start"
+        )
     segments, fixed = views.test_segments, checkpoint.network.get("segments")
     if fixed is not None and segments != fixed:
         raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")

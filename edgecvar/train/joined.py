@@ -144,7 +144,9 @@ class Joined(Processes):
         return {"scaler": self._fabric.strategy.precision.state_dict()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._fabric.strategy.precision.load_state_dict(state["scaler"])
+        scaler = state.get("scaler")  # one process at full precision, or another precision, left none
+        if scaler:
+            self._fabric.strategy.precision.load_state_dict(scaler)
 
     def _sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         gradients = [each.grad for each in parameters if each.grad is not None]

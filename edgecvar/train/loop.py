@@ -112,6 +112,10 @@ def resolve(recipe: Recipe) -> Recipe:
 
 
 def _check_segments(views: Views, model: str, clip: Optional[int]) -> None:
+    if clip is not None and views.sampling.name == "stream":
+        raise ConfigError(
+            f"{model} looks at clips of {clip} sampled pictures; with sampling=stream they differ in length"
+        )
     sampling = {
         "segments": views.segments,
         "validation_segments": views.validation_segments,
@@ -215,6 +219,11 @@ class Training:
         course = self.recipe.course
         if course.epochs <= self.epoch:
             raise ConfigError(f"epochs={course.epochs}: {self.folder} has trained {self.epoch} already; give more")
+        if self._settled():
+            raise ConfigError(
+                f"epochs={course.epochs}: {self.folder} stopped early (early_stop={course.early_stop}); to go on, give "
+                "early_stop= as well"
+            )
         rate = self._passes.rate(self.epoch + 1, 0)
         self._listener.say(
             f"epochs {self.epoch + 1} to {course.epochs} (planned were {planned}): the rate follows the schedule over "

@@ -107,7 +107,7 @@ def alignment(forward: ForwardPass) -> Term:
 def teacher(forward: ForwardPass) -> Term:
     """Cross-entropy of LiteNet_OF: optical flow instead of motion vectors, logits averaged over the segments."""
     after = forward.companions["teacher"](forward.flow()).after
-    scores = after.unflatten(0, forward.batch.motion.shape[:2]).mean(1)
+    scores = forward.batch.mean(after.unflatten(0, forward.batch.motion.shape[:2]))
     return Term(forward.cross_entropy(scores), scores)
 
 

@@ -35,7 +35,7 @@ SOUND = Standing(
     validation_top1=1.0,
     train_clips=dict.fromkeys(LABELS, 50),
     unreadable=0,
-    mirrored=False,
+    mirrored=frozenset(),
     outcomes=GOOD,
 )
 
@@ -88,9 +88,9 @@ def test_chance_is_what_the_commonest_class_gets() -> None:
 def test_the_worst_confused_class_is_named_with_what_it_is_taken_for() -> None:
     mixed = found([[20, 5, 0, 0], [15, 10, 0, 0], [0, 0, 25, 0], [0, 0, 0, 25]])
     assert "15 of 25 clips of right are taken for left. Look at these" in said(outcomes=mixed, validation_top1=0.8)
-    assert "augment.flip mirrors" in said(outcomes=mixed, validation_top1=0.8, mirrored=True)
+    assert "augment.flip mirrors" in said(outcomes=mixed, validation_top1=0.8, mirrored={"left", "right", "other"})
     other = found([[25, 0, 0, 0], [0, 25, 0, 0], [0, 0, 10, 15], [0, 0, 0, 25]])
-    assert "augment.flip" not in said(outcomes=other, validation_top1=0.85, mirrored=True)
+    assert "augment.flip" not in said(outcomes=other, validation_top1=0.85, mirrored={"left", "right", "other"})
 
 
 def test_probabilities_that_say_little_are_told_with_their_side() -> None:

@@ -14,9 +14,9 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def recipe_folder() -> Path:
-    """Where they lie: in the package, or beside it in a checkout; raises ConfigError where there are none."""
+    """Where they lie: beside the package in a checkout, else in it; raises ConfigError where there are none."""
     beside = PACKAGE.parent
-    for folder in (PACKAGE / "recipes", *([beside / "recipes"] if (beside / "pyproject.toml").is_file() else [])):
+    for folder in (*([beside / "recipes"] if (beside / "pyproject.toml").is_file() else []), PACKAGE / "recipes"):
         if folder.is_dir():
             return folder
     raise ConfigError(f"{PACKAGE / 'recipes'}: this installation ships no recipes; name a recipe's file (.yaml)")

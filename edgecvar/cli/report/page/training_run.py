@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.manifest import Manifest, Provenance
 from edgecvar.cli.report.page.outcome_facts import environment, outcome_facts, shown_clips, soon_fact
@@ -14,11 +14,12 @@ from edgecvar.cli.report.page.page import write_page
 from edgecvar.cli.report.page.report import Curve, Curves, Fact, Report, ShownClip, Split, SplitRow, Timing
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.samples import spread
-from edgecvar.errors import EdgecvarError
+from edgecvar.errors import EdgecvarError, reason
 from edgecvar.judge.advice import Standing, advise
 from edgecvar.judge.evaluate import score_clip
 from edgecvar.judge.outcomes import Outcomes, accuracy_over_time, outcomes
 from edgecvar.runners.torch import TorchRunner
+from edgecvar.train.augment.settings import Augment
 from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.evaluate import validation_scores
@@ -33,14 +34,19 @@ STREAMED, STREAMED_SECONDS = 200, 60.0
 
 
 def page_of_run(training: Training, listener: Listener) -> Optional[Path]:
-    """RUN/report.html, None where nothing is best; the run stands without it, so what prevents it is said."""
+    """RUN/report.html, its advice said too; None where nothing is best.
+
+    The run stands without it: what prevents it is said, an interrupt too.
+    """
     if training.best is None:
         return None
     try:
         return write_run_page(training, listener)
-    except EdgecvarError as error:
-        listener.say(f"no page of this run: {error}")
-        return None
+    except (EdgecvarError, OSError, RuntimeError) as error:
+        listener.say(f"no page of this run: {reason(error)}")
+    except KeyboardInterrupt:
+        listener.say("no page of this run: interrupted")
+    return None
 
 
 def write_run_page(training: Training, listener: Listener) -> Path:
@@ -52,10 +58,13 @@ def write_run_page(training: Training, listener: Listener) -> Path:
     timing = _time(checkpoint, clips, listener)
     records = read_records(training.folder)
     best = training.best or records[-1]
+    advice = advise(_standing(training, records, found))
+    for line in advice:
+        listener.say(line)
     report = Report(
         title=f"{recipe.network.model} on {recipe.data.source}",
         facts=_facts(records, best, found, timing),
-        advice=advise(_standing(training, records, found)),
+        advice=advice,
         curves=_curves(records, best, len(clips.labels)),
         outcomes=found,
         outcomes_of=f"The {len(clips.validation)} clips that validate, by best.pt (epoch {best.epoch})",
@@ -160,9 +169,15 @@ def _standing(training: Training, records: Sequence[EpochRecord], found: Optiona
         validation_top1=None if found is None else found.evaluation.top1,
         train_clips={label: counts[label] for label in clips.labels},
         unreadable=len(clips.report.unreadable),
-        mirrored=recipe.views.augment.flip,
+        mirrored=_own_mirror_images(recipe.views.augment, clips.labels),
         outcomes=found,
     )
+
+
+def _own_mirror_images(augment: Augment, labels: Sequence[str]) -> FrozenSet[str]:
+    """The classes whose clips are mirrored and keep their label."""
+    named = {label for pair in augment.mirror for label in pair} | set(augment.mirror_never)
+    return frozenset(set(labels) - named if augment.flip else ())
 
 
 def _curves(records: Sequence[EpochRecord], best: EpochRecord, classes: int) -> Curves:
