@@ -145,7 +145,7 @@ def _confused(standing: Standing) -> Optional[str]:
         return None
     worst = max(rows, key=lambda row: row.confused / row.clips)
     line = f"{worst.confused} of {worst.clips} clips of {worst.label} are taken for {worst.confused_with}."
-    if standing.mirrored.issuperset((worst.label, worst.confused_with)) and _mirror_pair(worst):
+    if {worst.label, worst.confused_with} <= standing.mirrored and _mirror_pair(worst):
         return f"{line} augment.flip mirrors clips without exchanging their labels: name the two in augment.mirror."
     return f"{line} Look at these clips: is it the same action at first, or labelled wrongly? Merge them or add clips."
 
