@@ -51,6 +51,17 @@ SMALL: Dict[str, Small] = {
     "cmr": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0}),
     "cmr-i": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0, "frames": "i"}, model="cmr"),
     "attp": Small({"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0}),
+    "attp-conv": Small(
+        {"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0, "temporal": {"width": 16, "dropout": 0.0}}, model="attp"
+    ),
+    "team-conv": Small(
+        {
+            **dict.fromkeys(("appearance", "motion", "residual"), EFFICIENTNET),
+            "dropout": 0.0,
+            "temporal": {"width": 16, "dropout": 0.0},
+        },
+        model="team",
+    ),
     "attp-lite": Small({"backbone": LITE, "fusion": "i", "dropout": 0.0}, model="attp"),
     "coviar": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC},

@@ -48,8 +48,8 @@ from edgecvar.nets.modules.pooling import (
     trilinear_pool,
     unit_length,
 )
-from edgecvar.nets.network import Network
 from edgecvar.nets.stages import MODALITIES, joining, opening, stage_output
+from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
 
 USED = {
     "i": ("appearance",),
@@ -70,7 +70,7 @@ PAIRS = (("appearance", "motion"), ("appearance", "residual"), ("motion", "resid
 class AttpOptions(BaseModel):
     """`fusion`: one modality, late fusion, compact bilinear or (temporal) trilinear pooling. `dim`: D.
 
-    `factor`: d of eq. 3, of trilinear pooling alone.
+    `factor`: d of eq. 3, of trilinear pooling alone. `temporal`: how the scores of pictures become a clip's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,9 @@ class AttpOptions(BaseModel):
     dim: int = Field(default=1000, ge=1, le=16384)
     factor: int = Field(default=1, ge=1, le=16)
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    temporal: Temporal = "average"
 
+    _named_temporal = field_validator("temporal", mode="before")(temporal_options)
     _named_backbone = field_validator("backbone", mode="before")(backbone_options)
 
     @field_validator("fusion", mode="before")
@@ -190,7 +192,7 @@ class BilinearFusion(nn.Module):
         return torch.stack(scores).sum(0)
 
 
-class Attp(Network):
+class Attp(PictureNetwork):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
     def __init__(self, options: AttpOptions, spec: InputSpec, classes: int) -> None:
@@ -231,6 +233,9 @@ class Attp(Network):
     def features(self, batch: ClipBatch) -> Features:
         return AttpFeatures(self, batch)
 
+    def each_picture(self, batch: ClipBatch) -> Tensor:
+        return AttpFeatures(self, batch).each_picture
+
     def companion(self, name: str) -> nn.Module:
         """The teacher of eq. 8, which starts from the motion branch's weights, or the last layer of its pupil."""
         if name not in ("teacher", "student") or "motion" not in self.used:
@@ -247,9 +252,14 @@ class AttpFeatures(Features):
 
     @cached_property
     def scores(self) -> Tensor:
-        every = self._pooled_scores() if self._network.options.projected else self._linear_scores()
-        scores: Tensor = self._batch.mean(every.unflatten(0, self._batch.motion.shape[:2]))  # (N, classes)
-        return scores
+        return self._batch.mean(self.each_picture)  # (N, classes)
+
+    @cached_property
+    def each_picture(self) -> Tensor:
+        """(N, T, classes)"""
+        scores = self._pooled_scores() if self._network.options.projected else self._linear_scores()
+        every: Tensor = scores.unflatten(0, self._batch.motion.shape[:2])
+        return every
 
     @cached_property
     def motion(self) -> Optional[LayerPair]:

@@ -21,6 +21,7 @@ from edgecvar.nets.meaci import Meaci, MeaciOptions
 from edgecvar.nets.motion import Motion, MotionOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.team import Team, TeamOptions, TeamR50Options
+from edgecvar.nets.temporal import remembering
 from edgecvar.nets.tsn import Tsn, TsnOptions
 
 
@@ -90,7 +91,7 @@ MEACI_FIGURES = (
 NETWORKS: Dict[str, Entry] = {
     "attp": Entry(
         AttpOptions,
-        Attp,
+        remembering(Attp),
         paper="Huo et al. 2020",
         figures=(
             Figure("ATTP", "parameters", 23.4e6, "table 2", tolerance=0.01),
@@ -100,7 +101,7 @@ NETWORKS: Dict[str, Entry] = {
     ),
     "team": Entry(
         TeamOptions,
-        Team,
+        remembering(Team),
         paper="Wang et al. 2021",
         input={**SQUARE_224, "accumulate": True},
         verified=("eq. 1 to 7", "arrangements of table 3", "places of table 4"),
@@ -145,7 +146,7 @@ NETWORKS: Dict[str, Entry] = {
     ),
     "tsn": Entry(
         TsnOptions,
-        Tsn,
+        remembering(Tsn),
         paper="Wang et al. 2016",
         input=SQUARE_224,
         verified=("consensus of segments", "ResNet by its fig. 5"),

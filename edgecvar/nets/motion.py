@@ -10,17 +10,17 @@ A clip's scores are the mean of its pictures' scores, which is what is trained a
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Tuple
+from typing import List, Mapping, Tuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.modules.causal import CausalConv, FadingPool
+from edgecvar.nets.modules.past import Past, PastOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.stages import joining, prepared_input
 
@@ -30,22 +30,11 @@ STRIDE = 2 * CELL
 """Input pixels from one place of the feature maps to the next."""
 
 
-class MotionOptions(BaseModel):
-    """`channels`: of a picture's feature maps. `width`: features a picture has over time. `residual`: look at it too.
-
-    `kernel`, `dilations`: of the convolutions over time, which together look back (kernel - 1) * sum(dilations)
-    pictures. `decay`: of the fading mean and peak, from one sampled picture to the next.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class MotionOptions(PastOptions):
+    """`channels`: of a picture's feature maps. `residual`: look at it too. The rest is how the past is seen."""
 
     channels: int = Field(default=12, ge=1, le=256)
-    width: int = Field(default=64, ge=1, le=1024)
     residual: bool = True
-    kernel: int = Field(default=3, ge=2, le=9)
-    dilations: Tuple[int, ...] = Field(default=(1, 2, 4, 8), min_length=1, max_length=8)
-    decay: float = Field(default=0.98, ge=0, lt=1)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
 
 
 class Picture(nn.Module):
@@ -69,35 +58,6 @@ class Picture(nn.Module):
         maps = torch.relu(self.conv_norm(self.conv(self.grid(torch.cat(seen, 1)))))  # (B, channels, h / 8, w / 8)
         features: Tensor = self.project_norm(self.project(maps))
         return features
-
-
-class Past(nn.Module):
-    """Features (B, width, T, 1) of pictures in a row, and states, to scores (B, T, classes) and the states after."""
-
-    def __init__(self, options: MotionOptions, classes: int) -> None:
-        super().__init__()
-        convs = [CausalConv(options.width, options.kernel, each) for each in options.dilations]
-        self.convs = nn.ModuleList(convs)
-        self.pool = FadingPool(options.width, options.decay)
-        self.dropout = nn.Dropout(options.dropout)
-        self.classifier = nn.Linear(2 * options.width, classes)
-        pasts = {f"past{place}": conv.state_shape for place, conv in enumerate(convs)}
-        self.state_shapes: Dict[str, List[int]] = {
-            **pasts,
-            "recent_mean": self.pool.state_shape,
-            "recent_peak": self.pool.state_shape,
-        }
-        """Of each state by name, without the batch, in the order that `forward` takes and gives them."""
-
-    def forward(self, features: Tensor, *states: Tensor) -> Tuple[Tensor, ...]:
-        *pasts, mean, peak = states
-        kept = []
-        for conv, past in zip(self.convs, pasts):
-            features, newest = conv(features, past)
-            kept.append(newest)
-        means, peaks = self.pool(torch.relu(features), mean, peak)
-        pooled = torch.cat([means, peaks], 1).flatten(2).transpose(1, 2)  # (B, T, 2 * width)
-        return (self.classifier(self.dropout(pooled)), *kept, means[:, :, -1:], peaks[:, :, -1:])
 
 
 class MotionStage(nn.Module):

@@ -47,8 +47,8 @@ from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, Eff
 from edgecvar.nets.backbones.resnet import RESNETS, BasicBlock, Bottleneck, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.modules.team_module import ARRANGEMENTS, TeamModule
-from edgecvar.nets.network import Network
 from edgecvar.nets.stages import MODALITIES, joining, opening, prepared_input, stage_output
+from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
 
 PLACES = (1, 2, 3, 4, 5)
 """The stages of Table 4: the stem and res2 to res5."""
@@ -90,12 +90,14 @@ class FusionOptions(BaseModel):
 
 
 class TeamOptions(FusionOptions):
-    """TEAM with an EfficientNet for each modality."""
+    """TEAM with an EfficientNet for each modality; `temporal`: how the scores of pictures become a clip's."""
 
     appearance: BackboneOptions = BACKBONES["efficientnet_b1"]
     motion: BackboneOptions = BACKBONES["efficientnet_b0"]
     residual: BackboneOptions = BACKBONES["efficientnet_b0"]
+    temporal: Temporal = "average"
 
+    _named_temporal = field_validator("temporal", mode="before")(temporal_options)
     _named_backbones = field_validator(*MODALITIES, mode="before")(backbone_options)
 
 
@@ -207,7 +209,7 @@ class Joined(nn.Module):
         return scores if self.segments is None else scores.unflatten(0, (-1, self.segments)).mean(1)
 
 
-class Team(Network):
+class Team(PictureNetwork):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
     def __init__(self, options: Union[TeamOptions, TeamR50Options], spec: InputSpec, classes: int) -> None:
@@ -245,15 +247,19 @@ class Team(Network):
         ]
 
     def forward(self, batch: ClipBatch) -> Tensor:
+        if self.segments is None:
+            return batch.mean(self.each_picture(batch))  # (N, classes)
         clips, samples = batch.motion.shape[:2]
         opened = self.stage("appearance")(batch.image.flatten(0, 1))
-        if self.segments is None:
-            every: Tensor = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
-            scores: Tensor = batch.mean(every.unflatten(0, (clips, samples)))  # (N, classes)
-            return scores
         self.check_clip(samples, self.segments)
         of_clips: Tensor = self.stage("fuse")(opened.unflatten(0, (clips, samples)), batch.motion, batch.residual)
         return of_clips
+
+    def each_picture(self, batch: ClipBatch) -> Tensor:
+        opened = self.stage("appearance")(batch.image.flatten(0, 1))
+        scores = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
+        every: Tensor = scores.unflatten(0, batch.motion.shape[:2])
+        return every
 
 
 def _backbone(options: Union[BackboneOptions, ResNetOptions], channels: int, segments: Optional[int]) -> nn.Module:

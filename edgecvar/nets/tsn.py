@@ -16,19 +16,21 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.network import Network
 from edgecvar.nets.stages import opening
+from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
 
 
 class TsnOptions(BaseModel):
-    """The backbone, and the dropout before the classifier."""
+    """The backbone, the dropout before the classifier, and how pictures become a clip."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backbone: ResNetOptions = RESNETS["resnet50"]
     dropout: float = Field(default=0.5, ge=0, lt=1)
+    temporal: Temporal = "average"
 
     _named_backbone = field_validator("backbone", mode="before")(resnet_options)
+    _named_temporal = field_validator("temporal", mode="before")(temporal_options)
 
 
 class Appearance(nn.Module):
@@ -46,7 +48,7 @@ class Appearance(nn.Module):
         return scores
 
 
-class Tsn(Network):
+class Tsn(PictureNetwork):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
     def __init__(self, options: TsnOptions, spec: InputSpec, classes: int) -> None:
@@ -61,6 +63,8 @@ class Tsn(Network):
         return [opening("appearance", "image", self.spec, [self.classes])]
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        every: Tensor = self.appearance(batch.image.flatten(0, 1))
-        scores: Tensor = batch.mean(every.unflatten(0, batch.image.shape[:2]))  # (N, classes)
-        return scores
+        return batch.mean(self.each_picture(batch))  # (N, classes)
+
+    def each_picture(self, batch: ClipBatch) -> Tensor:
+        every: Tensor = self.appearance(batch.image.flatten(0, 1)).unflatten(0, batch.image.shape[:2])
+        return every
