@@ -124,7 +124,7 @@ def test_a_resumed_run_keeps_its_recipe(recipe_file: Path, tmp_path: Path) -> No
     for wrong in ("lr=1", "split={format: ucf101, files: x}", "split.number=2", "flow.side=64", "flow={cache: x}"):
         with pytest.raises(EdgecvarError) as caught:
             train("--resume", folder, "workers=0", wrong)
-        assert f"{wrong!r}: a resumed run keeps its recipe; only epochs, data, validation, split.files, " in str(
+        assert f"{wrong!r}: a resumed run keeps its recipe; only epochs, early_stop, data, validation, " in str(
             caught.value
         )
 
@@ -208,7 +208,7 @@ def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -
         "warning: 1 of 9 clips cannot be used and are left out",
         "warning: fewer than 5 clips to learn from: left (3), right (3)",
         "2 classes, 6 clips train, 2 validate",
-        "2 clips validate: each is 50.0% of the figure",
+        "Only 2 clips validate: each is 50.0 points of top-1",
     ):
         assert line in said
     assert f"run: {run}" in result.stdout
