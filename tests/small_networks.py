@@ -54,14 +54,6 @@ SMALL: Dict[str, Small] = {
     "attp-conv": Small(
         {"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0, "temporal": {"width": 16, "dropout": 0.0}}, model="attp"
     ),
-    "team-conv": Small(
-        {
-            **dict.fromkeys(("appearance", "motion", "residual"), EFFICIENTNET),
-            "dropout": 0.0,
-            "temporal": {"width": 16, "dropout": 0.0},
-        },
-        model="team",
-    ),
     "attp-lite": Small({"backbone": LITE, "fusion": "i", "dropout": 0.0}, model="attp"),
     "coviar": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC},
