@@ -52,7 +52,10 @@ SMALL: Dict[str, Small] = {
     "cmr-i": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0, "frames": "i"}, model="cmr"),
     "attp": Small({"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0}),
     "attp-conv": Small(
-        {"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0, "temporal": {"width": 16, "dropout": 0.0}}, model="attp"
+        {"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0, "temporal": {"width": 16, "dropout": 0.0}},
+        recipe={"sampling": {"name": "stream", "late": 0.0}},
+        segments=8,
+        model="attp",
     ),
     "attp-lite": Small({"backbone": LITE, "fusion": "i", "dropout": 0.0}, model="attp"),
     "coviar": Small(
@@ -69,7 +72,9 @@ SMALL: Dict[str, Small] = {
         recipe={"losses": {"streams": 1.0}},
         model="dmc",
     ),
-    "motion": Small({"channels": 8, "width": 16, "dropout": 0.0}),
+    "motion": Small(
+        {"channels": 8, "width": 24, "dropout": 0.0}, recipe={"sampling": {"name": "stream", "late": 0.0}}, segments=8
+    ),
     "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),
     "team": Small({"appearance": EFFICIENTNET, "motion": EFFICIENTNET, "residual": EFFICIENTNET, "dropout": 0.0}),
     "team-r50": Small(

@@ -1,4 +1,4 @@
-"""Motion alone: what moved and how in the order in which it did, from vectors and residuals, at every sampled picture.
+"""Motion alone: what moved, in the order in which it did, seen in vectors and residuals of every sampled picture.
 
 A small convolution looks at one picture's velocity, its magnitude and that of the residual on a grid of 4 x 4 input
 pixels. What it finds goes through causal dilated convolutions over time (Bai et al. 2018, section 3) to a fading mean

@@ -21,11 +21,11 @@ from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
-from edgecvar.train.processes import planned_launch
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import parse_recipe
+from edgecvar.train.together.processes import planned_launch
 
-CHANGEABLE = Machine.document_keys()
+CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
 """What may differ between a run and the command that goes on with it: how fast it learns, not what."""
 
 

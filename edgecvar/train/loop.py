@@ -25,10 +25,10 @@ from edgecvar.train.losses import check_losses, needs_flow, trains_network
 from edgecvar.train.objective import Objective
 from edgecvar.train.parts import Views
 from edgecvar.train.passes import Passes
-from edgecvar.train.processes import Processes, gather_processes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.tally import Tally
+from edgecvar.train.together.processes import Processes, gather_processes
 from edgecvar.train.weights.start import start_from
 
 RECIPE = "recipe.yaml"

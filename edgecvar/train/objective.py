@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
-from edgecvar.train.average import WeightAverage
 from edgecvar.train.descent import make_optimizer
 from edgecvar.train.losses import LOSSES, ForwardPass, Term
 from edgecvar.train.parts import Course, Descent
-from edgecvar.train.processes import Processes
 from edgecvar.train.settings import Phase
+from edgecvar.train.together.processes import Processes
+from edgecvar.train.weights.average import WeightAverage
 
 STEPS = {"discriminator": ("discriminator",), "teacher": ("teacher",), "network": ("student",)}
 """The steps in their order, and the companions whose parameters each owns."""

@@ -18,10 +18,10 @@ from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.descent import learning_rate
 from edgecvar.train.objective import BatchResult, Objective
-from edgecvar.train.processes import Processes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.tally import Tally
+from edgecvar.train.together.processes import Processes
 
 REMEDY = "lower lr, or set clip_gradient"
 """Of a loss that is not finite."""

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
-from edgecvar.bundle.stages import clip_segments
+from edgecvar.bundle.stages import clip_segments, has_state
 from edgecvar.cli.verify import torch_reference
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.judge.parity import walk_all
 from edgecvar.judge.verify import VerifyConfig, verify
+from edgecvar.nets.batch import ClipBatch
 from edgecvar.runners.onnx import OnnxRunner
 from tests.small_networks import SMALL, ByHeart, of_one_worker
 
@@ -42,6 +43,19 @@ def verifying(data: Path, checkpoint: Path) -> VerifyConfig:
     return VerifyConfig.model_validate(document)
 
 
+def in_a_row(network: Any, samples: Any) -> Any:
+    """(samples, classes) of a network that remembers: the samples of one clip as that clip, in display order."""
+    order = np.argsort([sample.display_index for sample in samples])
+    columns = [
+        [samples[place].current.image for place in order],
+        [samples[place].neighbour.image for place in order],
+        *([samples[place].inputs[name] for place in order] for name in ("motion", "residual")),
+    ]
+    tensors = [torch.from_numpy(np.stack(column))[None] for column in columns]
+    scores = network.each_picture(ClipBatch(*tensors, labels=torch.zeros(1, dtype=torch.int64)))[0].numpy()
+    return scores[np.argsort(order)]
+
+
 @pytest.mark.parametrize("name", of_one_worker(SMALL))
 def test_it_compiles_in_every_precision_and_agrees_with_torch(
     by_heart: Callable[[str], ByHeart], learnt: Callable[[str], Any], synthetic: Path, name: str
@@ -52,7 +66,9 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
     inputs = read_inputs(plan.clips, plan.subject)
     batch = inputs.batch(clip_segments(plan.subject.stages))
     with torch.no_grad():
-        whole = softmax(plan.subject.network(batch).numpy())
+        network = plan.subject.network
+        scores = in_a_row(network, inputs.samples) if has_state(plan.subject.stages) else network(batch).numpy()
+    whole = softmax(scores)
     assert np.ptp(whole, axis=0).max() > 0.1  # pictures are told apart, so a wrong input would show
     np.testing.assert_allclose(walked(bundle, "fp32", inputs.samples), whole, atol=PROBABILITY)
     misses: Dict[str, float] = {}

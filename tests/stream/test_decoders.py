@@ -18,7 +18,10 @@ from tests.stream.known_clips import encode_x264, translation
 
 PACKAGE = Path(edgecvar.__file__).parent
 DOOR = PACKAGE / "stream" / "decoders.py"
-ENCODERS = [PACKAGE / "synth", PACKAGE / "sinks", PACKAGE / "stream" / "png.py"]
+ENCODERS = [
+    *(PACKAGE / name for name in ("synth", "sinks")),
+    *(PACKAGE / "stream" / "png.py", PACKAGE / "train" / "augment" / "encoding.py"),
+]
 ATTRIBUTES = {"thread_type", "thread_count", "options", "skip_frame", "flags", "flags2", "extradata", "codec_tag"}
 OPTIONS = {"flags2", "skip_loop_filter", "apply_cropping", "skip_frame", "thread_type", "thread_count"}
 

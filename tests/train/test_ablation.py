@@ -181,7 +181,7 @@ def test_the_table_says_what_each_row_got_right(write: Callable[..., Path], movi
         ablate(file, "epochs=2", "lr=0.1", "-o", tmp_path / "out")
 
 
-FASTER = {"cache_gib": 1, "workers": 1, "threads": 1, "device": "cpu"}
+FASTER = {"cache_gib": 1, "workers": 1, "threads": 1, "device": "cpu", "devices": 1, "nodes": 1}
 
 
 def test_only_what_makes_it_faster_may_change() -> None:

@@ -151,7 +151,8 @@ def test_dense_samples_are_pictures_in_a_row(small: Callable[..., Recipe], monke
         seen.append((segments, span, within))
         return dense_segments(windows, segments, span, within)
 
-    monkeypatch.setattr("edgecvar.train.data.batches.dense_segments", sampling)
+    for module in ("edgecvar.train.data.batches", "edgecvar.train.augment.looks"):
+        monkeypatch.setattr(f"{module}.dense_segments", sampling)
     batches = batches_of(recipe, clips)
     list(batches.training(1)), list(batches.validation())
     assert {(segments, span) for segments, span, _ in seen} == {(3, 6)}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgecvar.train.joint_norm import join_norms
+from edgecvar.train.together.joint_norm import join_norms
 
 pytestmark = pytest.mark.train
 

@@ -18,9 +18,9 @@ from edgecvar.errors import ConfigError
 from edgecvar.train.history import read_records
 from edgecvar.train.loop import start_run
 from edgecvar.train.parts import Machine
-from edgecvar.train.processes import Launch, planned_launch
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from edgecvar.train.together.processes import Launch, planned_launch
 from tests.small_recipe import small_recipe
 from tests.train.compared_runs import assert_same_runs, differing
 

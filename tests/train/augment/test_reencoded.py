@@ -141,7 +141,7 @@ def test_a_clip_counts_once_with_its_variants(small: Callable[..., Recipe], movi
     listener = Hearing()
     clips = clips_of(recipe, listener)
     assert listener.heard == ["reading clips 12", "encoding clips anew 9", "reading variants 18"]
-    assert listener.lines[-2].startswith("9 of 9 clips in other encodings too; 18 of 18 kept")
+    assert any(line.startswith("9 of 9 clips in other encodings too; 18 of 18 kept") for line in listener.lines)
     assert listener.lines[-1].startswith("3 classes, 9 clips train, 3 validate; 12 of 12 kept")
     assert clips.train == clips_of(small()).train and clips.validation == clips_of(small()).validation
     assert all(path.parent.parent == tmp_path for files in clips.variants.values() for path in files)

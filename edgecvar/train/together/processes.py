@@ -1,6 +1,6 @@
 """The processes that train one run together: which of them this is, and what they have to tell each other.
 
-Here is the one that trains by itself, in full precision; edgecvar.train.joined has those that are several.
+Here is the one that trains by itself, in full precision; edgecvar.train.together.joined has those that are several.
 """
 
 from __future__ import annotations
@@ -127,6 +127,6 @@ def gather_processes(machine: Machine) -> Processes:
     if launch.devices * launch.nodes == 1 and machine.precision == "32":
         return Processes(device)
     need_extra("train", "training by several processes, or in less than full precision", "lightning_fabric")
-    from edgecvar.train.joined import join_processes
+    from edgecvar.train.together.joined import join_processes
 
     return join_processes(launch, machine.precision, device)

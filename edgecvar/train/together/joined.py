@@ -25,8 +25,8 @@ from torch import Tensor, nn
 
 from edgecvar.errors import ConfigError, EdgecvarError, reason
 from edgecvar.interrupts import held_interrupt
-from edgecvar.train.joint_norm import join_norms
-from edgecvar.train.processes import Launch, Processes, Value
+from edgecvar.train.together.joint_norm import join_norms
+from edgecvar.train.together.processes import Launch, Processes, Value
 
 ENVIRONMENTS: Dict[str, Callable[[], ClusterEnvironment]] = {
     "here": LightningEnvironment,
