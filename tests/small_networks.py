@@ -51,12 +51,6 @@ SMALL: Dict[str, Small] = {
     "cmr": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0}),
     "cmr-i": Small({"backbone": BOTTLENECK, "segments": 2, "dropout": 0.0, "frames": "i"}, model="cmr"),
     "attp": Small({"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0}),
-    "attp-conv": Small(
-        {"backbone": EFFICIENTNET, "dim": 32, "dropout": 0.0, "temporal": {"width": 16, "dropout": 0.0}},
-        recipe={"sampling": {"name": "stream", "late": 0.0}},
-        segments=8,
-        model="attp",
-    ),
     "attp-lite": Small({"backbone": LITE, "fusion": "i", "dropout": 0.0}, model="attp"),
     "coviar": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC},
