@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LIFT = 4.0
-"""Of the fading mean, which is otherwise so much smaller than the peak that int8 and the optimiser pass it over."""
+"""Of the fading mean, which is otherwise much smaller than the peak beside it."""
 
 
 class CausalConv(nn.Module):

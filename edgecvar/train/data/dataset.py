@@ -18,6 +18,7 @@ from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.near_repeats import near_repeats
 from edgecvar.train.data.repeats import check_repeats
+from edgecvar.train.data.splits import Split
 from edgecvar.train.data.store import ClipStore, ScanReport
 from edgecvar.train.parts import Architecture, Data, Machine
 from edgecvar.train.progress import Listener
@@ -70,21 +71,39 @@ def read_clips(
     _check_every_class(data, train, split.labels)
     variants = {} if reencoded is None else _read_variants(reencoded, train, store, machine.workers, listener)
     if flow is not None:
-        files = [file for clip in train for file in (clip.path, *variants.get(clip.path, ()))]
-        indices = {file: store.index(file) for file in files}
-        report.unreadable += flow.fill(indices, machine.workers, data.skip_unreadable, listener)
+        originals = {clip.path: store.index(clip.path) for clip in train}
+        report.unreadable += flow.fill(originals, machine.workers, data.skip_unreadable, listener)
         train = [clip for clip in train if clip.path in flow]
         _check_every_class(data, train, split.labels)
+        variants = _with_flow(flow, variants, store, machine.workers, listener)
+    clips = Clips(split.labels, train, validation, store, report, flow, variants, sources)
+    _tell(split, clips, len(readable), listener)
+    return clips
+
+
+def _tell(split: Split, clips: Clips, readable: int, listener: Listener) -> None:
+    """What was found wrong, what is doubtful, and what there is."""
+    report, everything = clips.report, len(split.train) + len(split.validation)
     for line in [*report.unreadable, *report.damaged]:
         listener.say(line)
     if report.unreadable:
-        listener.say(f"warning: {len(report.unreadable)} of {len(everything)} clips cannot be used and are left out")
+        listener.say(f"warning: {len(report.unreadable)} of {everything} clips cannot be used and are left out")
+    train, validation = clips.train, clips.validation
     alike = near_repeats(report.looks, (clip.path for clip in train), (clip.path for clip in validation))
     for line in cautions(split, train, validation, alike):
         listener.say(line)
-    memory = f"{report.kept} of {len(readable)} kept in {report.kept_bytes / 2**20:.0f} MiB"
+    memory = f"{report.kept} of {readable} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")
-    return Clips(split.labels, train, validation, store, report, flow, variants, sources)
+
+
+def _with_flow(
+    flow: FlowCache, variants: Mapping[Path, Sequence[Path]], store: ClipStore, workers: int, listener: Listener
+) -> Dict[Path, List[Path]]:
+    """The variants whose optical flow can be computed; the others are told and left out, as the originals are there."""
+    indices = {file: store.index(file) for files in variants.values() for file in files}
+    for line in flow.fill(indices, workers, True, listener) if indices else ():
+        listener.say(line)
+    return {path: [file for file in files if file in flow] for path, files in variants.items()}
 
 
 def _read_variants(
