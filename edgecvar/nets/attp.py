@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
-from typing import Any, List, Literal, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -40,6 +40,7 @@ from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options, map_side
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.features import Features, LayerPair
+from edgecvar.nets.modules.lite_net import LastLayer, LiteNet
 from edgecvar.nets.modules.pooling import (
     Projection,
     RandomSigns,
@@ -48,6 +49,7 @@ from edgecvar.nets.modules.pooling import (
     trilinear_pool,
     unit_length,
 )
+from edgecvar.nets.modules.temporal_shift import Kept, past_shapes, past_states, shifted, within_clips
 from edgecvar.nets.stages import MODALITIES, joining, opening, stage_output
 from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
 
@@ -99,44 +101,35 @@ class AttpOptions(BaseModel):
 
 
 class Branch(nn.Module):
-    """A backbone and what fusion takes of it: maps projected to d * D channels, or without `projection` the mean."""
+    """A backbone and what fusion takes of it: maps projected to d * D channels, or without `projection` the mean.
 
-    def __init__(self, backbone: EfficientNet, projection: Optional[nn.Conv2d]) -> None:
+    With `shifts` its blocks see the picture before, and in a stage take what they kept of it and give what they keep.
+    """
+
+    def __init__(self, backbone: EfficientNet, projection: Optional[nn.Conv2d], shifts: bool) -> None:
         super().__init__()
         self.backbone = backbone
         self.projection = projection
+        self.shifts = shifts
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        return self.fusion_input(self.backbone(prepared))
+    def forward(self, prepared: Tensor, *pasts: Tensor) -> Union[Tensor, Tuple[Tensor, ...]]:
+        if not self.shifts:
+            return self.fusion_input(self.backbone(prepared))
+        kept = Kept(pasts)
+        return (self.fusion_input(shifted(self.backbone.features, prepared, kept)), *kept.newest)
+
+    def maps(self, clips: Tensor) -> Tensor:
+        """The backbone's feature maps (N * T, c, h', w') of prepared clips (N, T, ...)."""
+        before = within_clips(clips.shape[1]) if self.shifts else None
+        return shifted(self.backbone.features, clips.flatten(0, 1), before)
+
+    def states(self, spec: InputSpec) -> Dict[str, List[int]]:
+        """Shapes by name of what the blocks keep."""
+        return past_states(past_shapes(self.backbone.features, spec.height, spec.width)) if self.shifts else {}
 
     def fusion_input(self, maps: Tensor) -> Tensor:
         """What fusion takes of the feature maps (B, c, h', w')."""
         return maps.mean((2, 3)) if self.projection is None else self.projection(maps)
-
-
-class LastLayer(nn.Module):
-    """Feature maps (B, c, h', w') to class scores: a LiteNet's fully connected layer (eq. 8, f^(fc))."""
-
-    def __init__(self, channels: int, classes: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(channels, classes)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        scores: Tensor = self.linear(self.dropout(maps.mean((2, 3))))
-        return scores
-
-
-class LiteNet(nn.Module):
-    """LiteNet_OF, the teacher: optical flow (B, 2, h, w) to features before and after its last layer (eq. 8)."""
-
-    def __init__(self, backbone: EfficientNet, last: LastLayer) -> None:
-        super().__init__()
-        self.backbone, self.last = backbone, last
-
-    def forward(self, flow: Tensor) -> LayerPair:
-        maps = self.backbone(flow)
-        return LayerPair(maps, self.last(maps))
 
 
 class LinearFusion(nn.Module):
@@ -216,7 +209,8 @@ class Attp(PictureNetwork):
 
     def stages(self) -> List[StageSpec]:
         shape = self._branch_shape()
-        branches = [opening(name, MODALITIES[name], self.spec, shape) for name in self.used]
+        states = {name: self.stage(name).states(self.spec) for name in self.used}
+        branches = [opening(name, MODALITIES[name], self.spec, shape, states[name]) for name in self.used]
         fused = [stage_output(name, shape) for name in self.used]
         if self.options.fusion == "ttp":
             fused.insert(1, StageInput(name="adjacent", source="appearance", gop="adjacent", shape=shape))
@@ -272,7 +266,7 @@ class AttpFeatures(Features):
     @cached_property
     def _maps(self) -> Tensor:
         """The motion branch's, which both scores and motion are made of."""
-        maps: Tensor = self._network.stage("motion").backbone(self._batch.motion.flatten(0, 1))
+        maps: Tensor = self._network.stage("motion").maps(self._batch.motion)
         return maps
 
     def _linear_scores(self) -> Tensor:
@@ -281,8 +275,8 @@ class AttpFeatures(Features):
         means = []
         for name in network.used:
             stage = network.stage(name)
-            prepared = getattr(self._batch, MODALITIES[name]).flatten(0, 1)
-            means.append(stage.fusion_input(self._maps) if name == "motion" else stage(prepared))
+            maps = self._maps if name == "motion" else stage.maps(getattr(self._batch, MODALITIES[name]))
+            means.append(stage.fusion_input(maps))
         scores: Tensor = network.stage("fuse")(*means)
         return scores
 
@@ -290,7 +284,8 @@ class AttpFeatures(Features):
         """Eq. 4 to 7, or the sum over pairs, of all N * T samples."""
         network, batch = self._network, self._batch
         motion = network.stage("motion").fusion_input(self._maps)  # V^T MV_t
-        residual = network.stage("residual")(batch.residual.flatten(0, 1))  # W^T R_t
+        beside = network.stage("residual")
+        residual = beside.fusion_input(beside.maps(batch.residual))  # W^T R_t
         images = [batch.image.flatten(0, 1)]
         if network.options.fusion == "ttp":
             images.append(batch.adjacent_image.flatten(0, 1))
@@ -305,7 +300,8 @@ class AttpFeatures(Features):
 
 def _branch(name: str, options: AttpOptions, spec: InputSpec) -> Branch:
     backbone = EfficientNet(options.backbone, in_channels=spec.shape(MODALITIES[name])[0])
+    shifts = options.temporal == "online_shift" and name != "appearance"
     if not options.projected:
-        return Branch(backbone, None)
+        return Branch(backbone, None, shifts)
     projection = RandomSigns if options.fusion == "bp" else Projection
-    return Branch(backbone, projection(backbone.channels, options.projected))
+    return Branch(backbone, projection(backbone.channels, options.projected), shifts)

@@ -13,6 +13,9 @@ MODALITIES = {"appearance": "image", "motion": "motion", "residual": "residual"}
 TENSORS = {"image": "image", "motion": "velocity", "residual": "difference", "frame": "frame"}
 """What a prepared input's tensor is called: a stage's output has the stage's name, and no tensor may have the same."""
 
+StateShapes = Mapping[str, Sequence[int]]
+"""By name, of what a stage hands to itself."""
+
 
 def prepared_input(source: str, spec: InputSpec, segments: Optional[int] = None) -> StageInput:
     """A prepared input, of one sampled picture or of the newest `segments`."""
@@ -26,18 +29,24 @@ def stage_output(
     return StageInput(name=name or stage, source=stage, segments=segments, shape=_of(segments, shape))
 
 
-def opening(name: str, source: str, spec: InputSpec, shape: Sequence[int]) -> StageSpec:
+def opening(
+    name: str, source: str, spec: InputSpec, shape: Sequence[int], state: Optional[StateShapes] = None
+) -> StageSpec:
     """A stage of one prepared input: once a GOP where that is the I-picture, once a sampled picture else."""
     cadence: Literal["gop", "picture"] = "gop" if source == "image" else "picture"
-    return StageSpec(name=name, cadence=cadence, inputs=[prepared_input(source, spec)], output_shape=list(shape))
+    inputs = [prepared_input(source, spec)]
+    return StageSpec(name=name, cadence=cadence, inputs=inputs, output_shape=list(shape), state=_states(state))
 
 
 def joining(
-    name: str, inputs: Sequence[StageInput], shape: Sequence[int], state: Optional[Mapping[str, Sequence[int]]] = None
+    name: str, inputs: Sequence[StageInput], shape: Sequence[int], state: Optional[StateShapes] = None
 ) -> StageSpec:
-    """A stage of several tensors, once a sampled picture; `state`: shapes by name of what it hands to itself."""
-    states = [StageState(name=each, shape=list(size)) for each, size in (state or {}).items()]
-    return StageSpec(name=name, cadence="picture", inputs=list(inputs), output_shape=list(shape), state=states)
+    """A stage of several tensors, once a sampled picture."""
+    return StageSpec(name=name, cadence="picture", inputs=list(inputs), output_shape=list(shape), state=_states(state))
+
+
+def _states(shapes: Optional[StateShapes]) -> List[StageState]:
+    return [StageState(name=name, shape=list(shape)) for name, shape in (shapes or {}).items()]
 
 
 def _of(segments: Optional[int], shape: Sequence[int]) -> List[int]:

@@ -28,6 +28,8 @@ What the paper leaves open, and what is chosen:
   the last 1 x 1 convolution belongs to the classifier. Its own stages 2, 3 and 4 would all lie in the first quarter.
 - TSM (Lin et al. 2019) in appendix B: offline, an eighth of the channels from the next and an eighth from the previous
   sample, in the residual branch of every block, in all three backbones.
+- `team` has it online, from the previous sampled picture alone, in the blocks with a shortcut that run once a sampled
+  picture: all of MV and R, and of I those behind the first TEAM module, as those before it run once a GOP.
 """
 
 from __future__ import annotations
@@ -47,14 +49,20 @@ from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, Eff
 from edgecvar.nets.backbones.resnet import RESNETS, BasicBlock, Bottleneck, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.modules.team_module import ARRANGEMENTS, TeamModule
+from edgecvar.nets.modules.temporal_shift import (
+    Before,
+    Kept,
+    ShiftedConv,
+    past_shapes,
+    past_states,
+    shifted,
+    within_clips,
+)
 from edgecvar.nets.stages import MODALITIES, joining, opening, prepared_input, stage_output
 from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
 
 PLACES = (1, 2, 3, 4, 5)
 """The stages of Table 4: the stem and res2 to res5."""
-
-SHIFTED_PART = 8
-"""One channel in so many is shifted each way (Lin et al. 2019, section 3.2; "1/8 each")."""
 
 TSM_SEGMENTS = 8
 """Samples of a clip in appendix B's Table 1."""
@@ -142,10 +150,14 @@ class Pathway:
         convolutions = [[layer for layer in part.modules() if isinstance(layer, nn.Conv2d)] for part in self.parts]
         return [layers[-1].out_channels for layers in convolutions]
 
+    def sides(self, parts: int, spec: InputSpec) -> Tuple[int, int]:
+        """h and w of the maps after the first so many parts."""
+        scale = 2 ** (0, *self.halved)[parts]
+        return -(-spec.height // scale), -(-spec.width // scale)
+
     def shape(self, parts: int, spec: InputSpec) -> List[int]:
-        """[channels, h, w] of the maps after the first so many parts."""
-        scale = 2 ** self.halved[parts - 1]
-        return [self.channels[parts - 1], -(-spec.height // scale), -(-spec.width // scale)]
+        """[channels, h, w] of the maps after the first so many parts, at least one."""
+        return [self.channels[parts - 1], *self.sides(parts, spec)]
 
 
 def cut(backbone: Union[EfficientNet, ResNet]) -> Pathway:
@@ -157,56 +169,56 @@ def cut(backbone: Union[EfficientNet, ResNet]) -> Pathway:
     return Pathway((stem, *backbone.layers()), (2, 2, 3, 4, 5))
 
 
-def temporal_shift(maps: Tensor, segments: int) -> Tensor:
-    """(N * T, C, h, w) with C / 8 channels of the next and C / 8 of the previous sample, zeros where there is none.
-
-    Lin et al. 2019, offline: the first channels come from the next sample, the ones after from the previous one.
-    """
-    clips = maps.unflatten(0, (-1, segments))  # (N, T, C, h, w)
-    part = maps.shape[1] // SHIFTED_PART
-    following, previous, own = clips.split([part, part, maps.shape[1] - 2 * part], 2)
-    nothing = torch.zeros_like(following[:, :1])
-    following = torch.cat([following[:, 1:], nothing], 1)
-    previous = torch.cat([nothing, previous[:, :-1]], 1)
-    return torch.cat([following, previous, own], 2).flatten(0, 1)
-
-
-class ShiftedConv(nn.Conv2d):
-    """A convolution that reads its input shifted in time, under the name and with the weights of the plain one."""
-
-    def __init__(self, plain: nn.Conv2d, segments: int) -> None:
-        # torch takes two sides here, and types what a convolution has of them as any number.
-        sides: Any = {"kernel_size": plain.kernel_size, "stride": plain.stride, "padding": plain.padding}
-        super().__init__(plain.in_channels, plain.out_channels, **sides, bias=False)
-        self.weight = plain.weight
-        self.segments = segments
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return super().forward(temporal_shift(maps, self.segments))
-
-
 class Joined(nn.Module):
-    """The stage "fuse": maps of I, inputs MV and R, (B, ...) or with `segments` (B, T, ...), to scores (B, classes)."""
+    """The stage "fuse": maps of I, inputs MV and R, (B, ...) or with `segments` (B, T, ...), to scores (B, classes).
 
-    def __init__(self, pathways: Sequence[Pathway], opened: int, network: Team, segments: Optional[int]) -> None:
+    Shifted online, its blocks take what they kept of the picture before behind these, and give what they keep.
+    """
+
+    def __init__(self, pathways: Sequence[Pathway], opened: int, network: Team) -> None:
         super().__init__()
-        self.opened, self.segments = opened, segments
+        self.opened, self.segments, self.shifts = opened, network.segments, network.shifts
         self.appearance = nn.ModuleList(pathways[0].parts[opened:])
         self.motion = nn.ModuleList(pathways[1].parts)
         self.residual = nn.ModuleList(pathways[2].parts)
         self.team, self.heads = network.team, network.heads
 
-    def forward(self, appearance: Tensor, motion: Tensor, residual: Tensor) -> Tensor:
-        maps = [appearance, motion, residual]
-        if self.segments is not None:
-            maps = [each.flatten(0, 1) for each in maps]  # (B * T, ...)
+    def forward(
+        self, appearance: Tensor, motion: Tensor, residual: Tensor, *pasts: Tensor
+    ) -> Union[Tensor, Tuple[Tensor, ...]]:
+        if self.shifts:
+            kept = Kept(pasts)
+            return (self.scores([appearance, motion, residual], kept), *kept.newest)
+        if self.segments is None:
+            return self.scores([appearance, motion, residual])
+        each_sample = self.scores([each.flatten(0, 1) for each in (appearance, motion, residual)])
+        of_clips: Tensor = each_sample.unflatten(0, (-1, self.segments)).mean(1)
+        return of_clips
+
+    def each_picture(self, appearance: Tensor, motion: Tensor, residual: Tensor) -> Tensor:
+        """Maps and inputs (N, T, ...) of clips to scores (N, T, classes) of their pictures."""
+        before = within_clips(motion.shape[1]) if self.shifts else None
+        scores = self.scores([each.flatten(0, 1) for each in (appearance, motion, residual)], before)
+        every: Tensor = scores.unflatten(0, motion.shape[:2])
+        return every
+
+    def scores(self, maps: List[Tensor], before: Optional[Before] = None) -> Tensor:
+        """Of maps of I and inputs MV and R, (B, ...) each."""
         rest = [*[nn.Identity()] * self.opened, *self.appearance]
         for place, parts in enumerate(zip(rest, self.motion, self.residual), 1):
-            maps = [part(each) for part, each in zip(parts, maps)]
+            maps = [shifted(part, each, before) for part, each in zip(parts, maps)]
             if str(place) in self.team:
                 maps = self.team[str(place)](maps)
-        scores = torch.stack([head(each.mean((2, 3))) for head, each in zip(self.heads.values(), maps)]).sum(0)
-        return scores if self.segments is None else scores.unflatten(0, (-1, self.segments)).mean(1)
+        return torch.stack([head(each.mean((2, 3))) for head, each in zip(self.heads.values(), maps)]).sum(0)
+
+
+def joined_states(pathways: Sequence[Pathway], opened: int, spec: InputSpec) -> Dict[str, List[int]]:
+    """Shapes by name of what the blocks of Joined keep, in the order in which it runs them."""
+    shapes: List[List[int]] = []
+    for place in range(len(pathways[0].parts)):
+        for pathway in pathways if place >= opened else pathways[1:]:
+            shapes += past_shapes(pathway.parts[place], *pathway.sides(place, spec))
+    return past_states(shapes)
 
 
 class Team(PictureNetwork):
@@ -216,6 +228,7 @@ class Team(PictureNetwork):
         super().__init__()
         self.options, self.spec, self.classes = options, spec, classes
         self.segments = options.segments if isinstance(options, TeamR50Options) else None
+        self.shifts = options.temporal == "online_shift"
         for name, source in MODALITIES.items():
             self.add_module(name, _backbone(getattr(options, name), spec.shape(source)[0], self.segments))
         pathways = [cut(getattr(self, name)) for name in MODALITIES]
@@ -232,8 +245,9 @@ class Team(PictureNetwork):
         # Not registered: their layers are the backbones' own, which keep the names that torchvision publishes.
         self._stages: Dict[str, nn.Module] = {
             "appearance": nn.Sequential(OrderedDict(backbone=nn.Sequential(*pathways[0].parts[:opened]))),
-            "fuse": Joined(pathways, opened, self, self.segments),
+            "fuse": Joined(pathways, opened, self),
         }
+        self._states = joined_states(pathways, opened, spec) if self.shifts else {}
 
     def stage_modules(self) -> Mapping[str, nn.Module]:
         return self._stages
@@ -243,7 +257,7 @@ class Team(PictureNetwork):
         moving = [prepared_input(source, self.spec, self.segments) for source in ("motion", "residual")]
         return [
             opening("appearance", "image", self.spec, self._opened_shape),
-            joining("fuse", [opened, *moving], [self.classes]),
+            joining("fuse", [opened, *moving], [self.classes], self._states),
         ]
 
     def forward(self, batch: ClipBatch) -> Tensor:
@@ -257,8 +271,8 @@ class Team(PictureNetwork):
 
     def each_picture(self, batch: ClipBatch) -> Tensor:
         opened = self.stage("appearance")(batch.image.flatten(0, 1))
-        scores = self.stage("fuse")(opened, batch.motion.flatten(0, 1), batch.residual.flatten(0, 1))
-        every: Tensor = scores.unflatten(0, batch.motion.shape[:2])
+        opened = opened.unflatten(0, batch.image.shape[:2])
+        every: Tensor = self.stage("fuse").each_picture(opened, batch.motion, batch.residual)
         return every
 
 

@@ -3,6 +3,9 @@
 The papers average the scores of a clip's pictures (Huo et al. 2020, section 3.4; Wang et al. 2016, section 3.1), and
 the order in time is lost. Here the network gives `width` features a picture instead, and causal convolutions over them
 (`nets/modules/past.py`) give the scores at each picture. All else of the network stays: its stages, and one more.
+
+Or the scores are averaged as they are, and the layers before them see the order: with "online_shift" the blocks of what
+runs once a sampled picture read an eighth of their channels of the picture before (`nets/modules/temporal_shift.py`).
 """
 
 from __future__ import annotations
@@ -12,19 +15,25 @@ from typing import Any, Callable, List, Literal, Mapping, Tuple, Union
 
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageSpec
+from edgecvar.bundle.stages import StageSpec, has_state
 from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.modules.past import Past, PastOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.stages import joining, stage_output
 
-Temporal = Union[Literal["average"], PastOptions]
+Temporal = Union[Literal["average", "online_shift"], PastOptions]
 """How scores of pictures become those of a clip: their mean, as in the papers, or what causal convolutions see."""
+
+NAMES = ("average", "conv", "online_shift")
+"""Of the ways in which a recipe may say so."""
 
 
 def temporal_options(value: Any) -> Any:
     """Those of "conv" by its name, for a field validator."""
+    if isinstance(value, str) and value not in NAMES:
+        raise unknown_name("temporal", value, NAMES)
     return PastOptions() if value == "conv" else value
 
 
@@ -87,8 +96,15 @@ def remembering(
 
     def built(options: Any, spec: InputSpec, classes: int) -> PictureNetwork:
         temporal: Temporal = options.temporal
-        if not isinstance(temporal, PastOptions):
-            return build(options, spec, classes)
-        return Remembering(build(options, spec, temporal.width), temporal, classes)
+        if isinstance(temporal, PastOptions):
+            return Remembering(build(options, spec, temporal.width), temporal, classes)
+        network = build(options, spec, classes)
+        if temporal == "online_shift" and not has_state(network.stages()):
+            raise ConfigError(
+                "temporal: online_shift: nothing to shift, as no block with a shortcut runs once a sampled picture; "
+                "I-pictures, which tsn and attp's fusion i look at alone, come once a GOP. Take a network or fusion "
+                "with motion or residual, deeper backbones if it has them, or temporal: conv"
+            )
+        return network
 
     return built

@@ -16,7 +16,7 @@ from edgecvar.nets.backbones.resnet import ResNet  # noqa: E402
 from edgecvar.nets.catalog import build_network  # noqa: E402
 from edgecvar.nets.cost.complexity import describe_network  # noqa: E402
 from edgecvar.nets.modules.team_module import ARRANGEMENTS  # noqa: E402
-from edgecvar.nets.team import ShiftedConv, temporal_shift  # noqa: E402
+from edgecvar.nets.modules.temporal_shift import ShiftedConv, temporal_shift  # noqa: E402
 
 pytestmark = pytest.mark.train
 

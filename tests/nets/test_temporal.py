@@ -73,5 +73,5 @@ def test_conv_is_a_name_and_average_what_the_papers_do() -> None:
     named = build_network("attp", {"backbone": TINY, "dim": 16, "temporal": "conv"}, SPEC, 5)
     assert isinstance(named, Remembering)
     assert not isinstance(build_network("attp", {"backbone": TINY, "dim": 16}, SPEC, 5), Remembering)
-    with pytest.raises(ConfigError, match="temporal"):
+    with pytest.raises(ConfigError, match=r"unknown temporal .* 'conv'"):
         build_network("attp", {"temporal": "convolution"}, SPEC, 5)

@@ -116,7 +116,8 @@ class SqueezeExcitation(nn.Module):
 class InvertedResidual(nn.Module):
     """MBConv: expand, depthwise, squeeze and excite, project; skipped at random per sample when training.
 
-    `lite`: without the squeeze and excitation.
+    `lite`: without the squeeze and excitation. `forward` takes what enters these layers where it isn't the maps that
+    the shortcut adds (`nets/modules/temporal_shift.py`).
     """
 
     def __init__(self, row: Row, inputs: int, outputs: int, stride: int, drop: float, lite: bool = False) -> None:
@@ -132,8 +133,8 @@ class InvertedResidual(nn.Module):
         self.identity = stride == 1 and inputs == outputs
         self.drop = drop
 
-    def forward(self, maps: Tensor) -> Tensor:
-        out: Tensor = self.block(maps)
+    def forward(self, maps: Tensor, entering: Optional[Tensor] = None) -> Tensor:
+        out: Tensor = self.block(maps if entering is None else entering)
         if not self.identity:
             return out
         if self.training and self.drop > 0:
