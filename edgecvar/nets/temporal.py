@@ -24,7 +24,10 @@ from edgecvar.nets.network import Network
 from edgecvar.nets.stages import joining, stage_output
 
 Temporal = Union[Literal["average", "online_shift"], PastOptions]
-"""How scores of pictures become those of a clip: their mean, as in the papers, or what causal convolutions see."""
+"""How scores of pictures become those of a clip: their mean, as in the papers, or what causal convolutions see.
+
+With "online_shift" it is their mean, and the blocks have seen the picture before.
+"""
 
 NAMES = ("average", "conv", "online_shift")
 """Of the ways in which a recipe may say so."""
