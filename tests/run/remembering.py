@@ -31,14 +31,14 @@ class Recall(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.temporal = nn.Conv1d(WIDTH, WIDTH, REACH + 1)
+        self.temporal = nn.Conv2d(WIDTH, WIDTH, (REACH + 1, 1))
         self.classify = nn.Linear(4 * WIDTH, classes)
 
     def forward(
         self, moves: Tensor, appearance: Tensor, beside: Tensor, past: Tensor, faded: Tensor
     ) -> Tuple[Tensor, Tensor, Tensor]:
         newest = torch.cat([past, moves.mean((2, 3)).unsqueeze(2)], 2)
-        seen = self.temporal(newest).squeeze(2).relu()
+        seen = self.temporal(newest.unsqueeze(3)).flatten(1).relu()
         faded = 0.8 * faded + seen
         means = [seen, faded, appearance.mean((2, 3)), beside.mean((2, 3))]
         return self.classify(torch.cat(means, 1)), newest[:, :, 1:], faded
@@ -70,7 +70,7 @@ class Remembering(Network):
             ),
         ]
 
-    def every(self, batch: ClipBatch) -> Tensor:
+    def each_picture(self, batch: ClipBatch) -> Tensor:
         """Scores (N, T, classes) of every picture of clips from their beginnings."""
         lead = batch.motion.shape[:2]
         motion, appearance, beside = (
@@ -89,4 +89,4 @@ class Remembering(Network):
         return torch.stack(scores, 1)
 
     def forward(self, batch: ClipBatch) -> Tensor:
-        return self.every(batch).mean(1)
+        return self.each_picture(batch).mean(1)

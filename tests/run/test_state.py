@@ -91,34 +91,55 @@ TOLERANCE = 1e-4
 """Of scores: fp32 sums in another order reach some 1e-6."""
 
 
+NETWORKS = {
+    "remembering": {},
+    "attp": {
+        "backbone": {"width": 0.1, "depth": 0.3, "dropout": 0.0, "stochastic_depth": 0.0},
+        "fusion": "mv",
+        "dropout": 0.0,
+        "temporal": "online_shift",
+    },
+}
+"""The made-up one that remembers in every way, and one of which each block with a shortcut does."""
+
+
 @pytest.fixture(scope="module")
-def remembering(tmp_path_factory):
-    """Clips with B-pictures, the network with its scores spread, and what it makes of the first clip whole."""
+def clips(tmp_path_factory):
+    """With B-pictures."""
+    folder = tmp_path_factory.mktemp("remembering")
+    return [
+        moving_clip(folder / f"{number}.mp4", 50, shift=number - 3, restless=True, g="12", bf="2")
+        for number in range(4)
+    ]
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def remembering(request, clips):
+    """A network's name, itself with its scores spread, its input, and what it makes of the first clip whole."""
     torch = pytest.importorskip("torch", reason="needs the train extra")
     pytest.importorskip("onnxscript", reason="needs the train extra")
     from edgecvar.clips.spec import InputSpec
     from edgecvar.compile.subject import settle_norms
+    from edgecvar.nets import catalog
     from edgecvar.nets.batch import ClipBatch
     from tests.run.remembering import Remembering, RememberingOptions
     from tests.run.test_walk import every_sample
 
-    folder = tmp_path_factory.mktemp("remembering")
-    clips = [
-        moving_clip(folder / f"{number}.mp4", 50, shift=number - 3, restless=True, g="12", bf="2")
-        for number in range(4)
-    ]
     spec = InputSpec(height=48, width=64, crop=1.0, gop_length=12, stride=2, consensus=1)
     singles = every_sample(clips[0], spec, spec.stride)
     names = ("image", "adjacent_image", "motion", "residual")
     batch = ClipBatch(*(getattr(singles, name).transpose(0, 1) for name in names), labels=torch.zeros(1).long())
     torch.manual_seed(5)
-    network = Remembering(RememberingOptions(), spec, len(LABELS)).eval()
-    settle_norms(network, batch)
-    with torch.no_grad():
-        network.recall.classify.weight.mul_(2 / network.every(batch)[0].std(0).max())
-        whole = network.every(batch)[0].numpy()
-    assert len(whole) > 15 and np.ptp(whole, axis=0).max() > 1
-    return clips, network, spec, whole
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(catalog.NETWORKS, "remembering", catalog.Entry(RememberingOptions, Remembering))
+        network = catalog.build_network(request.param, NETWORKS[request.param], spec, len(LABELS)).eval()
+        settle_norms(network, batch)
+        *_, classifier = (part for part in network.modules() if isinstance(part, torch.nn.Linear))
+        with torch.no_grad():
+            classifier.weight.mul_(2 / network.each_picture(batch)[0].std(0).max())
+            whole = network.each_picture(batch)[0].numpy()
+        assert len(whole) > 15 and np.ptp(whole, axis=0).max() > 1
+        yield request.param, network, spec, whole
 
 
 def scores(clip, document, runner):
@@ -130,30 +151,30 @@ def scores(clip, document, runner):
 
 
 @pytest.mark.train
-def test_a_stream_in_torch_is_the_clip_as_a_whole(remembering):
+def test_a_stream_in_torch_is_the_clip_as_a_whole(remembering, clips):
     from edgecvar.bundle.manifest import Manifest, Provenance
     from edgecvar.runners.torch import TorchRunner
 
-    clips, network, spec, whole = remembering
-    made = Provenance(model="remembering")
+    name, network, spec, whole = remembering
+    made = Provenance(model=name)
     document = Manifest(labels=LABELS, input=spec, stages=network.stages(), files=[], provenance=made)
     assert scores(clips[0], document, TorchRunner(network)) == pytest.approx(whole, abs=TOLERANCE)
 
 
 @pytest.mark.train
-def test_a_compiled_stream_is_the_clip_as_a_whole_in_every_precision(remembering, tmp_path, monkeypatch):
+def test_a_compiled_stream_is_the_clip_as_a_whole_in_every_precision(remembering, clips, tmp_path):
+    import onnx
+
     from edgecvar.compile.bundle import compile_bundle
     from edgecvar.compile.config import CompileConfig
     from edgecvar.compile.plan import plan_compilation
-    from edgecvar.nets.catalog import NETWORKS, Entry
     from edgecvar.runners.onnx import OnnxRunner
     from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
-    from tests.run.remembering import Remembering, RememberingOptions
+    from tests.compile.onnx.test_operators import unreadable
 
-    clips, network, spec, whole = remembering
-    monkeypatch.setitem(NETWORKS, "remembering", Entry(RememberingOptions, Remembering))
+    name, network, spec, whole = remembering
     path = tmp_path / "best.pt"
-    save_checkpoint(path, Checkpoint("remembering", {}, spec, LABELS, network.state_dict(), recipe=""))
+    save_checkpoint(path, Checkpoint(name, NETWORKS[name], spec, LABELS, network.state_dict(), recipe=""))
     config = CompileConfig(
         checkpoint=path, data=clips[0].parent, output=tmp_path / "net.edgecvar", max_drop=None, search_samples=64
     )
@@ -163,3 +184,5 @@ def test_a_compiled_stream_is_the_clip_as_a_whole_in_every_precision(remembering
     for precision, tolerance in (("fp32", TOLERANCE), ("fp16", 1e-2 * spread), ("int8", 0.1 * spread)):
         staged = scores(clips[0], bundle.manifest, OnnxRunner(bundle, precision, threads=1))
         assert staged == pytest.approx(whole, abs=tolerance), precision
+    models = [onnx.load(str(bundle.path / file.path)) for file in bundle.manifest.files if not file.strongly_typed]
+    assert {model.opset_import[0].version for model in models} == {13} and unreadable(models) == []
