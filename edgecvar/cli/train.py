@@ -166,7 +166,8 @@ def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
         say_json({"run": str(training.folder), "best": None if best is None else best.model_dump(), **found})
         return
     if best is not None and best.validation_top1 is not None:
-        say(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
+        chance = training.clips.chance
+        say(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%} (chance {chance:.1%})")
     say(f"run: {training.folder}")
     if page is not None:
         say(f"page: {page}")

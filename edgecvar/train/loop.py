@@ -209,7 +209,7 @@ class Training:
         if not records:
             return
         subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
-        draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
+        draw_curves(self.folder, records, self.best, subject, self.clips.chance)
 
     def replan(self, planned: int) -> None:
         """Write down that the run has the recipe's number of epochs; raises ConfigError if it has trained them all.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Collection, Dict, List, Mapping, Optional, Sequence
 
 from edgecvar.bundle.stages import prepared_sources
-from edgecvar.clips.labelled import Clip
+from edgecvar.clips.labelled import Clip, chance_level
 from edgecvar.clips.spec import PREPARED
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
@@ -40,6 +41,11 @@ class Clips:
     flow: Optional[FlowCache] = None
     variants: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
     sources: Collection[str] = PREPARED
+
+    @property
+    def chance(self) -> float:
+        """The chance level of the clips that validate, or without any of those that train."""
+        return chance_level(Counter(clip.label for clip in self.validation or self.train).values()) or 0.0
 
 
 def read_clips(
