@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.messages import SampledPicture, SecondWindow
-from edgecvar.clips.spec import PREPARED, InputSpec
+from edgecvar.clips.spec import CODED, PREPARED, InputSpec
 from edgecvar.errors import EdgecvarError, named
 from edgecvar.stream.clock import MAX_REORDER
 from edgecvar.stream.reader import open_stream
@@ -109,7 +109,7 @@ def _first(samples: Sequence[SampledPicture], count: int) -> List[SampledPicture
 
 def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[SampledPicture]:
     """The clip's samples, `count` or a few more where it has so many; neighbours are as in a run."""
-    sources = frozenset(source for source in PREPARED if frames or source != "frame")
+    sources = frozenset(PREPARED if frames else CODED)
     waiting: List[SampledPicture] = []
     ready: List[SampledPicture] = []
     with open_stream(clip, frames=frames, on_demand=True) as stream:

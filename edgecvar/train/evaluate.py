@@ -6,15 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Collection, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 
-from edgecvar.bundle.stages import takes_frames
+from edgecvar.bundle.stages import prepared_sources
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.prepare import Preparer, View, centre_view
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
@@ -99,7 +99,7 @@ def score_checkpoint(
     network = checkpoint.build()
     device = machine.torch_device()
     network.to(device)
-    reader = _Reader(checkpoint.input, views, takes_frames(network.stages()))
+    reader = _Reader(checkpoint.input, views, prepared_sources(network.stages()))
     for clip, batches in _prepared(clips, reader, max(1, machine.workers)):
         if isinstance(batches, EdgecvarError):
             yield ClipScore(clip, None, str(batches))
@@ -125,14 +125,17 @@ def validation_scores(network: Network, recipe: Recipe, clips: Clips) -> Iterato
                 yield ClipScore(next(names), row)
 
 
-def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[ClipBatch]:
-    """One batch of `test.clips` clips for each region of a video that the test looks at."""
+def clip_batches(
+    clip: RecordedClip, spec: InputSpec, views: Views, sources: Collection[str] = PREPARED
+) -> List[ClipBatch]:
+    """One batch of `test.clips` clips, of those sources, for each region of a video that the test looks at."""
     batches = []
     places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
     for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
         sampled = [fixed_samples(clip, spec, views.test_segments, views.sampling, within) for within in places]
-        batches.append(collate([prepare_recorded(clip, samples, preparer) for samples in sampled], [0] * len(places)))
+        clips = [prepare_recorded(clip, samples, preparer, sources) for samples in sampled]
+        batches.append(collate(clips, [0] * len(places)))
     return batches
 
 
@@ -142,11 +145,12 @@ class _Reader:
 
     spec: InputSpec
     views: Views
-    frames: bool
+    sources: Collection[str]
 
     def __call__(self, path: Path) -> Prepared:
         try:
-            return clip_batches(read_clip(path, self.spec, frames=self.frames), self.spec, self.views)
+            clip = read_clip(path, self.spec, self.sources)
+            return clip_batches(clip, self.spec, self.views, self.sources)
         except EdgecvarError as error:
             return error
 

@@ -55,7 +55,9 @@ def prepare_clip(
     sources: Collection[str] = PREPARED,
 ) -> PreparedClip:
     """Those inputs of a clip's samples, in display order; an I-picture that several of them show is prepared once."""
-    pictures = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
+    pictures = {sample.picture for sample in samples}
+    if "image" in sources:
+        pictures |= {index for sample in samples for index in (sample.appearance, sample.adjacent)}
     prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer, sources)
     if flow is None:
         return prepared

@@ -65,7 +65,7 @@ def read_clips(
     flow = _flow_cache(data) if with_flow else None
     reencoded = None if reencode is None else _reencoded_clips(data, reencode)
     sources = prepared_sources(network_stages(network.model, network.options, network.input))
-    store = ClipStore(network.input, int(machine.cache_gib * 2**30), "frame" in sources)
+    store = ClipStore(network.input, int(machine.cache_gib * 2**30), sources)
     everything = [*split.train, *split.validation]
     with listener.phase("reading clips", len(everything)):
         readable, report = store.scan(
