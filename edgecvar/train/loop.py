@@ -19,7 +19,7 @@ from edgecvar.nets.catalog import build_network, network_options
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
 from edgecvar.train.data.balance import class_weights
-from edgecvar.train.data.dataset import Clips, read_clips
+from edgecvar.train.data.dataset import Clips, read_clips, tell_breaks
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import check_losses, needs_flow, trains_network
 from edgecvar.train.objective import Objective
@@ -131,7 +131,10 @@ def _check_segments(views: Views, model: str, clip: Optional[int]) -> None:
 
 def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
     reencode = recipe.views.augment.reencode
-    return read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
+    clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
+    if recipe.views.sampling.name == "stream":
+        tell_breaks(clips, listener)
+    return clips
 
 
 class Training:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Collection, Dict, List, Mapping, Optional, Sequence
 
 from edgecvar.bundle.stages import prepared_sources
+from edgecvar.clips.gop import pictures_of_parts
 from edgecvar.clips.labelled import Clip, chance_level
 from edgecvar.clips.spec import PREPARED
 from edgecvar.errors import DatasetError
@@ -100,6 +101,18 @@ def _tell(split: Split, clips: Clips, readable: int, listener: Listener) -> None
         listener.say(line)
     memory = f"{report.kept} of {readable} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")
+
+
+def tell_breaks(clips: Clips, listener: Listener) -> None:
+    """How much a recipe that samples streams leaves out: of a clip that breaks all but its longest part."""
+    parts = [pictures_of_parts(clips.store.index(clip.path).windows) for clip in [*clips.train, *clips.validation]]
+    broken = [list(counts.values()) for counts in parts if len(counts) > 1]
+    if broken:
+        left = sum(sum(counts) - max(counts) for counts in broken)
+        listener.say(
+            f"warning: {len(broken)} clips have a break in them, after which nothing is remembered: of each the "
+            f"longest part is looked at, and {left} of {sum(map(sum, broken))} pictures are left out"
+        )
 
 
 def _with_flow(
