@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -112,11 +113,14 @@ def _fit(training: Training) -> None:
 
 def _begin(options: Dict[str, Any], listener: Listener) -> Training:
     from edgecvar.train.loop import resume_run, start_run
+    from edgecvar.train.progress import Listener
     from edgecvar.train.recipe import first_outside
+    from edgecvar.train.together.processes import is_first
 
     resume: Optional[Path] = options["resume"]
     if resume is None:
-        return start_run(_recipe(options, listener), options["output"], listener)
+        heard = listener if is_first(os.environ) else Listener()
+        return start_run(_recipe(options, heard), options["output"], listener)
     overrides = options["arguments"]
     if options["split_by"] is not None or options["validation_fraction"] is not None:
         raise click.UsageError("--split-by and --validation-fraction are for a new run; a resumed one keeps its split")
