@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, TypeVar
+from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +73,15 @@ def read_samples(
     """At most `count` samples, as evenly from all clips as they have them, with `frames` their decoded frames too.
 
     For a `remembering` network they are the first of each clip, IN_A_ROW or, of few clips, more, none left out. A clip
-    that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
+    that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised. A sample's
+    `clip` is a place among the clips.
     """
     samples: List[SampledPicture] = []
-    sources = _spread_first(clips, count // IN_A_ROW) if remembering else spread(clips, count)
-    for place, clip in enumerate(sources):
+    numbered = list(enumerate(clips))
+    sources = _spread_first(numbered, count // IN_A_ROW) if remembering else spread(numbered, count)
+    for turn, (place, clip) in enumerate(sources):
         left = count - len(samples)
-        share = -(-left // (len(sources) - place))
+        share = -(-left // (len(sources) - turn))
         if remembering:
             share = min(left, max(IN_A_ROW, share))
         try:
@@ -95,7 +97,12 @@ def read_samples(
     return samples
 
 
-def _spread_first(clips: Sequence[Path], count: int) -> List[Path]:
+def sampled_clips(clips: Sequence[Path], samples: Sequence[SampledPicture]) -> List[Path]:
+    """Those of the clips that gave a sample to `read_samples`, in their order."""
+    return [clips[place] for place in sorted({sample.clip for sample in samples})]
+
+
+def _spread_first(clips: Sequence[Tuple[int, Path]], count: int) -> List[Tuple[int, Path]]:
     """All clips, so many of them that are spread over all first."""
     first = spread(clips, max(1, count))
     return [*first, *(clip for clip in clips if clip not in first)]
