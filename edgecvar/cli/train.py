@@ -147,7 +147,7 @@ def _plan(options: Dict[str, Any], listener: Listener) -> None:
         raise click.UsageError("--dry-run is for a new run; of a resumed one RUN/recipe.yaml says what it does")
     from edgecvar.cli.report.plan import print_plan
     from edgecvar.train.data.labels import load_split
-    from edgecvar.train.loop import resolve
+    from edgecvar.train.start.checks import resolve
 
     recipe = resolve(_recipe(options, listener))
     print_plan(recipe, load_split(recipe.data), options["as_json"])
