@@ -16,9 +16,9 @@ from edgecvar.nets.network import Network
 from edgecvar.synth.dataset import Fixed, Request, write_clips
 from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
 from edgecvar.train.descent import learning_rate
-from edgecvar.train.loop import resolve
 from edgecvar.train.objective import Objective
 from edgecvar.train.recipe import Recipe, recipe_of
+from edgecvar.train.start.checks import resolve
 from tests.reading import batches_of, clips_of
 
 CLIPS, STEPS = 20, 40

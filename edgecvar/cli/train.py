@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -112,11 +113,14 @@ def _fit(training: Training) -> None:
 
 def _begin(options: Dict[str, Any], listener: Listener) -> Training:
     from edgecvar.train.loop import resume_run, start_run
+    from edgecvar.train.progress import Listener
     from edgecvar.train.recipe import first_outside
+    from edgecvar.train.together.processes import is_first
 
     resume: Optional[Path] = options["resume"]
     if resume is None:
-        return start_run(_recipe(options, listener), options["output"], listener)
+        heard = listener if is_first(os.environ) else Listener()
+        return start_run(_recipe(options, heard), options["output"], listener)
     overrides = options["arguments"]
     if options["split_by"] is not None or options["validation_fraction"] is not None:
         raise click.UsageError("--split-by and --validation-fraction are for a new run; a resumed one keeps its split")
@@ -143,7 +147,7 @@ def _plan(options: Dict[str, Any], listener: Listener) -> None:
         raise click.UsageError("--dry-run is for a new run; of a resumed one RUN/recipe.yaml says what it does")
     from edgecvar.cli.report.plan import print_plan
     from edgecvar.train.data.labels import load_split
-    from edgecvar.train.loop import resolve
+    from edgecvar.train.start.checks import resolve
 
     recipe = resolve(_recipe(options, listener))
     print_plan(recipe, load_split(recipe.data), options["as_json"])
@@ -166,7 +170,8 @@ def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
         say_json({"run": str(training.folder), "best": None if best is None else best.model_dump(), **found})
         return
     if best is not None and best.validation_top1 is not None:
-        say(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%}")
+        chance = training.clips.chance
+        say(f"best: epoch {best.epoch}, validation top-1 {best.validation_top1:.1%} (chance {chance:.1%})")
     say(f"run: {training.folder}")
     if page is not None:
         say(f"page: {page}")

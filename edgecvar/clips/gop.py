@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Container, List, Sequence, Tuple
+from typing import Container, Dict, List, Sequence, Tuple
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,21 @@ class Window:
     appearance: int
     pictures: Tuple[int, ...]
     part: int = 0
+
+
+def pictures_of_parts(windows: Sequence[Window]) -> Dict[int, int]:
+    """How many P and B pictures each part between two breaks has, of those that have some."""
+    counts: Dict[int, int] = {}
+    for window in windows:
+        if window.pictures:
+            counts[window.part] = counts.get(window.part, 0) + len(window.pictures)
+    return counts
+
+
+def longest_part(windows: Sequence[Window]) -> int:
+    """The part with the most P and B pictures, the first of equals."""
+    counts = pictures_of_parts(windows)
+    return max(counts, key=lambda part: counts[part], default=0)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,12 @@ class ClipScore:
     answers: Optional[RunningAnswers] = None
 
 
+def chance_level(counts: Iterable[int]) -> Optional[float]:
+    """Top-1 of always saying the commonest class, from the judged clips of each; None without any clip."""
+    clips = list(counts)
+    return max(clips) / sum(clips) if any(clips) else None
+
+
 def videos_below(folder: Path) -> List[Path]:
     """The files in `folder`, however deep, that are videos by their suffix and not hidden in it; sorted."""
     return _videos(folder, "**/*")

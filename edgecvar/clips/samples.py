@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, TypeVar
+from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecvar.clips.clock import NoClock
 from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.messages import SampledPicture, SecondWindow
-from edgecvar.clips.spec import PREPARED, InputSpec
+from edgecvar.clips.spec import CODED, PREPARED, InputSpec
 from edgecvar.errors import EdgecvarError, named
 from edgecvar.stream.clock import MAX_REORDER
 from edgecvar.stream.reader import open_stream
@@ -73,13 +73,15 @@ def read_samples(
     """At most `count` samples, as evenly from all clips as they have them, with `frames` their decoded frames too.
 
     For a `remembering` network they are the first of each clip, IN_A_ROW or, of few clips, more, none left out. A clip
-    that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised.
+    that cannot be read is told to `skip`, and the others give more; without `skip` its error is raised. A sample's
+    `clip` is a place among the clips.
     """
     samples: List[SampledPicture] = []
-    sources = _spread_first(clips, count // IN_A_ROW) if remembering else spread(clips, count)
-    for place, clip in enumerate(sources):
+    numbered = list(enumerate(clips))
+    sources = _spread_first(numbered, count // IN_A_ROW) if remembering else spread(numbered, count)
+    for turn, (place, clip) in enumerate(sources):
         left = count - len(samples)
-        share = -(-left // (len(sources) - place))
+        share = -(-left // (len(sources) - turn))
         if remembering:
             share = min(left, max(IN_A_ROW, share))
         try:
@@ -95,7 +97,12 @@ def read_samples(
     return samples
 
 
-def _spread_first(clips: Sequence[Path], count: int) -> List[Path]:
+def sampled_clips(clips: Sequence[Path], samples: Sequence[SampledPicture]) -> List[Path]:
+    """Those of the clips that gave a sample to `read_samples`, in their order."""
+    return [clips[place] for place in sorted({sample.clip for sample in samples})]
+
+
+def _spread_first(clips: Sequence[Tuple[int, Path]], count: int) -> List[Tuple[int, Path]]:
     """All clips, so many of them that are spread over all first."""
     first = spread(clips, max(1, count))
     return [*first, *(clip for clip in clips if clip not in first)]
@@ -109,7 +116,7 @@ def _first(samples: Sequence[SampledPicture], count: int) -> List[SampledPicture
 
 def _read(clip: Path, spec: InputSpec, count: int, frames: bool) -> List[SampledPicture]:
     """The clip's samples, `count` or a few more where it has so many; neighbours are as in a run."""
-    sources = frozenset(source for source in PREPARED if frames or source != "frame")
+    sources = frozenset(PREPARED if frames else CODED)
     waiting: List[SampledPicture] = []
     ready: List[SampledPicture] = []
     with open_stream(clip, frames=frames, on_demand=True) as stream:

@@ -70,20 +70,24 @@ def dense_segments(windows: Sequence[Window], segments: int, span: int, within: 
 
 
 def running_samples(
-    windows: Sequence[Window], display: Sequence[int], stride: int, hidden: Container[int] = ()
+    windows: Sequence[Window],
+    display: Sequence[int],
+    stride: int,
+    hidden: Container[int] = (),
+    part: Optional[int] = None,
 ) -> List[Sample]:
     """What a run takes of a clip, in display order, with the neighbours that it takes.
 
-    `display`: display indices by decode index; `hidden`: decode indices of pictures that nobody is to see. Raises
-    StreamError when the clip has no P or B picture.
+    `display`: display indices by decode index; `hidden`: decode indices of pictures that nobody is to see; `part`: of
+    that one between two breaks alone. Raises StreamError when the clip has no P or B picture.
     """
     _with_motion(windows)
     samples: List[Sample] = []
     seen: Set[int] = set()
-    picker, part = OneOfEvery(stride), 0
+    picker, current = OneOfEvery(stride), 0
     for window in windows:
-        if window.part != part:
-            picker, part = OneOfEvery(stride), window.part
+        if window.part != current:
+            picker, current = OneOfEvery(stride), window.part
         adjacent = _neighbour(windows, window.index, -1)
         image = window.appearance
         # A window may go on with the I-picture before, and a recovered picture is among its own.
@@ -93,7 +97,7 @@ def running_samples(
         samples += [
             Sample(window.appearance, adjacent, picture)
             for picture in window.pictures
-            if picker.push(display[picture], "P")
+            if picker.push(display[picture], "P") and part in (None, current)
         ]
     return sorted(samples, key=lambda sample: display[sample.picture])
 

@@ -16,6 +16,8 @@ Of a window "image", its I-picture; of a sampled picture its own "motion" and "r
 """
 
 PREPARED = tuple(CHANNELS)
+CODED = ("image", "motion", "residual")
+"""Those that a stream gives without decoding more than I-pictures."""
 COMMON_RATE = 30
 """Pictures a second of the stream in whose frames velocity is counted where it is counted per second."""
 LARGEST_STRIDE = 300

@@ -107,7 +107,7 @@ def compile_bundle(plan: CompilePlan, progress: Progress = silent) -> Compiled:
         for precision, typed, checks in [*forms, ("int8", True, draft.typed)]
         for check in checks
     ]
-    return Compiled(bundle, plan.clips, stages, plan.left_out)
+    return Compiled(bundle, inputs.clips, stages, plan.left_out)
 
 
 def _export(draft: Draft, network: Network, progress: Progress) -> None:

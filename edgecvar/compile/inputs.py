@@ -13,7 +13,7 @@ from torch import Tensor
 
 from edgecvar.bundle.stages import has_state
 from edgecvar.clips.messages import SampledPicture
-from edgecvar.clips.samples import histories, read_samples
+from edgecvar.clips.samples import histories, read_samples, sampled_clips
 from edgecvar.compile.subject import Subject
 from edgecvar.errors import CompileError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
@@ -24,7 +24,7 @@ SAMPLES = 8
 
 @dataclass(frozen=True)
 class RealInputs:
-    """Samples, and the clips that they are from."""
+    """Samples, and the clips that gave them."""
 
     clips: List[Path]
     samples: List[SampledPicture]
@@ -63,4 +63,4 @@ def read_inputs(clips: List[Path], subject: Subject) -> RealInputs:
     if not samples:
         names = ", ".join(str(clip) for clip in clips)
         raise CompileError(f"{names}: no P or B picture to check the stages with; name another clip with --data")
-    return RealInputs(clips, samples)
+    return RealInputs(sampled_clips(clips, samples), samples)

@@ -11,7 +11,8 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.compile.inputs import RealInputs
 from edgecvar.errors import BundleError, CompileError
-from edgecvar.judge.parity import TOLERANCES, Recording, compare_stages, record
+from edgecvar.judge.comparison import TOLERANCES, compare_stages
+from edgecvar.judge.parity import Recording, record
 from edgecvar.nets.network import Network
 from edgecvar.runners.runner import Runner, run_stage
 from edgecvar.runners.torch import TorchRunner

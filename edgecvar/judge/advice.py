@@ -47,8 +47,8 @@ class Standing:
     @property
     def chance(self) -> float:
         """What naming the commonest class each time would get; of at least one judged clip."""
-        assert self.outcomes is not None
-        return max(row.clips for row in self.outcomes.classes) / self.judged
+        assert self.outcomes is not None and self.outcomes.evaluation.chance is not None
+        return self.outcomes.evaluation.chance
 
     @property
     def at_chance(self) -> bool:

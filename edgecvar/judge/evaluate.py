@@ -19,7 +19,7 @@ from pydantic import Field
 from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import PictureStream
-from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, class_clips
+from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, chance_level, class_clips
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, named, unknown_name
 from edgecvar.run.recognizer import RunOptions, recognize
@@ -63,6 +63,11 @@ class Evaluation:
     def top1(self) -> Optional[float]:
         """The part of readable clips that got their label; None without any."""
         return float(np.trace(self.confusion)) / self.clips if self.clips else None
+
+    @property
+    def chance(self) -> Optional[float]:
+        """The chance level of the readable clips; None without any."""
+        return chance_level(self.of_label(label)[0] for label in self.labels)
 
     def of_label(self, label: str) -> Tuple[int, int]:
         """(clips, correct) of one class."""

@@ -12,7 +12,8 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.clips.samples import spread
 from edgecvar.errors import BundleError
-from edgecvar.judge.parity import TOLERANCES, Pair, Recording, StageRun, Tolerance, compare_pairs, pair_of
+from edgecvar.judge.comparison import TOLERANCES, Pair, Tolerance, compare_pairs, pair_of
+from edgecvar.judge.parity import Recording, StageRun
 from edgecvar.runners.choice import RunnerChoice, make_probe
 from edgecvar.runners.layers import LayerProbe, OnnxProbe
 from edgecvar.runners.onnx_nodes import read_nodes

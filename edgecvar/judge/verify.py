@@ -20,8 +20,9 @@ from edgecvar.clips.labelled import find_videos
 from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import read_samples, spread
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
+from edgecvar.judge.comparison import TOLERANCES
 from edgecvar.judge.layers import LayerFault, find_faults
-from edgecvar.judge.parity import TOLERANCES, Recording, StageRun, WholeRun, compare_stage, compare_whole, record
+from edgecvar.judge.parity import Recording, StageRun, WholeRun, compare_stage, compare_whole, record
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import (
     Engine,

@@ -166,6 +166,8 @@ class Recognition:
             raise
         finally:
             self.close()
+            self._waiting, self._finished = [], []
+            self._walk.let_go()
 
     def _step(self) -> Optional[BaseException]:
         """Deal with the next message, or with the end of the stream; what went wrong."""

@@ -70,6 +70,11 @@ class StageWalk:
         self._features.clear()
         self._newest.clear()
 
+    def let_go(self) -> None:
+        """The run is over: what the runner has been holding for it is free."""
+        self.reopen()
+        self._memory.forget()
+
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
         self._window_outputs(sampled.current)
@@ -186,7 +191,11 @@ class _Memory:
         """Forget where the next picture is of another part of the stream."""
         if part != self._part:
             self._part = part
-            self._state = dict(self._zeros)
+            self.forget()
+
+    def forget(self) -> None:
+        """Begin from zero, and keep no call's state."""
+        self._state = dict(self._zeros)
 
     def of(self, spec: StageSpec) -> Mapping[str, Any]:
         """The state that the stage's next call takes, by name."""

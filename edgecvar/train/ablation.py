@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edgecvar.config import mistake
 from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
-from edgecvar.train.loop import resolve
 from edgecvar.train.plain_yaml import parse_yaml
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
+from edgecvar.train.start.checks import resolve
 
 
 class Ablation(BaseModel):

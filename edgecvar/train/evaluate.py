@@ -6,15 +6,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Collection, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 
-from edgecvar.bundle.stages import takes_frames
+from edgecvar.bundle.stages import prepared_sources
+from edgecvar.clips.gop import pictures_of_parts
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.prepare import Preparer, View, centre_view
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.sampling import Sample, running_samples, stretch
+from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
@@ -99,13 +101,13 @@ def score_checkpoint(
     network = checkpoint.build()
     device = machine.torch_device()
     network.to(device)
-    reader = _Reader(checkpoint.input, views, takes_frames(network.stages()))
+    reader = _Reader(checkpoint.input, views, prepared_sources(network.stages()))
     for clip, batches in _prepared(clips, reader, max(1, machine.workers)):
         if isinstance(batches, EdgecvarError):
             yield ClipScore(clip, None, str(batches))
             continue
         with torch.inference_mode():
-            scores = [network(batch.to(device)).double().mean(0).cpu() for batch in batches]
+            scores = [_mean(network(batch.to(device)).double().cpu(), batch.lengths) for batch in batches]
         mean = torch.stack(scores).mean(0).numpy()
         if not np.isfinite(mean).all():
             raise ConfigError(f"{clip.path}: the network gives NaN or infinity; test another checkpoint")
@@ -125,15 +127,35 @@ def validation_scores(network: Network, recipe: Recipe, clips: Clips) -> Iterato
                 yield ClipScore(next(names), row)
 
 
-def clip_batches(clip: RecordedClip, spec: InputSpec, views: Views) -> List[ClipBatch]:
-    """One batch of `test.clips` clips for each region of a video that the test looks at."""
-    batches = []
-    places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
+def clip_batches(
+    clip: RecordedClip, spec: InputSpec, views: Views, sources: Collection[str] = PREPARED
+) -> List[ClipBatch]:
+    """One batch of `test.clips` clips, of those sources, for each region of a video that the test looks at."""
+    batches, sampled = [], _sampled(clip, spec, views)
     for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
-        sampled = [fixed_samples(clip, spec, views.test_segments, views.sampling, within) for within in places]
-        batches.append(collate([prepare_recorded(clip, samples, preparer) for samples in sampled], [0] * len(places)))
+        clips = [prepare_recorded(clip, samples, preparer, sources) for samples in sampled]
+        batches.append(collate(clips, [0] * len(clips)))
     return batches
+
+
+def _sampled(clip: RecordedClip, spec: InputSpec, views: Views) -> List[List[Sample]]:
+    """The samples of each clip of a video that is looked at; of a stream those of each part, as a run takes them."""
+    if views.sampling.name != "stream":
+        places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
+        return [fixed_samples(clip, spec, views.test_segments, views.sampling, within) for within in places]
+    stride, left = spec.every(clip.info.fps), views.test_segments
+    parts = []
+    for part in pictures_of_parts(clip.windows):
+        samples = stretch(running_samples(clip.windows, clip.display, stride, clip.hidden, part), left)
+        left -= len(samples)
+        parts.append(samples)
+    return [samples for samples in parts if samples]
+
+
+def _mean(scores: torch.Tensor, lengths: Optional[torch.Tensor]) -> torch.Tensor:
+    """The mean over all pictures from those (N, classes) over the `lengths` (N,) of them that each clip has."""
+    return scores.mean(0) if lengths is None else (scores * lengths[:, None]).sum(0) / lengths.sum()
 
 
 @dataclass(frozen=True)
@@ -142,11 +164,12 @@ class _Reader:
 
     spec: InputSpec
     views: Views
-    frames: bool
+    sources: Collection[str]
 
     def __call__(self, path: Path) -> Prepared:
         try:
-            return clip_batches(read_clip(path, self.spec, frames=self.frames), self.spec, self.views)
+            clip = read_clip(path, self.spec, self.sources)
+            return clip_batches(clip, self.spec, self.views, self.sources)
         except EdgecvarError as error:
             return error
 

@@ -76,9 +76,9 @@ def keep_records(folder: Path, epochs: int) -> List[EpochRecord]:
 
 
 def draw_curves(
-    folder: Path, records: List[EpochRecord], best: Optional[EpochRecord], subject: str, classes: int
+    folder: Path, records: List[EpochRecord], best: Optional[EpochRecord], subject: str, chance: float
 ) -> None:
-    """curves.png: loss and top-1 of training and validation, the best epoch, and what chance gets of `classes`."""
+    """curves.png: loss and top-1 of training and validation, the best epoch, and what chance gets (0 to 1)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -87,7 +87,7 @@ def draw_curves(
     # Text as it is: a dollar is no formula.
     figure.suptitle(printable(f"{subject}: {_reached(records, best)}"), fontsize=10, parse_math=False)
     _draw_loss(figure.add_subplot(1, 2, 1), records, best)
-    _draw_top1(figure.add_subplot(1, 2, 2), records, best, classes)
+    _draw_top1(figure.add_subplot(1, 2, 2), records, best, chance)
     with whole_file(folder / CURVES) as draft, warnings.catch_warnings():
         # Letters that its font lacks become boxes, as they should.
         warnings.filterwarnings("ignore", "Glyph .* missing")
@@ -106,9 +106,9 @@ def _draw_loss(axes: Any, records: List[EpochRecord], best: Optional[EpochRecord
     _draw_lines(axes, records, "loss", best)
 
 
-def _draw_top1(axes: Any, records: List[EpochRecord], best: Optional[EpochRecord], classes: int) -> None:
+def _draw_top1(axes: Any, records: List[EpochRecord], best: Optional[EpochRecord], chance: float) -> None:
     axes.set_title("top-1 in %")
-    axes.axhline(100 / classes, color="grey", linestyle=":", label=f"chance, {100 / classes:.3g} %")
+    axes.axhline(100 * chance, color="grey", linestyle=":", label=f"chance, {100 * chance:.3g} %")
     _draw_lines(axes, records, "top1", best, 100)
     axes.set_ylim(0, 102)
 

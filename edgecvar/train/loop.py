@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence
@@ -15,18 +14,19 @@ from torch import nn
 from edgecvar.errors import ConfigError, DatasetError, reason
 from edgecvar.files import check_writable, draft_folder, only_user, publish, whole_file
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.catalog import build_network, network_options
+from edgecvar.nets.catalog import build_network
 from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
 from edgecvar.train.data.balance import class_weights
-from edgecvar.train.data.dataset import Clips, read_clips
+from edgecvar.train.data.dataset import Clips, read_clips, tell_breaks
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
-from edgecvar.train.losses import check_losses, needs_flow, trains_network
+from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.objective import Objective
 from edgecvar.train.parts import Views
 from edgecvar.train.passes import Passes
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.start.checks import check_enough, resolve
 from edgecvar.train.tally import Tally
 from edgecvar.train.together.processes import Processes, gather_processes
 from edgecvar.train.weights.start import start_from
@@ -99,39 +99,12 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def resolve(recipe: Recipe) -> Recipe:
-    """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model, option or loss.
-
-    Also where a network looks at clips of another length than the recipe samples.
-    """
-    check_losses(recipe.course)
-    network = recipe.network
-    options = network_options(network.model, network.options)
-    _check_segments(recipe.views, network.model, getattr(options, "segments", None))
-    return replace(recipe, network=network.model_copy(update={"options": options.model_dump(mode="json")}))
-
-
-def _check_segments(views: Views, model: str, clip: Optional[int]) -> None:
-    if clip is not None and views.sampling.name == "stream":
-        raise ConfigError(
-            f"{model} looks at clips of {clip} sampled pictures; with sampling=stream they differ in length"
-        )
-    sampling = {
-        "segments": views.segments,
-        "validation_segments": views.validation_segments,
-        "test.segments": views.test_segments,
-    }
-    for key, sampled in sampling.items():
-        if clip is not None and sampled != clip:
-            raise ConfigError(
-                f"{model} looks at clips of {clip} sampled pictures (network.segments) and the recipe has "
-                f"{key}={sampled}; give segments, validation_segments and network.segments one number"
-            )
-
-
 def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
     reencode = recipe.views.augment.reencode
-    return read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
+    clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
+    if recipe.views.sampling.name == "stream":
+        tell_breaks(clips, listener)
+    return clips
 
 
 class Training:
@@ -150,7 +123,7 @@ class Training:
         self.recipe, self.clips, self._listener = recipe, clips, listener
         self.processes = processes or Processes(recipe.machine.torch_device())
         self._device = self.processes.device
-        _check_enough(recipe, clips, self.processes.count)
+        check_enough(recipe, clips, self.processes.count)
         torch.manual_seed(recipe.views.seed)
         design, course = recipe.network, recipe.course
         self.network: Network = build_network(design.model, design.options, design.input, len(clips.labels))
@@ -209,7 +182,7 @@ class Training:
         if not records:
             return
         subject = f"{self.recipe.network.model} on {self.recipe.data.source}"
-        draw_curves(self.folder, records, self.best, subject, len(self.clips.labels))
+        draw_curves(self.folder, records, self.best, subject, self.clips.chance)
 
     def replan(self, planned: int) -> None:
         """Write down that the run has the recipe's number of epochs; raises ConfigError if it has trained them all.
@@ -299,18 +272,6 @@ class Training:
 def _clip_names(clips: Clips) -> List[str]:
     """What a run was trained on, in the order that its shuffles count in."""
     return [f"{clip.label}/{clip.path.name}" for clip in clips.train]
-
-
-def _check_enough(recipe: Recipe, clips: Clips, processes: int) -> None:
-    """Raises ConfigError where there are too few clips for what is asked of them."""
-    if recipe.course.early_stop is not None and not clips.validation:
-        raise ConfigError("early_stop: no clip validates, so nothing says when; set validation, or leave it out")
-    smallest = len(clips.train) // -(-len(clips.train) // recipe.views.batch)
-    if smallest < processes:
-        raise ConfigError(
-            f"{processes} processes share each batch, and the smallest has {smallest} of the {len(clips.train)} clips "
-            f"(batch={recipe.views.batch}); raise batch, or start fewer"
-        )
 
 
 def _class_weights(views: Views, clips: Clips) -> Optional[List[float]]:

@@ -22,7 +22,8 @@ class SamplingSettings(Settings):
     """Which pictures of a clip are its segments: one of each of so many equal parts (TSN), or of `span` in a row.
 
     Dense ones are at equal steps of that span, which begins anywhere in training and in the middle in validation.
-    With "stream" they are what a run samples, so many in a row at most: what a network learns from that remembers.
+    With "stream" they are what a run samples, so many in a row at most: what a network learns from that remembers. Of
+    a clip that breaks they are those of its longest part; a test looks at all of them, one by one as a run does.
     Validation begins with the clip, training anywhere in its first part `late`, or where as many follow.
     """
 

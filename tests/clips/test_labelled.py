@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecvar.clips.labelled import RunningAnswers, class_clips, find_videos, videos_below, videos_in
+from edgecvar.clips.labelled import RunningAnswers, chance_level, class_clips, find_videos, videos_below, videos_in
 from edgecvar.errors import DatasetError
 
 
@@ -62,3 +62,8 @@ def test_a_running_answer_is_the_newest_at_a_time_and_the_last_stays():
     assert [answers.after(seconds) for seconds in (0.0, 0.49, 0.5, 1.9, 2.0, 99.0)] == [None, None, 3, 3, 1, 1]
     with pytest.raises(ValueError, match="RunningAnswers"):
         RunningAnswers(np.array([0.5]), np.array([1, 2]))
+
+
+def test_chance_is_always_saying_the_commonest_class():
+    assert chance_level([6, 2, 0]) == 0.75
+    assert chance_level([]) is None and chance_level([0, 0]) is None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgecvar.clips.samples import clip_starts, histories, read_samples, spread
+from edgecvar.clips.samples import clip_starts, histories, read_samples, sampled_clips, spread
 from edgecvar.errors import StreamError
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import SPEC
@@ -53,6 +53,15 @@ def test_a_clip_that_cannot_be_read_is_told_and_made_up_for(clips):
     assert clip == clips[3] and "broken.mp4" in error
     with pytest.raises(StreamError, match=r"broken\.mp4"):
         read_samples([clips[3], clips[0]], SPEC, 6)
+
+
+def test_clips_that_gave_no_sample_are_not_named_as_if_they_had(clips, tmp_path):
+    still = moving_clip(tmp_path / "still.mp4", pictures=1)
+    several = [clips[0], still, clips[2], clips[3]]
+    for remembering, named in ((False, [0, 2]), (True, [0])):
+        count = 8 if remembering else 12
+        samples = read_samples(several, SPEC, count, lambda *unread: None, remembering=remembering)
+        assert sampled_clips(several, samples) == [several[place] for place in named]
 
 
 def test_a_samples_history_is_what_comes_before_it_of_the_same_clip(clips):

@@ -171,7 +171,8 @@ def test_no_readable_clip_gives_no_figure(bundle, tmp_path):
     (tmp_path / "left" / "a.mp4").write_text("not a video")
     results = list(score_clips(bundle, find_clips(tmp_path, LABELS), config(bundle, tmp_path)))
     document = evaluation_document(tally(LABELS, results))
-    assert document["top1"] is None and document["clips"] == 0 and len(document["unreadable"]) == 1
+    assert document["top1"] is None and document["chance"] is None
+    assert document["clips"] == 0 and len(document["unreadable"]) == 1
 
 
 def scored(label: str, scores) -> ClipScore:
@@ -194,7 +195,7 @@ def test_tables_show_every_class_and_the_confusions(classes):
     print_evaluation(tally(labels, results), Console(file=out, width=200))
     text = out.getvalue()
     assert all(label in text for label in labels)
-    assert f"top-1 {classes / (classes + 7):.1%} of {classes + 7} clips" in text
+    assert f"top-1 {classes / (classes + 7):.1%} of {classes + 7} clips (chance {8 / (classes + 7):.1%})" in text
     row = next(line for line in text.splitlines() if "class_01" in line)
     assert "12.5%" in row
     assert (

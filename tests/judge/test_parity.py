@@ -10,18 +10,8 @@ import pytest
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.clips.samples import histories, read_samples
 from edgecvar.errors import BundleError
-from edgecvar.judge.parity import (
-    TOLERANCES,
-    Comparison,
-    Decisions,
-    compare,
-    compare_decisions,
-    compare_stage,
-    compare_whole,
-    median_ms,
-    record,
-    walk_all,
-)
+from edgecvar.judge.comparison import TOLERANCES, Comparison, Decisions, compare, compare_decisions
+from edgecvar.judge.parity import compare_stage, compare_whole, median_ms, record, walk_all
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.stream.reader import open_stream

@@ -20,8 +20,8 @@ from edgecvar.compile.onnx.operators import unsupported
 from edgecvar.compile.plan import plan_compilation
 from edgecvar.judge.verify import VerifyConfig, verify
 from edgecvar.nets import catalog
-from edgecvar.train.loop import resolve
 from edgecvar.train.recipe import recipe_of
+from edgecvar.train.start.checks import resolve
 from tests import small_networks
 
 pytestmark = pytest.mark.train

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from itertools import islice
+
 import numpy as np
 import pytest
 
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.bundle.stages import StageSpec, StageState
 from edgecvar.errors import BundleError
+from edgecvar.run.recognizer import recognize
 from edgecvar.runners.runner import Step
 from edgecvar.stream.types import Break
 from tests.moving_clip import moving_clip
-from tests.run.scripted import INFO, Launched, RecordingRunner, ScriptedStream, run, stage
+from tests.run.scripted import APPEARANCE, INFO, Launched, RecordingRunner, ScriptedStream, manifest, run, stage
 
 JUMP = Break("timestamps jumped ahead", INFO)
 
@@ -28,13 +33,18 @@ class Summing(RecordingRunner):
     def __init__(self):
         super().__init__()
         self.steps = []
+        self.held = []
 
     def launch(self, stage, inputs):
         if "sum" not in inputs:
-            return super().launch(stage, inputs)
+            launched = super().launch(stage, inputs)
+            self.held.append(weakref.ref(launched))
+            return launched
         seen = int(inputs["motion"].output[0, 0])
         self.steps.append((int(inputs["sum"][0, 0]), seen))
-        return Step(Launched(stage, np.zeros((1, 3), np.float32)), {"sum": inputs["sum"] + np.float32(seen)})
+        state = inputs["sum"] + np.float32(seen)
+        self.held.append(weakref.ref(state))
+        return Step(Launched(stage, np.zeros((1, 3), np.float32)), {"sum": state})
 
 
 def steps(stream, *stages):
@@ -43,7 +53,19 @@ def steps(stream, *stages):
     return runner.steps
 
 
+SEEN = ("appearance", "appearance", "current")
 MOTION = stage("motion", "picture", ("motion", "motion", "current"))
+
+
+@pytest.mark.parametrize("taken", [3, 100])
+def test_a_run_that_is_over_holds_nothing_of_the_runner(taken):
+    """Whether it went to its end or was left; who keeps it for its summary keeps no memory of a device."""
+    runner, stages = Summing(), [APPEARANCE, MOTION, summing(("motion", "motion", "current"), SEEN)]
+    with recognize(ScriptedStream("IPPPPIPPPP"), manifest(stages), runner) as recognition:
+        decisions = list(islice(recognition, taken))
+        gc.collect()
+        assert not any(held() for held in runner.held)
+    assert len(decisions) == min(taken, 8) and len(runner.held) > 2 * len(decisions)
 
 
 def test_pictures_come_to_a_state_in_display_order():

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from edgecvar.nets.catalog import build_network
 from edgecvar.train.checkpoint import load_checkpoint
-from edgecvar.train.loop import resolve, resume_run, start_run
+from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from edgecvar.train.start.checks import resolve
 from edgecvar.train.weights.average import WeightAverage
 from tests.train.compared_runs import assert_same_runs, differing
 

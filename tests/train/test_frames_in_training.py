@@ -14,7 +14,7 @@ from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import dense_segments
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import DatasetError, StreamError
 from edgecvar.nets.catalog import NETWORKS, network_stages
 from edgecvar.stream.colour import ShownPlanes
@@ -51,7 +51,7 @@ def test_packing_gives_every_sample_back(size: Any) -> None:
 
 
 def test_pictures_take_less_than_their_samples(moving: Path) -> None:
-    recorded = read_clip(moving / "left" / "clip_0.mp4", SPEC, frames=True)
+    recorded = read_clip(moving / "left" / "clip_0.mp4", SPEC, PREPARED)
     raw = 96 * 64 * 3 // 2
     assert len(recorded.frames) == len(recorded.values) == 23
     assert all(len(frame.deflated) < 0.9 * raw for frame in recorded.frames.values())
@@ -59,7 +59,7 @@ def test_pictures_take_less_than_their_samples(moving: Path) -> None:
 
 def test_a_recorded_frame_is_prepared_as_a_run_prepares_it(moving: Path) -> None:
     path = moving / "right" / "clip_1.mp4"
-    recorded, bare = read_clip(path, SPEC, frames=True), read_clip(path, SPEC)
+    recorded, bare = read_clip(path, SPEC, PREPARED), read_clip(path, SPEC)
     assert not bare.frames and bare.values == recorded.values and bare.size < recorded.size
     with open_stream(path, frames=True) as stream:
         preparer = Preparer(stream.info, SPEC)
@@ -85,13 +85,13 @@ def losing(lost: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_picture_that_cannot_be_decoded_is_never_sampled(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = moving / "left" / "clip_0.mp4"
-    whole = read_clip(path, SPEC, frames=True)
+    whole = read_clip(path, SPEC, PREPARED)
     losing(lambda index: index in (3, 8), monkeypatch)
-    recorded = read_clip(path, SPEC, frames=True)
+    recorded = read_clip(path, SPEC, PREPARED)
     assert recorded.undecoded == 2
     for window, full in zip(recorded.windows, whole.windows):
         assert window.pictures == tuple(each for each in full.pictures if each not in (3, 8))
-    store = ClipStore(SPEC, 2**30, frames=True)
+    store = ClipStore(SPEC, 2**30, PREPARED)
     clips = [Clip(path, "left")]
     _, report = store.scan(clips, workers=0, skip_unreadable=False, on_clip=lambda: None)
     assert report.damaged == [f"{path}: 2 pictures cannot be decoded and are left out"]
@@ -105,7 +105,7 @@ def test_a_picture_that_cannot_be_decoded_is_never_sampled(moving: Path, monkeyp
 def test_a_clip_without_a_frame_is_no_clip(moving: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losing(lambda index: True, monkeypatch)
     with pytest.raises(DatasetError, match=r"no P or B picture.*23 cannot be decoded"):
-        read_clip(moving / "left" / "clip_0.mp4", SPEC, frames=True)
+        read_clip(moving / "left" / "clip_0.mp4", SPEC, PREPARED)
 
 
 def of_epoch(recipe: Recipe) -> List[Any]:

@@ -51,7 +51,7 @@ def test_epochs_in_which_nothing_was_judged_are_told_and_drawn_without(
     append_record(tmp_path, bare)
     assert read_records(tmp_path) == [bare]
     for records in ([bare], [bare, record(2), record(3, validation_loss=1.0, validation_top1=0.5)]):
-        draw_curves(tmp_path, records, None, "attp on clips", 10)
+        draw_curves(tmp_path, records, None, "attp on clips", 0.1)
     assert [str(warned.message) for warned in recwarn] == []
     TerminalListener().epoch(bare, 3, False)
     said = capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_curves_say_of_what_they_are_where_the_best_epoch_is_and_what_chance_get
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *to, **how: (drawn.append(self), save(self, *to, **how)))
     records = [record(n, validation_loss=1.0, validation_top1=top1) for n, top1 in ((1, 0.25), (2, 0.5), (3, 0.4))]
-    draw_curves(tmp_path, records, records[1], "attp on $clips$_\x1b\u4e2d", 8)
+    draw_curves(tmp_path, records, records[1], "attp on $clips$_\x1b\u4e2d", 0.125)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     (figure,) = drawn
     assert figure.get_suptitle() == "attp on $clips$_\\x1b\u4e2d: epoch 3, best 2 with validation top-1 50.0%"
@@ -85,6 +85,6 @@ def test_without_validation_the_curves_show_no_accuracy_of_it(tmp_path: Path, mo
 
     drawn: List[Figure] = []
     monkeypatch.setattr(Figure, "savefig", lambda self, *to, **how: drawn.append(self))
-    draw_curves(tmp_path, [record(1)], record(1), "attp", 4)
+    draw_curves(tmp_path, [record(1)], record(1), "attp", 0.25)
     assert drawn[0].get_suptitle() == "attp: epoch 1"
     assert [line.get_label() for line in drawn[0].axes[1].lines] == ["chance, 25 %", "train", "best, epoch 1"]

@@ -15,11 +15,12 @@ from edgecvar.nets.catalog import build_network
 from edgecvar.train.checkpoint import load_checkpoint
 from edgecvar.train.descent import learning_rate, make_optimizer
 from edgecvar.train.history import EpochRecord, read_records
-from edgecvar.train.loop import resolve, resume_run, start_run
+from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.settings import Phase
+from edgecvar.train.start.checks import resolve
 from tests.train.compared_runs import assert_same_runs
 
 pytestmark = pytest.mark.train

@@ -20,7 +20,7 @@ from edgecvar.train.loop import start_run
 from edgecvar.train.parts import Machine
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
-from edgecvar.train.together.processes import Launch, planned_launch
+from edgecvar.train.together.processes import Launch, is_first, planned_launch
 from tests.small_recipe import small_recipe
 from tests.train.compared_runs import assert_same_runs, differing
 
@@ -142,15 +142,17 @@ def test_ctrl_c_stops_all_of_them_in_one_step(recipe: Path, tmp_path: Path) -> N
 
 
 def test_an_error_of_one_of_them_is_said_once_and_ends_all(recipe: Path, moving: Path, tmp_path: Path) -> None:
-    """A clip that is gone: whichever process has it in its share, the first says so."""
+    """A clip that is gone: whichever process has it in its share, the first says so. It alone said what is drawn."""
     data = shutil.copytree(moving, tmp_path / "data")
     command = [sys.executable, "-m", "edgecvar", "train", str(recipe)]
-    process = started(command, "devices=2", "epochs=400", f"data={data}", "cache_gib=0", "-o", tmp_path / "runs")
+    overrides = ("devices=2", "epochs=400", f"data={data}", "cache_gib=0", "--validation-fraction", "0.25")
+    process = started(command, *overrides, "-o", tmp_path / "runs")
     in_its_second_epoch(tmp_path / "runs", process)
-    (data / "left" / "clip_1.mp4").unlink()
+    (data / "left" / "clip_2.mp4").unlink()
     code, said = ended(process)
     assert code == 1, said
-    assert said.count("clip_1.mp4") == 1 and "it could be read when the run began" in said
+    assert said.count("change it with --split-by") == 1
+    assert said.count("clip_2.mp4") == 1 and "it could be read when the run began" in said
     assert "is gone (" not in said and "Traceback" not in said
 
 
@@ -184,6 +186,17 @@ def test_who_starts_the_processes_says_how_many(
     environment: Dict[str, str], keys: Dict[str, int], expected: Launch
 ) -> None:
     assert planned_launch(Machine.model_validate(keys), environment) == expected
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_is_known_before_they_are_gathered(rank: int) -> None:
+    for started in (
+        {"TORCHELASTIC_RUN_ID": "x", "RANK": f"{rank}", "LOCAL_RANK": "0"},
+        {"SLURM_STEP_ID": "0", "SLURM_PROCID": f"{rank}"},
+        {"LOCAL_RANK": f"{rank}"},
+    ):
+        assert is_first(started) == (rank == 0)
+    assert is_first({})
 
 
 def test_a_recipe_that_asks_for_other_processes_is_refused() -> None:

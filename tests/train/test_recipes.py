@@ -15,10 +15,11 @@ from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
 from edgecvar.train.ablation import load_ablation, plan
 from edgecvar.train.history import read_records
-from edgecvar.train.loop import resolve, start_run
+from edgecvar.train.loop import start_run
 from edgecvar.train.losses import needs_flow
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe, recipe_of
+from edgecvar.train.start.checks import resolve
 
 pytestmark = pytest.mark.train
 

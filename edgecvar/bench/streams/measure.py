@@ -6,7 +6,6 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import cycle, islice
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
@@ -21,7 +20,7 @@ from edgecvar.bench.streams.worker import Feed, Played, Share, enter_worker, loa
 from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.clips.labelled import find_videos
-from edgecvar.clips.spec import LARGEST_STRIDE
+from edgecvar.clips.spec import LARGEST_STRIDE, InputSpec
 from edgecvar.errors import ConfigError, DeviceError, StreamError
 from edgecvar.judge.machine import device_facts, machine_facts
 from edgecvar.progress import Progress, silent
@@ -84,7 +83,6 @@ def measure_streams(config: StreamsConfig, progress: Progress = silent) -> Strea
         untrained=bundle.manifest.provenance.untrained,
         runner=make_runner(bundle, config).name,
         precision=resolve(bundle, config)[1],
-        every=trials.every,
         stage=trials.look.stage,
         seconds=config.seconds,
         cores=trials.cores,
@@ -121,9 +119,7 @@ class _Trials:
         self.look = look_of(bundle.manifest)
         self.cores = usable_cores()
         self.processes = config.processes or (self.cores if self._on_cpu else 1)
-        self.cameras = [_camera(path, config.extraction) for path in self._paths]
-        slowest = Fraction(min(camera.fps for camera in self.cameras))
-        self.every = config.every or bundle.manifest.input.every(slowest)
+        self.cameras = [_camera(path, config, bundle.manifest.input) for path in self._paths]
 
     def run(self, way: WayName, streams: int) -> Trial:
         """One trial; raises what a camera fails with, and DeviceError where a process dies."""
@@ -157,9 +153,9 @@ class _Trials:
         choice = config.model_copy(update={"threads": config.threads or threads if self._on_cpu else None})
         feeds = []
         for number, (path, camera) in zip(range(streams), cycle(zip(self._paths, self.cameras))):
-            feeds.append(Feed(path, camera.fps, self._spread * number / streams))
+            feeds.append(Feed(path, camera.fps, camera.every, self._spread * number / streams))
         return [
-            Share(way, self._bundle.path, choice, config.extraction, self.every, threads, tuple(feeds[part::processes]))
+            Share(way, self._bundle.path, choice, config.extraction, threads, tuple(feeds[part::processes]))
             for part in range(processes)
         ]
 
@@ -229,12 +225,14 @@ def available_bytes() -> float:
         return float("inf")
 
 
-def _camera(path: Path, extraction: Extraction) -> Camera:
-    with open_stream(path, extraction) as stream:
+def _camera(path: Path, config: StreamsConfig, spec: InputSpec) -> Camera:
+    with open_stream(path, config.extraction) as stream:
         info = stream.info
-    fps = float(info.fps)
+    fps, every = float(info.fps), config.every or spec.every(info.fps)
     with open_video(path) as video:
         packets = islice(video.input.packets(video.stream), LOOKED_INTO)
         keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
     gop = keys[1] - keys[0] if len(keys) > 1 else LOOKED_INTO
-    return Camera(path=printable(str(path)), width=info.width, height=info.height, fps=fps, gop_seconds=gop / fps)
+    return Camera(
+        path=printable(str(path)), width=info.width, height=info.height, fps=fps, every=every, gop_seconds=gop / fps
+    )

@@ -109,7 +109,10 @@ class Way(BaseModel):
 
 
 class Camera(BaseModel):
-    """A file that stands for a camera; `gop_seconds` from one keyframe to the next."""
+    """A file that stands for a camera, of which one of `every` pictures is sampled.
+
+    `gop_seconds`: from one keyframe to the next.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,6 +120,7 @@ class Camera(BaseModel):
     width: int
     height: int
     fps: float = Field(gt=0)
+    every: int
     gop_seconds: float
 
 
@@ -130,7 +134,6 @@ class StreamsSession(BaseModel):
     untrained: bool
     runner: str
     precision: str
-    every: int
     stage: str
     seconds: float
     cores: int

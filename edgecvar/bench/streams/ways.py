@@ -24,8 +24,8 @@ class Pipeline(Protocol):
         """The source, ready for its first picture; raises StreamError."""
         ...
 
-    def play(self, source: Any, pace: Pace) -> None:
-        """Until the source ends, or the trial does."""
+    def play(self, source: Any, pace: Pace, every: int) -> None:
+        """Until the source ends, or the trial does; one of `every` pictures is sampled."""
         ...
 
 
@@ -35,16 +35,15 @@ class ReadingWay:
 
     runner: Runner
     manifest: Manifest
-    every: int
     extraction: Extraction
 
     def open(self, path: Path) -> Stream:
         return open_stream(path, self.extraction, takes_frames(self.manifest.stages), on_demand=True)
 
-    def play(self, source: Stream, pace: Pace) -> None:
+    def play(self, source: Stream, pace: Pace, every: int) -> None:
         # However fast the machine, the first window waits for the second.
         waiting = self.manifest.input.gop_length if plan_stages(self.manifest.stages).adjacent else -1
-        options = RunOptions(every=self.every, top=1, release=source.leave)
+        options = RunOptions(every=every, top=1, release=source.leave)
         with recognize(PacedStream(source, pace.arrival), self.manifest, self.runner, options) as run:
             for decision in run:
                 if decision.decode_index > waiting:
@@ -57,14 +56,13 @@ class DecodingWay:
 
     runner: Runner
     manifest: Manifest
-    every: int
     threads: int
 
     def open(self, path: Path) -> OpenVideo:
         return open_video(path)
 
-    def play(self, source: OpenVideo, pace: Pace) -> None:
-        decoding = Decoding(self.runner, look_of(self.manifest), self.every, self.threads)
+    def play(self, source: OpenVideo, pace: Pace, every: int) -> None:
+        decoding = Decoding(self.runner, look_of(self.manifest), every, self.threads)
         for shown in decoding.pictures(source, pace.arrival):
             if shown.looked:
                 pace.decided(shown.arrived)

@@ -28,10 +28,13 @@ WAKING = 0.1
 
 @dataclass(frozen=True)
 class Feed:
-    """A camera of a share: its file, its rate, and how many seconds after the first camera it begins."""
+    """A camera of a share: its file, its rate, one of how many pictures is sampled, and how long after the first camera
+    it begins, in seconds.
+    """
 
     path: Path
     fps: float
+    every: int
     offset: float
 
 
@@ -43,7 +46,6 @@ class Share:
     bundle: Path
     choice: RunnerChoice
     extraction: Extraction
-    every: int
     threads: int
     feeds: Tuple[Feed, ...]
 
@@ -111,9 +113,9 @@ class _Playing:
         else:
             runner.__enter__()
         if share.way == "decoding":
-            self._pipeline: Pipeline = DecodingWay(runner, bundle.manifest, share.every, share.threads)
+            self._pipeline: Pipeline = DecodingWay(runner, bundle.manifest, share.threads)
         else:
-            self._pipeline = ReadingWay(runner, bundle.manifest, share.every, share.extraction)
+            self._pipeline = ReadingWay(runner, bundle.manifest, share.extraction)
         self._runner = runner
         loaded = resident_bytes()
         self._sources = [self._pipeline.open(feed.path) for feed in share.feeds]
@@ -150,7 +152,7 @@ class _Playing:
         try:
             while True:
                 with source as opened:
-                    self._pipeline.play(opened, pace)
+                    self._pipeline.play(opened, pace, feed.every)
                 if pace.over:
                     return
                 pace.again()

@@ -20,7 +20,7 @@ LARGEST = 10
 
 
 def evaluation_document(evaluation: Evaluation) -> Dict[str, Any]:
-    """Plain data; `top1` and `accuracy` are parts of the clips that could be read."""
+    """Plain data; `top1`, `chance` and `accuracy` are parts of the clips that could be read."""
     per_class = {}
     for label in evaluation.labels:
         clips, correct = evaluation.of_label(label)
@@ -28,6 +28,7 @@ def evaluation_document(evaluation: Evaluation) -> Dict[str, Any]:
     return {
         "clips": evaluation.clips,
         "top1": None if evaluation.top1 is None else round(evaluation.top1, 6),
+        "chance": None if evaluation.chance is None else round(evaluation.chance, 6),
         "per_class": per_class,
         "confusion": {"labels": list(evaluation.labels), "rows": evaluation.confusion.tolist()},
         "undecided": [str(clip.path) for clip in evaluation.undecided],
@@ -69,7 +70,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         for each in largest_confusions(evaluation, LARGEST):
             console.print(f"{each.clips} of {each.label} taken for {each.answer}")
     top1 = "none" if evaluation.top1 is None else f"{evaluation.top1:.1%}"
-    for line in [f"top-1 {top1} of {evaluation.clips} clips", *_unanswered(evaluation)]:
+    chance = "" if evaluation.chance is None else f" (chance {evaluation.chance:.1%})"
+    for line in [f"top-1 {top1} of {evaluation.clips} clips{chance}", *_unanswered(evaluation)]:
         console.print(line)
 
 

@@ -82,11 +82,17 @@ def _meanings(session: StreamsSession) -> List[str]:
     return [
         f"a number holds where, for {session.seconds:g} s, every decision comes within {LATE:g} s of its picture, none "
         f"is left out, and delays do not grow by more than {DRIFT:g} s a minute; one that fails is tried again",
-        f"one of {session.every} pictures is sampled; decoding all: FFmpeg, the sampled scaled to RGB, and one pass "
+        f"{_sampled(session)}; decoding all: FFmpeg, the sampled scaled to RGB, and one pass "
         f"of the stage {session.stage}",
         "streams are threads of one process a core, which have loaded the bundle before (MB before, all of them)",
         *(f"tried, {line}" for line in tried),
     ]
+
+
+def _sampled(session: StreamsSession) -> str:
+    every = sorted({camera.every for camera in session.cameras})
+    by_rate = ", by the camera's rate," if len(every) > 1 else ""
+    return f"one of {' or '.join(map(str, every))} pictures{by_rate} is sampled"
 
 
 def _tried(trial: Trial) -> str:

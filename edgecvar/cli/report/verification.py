@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from edgecvar import __version__
+from edgecvar.judge.comparison import TOLERANCES, Comparison
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
-from edgecvar.judge.parity import TOLERANCES, Comparison, median_ms
+from edgecvar.judge.parity import median_ms
 from edgecvar.judge.verify import RunnerResult, Verification
 
 if TYPE_CHECKING:

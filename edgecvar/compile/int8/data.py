@@ -12,7 +12,7 @@ import numpy as np
 from edgecvar.bundle.precision import Int8Record
 from edgecvar.bundle.stages import has_state
 from edgecvar.clips.messages import SampledPicture
-from edgecvar.clips.samples import read_samples
+from edgecvar.clips.samples import read_samples, sampled_clips
 from edgecvar.compile.int8.search import Int8Stages
 from edgecvar.compile.plan import Int8Plan
 from edgecvar.compile.subject import Subject
@@ -54,10 +54,11 @@ class Int8Data:
 def read_int8_data(plan: Int8Plan, subject: Subject) -> Int8Data:
     """Samples of the plan's clips for the stages of `subject`; raises CompileError where a clip cannot be read."""
     try:
+        calibration = _some(plan.calibrate, subject, CALIBRATION_SAMPLES)
         return Int8Data(
             name=plan.name,
-            clips=plan.calibrate,
-            calibration=_some(plan.calibrate, subject, CALIBRATION_SAMPLES),
+            clips=sampled_clips(plan.calibrate, calibration),
+            calibration=calibration,
             search=_some(plan.judge, subject, plan.search_samples),
             max_drop=plan.max_drop,
         )

@@ -7,7 +7,7 @@ from typing import Dict, List, Sequence
 
 import numpy as np
 
-from edgecvar.clips.gop import Window
+from edgecvar.clips.gop import Window, longest_part
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import View, centre_view
 from edgecvar.clips.sampling import Sample, dense_segments, running_samples, sample_segments, stretch
@@ -98,7 +98,8 @@ class Looks:
             span = max(2, round(views.sampling.span * speed))
             return dense_segments(windows, views.segments, span, rng.random())
         if views.sampling.name == "stream":
-            samples = running_samples(windows, index.display, self._spec.every(index.info.fps), index.hidden)
+            stride = self._spec.every(index.info.fps)
+            samples = running_samples(windows, index.display, stride, index.hidden, longest_part(windows))
             room = max(len(samples) - views.segments * speed, views.sampling.late * len(samples))
             return stretch(samples, views.segments, rng.random() * room, speed)
         part = windows if speed >= 1 else part_of(windows, speed, rng.random())

@@ -10,6 +10,7 @@ from typing import Collection, Deque, Dict, Generator, List, Optional, Sequence,
 import numpy as np
 import torch
 
+from edgecvar.clips.gop import longest_part
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import Sample, centre_segments, dense_segments, running_samples, stretch
@@ -37,10 +38,14 @@ def fixed_samples(
     sampling: SamplingSettings,
     within: float = 0.5,
 ) -> List[Sample]:
-    """The samples of validation and tests, the same on every call; `within`: see clips.sampling."""
+    """The samples of validation and tests, the same on every call; `within`: see clips.sampling.
+
+    Of a stream those of its longest part without a break: what remembers begins anew after each.
+    """
     windows = clip.windows
     if sampling.name == "stream":
-        return stretch(running_samples(windows, clip.display, spec.every(clip.info.fps), clip.hidden), segments)
+        stride, part = spec.every(clip.info.fps), longest_part(windows)
+        return stretch(running_samples(windows, clip.display, stride, clip.hidden, part), segments)
     if sampling.name == "dense":
         return dense_segments(windows, segments, sampling.span, within)
     return centre_segments(windows, segments, within)
@@ -55,7 +60,9 @@ def prepare_clip(
     sources: Collection[str] = PREPARED,
 ) -> PreparedClip:
     """Those inputs of a clip's samples, in display order; an I-picture that several of them show is prepared once."""
-    pictures = {index for sample in samples for index in (sample.appearance, sample.adjacent, sample.picture)}
+    pictures = {sample.picture for sample in samples}
+    if "image" in sources:
+        pictures |= {index for sample in samples for index in (sample.appearance, sample.adjacent)}
     prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer, sources)
     if flow is None:
         return prepared

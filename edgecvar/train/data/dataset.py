@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Collection, Dict, List, Mapping, Optional, Sequence
 
 from edgecvar.bundle.stages import prepared_sources
-from edgecvar.clips.labelled import Clip
+from edgecvar.clips.gop import pictures_of_parts
+from edgecvar.clips.labelled import Clip, chance_level
 from edgecvar.clips.spec import PREPARED
 from edgecvar.errors import DatasetError
 from edgecvar.nets.catalog import network_stages
@@ -41,6 +43,11 @@ class Clips:
     variants: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
     sources: Collection[str] = PREPARED
 
+    @property
+    def chance(self) -> float:
+        """The chance level of the clips that validate, or without any of those that train."""
+        return chance_level(Counter(clip.label for clip in self.validation or self.train).values()) or 0.0
+
 
 def read_clips(
     data: Data,
@@ -59,7 +66,7 @@ def read_clips(
     flow = _flow_cache(data) if with_flow else None
     reencoded = None if reencode is None else _reencoded_clips(data, reencode)
     sources = prepared_sources(network_stages(network.model, network.options, network.input))
-    store = ClipStore(network.input, int(machine.cache_gib * 2**30), "frame" in sources)
+    store = ClipStore(network.input, int(machine.cache_gib * 2**30), sources)
     everything = [*split.train, *split.validation]
     with listener.phase("reading clips", len(everything)):
         readable, report = store.scan(
@@ -94,6 +101,18 @@ def _tell(split: Split, clips: Clips, readable: int, listener: Listener) -> None
         listener.say(line)
     memory = f"{report.kept} of {readable} kept in {report.kept_bytes / 2**20:.0f} MiB"
     listener.say(f"{len(split.labels)} classes, {len(train)} clips train, {len(validation)} validate; {memory}")
+
+
+def tell_breaks(clips: Clips, listener: Listener) -> None:
+    """How much a recipe that samples streams leaves out: of a clip that breaks all but its longest part."""
+    parts = [pictures_of_parts(clips.store.index(clip.path).windows) for clip in [*clips.train, *clips.validation]]
+    broken = [list(counts.values()) for counts in parts if len(counts) > 1]
+    if broken:
+        left = sum(sum(counts) - max(counts) for counts in broken)
+        listener.say(
+            f"warning: {len(broken)} clips have a break in them, after which nothing is remembered: of each the "
+            f"longest part is looked at, and {left} of {sum(map(sum, broken))} pictures are left out"
+        )
 
 
 def _with_flow(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Dict, List, Set
+from typing import Collection, Dict, List, Set
 
 from edgecvar.clips.gop import Window, cut_windows
 from edgecvar.clips.motion_source import MotionSource
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import CODED, InputSpec
 from edgecvar.errors import DatasetError, StreamError
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.reader import Stream, open_stream
@@ -16,15 +17,18 @@ from edgecvar.stream.types import CodedPicture, StreamInfo
 from edgecvar.train.data.recorded import CodedValues, Packed, PackedFrame, RecordedClip
 
 
-def read_clip(path: Path, spec: InputSpec, frames: bool = False, values: bool = True) -> RecordedClip:
+def read_clip(
+    path: Path, spec: InputSpec, sources: Collection[str] = CODED, values: bool = True, shown: int = 0
+) -> RecordedClip:
     """Read a clip, up to where pictures are of another size, with the values of every picture.
 
-    With `frames` the decoded pictures are kept as well. Without `values` it is only found out what there is to sample,
-    and whether it can be read. Raises StreamError when it cannot and DatasetError when nothing in it can be sampled.
+    What none of the `sources` is made of is neither computed nor kept, but the first `shown` I-pictures. Without
+    `values` it is only found out what there is to sample, and whether it can be read. Raises StreamError when it cannot
+    and DatasetError when nothing in it can be sampled.
     """
     outline, cut = _Outline(), False
-    with open_stream(path, frames=frames, threads=1) as stream:  # other processes read other clips
-        recorder = Recorder(stream.info, spec, frames, keep=values)
+    with open_stream(path, frames="frame" in sources, threads=1) as stream:  # other processes read other clips
+        recorder = Recorder(stream.info, spec, sources, keep=values, shown=shown)
         for index, picture in enumerate(stream):
             cut = picture.opens is not None and picture.opens.info != stream.info
             if cut:
@@ -44,19 +48,22 @@ def is_sound(stream: Stream) -> bool:
 
 
 class Recorder:
-    """What is kept of pictures that come in decode order; without `keep` they are tried, and nothing is kept.
+    """What is kept, for `sources`, of pictures that come in decode order; without `keep` all is tried, and not kept.
 
-    The core's vectors and residuals are not even tried then: they cannot fail. `undecoded` are the pictures whose
-    decoded frames are asked for and are not there.
+    The core's vectors and residuals are not even tried then: they cannot fail. Vectors are kept whatever the sources.
+    `undecoded` are the pictures whose decoded frames are asked for and are not there.
     """
 
-    def __init__(self, info: StreamInfo, spec: InputSpec, frames: bool, keep: bool = True) -> None:
+    def __init__(
+        self, info: StreamInfo, spec: InputSpec, sources: Collection[str], keep: bool = True, shown: int = 0
+    ) -> None:
         self.images: Dict[int, ShownPlanes] = {}
         self.values: Dict[int, CodedValues] = {}
         self.decoded: Dict[int, PackedFrame] = {}
         self.undecoded: Set[int] = set()
-        self._source = MotionSource(info, spec)
-        self._frames, self._keep, self._try_values = frames, keep, keep or info.extraction != "native"
+        self._sources, self._residual = sources, "residual" in sources
+        self._source = MotionSource(info, spec, self._residual)
+        self._keep, self._try_values, self._shown = keep, keep or info.extraction != "native", shown
         self._begun = False
 
     def push(self, index: int, picture: CodedPicture, wanted: bool = True) -> None:
@@ -64,14 +71,21 @@ class Recorder:
         self._source.push(picture)
         self._begun = self._begun or picture.has_image
         if wanted and picture.has_image:
-            planes = _image(picture)
-            if self._keep:
-                self.images[index] = planes.copy()
+            self._push_image(index, picture)
         if wanted and picture.kind != "I" and self._begun and picture.shown:
             self._push_inter(index, picture)
 
+    def _push_image(self, index: int, picture: CodedPicture) -> None:
+        if "image" in self._sources:
+            planes = _image(picture)
+            if self._keep:
+                self.images[index] = planes.copy()
+        elif self._keep and len(self.images) < self._shown:
+            with suppress(StreamError):  # no network looks at it
+                self.images[index] = _image(picture).copy()
+
     def _push_inter(self, index: int, picture: CodedPicture) -> None:
-        if self._frames:
+        if "frame" in self._sources:
             try:
                 assert picture.decoded is not None
                 planes = picture.decoded.planes()
@@ -80,7 +94,7 @@ class Recorder:
                 return
             if self._keep:
                 self.decoded[index] = PackedFrame.pack(planes)
-        values = _values(self._source, picture) if self._try_values else None
+        values = _values(self._source, picture, self._residual) if self._try_values else None
         if self._keep and values is not None:
             self.values[index] = values
 
@@ -127,9 +141,9 @@ def _image(picture: CodedPicture) -> ShownPlanes:
     return picture.planes
 
 
-def _values(source: MotionSource, picture: CodedPicture) -> CodedValues:
+def _values(source: MotionSource, picture: CodedPicture, with_residual: bool) -> CodedValues:
+    velocity = Packed.pack(source.motion(picture))
+    if not with_residual:
+        return CodedValues(velocity, None)
     residual = source.residual(picture)
-    return CodedValues(
-        Packed.pack(source.motion(picture)),
-        (Packed.pack(residual.y), Packed.pack(residual.cb), Packed.pack(residual.cr)),
-    )
+    return CodedValues(velocity, (Packed.pack(residual.y), Packed.pack(residual.cb), Packed.pack(residual.cr)))

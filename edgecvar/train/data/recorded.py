@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from typing import Any, Container, Dict, List, Mapping, Sequence, Tuple, cast
+from typing import Any, Container, Dict, List, Mapping, Optional, Sequence, Tuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,20 +93,21 @@ class PackedFrame:
 
 @dataclass(frozen=True)
 class CodedValues:
-    """What one P or B picture gives: velocity float32 (H/4, W/4, xy) and the residual's three int16 planes."""
+    """What one P or B picture gives: velocity float32 (H/4, W/4, xy) and, if asked for, the residual's int16 planes."""
 
     velocity: Packed
-    planes: Tuple[Packed, Packed, Packed]
+    planes: Optional[Tuple[Packed, Packed, Packed]]
 
     def residual(self) -> Residual:
-        """The residual as the stream gave it."""
+        """The residual as the stream gave it; only of a clip that was read with it."""
+        assert self.planes is not None, "the clip was read without its residual"
         y, cb, cr = (cast("NDArray[np.int16]", plane.unpack()) for plane in self.planes)
         return Residual(y, cb, cr)
 
 
 @dataclass(frozen=True)
 class RecordedClip:
-    """A read clip: windows, I-pictures and coded values of P and B pictures, by decode index.
+    """A read clip: windows, I-pictures and coded values of P and B pictures, by decode index, as far as asked for.
 
     `skipped` counts packets of the file that gave no picture. `display`: display indices by decode index. `frames`:
     where they are asked for, of P and B pictures; `undecoded` ones, which cannot be decoded, are in no window then.
@@ -129,7 +130,7 @@ class RecordedClip:
     @property
     def size(self) -> int:
         """Bytes held, but for small change."""
-        packed = (part for value in self.values.values() for part in (value.velocity, *value.planes))
+        packed = (part for value in self.values.values() for part in (value.velocity, *(value.planes or ())))
         images = sum(image.nbytes for image in self.images.values())
         frames = sum(len(frame.deflated) for frame in self.frames.values())
         return images + frames + sum(len(part.deflated) for part in packed)

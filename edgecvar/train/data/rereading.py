@@ -37,14 +37,14 @@ class ClipIndex:
 
 
 class Rereader:
-    """Reads pictures of clips that were read whole before, with the same values; may be shared by threads.
+    """Reads pictures of clips that were read whole before, with the same `sources`; may be shared by threads.
 
     Where the file leads to the IDR pictures before them they are read from there on, else from its beginning. Which it
     is is found out once a clip.
     """
 
-    def __init__(self, spec: InputSpec, frames: bool) -> None:
-        self._spec, self._frames = spec, frames
+    def __init__(self, spec: InputSpec, sources: Collection[str]) -> None:
+        self._spec, self._sources, self._frames = spec, sources, "frame" in sources
         self._entries: Dict[Path, Sequence[Entry]] = {}
 
     def pictures(self, path: Path, index: ClipIndex, wanted: Set[int]) -> RecordedClip:
@@ -70,7 +70,7 @@ class Rereader:
     def _in_stretches(self, path: Path, index: ClipIndex, wanted: Set[int], stretches: Sequence[Stretch]) -> Recorder:
         """Raises StreamError where a picture is not what it was."""
         with Stream(path, frames=self._frames, stretches=stretches, on_demand=True) as stream:
-            recorder = Recorder(stream.info, self._spec, self._frames)
+            recorder = Recorder(stream.info, self._spec, self._sources)
             for (at, display_index), picture in zip(_places(stretches, index.display), stream):
                 if (stream.info, picture.display_index) != (index.info, display_index):
                     raise StreamError(f"{path}: picture {at} is not what it was")
@@ -82,7 +82,7 @@ class Rereader:
     def _through(self, path: Path, wanted: Set[int]) -> Recorder:
         last = max(wanted, default=-1)
         with open_stream(path, frames=self._frames, on_demand=True) as stream:
-            recorder = Recorder(stream.info, self._spec, self._frames)
+            recorder = Recorder(stream.info, self._spec, self._sources)
             for at, picture in enumerate(stream):
                 recorder.push(at, picture, at in wanted)
                 if at >= last:

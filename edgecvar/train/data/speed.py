@@ -19,10 +19,11 @@ from edgecvar.stream.demuxed import DemuxedFile, demux
 from edgecvar.train.augment.looks import CLIP, generator
 from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips, read_clips
-from edgecvar.train.loop import Training, resolve
+from edgecvar.train.loop import Training
 from edgecvar.train.losses import needs_flow
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from edgecvar.train.start.checks import resolve
 
 WARM, COLD = "warm", "cold"
 """Batches of clips as the recipe keeps them, and of clips that are all read again."""

@@ -7,12 +7,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Collection, Dict, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from edgecvar.clips.labelled import Clip
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import CODED, InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError, named
-from edgecvar.train.data.near_repeats import Looks, looks_of
+from edgecvar.train.data.near_repeats import LOOKED_AT, Looks, looks_of
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.rereading import ClipIndex, Rereader
@@ -38,16 +38,16 @@ class ScanReport:
 
 
 class ClipStore:
-    """Clips by path, with `frames` their decoded pictures too.
+    """Clips by path, with what the inputs `sources` are made of and nothing else.
 
     Keeping stops when `cache_bytes` are full: an epoch visits all, so evicting would not help. Of the clips that come
     then it is only found out what there is to sample.
     """
 
-    def __init__(self, spec: InputSpec, cache_bytes: int, frames: bool = False) -> None:
-        self._spec, self._frames = spec, frames
+    def __init__(self, spec: InputSpec, cache_bytes: int, sources: Collection[str] = CODED) -> None:
+        self._spec, self._sources = spec, frozenset(sources)
         self._room, self._full = cache_bytes, not cache_bytes
-        self._again = Rereader(spec, frames)
+        self._again = Rereader(spec, self._sources)
         self._memory: Dict[Path, RecordedClip] = {}
         self._index: Dict[Path, ClipIndex] = {}
 
@@ -66,7 +66,7 @@ class ClipStore:
         report, began = ScanReport(), time.monotonic()
         readable = []
         paths = [clip.path for clip in clips]
-        with _Readings(_Reader(self._spec, self._frames), paths, workers, lambda: not self._full) as readings:
+        with _Readings(_Reader(self._spec, self._sources), paths, workers, lambda: not self._full) as readings:
             for clip, reading in zip(clips, readings):
                 if isinstance(reading, EdgecvarError):
                     report.unreadable.append(unreadable(clip.path, reading, skip_unreadable))
@@ -79,7 +79,7 @@ class ClipStore:
 
     def emptied(self, seek: bool = True) -> ClipStore:
         """One that knows the same clips and has kept none; without `seek` it reads them from their beginnings."""
-        store = ClipStore(self._spec, 0, self._frames)
+        store = ClipStore(self._spec, 0, self._sources)
         store._index = {path: replace(index, sound=index.sound and seek) for path, index in self._index.items()}
         return store
 
@@ -111,6 +111,8 @@ class ClipStore:
         looks = looks_of(clip)
         if looks is not None:
             report.looks[path] = looks
+        if "image" not in self._sources:
+            clip = replace(clip, images={})
         self._index[path] = ClipIndex.of(clip)
         if clip.values and clip.size <= self._room:
             self._room -= clip.size
@@ -143,11 +145,11 @@ class _Reader:
     """Reads a whole clip, with `values` or without, here or in another process."""
 
     spec: InputSpec
-    frames: bool
+    sources: FrozenSet[str]
 
     def __call__(self, path: Path, values: bool) -> Reading:
         try:
-            return read_clip(path, self.spec, self.frames, values)
+            return read_clip(path, self.spec, self.sources, values, shown=LOOKED_AT)
         except EdgecvarError as error:
             return type(error)(str(error))
 

@@ -120,6 +120,15 @@ def planned_launch(machine: Machine, environment: Mapping[str, str]) -> Launch:
     return launch
 
 
+def is_first(environment: Mapping[str, str]) -> bool:
+    """Whether this process will be the first of its run, from who started it: known before they are gathered."""
+    if "TORCHELASTIC_RUN_ID" in environment:
+        return environment["RANK"] == "0"
+    if "SLURM_STEP_ID" in environment:
+        return environment.get("SLURM_PROCID", "0") == "0"
+    return environment.get("LOCAL_RANK", "0") == "0"  # Fabric tells it to those that it starts
+
+
 def gather_processes(machine: Machine) -> Processes:
     """The processes of a run, the others started if need be; raises ConfigError where they cannot be had."""
     launch = planned_launch(machine, os.environ)

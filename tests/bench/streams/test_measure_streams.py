@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,11 @@ from edgecvar.bench.streams.measure import StreamsConfig, measure_streams
 from edgecvar.errors import StreamError
 from tests.bench.streams.test_streams_session import late, trial
 from tests.moving_clip import moving_clip
+from tests.stream.known_clips import encode, translation
 from tests.tiny_bundle import tiny_bundle
+
+TIMES = {"fast": None, "slow": [5 * number for number in range(20)]}
+"""In 25ths of a second."""
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +52,8 @@ def test_both_ways_are_searched_in_turn(monkeypatch, bundle, clip):
     assert asked[:4] == [("reading", 2), ("decoding", 2), ("reading", 4), ("decoding", 2)]
     assert told[:2] == ["reading the compressed video: 2 streams at a time", "decoding all: 2 streams at a time"]
     assert "1 stream at" in told[asked.index(("decoding", 1))]
-    assert (session.stage, session.every, session.precision) == ("appearance", 2, "fp32")
-    assert [(camera.fps, camera.gop_seconds) for camera in session.cameras] == [(25.0, 12 / 25)]
+    assert (session.stage, session.precision) == ("appearance", "fp32")
+    assert [(each.fps, each.every, each.gop_seconds) for each in session.cameras] == [(25.0, 2, 12 / 25)]
 
 
 def test_the_most_that_is_asked_for_and_memory_end_a_search(monkeypatch, bundle, clip):
@@ -72,6 +77,19 @@ def test_streams_are_dealt_to_processes_and_begin_out_of_step(bundle, clip, tmp_
     threads = {streams: trials._shares("decoding", streams)[0] for streams in (1, 2, 5, 20)}
     assert {streams: share.threads for streams, share in threads.items()} == {1: 8, 2: 4, 5: 1, 20: 1}
     assert {streams: share.choice.threads for streams, share in threads.items()} == {1: 8, 2: 4, 5: 1, 20: 1}
+
+
+def test_each_camera_is_sampled_by_its_own_rate(bundle, tmp_path):
+    """As `edgecvar run` would: with a rate in the spec one of so many pictures of each as its own rate says."""
+    texture = translation(20, (64, 96), (1, 0))
+    paths = tuple(encode(tmp_path / f"{name}.mp4", texture, times=times) for name, times in TIMES.items())
+    opened = measure.open_bundle(bundle)
+    manifest = opened.manifest.model_copy(update={"input": opened.manifest.input.model_copy(update={"rate": 5.0})})
+    trials = measure._Trials(replace(opened, manifest=manifest), config(paths[0], bundle, paths=paths, processes=1))
+    assert [camera.every for camera in trials.cameras] == [5, 1]
+    assert [feed.every for feed in trials._shares("reading", 3)[0].feeds] == [5, 1, 5]
+    told = config(paths[0], bundle, paths=paths, every=3)
+    assert [camera.every for camera in measure._Trials(opened, told).cameras] == [3, 3]
 
 
 @pytest.mark.parametrize("way", ["reading", "decoding"])

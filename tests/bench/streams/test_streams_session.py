@@ -28,9 +28,9 @@ def late(streams, **changes):
 
 def session(reading, decoding, **changes):
     fields = {
-        "bundle": "tiny", "untrained": False, "runner": "onnxruntime", "precision": "fp32", "every": 4,
+        "bundle": "tiny", "untrained": False, "runner": "onnxruntime", "precision": "fp32",
         "stage": "appearance", "seconds": 8.0, "cores": 2, "machine": {"cores": "2"},
-        "cameras": [Camera(path="a.mp4", width=64, height=48, fps=25, gop_seconds=1)],
+        "cameras": [Camera(path="a.mp4", width=64, height=48, fps=25, every=4, gop_seconds=1)],
     }  # fmt: skip
     ways = {"reading": Way(name="reading", trials=reading), "decoding": Way(name="decoding", trials=decoding)}
     return StreamsSession(**{**fields, **ways, **changes})
@@ -97,3 +97,11 @@ def test_where_nothing_is_saved_the_report_says_so():
     assert "not one stream in real time, decoding all 1 stream\n" in shown(session([late(1)], [trial(1)]))
     assert "UNTRAINED" in shown(session([trial(3)], [trial(3)], untrained=True))
     assert streams_document(session([late(1)], [late(1)]))["reading"]["bytes_per_stream"] is None
+
+
+def test_cameras_of_other_rates_say_how_each_is_sampled():
+    two = session([trial(4)], [trial(2)])
+    assert "one of 4 pictures is sampled; decoding all" in shown(two)
+    slow = two.cameras[0].model_copy(update={"every": 2})
+    said = shown(two.model_copy(update={"cameras": [*two.cameras, slow]}))
+    assert "one of 2 or 4 pictures, by the camera's rate, is sampled" in said

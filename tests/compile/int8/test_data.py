@@ -15,6 +15,7 @@ from edgecvar.compile.bundle import compile_bundle
 from edgecvar.compile.int8.data import Int8Data, hash_samples, read_int8_data
 from edgecvar.compile.plan import CompilePlan, plan_compilation
 from edgecvar.errors import CompileError
+from tests.moving_clip import moving_clip
 
 Configure = Callable[..., Any]
 
@@ -38,6 +39,15 @@ def test_what_calibrates_does_not_judge(configure: Configure, folder: Path) -> N
     assert data.name == str(folder)
     assert data.clips == [folder / "0.mp4", folder / "3.mp4"]
     assert len(data.search) == 5
+
+
+def test_a_clip_without_a_sample_is_not_named_among_those_that_calibrate(
+    configure: Configure, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "clips")
+    moving_clip(tmp_path / "clips" / "3.mp4", pictures=1)
+    data = read(plan_compilation(configure(data=tmp_path / "clips", precision=None)))
+    assert [clip.name for clip in data.clips] == ["0.mp4"]
 
 
 def test_a_clip_that_cannot_be_read_is_named(configure: Configure, folder: Path, tmp_path: Path) -> None:

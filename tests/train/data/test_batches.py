@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer, centre_view
 from edgecvar.clips.sampling import dense_segments
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.looks import generator, random_view
@@ -78,7 +78,7 @@ def test_every_clip_comes_once_an_epoch_and_validation_never_changes(small: Call
 
 def test_samples_of_a_clip_come_in_display_order(moving: Path) -> None:
     spec = InputSpec(height=32, width=48, crop=1.0)
-    recorded = read_clip(moving / "left" / "clip_0.mp4", spec, frames=True)
+    recorded = read_clip(moving / "left" / "clip_0.mp4", spec, PREPARED)
     preparer = Preparer(recorded.info, spec)
     samples = dense_segments(recorded.windows, 8, 8, 0.0)
     shown = [recorded.display[sample.picture] for sample in samples]

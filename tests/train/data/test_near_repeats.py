@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgecvar.clips.spec import InputSpec
-from edgecvar.train.data.near_repeats import looks_of, near_repeats
+from edgecvar.train.data import near_repeats as near
+from edgecvar.train.data.near_repeats import Looks, looks_of, near_repeats
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.loop import start_run
 from edgecvar.train.recipe import Recipe
@@ -47,6 +48,43 @@ def test_a_clip_encoded_anew_looks_the_same_and_another_does_not(moving: Path, t
         assert looks[path] is not None
     assert near_repeats(looks, [other, clip], [lighter, copy, other, shorter]) == [(clip, copy), (other, other)]
     assert near_repeats(looks, [Path("unread")], [copy]) == near_repeats(looks, [clip], [Path("unread")]) == []
+
+
+def plainly_the_same(one: Looks, other: Looks) -> bool:
+    """Each pair by itself, as the constants say it."""
+    both = one.means.keys() & other.means.keys()
+    (first, *_), (others_first, *_) = one.means.values(), other.means.values()
+    squares = [((one.means[index] - other.means[index]) ** 2).mean() for index in both]
+    return (
+        bool(both)
+        and abs(one.pictures - other.pictures) <= max(1.0, near.LENGTHS * other.pictures)
+        and ((first - others_first) ** 2).mean() <= near.FIRST
+        and np.sqrt(np.mean(squares)) <= near.LEVELS
+    )
+
+
+@pytest.mark.parametrize("block", [3, 1000])
+def test_many_clips_compared_at_once_are_the_pairs_compared_one_by_one(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they show other pictures, few, or none in common; and near the level that decides."""
+    monkeypatch.setattr(near, "BLOCK", block)
+    monkeypatch.setattr(near, "PAIRS", block)
+    rng, looks = np.random.default_rng(5), {}
+    for number in range(60):
+        shown = sorted(rng.choice(12, int(rng.integers(1, near.LOOKED_AT + 1)), replace=False))
+        scene = np.full(64, 40.0 * (number % 5))
+        means = {int(index): scene + rng.normal(0, 2.1, 64) for index in shown}
+        looks[Path(f"{number}")] = Looks(int(rng.integers(100, 106)), means)
+    paths = [*map(Path, map(str, rng.permutation(60))), Path("unread")]
+    train, validation = paths[:40], paths[30:]
+    expected = [
+        (one, other)
+        for other in validation
+        for one in train
+        if one in looks and other in looks and plainly_the_same(looks[one], looks[other])
+    ]
+    assert near_repeats(looks, train, validation) == expected and 30 < len(expected) < 300
 
 
 def test_what_was_read_without_its_values_has_no_looks(moving: Path) -> None:

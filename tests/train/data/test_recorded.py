@@ -13,7 +13,7 @@ from edgecvar.clips.gop import cut_windows
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import centre_segments
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import CODED, PREPARED, InputSpec
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.stream.reader import open_stream
 from edgecvar.train.data.reading import read_clip
@@ -91,7 +91,8 @@ def test_a_recorded_clip_is_a_fresh_reading_bit_for_bit(moving: Path, accumulate
 @pytest.mark.parametrize("frames", [False, True])
 def test_without_values_a_clip_is_tried_and_outlined(moving: Path, frames: bool) -> None:
     path, spec = moving / "right" / "clip_1.mp4", InputSpec(height=32, width=32)
-    whole, outline = read_clip(path, spec, frames), read_clip(path, spec, frames, values=False)
+    sources = PREPARED if frames else CODED
+    whole, outline = read_clip(path, spec, sources), read_clip(path, spec, sources, values=False)
     assert whole.values and not (outline.images or outline.values or outline.frames)
     assert outline == replace(whole, images={}, values={}, frames={})
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecvar.clips.sampling import sample_segments
-from edgecvar.clips.spec import InputSpec
+from edgecvar.clips.spec import CODED, PREPARED, InputSpec
 from edgecvar.stream.h264.entries import idr_entries
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.sources.seeking import Entry
@@ -47,8 +47,9 @@ def sampled(clip: RecordedClip, segments: int, seed: int) -> Set[int]:
 
 def check_same(path: Path, spec: InputSpec, segments: int = 3, frames: bool = False) -> Rereader:
     """Three samplings, each read again by the one reader that is given back."""
-    whole = read_clip(path, spec, frames)
-    again, index = Rereader(spec, frames), ClipIndex.of(whole)
+    sources = PREPARED if frames else CODED
+    whole = read_clip(path, spec, sources)
+    again, index = Rereader(spec, sources), ClipIndex.of(whole)
     for seed in range(3):
         wanted = sampled(whole, segments, seed)
         clip = again.pictures(path, index, wanted)
@@ -83,7 +84,7 @@ def test_closed_gops_are_sought(
 def test_eight_of_the_gops_of_a_minute_are_a_small_part_of_it(tmp_path: Path, parsed: List[int]) -> None:
     path = moving_clip(tmp_path / "clip.mp4", pictures=1500, bf="2", g="30")
     whole = read_clip(path, SPEC)
-    again = Rereader(SPEC, frames=False)
+    again = Rereader(SPEC, CODED)
     parsed[0] = 0
     again.pictures(path, ClipIndex.of(whole), sampled(whole, 8, seed=1))
     assert 8 <= parsed[0] <= 8 * 31 < 1500 / 3
@@ -113,7 +114,7 @@ def test_open_gops_and_recovery_points_are_read_through(
     check_same(path, spec)
     whole = read_clip(path, spec)
     parsed[0] = 0
-    Rereader(spec, frames=False).pictures(path, ClipIndex.of(whole), {0, 5})
+    Rereader(spec, CODED).pictures(path, ClipIndex.of(whole), {0, 5})
     assert parsed[0] < 30  # no further than the last of them, and what is displayed before it
 
 
@@ -145,7 +146,7 @@ def test_pictures_that_are_not_what_they_were_are_read_through(tmp_path: Path) -
     """The index is that of a clip of other GOPs: sought pictures would be displayed elsewhere."""
     path = moving_clip(tmp_path / "clip.mp4", pictures=60, bf="2")
     other = read_clip(moving_clip(tmp_path / "other.mp4", pictures=60, bf="0"), SPEC)
-    again = Rereader(SPEC, frames=False)
+    again = Rereader(SPEC, CODED)
     again.pictures(path, ClipIndex.of(other), {0, 3, 27})
     assert again._entries[path] == []
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import Collection, List
 
 import pytest
 
 from edgecvar.clips.labelled import Clip
+from edgecvar.clips.motion_source import MotionSource
+from edgecvar.clips.prepare import Preparer
+from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import DatasetError
 from edgecvar.train.data import store as store_module
+from edgecvar.train.data.batches import prepare_clip
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.rereading import Rereader
@@ -102,9 +106,9 @@ def test_once_the_cache_is_full_values_are_no_longer_asked_for(moving: Path, mon
     clips = clips_of(moving / "left")
     asked: List[bool] = []
 
-    def noted(path: Path, spec: InputSpec, frames: bool, values: bool) -> RecordedClip:
+    def noted(path: Path, spec: InputSpec, sources: Collection[str], values: bool, shown: int) -> RecordedClip:
         asked.append(values)
-        return read_clip(path, spec, frames, values)
+        return read_clip(path, spec, sources, values, shown)
 
     monkeypatch.setattr(store_module, "read_clip", noted)
     scan(ClipStore(SPEC, read_clip(clips[0].path, SPEC).size + 1), clips)
@@ -123,3 +127,36 @@ def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path) -> Non
     clip.path.unlink()
     with pytest.raises(DatasetError, match=r"a\.mp4.*could be read when the run began"):
         store.clip(clip.path, {0, 3})
+
+
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_of_sources_that_nothing_looks_at_nothing_is_read(
+    moving: Path, accumulate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vectors alone: those of a whole reading, no residual asked for, no I-picture kept; its looks are seen before."""
+    clips, spec = clips_of(moving / "left"), SPEC.model_copy(update={"accumulate": accumulate})
+    whole = [read_clip(clip.path, spec) for clip in clips]
+    monkeypatch.setattr(MotionSource, "residual", lambda *ignored: pytest.fail("a residual was computed"))
+    kept, again = (ClipStore(spec, room, {"motion"}) for room in (2**30, 0))
+    _, report = scan(kept, clips)
+    scan(again, clips)
+    assert len(report.looks) == report.kept == 4 and report.kept_bytes < sum(clip.size for clip in whole) / 4
+    for clip, recorded in zip(clips, whole):
+        vectors = {index: value.velocity for index, value in recorded.values.items()}
+        one, other = kept.clip(clip.path, set()), again.clip(clip.path, {5, 17})
+        assert {index: value.velocity for index, value in one.values.items()} == vectors
+        assert {index: value.velocity for index, value in other.values.items()} == {at: vectors[at] for at in (5, 17)}
+        assert not (one.images or other.images) and one.windows == recorded.windows
+
+
+def test_a_clip_that_was_read_without_its_residual_gives_none(moving: Path) -> None:
+    (clip, *_) = clips = clips_of(moving / "left")
+    for room in (2**30, 0):
+        store = ClipStore(SPEC, room, {"motion"})
+        scan(store, clips)
+        index = store.index(clip.path)
+        samples, preparer = centre_segments(index.windows, 2), Preparer(index.info, SPEC)
+        prepared = prepare_clip(store, clip, samples, preparer, sources={"motion"})
+        assert prepared.image is None and prepared.residual is None and prepared.motion.any()
+        with pytest.raises(AssertionError, match="without its residual"):
+            prepare_clip(store, clip, samples, preparer, sources={"motion", "residual"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -11,19 +11,36 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytestmark = pytest.mark.train
 
+from edgecvar.cli.report.page.training_run import streamed_scores  # noqa: E402
 from edgecvar.clips.clock import NoClock  # noqa: E402
 from edgecvar.clips.feed import Demand, Feed  # noqa: E402
+from edgecvar.clips.gop import longest_part, pictures_of_parts  # noqa: E402
+from edgecvar.clips.labelled import Clip  # noqa: E402
 from edgecvar.clips.messages import SampledPicture  # noqa: E402
 from edgecvar.clips.sampling import running_samples, stretch  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
 from edgecvar.stream.reader import open_stream  # noqa: E402
+from edgecvar.train.augment.looks import Looks  # noqa: E402
+from edgecvar.train.checkpoint import load_checkpoint  # noqa: E402
 from edgecvar.train.data.batches import collate, fixed_samples, prepare_recorded  # noqa: E402
 from edgecvar.train.data.reading import read_clip  # noqa: E402
+from edgecvar.train.evaluate import score_checkpoint  # noqa: E402
+from edgecvar.train.loop import start_run  # noqa: E402
+from edgecvar.train.recipe import Recipe  # noqa: E402
 from edgecvar.train.settings import SamplingSettings  # noqa: E402
 from tests.moving_clip import moving_clip  # noqa: E402
+from tests.small_recipe import VELOCITY, write_clip  # noqa: E402
+from tests.stream.known_clips import encode, translation  # noqa: E402
+from tests.stream.transport import shifted  # noqa: E402
+from tests.train.heard import Heard  # noqa: E402
 
 STREAM = SamplingSettings(name="stream")
+X264 = {"x264-params": "keyint=12:bframes=0:scenecut=0:threads=1"}
+REMEMBERS = (
+    *("model=motion", "network={channels: 8, width: 24}", "sampling={name: stream}", "validation_pattern=_3\\.ts$"),
+    *("segments=8", "validation_segments=256", "epochs=1"),
+)
 ENCODINGS = {"closed": {"g": "12", "bf": "2"}, "open": {"g": "10", "bf": "3", "x264-params": "open-gop=1"}, "long": {}}
 
 
@@ -49,6 +66,51 @@ def test_what_trains_is_what_a_run_samples(tmp_path: Path, encoding: str, stride
     prepared = prepare_recorded(recorded, samples, Preparer(recorded.info, spec))
     assert np.array_equal(prepared.motion, [each.inputs["motion"] for each in ran])
     assert np.array_equal(prepared.image, [each.current.image for each in ran])
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """25 pictures, then 50 whose times are hours ahead."""
+    parts = [encode(tmp_path / f"{n}.ts", translation(n, (48, 64), (1, 0)), "libx264", X264) for n in (25, 50)]
+    clip = tmp_path / "left" / "_3.ts"
+    clip.parent.mkdir()
+    clip.write_bytes(parts[0].read_bytes() + shifted(parts[1].read_bytes(), 5 * 3600 * 90_000))
+    return clip
+
+
+def test_nothing_is_remembered_over_a_break_in_training(broken: Path) -> None:
+    spec = InputSpec(height=48, width=64, crop=1.0, gop_length=12, stride=2)
+    recorded = read_clip(broken, spec)
+    assert pictures_of_parts(recorded.windows) == {0: 22, 1: 45} and longest_part(recorded.windows) == 1
+    assert [pictures_of_parts([]), longest_part([])] == [{}, 0]
+    samples = fixed_samples(recorded, spec, 1000, STREAM)
+    assert {sample.picture >= 25 for sample in samples} == {True}
+    whole = running_samples(recorded.windows, recorded.display, 2)
+    assert samples == [sample for sample in whole if sample.picture >= 25]
+    assert [sample for sample in whole if sample.picture < 25] == running_samples(
+        recorded.windows, recorded.display, 2, part=0
+    )
+
+
+def test_a_run_on_a_clip_that_breaks_and_its_test_are_one(
+    broken: Path, small: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    """And training says what it leaves out."""
+    for label, velocity in VELOCITY.items():
+        write_clip(tmp_path / label / "_1.mp4", velocity, seed=len(label))
+    recipe, heard = small(f"data={tmp_path}", *REMEMBERS), Heard()
+    training = start_run(recipe, tmp_path / "runs", heard)
+    training.fit()
+    (line,) = heard.matching("have a break")
+    assert line.startswith("warning: 1 clips") and line.endswith("and 22 of 67 pictures are left out")
+    checkpoint = load_checkpoint(training.folder / "last.pt")
+    (ran,) = streamed_scores(checkpoint, [Clip(broken, "left")])
+    (tested,) = score_checkpoint(checkpoint, recipe.views, recipe.machine, [Clip(broken, "left")])
+    assert ran.answers is not None and len(ran.answers.seconds) == 19
+    assert np.abs(tested.scores - ran.scores).max() < 1e-5
+    looks = Looks(recipe.views, recipe.network.input, training.clips)
+    samples = [each for epoch in range(9) for each in looks.draw(epoch, 0, Clip(broken, "left")).samples]
+    assert min(sample.picture for sample in samples) >= 25
 
 
 def test_a_stretch_begins_anywhere_and_plays_faster(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ class Marks:
 PARTS = Axis("", 0, 1, (0, 0.25, 0.5, 0.75, 1), part=True)
 
 
-def chance_marks(classes: int, place: Optional[Tuple[float, str]] = None) -> Marks:
-    """What guessing among so many classes gets."""
-    return Marks((1 / classes, f"chance {100 / classes:.3g} %"), place)
+def chance_marks(chance: Optional[float], place: Optional[Tuple[float, str]] = None) -> Marks:
+    """The chance level, if there is one, beside a place."""
+    return Marks(None if chance is None else (chance, f"chance {100 * chance:.3g} %"), place)
 
 
 def apart(values: Sequence[float], span: float) -> List[float]:

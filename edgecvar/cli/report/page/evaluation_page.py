@@ -31,7 +31,8 @@ def write_evaluation_page(
     """Of several sources the page compares all, and shows the first; raises ConfigError where it cannot be written."""
     first = sources[0]
     found = outcomes(labels, first.results)
-    soon = soon_fact(found.moments, len(labels))
+    timing = Timing(found.moments, OVER_TIME, found.evaluation.chance) if found.moments else None
+    soon = soon_fact(timing)
     write_page(
         target,
         Report(
@@ -40,7 +41,7 @@ def write_evaluation_page(
             outcomes=found,
             outcomes_of=f"The {found.evaluation.clips} clips of {first.name}",
             sources=compare_sources(labels, sources) if len(sources) > 1 else (),
-            timing=Timing(found.moments, OVER_TIME) if found.moments else None,
+            timing=timing,
             hardest=list(shown_clips(found.hardest)),
             recipe=subject.recipe,
             environment=environment(),

@@ -121,14 +121,15 @@ def calibration_section(found: Calibration) -> Markup:
     )
 
 
-def timing_section(timing: Timing, classes: int) -> Markup:
+def timing_section(timing: Timing) -> Markup:
     """Top-1 against the seconds of video that were seen."""
     points = [(moment.seconds, moment.top1) for moment in timing.moments]
     last = points[-1][0]
     across = Axis("seconds of video", 0, last, apart([x for x, _ in points], last))
     up = Axis("top-1", 0, 1, PARTS.ticks, part=True)
     rows = [(f"{each.seconds:g} s", percent(each.top1), str(each.running)) for each in timing.moments]
-    chart = line_chart("Top-1 by seconds of video seen", across, up, [Curve("top-1", points)], chance_marks(classes))
+    marks = chance_marks(timing.chance)
+    chart = line_chart("Top-1 by seconds of video seen", across, up, [Curve("top-1", points)], marks)
     return section(
         "How soon it is right",
         element("p", timing.note),

@@ -66,7 +66,7 @@ def _sections(report: Report) -> Iterator[Markup]:
         yield confusion_section(found, report.outcomes_of)
         yield class_section(found.classes)
         if report.timing is not None and report.timing.moments:
-            yield timing_section(report.timing, len(found.classes))
+            yield timing_section(report.timing)
         if found.calibration is not None:
             yield calibration_section(found.calibration)
     if report.hardest:

@@ -29,12 +29,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Curves:
-    """Loss and top-1 (0 to 1) of training and validation, with the epoch that was kept; `classes` make chance."""
+    """Loss and top-1 (0 to 1) of training and validation, with the epoch that was kept and the chance level."""
 
     loss: Sequence[Curve]
     top1: Sequence[Curve]
     best_epoch: Optional[int]
-    classes: int
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Timing:
-    """How soon the answer is right, and on what that was measured."""
+    """How soon the answer is right, on what that was measured, and the chance level of these clips."""
 
     moments: Sequence[Moment]
     note: str
+    chance: Optional[float]
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def curves_section(curves: Curves) -> Markup:
         charts.append(line_chart("Loss by epoch", _epochs(curves.loss), up, curves.loss, Marks(place=best)))
     if any(curve.points for curve in curves.top1):
         up = Axis("top-1", 0, 1, PARTS.ticks, part=True)
-        marks = chance_marks(curves.classes, best)
+        marks = chance_marks(curves.chance, best)
         charts.append(line_chart("Top-1 by epoch", _epochs(curves.top1), up, curves.top1, marks))
     return section("Curves", element("div", [element("figure", chart) for chart in charts], class_="pair"))
 

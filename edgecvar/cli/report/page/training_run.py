@@ -16,7 +16,7 @@ from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.samples import spread
 from edgecvar.errors import EdgecvarError, reason
 from edgecvar.judge.advice import Standing, advise
-from edgecvar.judge.evaluate import score_clip
+from edgecvar.judge.evaluate import score_clip, tally
 from edgecvar.judge.outcomes import Outcomes, accuracy_over_time, outcomes
 from edgecvar.runners.torch import TorchRunner
 from edgecvar.train.augment.settings import Augment
@@ -65,7 +65,7 @@ def write_run_page(training: Training, listener: Listener) -> Path:
         title=f"{recipe.network.model} on {recipe.data.source}",
         facts=_facts(records, best, found, timing),
         advice=advice,
-        curves=_curves(records, best, len(clips.labels)),
+        curves=_curves(records, best, clips.chance),
         outcomes=found,
         outcomes_of=f"The {len(clips.validation)} clips that validate, by best.pt (epoch {best.epoch})",
         timing=timing,
@@ -104,7 +104,7 @@ def _time(checkpoint: Checkpoint, clips: Clips, listener: Listener) -> Optional[
         f"Top-1 of a clip's running answer, the mean of its scores so far; {share} clips that validate, run picture by "
         "picture as a bundle runs them. A clip that is over keeps its last answer."
     )
-    return Timing(accuracy_over_time(clips.labels, results), note)
+    return Timing(accuracy_over_time(clips.labels, results), note, tally(clips.labels, results).chance)
 
 
 def streamed_scores(checkpoint: Checkpoint, clips: Sequence[Clip]) -> Iterator[ClipScore]:
@@ -148,7 +148,7 @@ def _facts(
     records: Sequence[EpochRecord], best: EpochRecord, found: Optional[Outcomes], timing: Optional[Timing]
 ) -> List[Fact]:
     facts = [] if found is None else outcome_facts(found)
-    soon = None if timing is None or found is None else soon_fact(timing.moments, len(found.classes))
+    soon = soon_fact(timing)
     if soon is not None:
         facts.append(soon)
     if best.train_top1 is not None:
@@ -180,13 +180,13 @@ def _own_mirror_images(augment: Augment, labels: Sequence[str]) -> FrozenSet[str
     return frozenset(set(labels) - named if augment.flip else ())
 
 
-def _curves(records: Sequence[EpochRecord], best: EpochRecord, classes: int) -> Curves:
+def _curves(records: Sequence[EpochRecord], best: EpochRecord, chance: float) -> Curves:
     def curve(part: str, what: str) -> Curve:
         values = [(record.epoch, getattr(record, f"{part}_{what}")) for record in records]
         return Curve(part, [(float(epoch), value) for epoch, value in values if value is not None])
 
     loss, top1 = ([curve(part, what) for part in ("train", "validation")] for what in ("loss", "top1"))
-    return Curves(loss, top1, best.epoch, classes)
+    return Curves(loss, top1, best.epoch, chance)
 
 
 def _split(recipe: Recipe, clips: Clips) -> Split:

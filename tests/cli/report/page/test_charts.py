@@ -58,7 +58,7 @@ def test_a_line_goes_from_corner_to_corner_of_the_plot() -> None:
 
 def test_chance_and_best_are_marked_where_they_are() -> None:
     across, up = Axis("epoch", 0, 4, (0, 4)), Axis("top-1", 0, 1, PARTS.ticks, part=True)
-    svg = line_chart("Top-1", across, up, [Curve("a", [(0, 0), (4, 1)])], chance_marks(4, (2.0, "best, epoch 2")))
+    svg = line_chart("Top-1", across, up, [Curve("a", [(0, 0), (4, 1)])], chance_marks(0.25, (2.0, "best, epoch 2")))
     middle, quarter = (LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) / 4
     assert f'x1="{middle:.1f}" y1="{TOP:.1f}" x2="{middle:.1f}"' in svg and ">best, epoch 2</text>" in svg
     assert f'y1="{quarter:.1f}" x2="{WIDTH - RIGHT:.1f}" y2="{quarter:.1f}" class="chance"' in svg

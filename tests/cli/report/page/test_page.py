@@ -49,11 +49,11 @@ def full(labels: List[str], clips: int) -> Report:
         title=f"attp on {labels[0]}",
         facts=[Fact("top-1", "50.0%", "of clips")],
         advice=["More clips."],
-        curves=Curves(curves, top1, 2, len(labels)),
+        curves=Curves(curves, top1, 2, 0.25),
         outcomes=found,
         outcomes_of="The clips",
         sources=compare_sources(labels, [ScoredSource(name, results(labels, clips)) for name in ("x", labels[0])]),
-        timing=Timing([Moment(0.5, 0.25, 8), Moment(1.0, 0.5, 0)], "All clips."),
+        timing=Timing([Moment(0.5, 0.25, 8), Moment(1.0, 0.5, 0)], "All clips.", 0.25),
         hardest=[
             *(ShownClip(hard, pictures) for hard in found.hardest[:-1]),
             *(ShownClip(hard, None, "no pictures: gone") for hard in found.hardest[-1:]),
@@ -116,7 +116,7 @@ def test_very_many_classes_make_no_huge_page(classes: int) -> None:
 def test_without_validation_there_are_curves_split_and_recipe() -> None:
     bare = replace(full(["left", "right"], 8), outcomes=None, timing=None, hardest=(), sources=())
     top1 = [Curve("train", [(1, 0.25)]), Curve("validation", [])]
-    page = ParsedPage(render(replace(bare, curves=Curves([Curve("train", [(1, 2.5)]), Curve("v", [])], top1, 1, 2))))
+    page = ParsedPage(render(replace(bare, curves=Curves([Curve("train", [(1, 2.5)]), Curve("v", [])], top1, 1, 0.5))))
     assert page.of("h2") == ["What to try next", "Curves", "Which clips", "Recipe", "Made with"]
     assert "nan" not in page.text.lower() and page.count("svg") == 2
 
@@ -130,7 +130,7 @@ def test_clips_of_which_none_was_decided_are_listed() -> None:
 
 def test_long_runs_are_drawn_with_few_points_and_end_where_they_end() -> None:
     points = [(float(epoch), 1 / epoch) for epoch in range(1, 5001)]
-    curves = Curves([Curve("train", points)], [Curve("train", points)], 5000, 2)
+    curves = Curves([Curve("train", points)], [Curve("train", points)], 5000, 0.5)
     page = ParsedPage(render(Report("x", [], curves=curves)))
     lines = [attributes["points"].split() for tag, attributes in page.tags if tag == "polyline"]
     assert all(100 < len(line) <= 401 for line in lines)

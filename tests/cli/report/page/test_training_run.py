@@ -68,6 +68,17 @@ def test_clips_are_timed_as_a_bundle_runs_them(trained: Training, monkeypatch: p
     assert report.timing.note.startswith("Top-1 of a clip's running answer") and "all clips" in report.timing.note
 
 
+def test_all_say_one_chance_that_of_the_commonest_class_which_validates(
+    trained: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right, _ = trained.clips.validation
+    trained.clips = replace(trained.clips, validation=[left, left, left, right])
+    report = written(trained, monkeypatch)
+    assert report.curves is not None and report.timing is not None and report.outcomes is not None
+    assert report.curves.chance == report.timing.chance == report.outcomes.evaluation.chance == 0.75
+    assert {fact.name: fact.value for fact in report.facts}["chance"] == "75.0%"
+
+
 def test_where_time_runs_out_the_page_says_of_how_many(trained: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_run, "STREAMED_SECONDS", -1.0)
     report = written(trained, monkeypatch)
