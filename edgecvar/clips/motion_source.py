@@ -1,4 +1,4 @@
-"""What a sampled picture's motion and residual are: its own, or traced back to the I-picture."""
+"""What a sampled picture's motion and residual are, its own or traced back to the I-picture; and what is intra."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ class MotionSource:
         if picture.residual is None:
             raise StreamError(f"picture {picture.decode_index} ({picture.kind}) has no residual")
         return picture.residual
+
+    def intra(self, picture: CodedPicture) -> NDArray[np.bool_]:
+        """bool (H/4, W/4) on the coded grid: the picture's own intra blocks, accumulated or not."""
+        if picture.motion is None:
+            raise StreamError(f"picture {picture.decode_index} ({picture.kind}) has no motion vectors")
+        return picture.motion.intra

@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_refused(pictures):
     colour = native.Colour((((1.0, 0.0, 0.0, 0.0, 1.0, 0.0),) * 3), -1, 1)
     out = np.zeros((3, 2, 2), np.float32)
     native.ColourFilter(*axes[:4]).residual(picture, colour, out)
-    native.VelocityFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2])
+    native.BlockFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2])
     for wrong in (
         out[:2],
         out.astype(np.float64),
@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_refused(pictures):
     with pytest.raises(ValueError, match="another size"):
         native.ColourFilter(axes[2], axes[3], axes[4], axes[5]).residual(picture, colour, out)
     with pytest.raises(ValueError, match="another size"):
-        native.VelocityFilter(*axes[2:4]).picture(picture, (1, 1, 8), out[:2])
+        native.BlockFilter(*axes[2:4]).picture(picture, (1, 1, 8), out[:2])
     with pytest.raises(ValueError, match="one picture"):
         native.ColourFilter(axes[0], axes[1], axes[4], axes[5])
     with pytest.raises(ValueError, match="taps outside"):
@@ -162,7 +162,7 @@ def test_an_i_picture_has_no_motion_to_prepare(tmp_path):
     axes = [native.Axis([[0, 1]], [[0.5, 0.5]], inputs) for inputs in (64, 64, 32, 32, 16, 16)]
     out = np.zeros((3, 1, 1), np.float32)
     for prepared in (
-        lambda: native.VelocityFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2]),
+        lambda: native.BlockFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2]),
         lambda: native.ColourFilter(*axes[:4]).residual(picture, native.Colour(((1.0,) * 6,) * 3, -1, 1), out),
     ):
         with pytest.raises(ValueError, match="no motion and no residual"):
