@@ -1,4 +1,4 @@
-"""What a sampled picture's motion and residual are, its own or traced back to the I-picture; and what is intra."""
+"""What a sampled picture's motion, residual and intra blocks are: its own, or traced back to the I-picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MotionSource:
-    """Motion and residual of pictures of one stream, as the spec's `accumulate` says.
+    """Motion and residual of pictures of one stream, as the spec's `accumulate` says; intra blocks are their own.
 
     Plain: velocity in pixels a frame, and the picture's own residual. Accumulated (Wu et al. 2018, section 3.1):
     the displacement in pixels of each block since the I-picture it comes from, and the sum of the residuals along
