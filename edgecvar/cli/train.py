@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 
 import click
 
@@ -53,9 +54,10 @@ def command(listed: bool, **options: Any) -> None:
     """Train a network on the clips of FOLDER, or as RECIPE says.
 
     FOLDER holds a folder of clips for each class, or train/ and val/ that do; a CSV has path,label and perhaps split.
-    The recipe is chosen by the number of clips. What validates is val/, the CSV's split, or a quarter of the clips:
-    whole groups, as of persons or scenes, where file names show some, else stretches of neighbouring numbers. Clips
-    that cannot be read are skipped and counted.
+    The recipe is chosen by the number of clips. Of up to 1000, what moves is tried and then, with the extra pretrained,
+    what a picture shows; what names more of the clips that validate is kept. These are val/, those of the CSV's split,
+    or a quarter of the clips: whole groups, as of persons or scenes, where file names show some, else stretches of
+    neighbouring numbers. Clips that cannot be read are skipped and counted.
 
     RECIPE is a YAML file or the name of a shipped one; its keys, as those of the chosen one, can be set on the way.
 
@@ -76,14 +78,31 @@ def command(listed: bool, **options: Any) -> None:
     if listed:
         _list()
         return
-    from edgecvar.train.progress import JsonListener, TerminalListener
+    from edgecvar.train.loop import start_run
+    from edgecvar.train.progress import JsonListener, Listener, TerminalListener
+    from edgecvar.train.together.processes import is_first
 
     as_json: bool = options["as_json"]
     listener: Listener = JsonListener() if as_json else TerminalListener()
     if options["dry_run"]:
         _plan(options, listener)
         return
-    training = _begin(options, listener)
+    if options["resume"] is not None:
+        training = _resumed(options, listener)
+        _carry_out(training, listener, as_json)
+        _say_next(training, as_json)
+        return
+    heard = listener if is_first(os.environ) else Listener()
+    recipes, root = _recipes(options, heard), options["output"]
+    if len(recipes) > 1:
+        _try(recipes, root, listener, as_json)
+        return
+    training = start_run(recipes[0], root, listener)
+    _carry_out(training, listener, as_json)
+    _say_next(training, as_json)
+
+
+def _carry_out(training: Training, listener: Listener, as_json: bool) -> None:
     if not training.processes.first:  # the first says how it goes, and ends as it went
         with suppress(KeyboardInterrupt):
             training.fit()
@@ -91,6 +110,42 @@ def command(listed: bool, **options: Any) -> None:
     listener.say(f"run folder {training.folder}")
     _fit(training)
     _conclude(training, listener, as_json)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a run came to: the part of the clips that validate which it names."""
+
+    model: str
+    folder: Path
+    top1: float
+
+
+def _try(recipes: Sequence[Recipe], root: Path, listener: Listener, as_json: bool) -> None:
+    """A run of each recipe, up to one that names every clip that validates; says which of them is kept.
+
+    Of equals it is the first. Several processes carry out one alone.
+    """
+    from edgecvar.train.loop import start_run
+
+    tried: List[Tried] = []
+    for recipe in recipes:
+        training = start_run(recipe, root, listener)
+        _carry_out(training, listener, as_json)
+        top1 = 0.0 if training.best is None else training.best.validation_top1 or 0.0
+        tried.append(Tried(recipe.network.model, training.folder, top1))
+        if not training.processes.first:
+            return
+        if training.processes.count > 1 or top1 == 1:
+            break
+        del training  # it holds clips, which the next one reads for itself
+    kept = max(tried, key=lambda each: each.top1)
+    if as_json:
+        say_json({"kept": str(kept.folder), "validation_top1": kept.top1})
+        return
+    others = ", ".join(f"{each.model} {each.top1:.1%}" for each in tried if each is not kept)
+    say(f"kept: {kept.model}, validation top-1 {kept.top1:.1%}{others and f' ({others})'}: {kept.folder}")
+    say(f"next: edgecvar compile --model {kept.model}")
 
 
 def _fit(training: Training) -> None:
@@ -111,27 +166,21 @@ def _fit(training: Training) -> None:
         ) from error
 
 
-def _begin(options: Dict[str, Any], listener: Listener) -> Training:
-    from edgecvar.train.loop import resume_run, start_run
-    from edgecvar.train.progress import Listener
+def _resumed(options: Dict[str, Any], listener: Listener) -> Training:
+    from edgecvar.train.loop import resume_run
     from edgecvar.train.recipe import first_outside
-    from edgecvar.train.together.processes import is_first
 
-    resume: Optional[Path] = options["resume"]
-    if resume is None:
-        heard = listener if is_first(os.environ) else Listener()
-        return start_run(_recipe(options, heard), options["output"], listener)
     overrides = options["arguments"]
     if options["split_by"] is not None or options["validation_fraction"] is not None:
         raise click.UsageError("--split-by and --validation-fraction are for a new run; a resumed one keeps its split")
     wrong = first_outside(overrides, RESUMABLE)
     if wrong is not None:
         raise ConfigError(f"{wrong!r}: a resumed run keeps its recipe; only {', '.join(RESUMABLE)} may be set")
-    return resume_run(resume, overrides, listener)
+    return resume_run(options["resume"], overrides, listener)
 
 
-def _recipe(options: Dict[str, Any], listener: Listener) -> Recipe:
-    from edgecvar.train.start.given import Wishes, recipe_for
+def _recipes(options: Dict[str, Any], listener: Listener) -> List[Recipe]:
+    from edgecvar.train.start.given import Wishes, recipes_for
 
     arguments: Tuple[str, ...] = options["arguments"]
     if not arguments or "=" in arguments[0]:
@@ -139,7 +188,7 @@ def _recipe(options: Dict[str, Any], listener: Listener) -> Recipe:
             "give a folder of clips, a CSV or a recipe first, for example my_videos or gestures/attp, or --resume RUN"
         )
     wishes = Wishes(arguments[1:], options["split_by"], options["validation_fraction"])
-    return recipe_for(arguments[0], wishes, listener)
+    return recipes_for(arguments[0], wishes, listener)
 
 
 def _plan(options: Dict[str, Any], listener: Listener) -> None:
@@ -149,7 +198,7 @@ def _plan(options: Dict[str, Any], listener: Listener) -> None:
     from edgecvar.train.data.labels import load_split
     from edgecvar.train.start.checks import resolve
 
-    recipe = resolve(_recipe(options, listener))
+    recipe = resolve(_recipes(options, listener)[0])
     print_plan(recipe, load_split(recipe.data), options["as_json"])
 
 
@@ -164,7 +213,7 @@ def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
     from edgecvar.cli.report.page.training_run import page_of_run
 
     page = page_of_run(training, listener)
-    best, model = training.best, training.recipe.network.model
+    best = training.best
     if as_json:
         found = {} if page is None else {"page": str(page)}
         say_json({"run": str(training.folder), "best": None if best is None else best.model_dump(), **found})
@@ -175,11 +224,17 @@ def _conclude(training: Training, listener: Listener, as_json: bool) -> None:
     say(f"run: {training.folder}")
     if page is not None:
         say(f"page: {page}")
-    if best is not None:
-        if best.epoch == training.epoch and best.validation_top1 != 1:
-            longer = 2 * max(training.epoch, training.recipe.course.epochs)
-            say(f"for longer: edgecvar train --resume {training.folder} epochs={longer}")
-        say(f"next: edgecvar compile --model {model}")
+
+
+def _say_next(training: Training, as_json: bool) -> None:
+    best = training.best
+    if as_json or not training.processes.first:
         return
-    say("only a teacher was trained, not the network, so there is no best.pt")
-    say(f"next: edgecvar train RECIPE teacher={training.folder / 'last.pt'}, with alignment among its losses")
+    if best is None:
+        say("only a teacher was trained, not the network, so there is no best.pt")
+        say(f"next: edgecvar train RECIPE teacher={training.folder / 'last.pt'}, with alignment among its losses")
+        return
+    if best.epoch == training.epoch and best.validation_top1 != 1:
+        longer = 2 * max(training.epoch, training.recipe.course.epochs)
+        say(f"for longer: edgecvar train --resume {training.folder} epochs={longer}")
+    say(f"next: edgecvar compile --model {training.recipe.network.model}")

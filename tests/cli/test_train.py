@@ -15,9 +15,11 @@ from edgecvar.cli.main import main
 from edgecvar.cli.train import command
 from edgecvar.errors import EdgecvarError
 from edgecvar.train import loop
+from edgecvar.train.history import EpochRecord
 from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.start import given
 from tests.cli.report.page.parsed_page import ParsedPage
 
 pytestmark = pytest.mark.train
@@ -191,19 +193,22 @@ def folder(moving: Path, tmp_path: Path) -> Path:
 
 
 SMALL = (
-    "network.backbone={width: 0.1, depth: 0.3}",
-    *("network.dim=32", "input.height=32", "input.width=32", "segments=2", "validation_segments=2", "workers=0"),
+    *("epochs=1", "augment.reencode=", "input.height=32", "input.width=32", "segments=4", "validation_segments=4"),
+    *("seed=1", "workers=0"),
 )
 
 
 def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -> None:
-    result = train(folder, "epochs=1", *SMALL, "-o", tmp_path / "runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(given, "can_start", lambda name: name == "auto/motion")
+        result = train(folder, *SMALL, "-o", tmp_path / "runs")
     assert result.exit_code == 0
-    (run,) = (tmp_path / "runs" / "attp").iterdir()
+    (run,) = (tmp_path / "runs" / "motion").iterdir()
     said = result.stderr
     for line in (
         f"{folder}: 2 classes, 9 clips",
-        "recipe auto/few, for up to 400 clips: attp, 1 epochs",
+        "recipe auto/appearance is left out: it starts from what pip install",
+        "recipe, for up to 1000 clips: auto/motion: motion, 1 epochs",
         "4 groups by '(?<![A-Za-z])(scene\\d+)': scene",
         "warning: 1 of 9 clips cannot be used and are left out",
         "warning: fewer than 5 clips to learn from: left (3), right (3)",
@@ -211,14 +216,44 @@ def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -
         "Only 2 clips validate: each is 50.0 points of top-1",
     ):
         assert line in said
-    assert f"run: {run}" in result.stdout
+    assert f"run: {run}" in result.stdout and "next: edgecvar compile --model motion" in result.stdout
     saved = parse_recipe((run / "recipe.yaml").read_text())
     assert saved.data.split_by == r"(?<![A-Za-z])(scene\d+)" and saved.data.skip_unreadable
     again = train(run / "recipe.yaml", "-o", tmp_path / "again")
     assert again.exit_code == 0
-    (copy,) = (tmp_path / "again" / "attp").iterdir()
+    (copy,) = (tmp_path / "again" / "motion").iterdir()
     same = [json.loads((each / "metrics.jsonl").read_text()) for each in (run, copy)]
     assert same[0]["train_loss"] == same[1]["train_loss"]
+
+
+def test_of_what_is_tried_that_is_kept_which_names_most(
+    folder: Path, small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {}
+    for name in ("auto/one", "auto/two"):
+        files[name] = tmp_path / f"{name[5:]}.yaml"
+        files[name].write_text(small("epochs=1", "validation_pattern=", "validation_fraction=0.25").to_yaml())
+    monkeypatch.setattr(given, "choose_recipes", lambda clips: (list(files), "for the test"))
+    monkeypatch.setattr(given, "find_recipe", files.__getitem__)
+
+    def tried(*top1: float) -> str:
+        named = iter(top1)
+
+        def fit(self: loop.Training) -> None:
+            self.best = EpochRecord.model_construct(epoch=self.epoch, validation_top1=next(named))
+
+        monkeypatch.setattr(loop.Training, "fit", fit)
+        result = train(folder, "-o", tmp_path / str(top1))
+        assert result.exit_code == 0
+        return result.stdout
+
+    both = tried(0.5, 0.75)
+    runs = sorted((tmp_path / str((0.5, 0.75)) / "attp").iterdir())
+    assert f"kept: attp, validation top-1 75.0% (attp 50.0%): {runs[1]}\n" in both
+    assert both.count("next: ") == 1 and both.endswith("next: edgecvar compile --model attp\n")
+    equal = tried(0.5, 0.5)
+    assert f"(attp 50.0%): {min((tmp_path / str((0.5, 0.5)) / 'attp').iterdir())}\n" in equal
+    assert "kept: attp, validation top-1 100.0%: " in tried(1.0)
 
 
 def test_a_dry_run_prints_a_recipe_that_trains_the_same_and_writes_nothing(folder: Path, tmp_path: Path) -> None:

