@@ -32,9 +32,13 @@ STRIDE = 2 * CELL
 
 
 class MotionOptions(PastOptions):
-    """`channels`: of a picture's maps. `residual`, `intra`: look at it too. The rest is how the past is seen."""
+    """`channels`: of a picture's maps. `residual`, `intra`: look at it too. The rest is how the past is seen.
+
+    `anywhere`: what happens is the same wherever in the picture it does: of the maps go on their means and peaks.
+    """
 
     channels: int = Field(default=12, ge=1, le=256)
+    anywhere: bool = False
     residual: bool = True
     intra: bool = False
 
@@ -60,13 +64,17 @@ class Picture(nn.Module):
         self.grid = nn.AvgPool2d(CELL)
         self.conv = nn.Conv2d(3 + len(options.sources), options.channels, 3, stride=2, padding=1, bias=False)
         self.conv_norm = nn.BatchNorm2d(options.channels)
-        self.project = nn.Conv2d(options.channels, options.width, places, bias=False)
+        self.anywhere = options.anywhere
+        pooled = (2 * options.channels, (1, 1)) if options.anywhere else (options.channels, places)
+        self.project = nn.Conv2d(pooled[0], options.width, pooled[1], bias=False)
         self.project_norm = nn.BatchNorm2d(options.width)
 
     def forward(self, velocity: Tensor, *others: Tensor) -> Tensor:
         sizes = [each.abs().mean(1, keepdim=True) for each in others[: self.residual]]
         seen = [velocity, velocity.abs(), *sizes, *others[self.residual :]]
         maps = torch.relu(self.conv_norm(self.conv(self.grid(torch.cat(seen, 1)))))  # (B, channels, h / 8, w / 8)
+        if self.anywhere:
+            maps = torch.cat([maps.mean((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)], 1)
         features: Tensor = self.project_norm(self.project(maps))
         return features
 
