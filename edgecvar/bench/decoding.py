@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
 
-_PICTURES = (("image", "frame"), ("motion", "residual"))
+_PICTURES = (("image", "frame"), ("motion", "residual", "intra"))
 """Prepared inputs that a decoded picture may take the place of, those that are pictures themselves first."""
 
 

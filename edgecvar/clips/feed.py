@@ -232,10 +232,10 @@ class Feed:
                 if frame is None:
                     return None
                 values["frame"] = frame
-            if "motion" in sources:
-                values["motion"] = self._motion_source.motion(picture) if parsed is None else parsed
-            if "residual" in sources:
-                values["residual"] = self._motion_source.residual(picture) if parsed is None else parsed
+            of = self._motion_source
+            for source, value in (("motion", of.motion), ("residual", of.residual), ("intra", of.intra)):
+                if source in sources:
+                    values[source] = value(picture) if parsed is None else parsed
             return preparer.inputs(values)
 
     def _neighbour(self) -> Optional[AppearancePicture]:

@@ -66,16 +66,16 @@ class Grid:
         return self.columns.apply(np.ascontiguousarray(rows.T)).T  # (h, w)
 
 
-class VelocityFilter:
-    """Velocity on 4 x 4 blocks, a pair (x, y) each, to two planes float32 (2, h, w) of any strides."""
+class BlockFilter:
+    """What 4 x 4 blocks have, velocity (x, y) or whether they are intra, to planes float32 of any strides."""
 
     def __init__(self, blocks: Grid) -> None:
         core = native_core()
         self._blocks = blocks
-        self._native = None if isinstance(core, str) else core.VelocityFilter(*_axes(core, blocks))
+        self._native = None if isinstance(core, str) else core.BlockFilter(*_axes(core, blocks))
 
     def picture(self, picture: Picture, scale: Tuple[float, float, float], out: NDArray[np.float32]) -> None:
-        """That of a parsed picture, the components times their `scale`, at most the third of it in magnitude."""
+        """A parsed picture's velocity to (2, h, w), times its `scale` each, at most the third of it in magnitude."""
         assert self._native is not None  # it has parsed the picture
         self._native.picture(picture, scale, out)
 
@@ -86,6 +86,18 @@ class VelocityFilter:
             return
         for axis in (0, 1):
             out[axis] = np.clip(self._blocks(velocity[..., axis]) * np.float32(scale[axis]), -scale[2], scale[2])
+
+    def intra(self, picture: Picture, out: NDArray[np.float32]) -> None:
+        """The share of a parsed picture's area that is intra, to (1, h, w)."""
+        assert self._native is not None  # it has parsed the picture
+        self._native.intra(picture, out)
+
+    def mask(self, mask: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
+        """The same of a mask (H/4, W/4)."""
+        if self._native is not None:
+            self._native.mask(mask, out)
+            return
+        out[0] = self._blocks(mask)
 
 
 @dataclass(frozen=True)

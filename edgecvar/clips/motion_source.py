@@ -1,4 +1,4 @@
-"""What a sampled picture's motion and residual are: its own, or traced back to the I-picture."""
+"""What a sampled picture's motion, residual and intra blocks are: its own, or traced back to the I-picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MotionSource:
-    """Motion and residual of pictures of one stream, as the spec's `accumulate` says.
+    """Motion and residual of pictures of one stream, as the spec's `accumulate` says; intra blocks are their own.
 
     Plain: velocity in pixels a frame, and the picture's own residual. Accumulated (Wu et al. 2018, section 3.1):
     the displacement in pixels of each block since the I-picture it comes from, and the sum of the residuals along
@@ -54,3 +54,9 @@ class MotionSource:
         if picture.residual is None:
             raise StreamError(f"picture {picture.decode_index} ({picture.kind}) has no residual")
         return picture.residual
+
+    def intra(self, picture: CodedPicture) -> NDArray[np.bool_]:
+        """bool (H/4, W/4) on the coded grid: the picture's own intra blocks, accumulated or not."""
+        if picture.motion is None:
+            raise StreamError(f"picture {picture.decode_index} ({picture.kind}) has no motion vectors")
+        return picture.motion.intra

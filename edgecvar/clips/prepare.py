@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.clips.filters import Colour, ColourFilter, Grid, Taps, VelocityFilter
+from edgecvar.clips.filters import BlockFilter, Colour, ColourFilter, Grid, Taps
 from edgecvar.clips.spec import COMMON_RATE, InputSpec
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import BLOCK, Residual, StreamInfo
@@ -23,7 +23,7 @@ MOTION_LIMIT = 8.0
 _LUMA, _RED_CR, _GREEN_CB, _GREEN_CR, _BLUE_CB = 1.164384, 1.596027, -0.391762, -0.812968, 2.017232
 
 
-Prepared = Union[ShownPlanes, "NDArray[np.float32]", Residual, "Picture"]
+Prepared = Union[ShownPlanes, "NDArray[np.float32]", "NDArray[np.bool_]", Residual, "Picture"]
 """What an input is made of; see Preparer's methods."""
 
 
@@ -81,7 +81,7 @@ class Preparer:
         rows, columns = (spec.width, spec.height) if self._turns % 2 else (spec.height, spec.width)
         region = _Region(source, info, rows, columns)
         self._image = ColourFilter(region.grid(1, shown_only=True), region.grid(2, shown_only=True))
-        self._blocks = VelocityFilter(region.grid(BLOCK))
+        self._blocks = BlockFilter(region.grid(BLOCK))
         self._residual = ColourFilter(region.grid(1), region.grid(2))
         self._colour = _difference_colour(spec.residual_unit)
         self._region = region
@@ -99,14 +99,14 @@ class Preparer:
     def inputs(
         self, values: Mapping[str, Prepared], out: Optional[Mapping[str, NDArray[np.float32]]] = None
     ) -> Dict[str, NDArray[np.float32]]:
-        """All inputs of one picture, both by source: image, frame, motion, residual; into memory of `out`, if given."""
+        """All inputs of one picture, both by source (CHANNELS); into memory of `out`, if given."""
+        ways: Dict[str, Callable[..., NDArray[np.float32]]] = {
+            "motion": self.motion,
+            "residual": self.residual,
+            "intra": self.intra,
+        }
         into = out or {}
-        return {source: self._prepare(source, value, into.get(source)) for source, value in values.items()}
-
-    def _prepare(self, source: str, value: Any, out: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:
-        if source == "motion":
-            return self.motion(value, out)
-        return self.residual(value, out) if source == "residual" else self.image(value, out)
+        return {source: ways.get(source, self.image)(value, into.get(source)) for source, value in values.items()}
 
     def image(self, image: ShownPlanes, out: Optional[NDArray[np.float32]] = None) -> NDArray[np.float32]:
         """A picture as displayed before rotation, to RGB float32 (3, h, w), mean and deviation removed."""
@@ -138,7 +138,7 @@ class Preparer:
         """As `motion`, of a velocity on any grid (rows, columns, xy) that covers the picture as displayed."""
         out = self._made("motion", None)
         planes = self._before_turn(out)[:: -1 if self._swapped else 1]
-        VelocityFilter(self._region.spread(*velocity.shape[:2])).field(velocity, self._scale, planes)
+        BlockFilter(self._region.spread(*velocity.shape[:2])).field(velocity, self._scale, planes)
         return out
 
     def residual(
@@ -155,6 +155,22 @@ class Preparer:
             self._residual.planes((residual.y, residual.cb, residual.cr), self._colour, planes)
         else:
             self._residual.picture(residual, self._colour, planes)
+        return out
+
+    def intra(
+        self, mask: Union[NDArray[np.bool_], Picture], out: Optional[NDArray[np.float32]] = None
+    ) -> NDArray[np.float32]:
+        """What is coded intra to its share of the area, 0 to 1, float32 (1, h, w).
+
+        It is a mask (H/4, W/4) on the coded grid, or that of a P or B picture of the native core, made of the intra
+        macroblocks alone.
+        """
+        out = self._made("intra", out)
+        plane = self._before_turn(out)
+        if isinstance(mask, np.ndarray):
+            self._blocks.mask(mask, plane)
+        else:
+            self._blocks.intra(mask, plane)
         return out
 
     def _made(self, source: str, out: Optional[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -9,14 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from edgecvar.errors import unknown_name
 
-CHANNELS = {"image": 3, "motion": 2, "residual": 3, "frame": 3}
+CHANNELS = {"image": 3, "motion": 2, "residual": 3, "intra": 1, "frame": 3}
 """The prepared inputs, and the channels of each.
 
-Of a window "image", its I-picture; of a sampled picture its own "motion" and "residual", and its decoded "frame".
+Of a window "image", its I-picture; of a sampled picture its own "motion", "residual" and share of "intra" area, and its
+decoded "frame".
 """
 
 PREPARED = tuple(CHANNELS)
-CODED = ("image", "motion", "residual")
+CODED = ("image", "motion", "residual", "intra")
 """Those that a stream gives without decoding more than I-pictures."""
 COMMON_RATE = 30
 """Pictures a second of the stream in whose frames velocity is counted where it is counted per second."""
@@ -32,7 +33,7 @@ class InputSpec(BaseModel):
     instead of keeping its aspect. `gop_length`: pictures a window at most. `stride`: when running, one of
     every k pictures is sampled; with `rate` it is what comes nearest to so many a second, whatever the stream's own
     rate. `consensus`: sampled pictures whose scores are averaged into one decision.
-    `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018).
+    `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018); what is intra is not.
     `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
     `velocity_per`: "frame" takes the stream's frames for that, whatever their rate; "second" takes input pixels in a
     30th of a second, as though every camera gave 30 pictures a second, so that cameras of other rates agree.
@@ -72,7 +73,7 @@ class InputSpec(BaseModel):
         return min(max(1, round(float(fps) / self.rate)), LARGEST_STRIDE)
 
     def shape(self, source: str) -> Tuple[int, int, int]:
-        """(channels, height, width) of one prepared input: "image", "motion", "residual" or "frame"."""
+        """(channels, height, width) of one prepared input, a key of CHANNELS."""
         if source not in CHANNELS:
             raise unknown_name("input", source, CHANNELS)
         return CHANNELS[source], self.height, self.width

@@ -39,12 +39,13 @@ class RealInputs:
             motion=_clips([sample.inputs["motion"] for sample in samples], past),
             residual=_clips([sample.inputs["residual"] for sample in samples], past),
             labels=torch.zeros(len(samples), dtype=torch.int64),
-            frame=_clips([sample.inputs["frame"] for sample in samples], past) if self._framed else None,
+            frame=self._given("frame", past),
+            intra=self._given("intra", past),
         )
 
-    @property
-    def _framed(self) -> bool:
-        return all("frame" in sample.inputs for sample in self.samples)
+    def _given(self, source: str, past: NDArray[np.int64]) -> Optional[Tensor]:
+        values = [sample.inputs.get(source) for sample in self.samples]
+        return None if any(value is None for value in values) else _clips(values, past)
 
 
 def _clips(arrays: Sequence[Optional[NDArray[np.float32]]], past: NDArray[np.int64]) -> Tensor:

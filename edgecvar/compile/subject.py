@@ -98,8 +98,9 @@ def settle_norms(network: Network, batch: ClipBatch) -> None:
         torch.manual_seed(SEED)
         inputs = {"image": batch.image, "adjacent_image": batch.adjacent_image}
         inputs.update(motion=batch.motion, residual=batch.residual)
-        if batch.frame is not None:
-            inputs["frame"] = batch.frame
+        for name, value in (("frame", batch.frame), ("intra", batch.intra)):
+            if value is not None:
+                inputs[name] = value
         both = {name: torch.cat([tensor, tensor + torch.randn_like(tensor)]) for name, tensor in inputs.items()}
         network.train()
         network(ClipBatch(**both, labels=batch.labels.repeat(2)))

@@ -16,8 +16,9 @@ class ClipBatch:
     `image` and `adjacent_image` (N, T, 3, h, w): I-pictures of the sampled window and of its neighbour;
     `motion` (N, T, 2, h, w): velocity; `residual` (N, T, 3, h, w). `labels` int64 (N,). `flow` (N, T, 2, h, w):
     optical flow of the same pictures in the units of `motion`, where a loss asks for it. `frame` (N, T, 3, h, w):
-    the sampled pictures themselves, decoded, where a stage takes them. `lengths` int64 (N,): how many segments are the
-    clip's own, where they differ: those behind them are there for the shape alone.
+    the sampled pictures themselves, decoded, and `intra` (N, T, 1, h, w): the share of their area that is coded intra,
+    where a stage takes them. `lengths` int64 (N,): how many segments are the clip's own, where they differ: those
+    behind them are there for the shape alone.
     """
 
     image: Tensor
@@ -27,6 +28,7 @@ class ClipBatch:
     labels: Tensor
     flow: Optional[Tensor] = None
     frame: Optional[Tensor] = None
+    intra: Optional[Tensor] = None
     lengths: Optional[Tensor] = None
 
     def __post_init__(self) -> None:
@@ -35,11 +37,11 @@ class ClipBatch:
             got = getattr(self, name).shape
             if got[:3] != (*lead, channels):
                 raise ValueError(f"ClipBatch.{name}: got shape {tuple(got)}, expected {(*lead, channels)} first")
-        for name, value, like in (("flow", self.flow, "motion"), ("frame", self.frame, "image")):
-            expected = tuple(getattr(self, like).shape)
-            got = None if value is None else tuple(value.shape)
-            if got is not None and got != expected:
-                raise ValueError(f"ClipBatch.{name}: got shape {got}, expected that of {like}, {expected}")
+        size = self.motion.shape[3:]
+        for name, channels in (("flow", 2), ("frame", 3), ("intra", 1)):
+            value, expected = getattr(self, name), (*lead, channels, *size)
+            if value is not None and tuple(value.shape) != expected:
+                raise ValueError(f"ClipBatch.{name}: got shape {tuple(value.shape)}, expected {expected}")
 
     def mean(self, scores: Tensor) -> Tensor:
         """The mean (N, ...) over each clip's own segments of what each has (N, T, ...)."""

@@ -10,7 +10,7 @@ from edgecvar.clips.spec import InputSpec
 MODALITIES = {"appearance": "image", "motion": "motion", "residual": "residual"}
 """The modalities of the papers, in the order of their equations, and the prepared input of each."""
 
-TENSORS = {"image": "image", "motion": "velocity", "residual": "difference", "frame": "frame"}
+TENSORS = {"image": "image", "motion": "velocity", "residual": "difference", "intra": "intra", "frame": "frame"}
 """What a prepared input's tensor is called: a stage's output has the stage's name, and no tensor may have the same."""
 
 StateShapes = Mapping[str, Sequence[int]]

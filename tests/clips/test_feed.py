@@ -82,7 +82,7 @@ def test_the_reader_goes_on_while_an_i_picture_is_decoded(monkeypatch):
 
 def test_who_waits_for_a_sample_prepares_it(tmp_path):
     path, spec = moving_clip(tmp_path / "clip.mp4", 40, bf="2"), InputSpec(height=32, width=32, gop_length=12, stride=4)
-    demand = Demand(frozenset({"image", "motion", "residual"}), True, 4)
+    demand = Demand(frozenset({"image", "motion", "residual", "intra"}), True, 4)
 
     def samples(awaited):
         """Those of the stream, and how many of them were prepared by the reader."""
@@ -98,7 +98,7 @@ def test_who_waits_for_a_sample_prepares_it(tmp_path):
     assert len(first) == len(second) == all_of_them == 10 and none == 0
     for one, other in zip(first, second):
         assert (one.decode_index, one.current.index) == (other.decode_index, other.current.index)
-        for source in ("motion", "residual"):
+        for source in ("motion", "residual", "intra"):
             np.testing.assert_array_equal(one.inputs[source], other.inputs[source])
 
 

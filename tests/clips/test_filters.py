@@ -45,6 +45,7 @@ def pictures(request, tmp_path_factory):
         assert stream.info.extraction == "native"
         found = [picture for picture in stream if picture.kind != "I"]
         assert any(picture.residual.y.any() for picture in found)
+        assert any(picture.motion.intra.any() for picture in found)
         return stream.info, found
 
 
@@ -61,6 +62,7 @@ def test_a_parsed_picture_gives_what_its_arrays_give(pictures, rotation, size):
             motion, residual = preparer.motion(picture.parsed), preparer.residual(picture.parsed)
             assert motion.tobytes() == preparer.motion(velocity(picture.motion)).tobytes()
             assert residual.tobytes() == preparer.residual(picture.residual).tobytes()
+            assert preparer.intra(picture.parsed).tobytes() == preparer.intra(picture.motion.intra).tobytes()
             assert motion.any()
 
 
@@ -79,6 +81,7 @@ def test_without_the_core_numpy_gives_the_same(pictures, rotation, monkeypatch):
             field = velocity(picture.motion)
             assert np.abs(compiled.motion(picture.parsed) - plain.motion(field)).max() < 1e-5
             assert np.abs(compiled.residual(picture.parsed) - plain.residual(picture.residual)).max() < 1e-5
+            assert np.abs(compiled.intra(picture.parsed) - plain.intra(picture.motion.intra)).max() < 1e-5
         monkeypatch.undo()
 
 
@@ -133,7 +136,8 @@ def test_what_does_not_fit_is_refused(pictures):
     colour = native.Colour((((1.0, 0.0, 0.0, 0.0, 1.0, 0.0),) * 3), -1, 1)
     out = np.zeros((3, 2, 2), np.float32)
     native.ColourFilter(*axes[:4]).residual(picture, colour, out)
-    native.VelocityFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2])
+    native.BlockFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2])
+    native.BlockFilter(*axes[4:]).intra(picture, out[:1])
     for wrong in (
         out[:2],
         out.astype(np.float64),
@@ -145,7 +149,13 @@ def test_what_does_not_fit_is_refused(pictures):
     with pytest.raises(ValueError, match="another size"):
         native.ColourFilter(axes[2], axes[3], axes[4], axes[5]).residual(picture, colour, out)
     with pytest.raises(ValueError, match="another size"):
-        native.VelocityFilter(*axes[2:4]).picture(picture, (1, 1, 8), out[:2])
+        native.BlockFilter(*axes[2:4]).picture(picture, (1, 1, 8), out[:2])
+    with pytest.raises(ValueError, match="another size"):
+        native.BlockFilter(*axes[2:4]).intra(picture, out[:1])
+    with pytest.raises(ValueError, match="output"):
+        native.BlockFilter(*axes[4:]).intra(picture, out[:2])
+    with pytest.raises(ValueError, match="picture's blocks"):
+        native.BlockFilter(*axes[4:]).mask(np.zeros((20, 27), bool), out[:1])
     with pytest.raises(ValueError, match="one picture"):
         native.ColourFilter(axes[0], axes[1], axes[4], axes[5])
     with pytest.raises(ValueError, match="taps outside"):
@@ -162,7 +172,8 @@ def test_an_i_picture_has_no_motion_to_prepare(tmp_path):
     axes = [native.Axis([[0, 1]], [[0.5, 0.5]], inputs) for inputs in (64, 64, 32, 32, 16, 16)]
     out = np.zeros((3, 1, 1), np.float32)
     for prepared in (
-        lambda: native.VelocityFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2]),
+        lambda: native.BlockFilter(*axes[4:]).picture(picture, (1, 1, 8), out[:2]),
+        lambda: native.BlockFilter(*axes[4:]).intra(picture, out[:1]),
         lambda: native.ColourFilter(*axes[:4]).residual(picture, native.Colour(((1.0,) * 6,) * 3, -1, 1), out),
     ):
         with pytest.raises(ValueError, match="no motion and no residual"):

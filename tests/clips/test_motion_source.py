@@ -72,10 +72,23 @@ def test_plain_tracing_gives_the_pictures_own_values():
     assert motion_source.residual(shown).y.max() == 7
 
 
+def test_what_is_intra_is_the_pictures_own_accumulated_or_not():
+    for spec in (InputSpec(height=32, width=32), ACCUMULATE):
+        motion_source = MotionSource(INFO, spec, residual=False)
+        motion_source.push(picture(0, 0, "I"))
+        for index in (1, 2, 3):
+            mask = np.zeros(GRID, bool)
+            mask[4 * index - 4 : 4 * index] = True
+            coded = picture(index, index, "P", field({0: (-1, (-16, 0))}, mask))
+            motion_source.push(coded)
+            np.testing.assert_array_equal(motion_source.intra(coded), mask)
+
+
 def test_an_i_picture_has_neither():
     motion_source = MotionSource(INFO, InputSpec(height=32, width=32))
-    with pytest.raises(StreamError, match="picture 0"):
-        motion_source.motion(picture(0, 0, "I"))
+    for value in (motion_source.motion, motion_source.residual, motion_source.intra):
+        with pytest.raises(StreamError, match="picture 0"):
+            value(picture(0, 0, "I"))
 
 
 @settings(max_examples=20, deadline=None)

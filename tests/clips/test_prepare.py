@@ -111,6 +111,34 @@ def test_a_view_of_a_rotated_picture_is_taken_as_displayed():
     assert top[0, 10:50].min() > 0.99 and bottom.max() == 0
 
 
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_intra_blocks_are_where_the_picture_shows_them(turns, flip):
+    """At a block an input pixel the share is the mask itself: turned, mirrored, and cut as the view says."""
+    mask = np.zeros((64, 64), bool)
+    mask[20:28, 30:60] = True
+    displayed = np.rot90(mask, turns)[None]
+    large = info(256, 256, rotation=90 * turns)
+    step = -1 if flip else 1
+    whole = Preparer(large, spec(), View(0, 0, 1, 1, flip)).intra(mask)
+    np.testing.assert_allclose(whole, displayed[..., ::step], atol=1e-6)
+    part = Preparer(large, spec(height=32, width=32), View(0.25, 0.375, 0.5, 0.5, flip)).intra(mask)
+    np.testing.assert_allclose(part, displayed[:, 16:48, 24:56][..., ::step], atol=1e-6)
+    assert 0 < part.sum() < whole.sum() == 240
+
+
+def test_intra_is_a_share_of_area():
+    """Of a rectangle away from the border the shares sum up to its area in input pixels, none is beyond 0 to 1."""
+    mask = np.zeros((64, 64), bool)
+    mask[21:40, 15:42] = True
+    for side in (32, 48, 128):
+        got = Preparer(info(256, 256), spec(height=side, width=side)).intra(mask)
+        assert got.shape == (1, side, side) and got.dtype == np.float32
+        assert got.sum() == pytest.approx(19 * 27 * (side / 64) ** 2, rel=0.01)
+        assert got.min() == 0 and got.max() == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(Preparer(info(256, 256), spec()).intra(np.ones((64, 64), bool)), 1, atol=1e-6)
+
+
 def test_cropped_streams_skip_the_padding():
     field = np.full((16, 16, 2), 9.0, np.float32)
     field[2:14, 2:14] = 1.0  # the shown 48 x 48 starts at (8, 8) of the coded 64 x 64

@@ -58,7 +58,7 @@ def test_clips_of_inputs_are_what_a_walk_has_seen(configure: Configure) -> None:
     inputs = read_inputs(plan.clips, plan.subject)
     single, clips = inputs.batch(), inputs.batch(3)
     assert clips.image.shape == (8, 3, 3, 48, 64) and clips.motion.shape == (8, 3, 2, 48, 64)
-    for name in ("image", "adjacent_image", "motion", "residual"):
+    for name in ("image", "adjacent_image", "motion", "residual", "intra"):
         for place in range(8):
             for segment, row in enumerate((max(0, place - 2), max(0, place - 1), place)):
                 assert torch.equal(getattr(clips, name)[place, segment], getattr(single, name)[row, 0])

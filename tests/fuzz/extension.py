@@ -205,9 +205,11 @@ class Session:
         for sample in (np.uint8, np.int16, np.float32):
             planes = [np.ones((height - cut, width - cut), sample), *[np.ones((height // 2, width // 2), sample)] * 2]
             quietly(lambda planes=planes: filtered.planes(tuple(planes), colour, out))  # type: ignore[misc]
-        velocity = H264.VelocityFilter(rows[2], columns[2])
-        quietly(lambda: velocity.picture(picture, (1, 1, 8), out[:2]))
-        quietly(lambda: velocity.pairs(np.ones((height // 4, width // 4, 2)), (1, 1, 8), out[:2]))
+        blocks = H264.BlockFilter(rows[2], columns[2])
+        quietly(lambda: blocks.picture(picture, (1, 1, 8), out[:2]))
+        quietly(lambda: blocks.pairs(np.ones((height // 4, width // 4, 2)), (1, 1, 8), out[:2]))
+        quietly(lambda: blocks.intra(picture, out[:1]))
+        quietly(lambda: blocks.mask(np.ones((height // 4, width // 4), bool), out[:1]))
         self.arrays.append(out)
 
     def _axes(self, side: int) -> List[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, List
 
 import pytest
@@ -36,7 +37,8 @@ def batch(seed: int = 1, clips: int = 2, pictures: int = PICTURES) -> ClipBatch:
     torch.manual_seed(seed)
     motion, residual = torch.randn(clips, pictures, 2, 48, 64), torch.randn(clips, pictures, 3, 48, 64)
     image = torch.zeros(clips, pictures, 3, 48, 64)
-    return ClipBatch(image, image, motion, residual, torch.zeros(clips, dtype=torch.int64))
+    intra = torch.rand(clips, pictures, 1, 48, 64)
+    return ClipBatch(image, image, motion, residual, torch.zeros(clips, dtype=torch.int64), intra=intra)
 
 
 def zeros(net: Motion, clips: int) -> List[torch.Tensor]:
@@ -47,14 +49,23 @@ def one_by_one(net: Motion, inputs: ClipBatch) -> torch.Tensor:
     """The scores of the stage at each picture, handed its states (N, T, classes)."""
     states, scores = zeros(net, len(inputs.motion)), []
     for at in range(inputs.motion.shape[1]):
-        prepared = (inputs.motion[:, at], inputs.residual[:, at])[: net.motion.prepared]
+        prepared = (getattr(inputs, source)[:, at] for source in net.options.sources)
         score, *states = net.stage("motion")(*prepared, *states)
         scores.append(score)
     return torch.stack(scores, 1)
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"residual": False}, {"kernel": 5, "dilations": (1, 3)}, {"decay": 0.0}, {"decay": 0.9}]
+    "options",
+    [
+        {},
+        {"residual": False},
+        {"intra": True},
+        {"residual": False, "intra": True},
+        {"kernel": 5, "dilations": (1, 3)},
+        {"decay": 0.0},
+        {"decay": 0.9},
+    ],
 )
 def test_pictures_one_by_one_give_what_the_whole_gives(options: Any) -> None:
     net, inputs = network(**options), batch()
@@ -103,17 +114,24 @@ def test_the_past_fades_as_its_decay_says() -> None:
     assert mean[0, 0, :, 0].tolist() == pytest.approx([0, 0.8, 0.72, 0.648, 0.9832, 0.88488])
 
 
-def test_the_residual_is_asked_for_only_where_it_is_looked_at() -> None:
-    with_it, without = network(), network(residual=False)
+@pytest.mark.parametrize("source", ["residual", "intra"])
+def test_more_than_vectors_is_asked_for_only_where_it_is_looked_at(source: str) -> None:
+    with_it, without = network(**{"residual": False, source: True}), network(residual=False)
     assert [[tensor.source for tensor in net.stages()[0].inputs] for net in (with_it, without)] == [
-        ["motion", "residual"],
+        ["motion", source],
         ["motion"],
     ]
     inputs = batch()
-    changed = ClipBatch(inputs.image, inputs.image, inputs.motion, inputs.residual * 2, inputs.labels)
+    changed = replace(inputs, **{source: getattr(inputs, source) * 2})
     with torch.no_grad():
         assert torch.equal(without(inputs), without(changed))
         assert (with_it(inputs) - with_it(changed)).abs().max() > 1e-3
+
+
+def test_shares_of_another_shape_are_refused() -> None:
+    inputs = batch()
+    with pytest.raises(ValueError, match=r"ClipBatch\.intra: got shape .*, 3, 48, 64\), expected .*, 1, 48, 64\)"):
+        replace(inputs, intra=inputs.residual)
 
 
 def test_it_is_small() -> None:

@@ -140,7 +140,7 @@ def test_samples_have_frames_when_asked(tmp_path):
     spec = InputSpec(height=32, width=48, crop=1.0, stride=4)
     clip = moving_clip(tmp_path / "clip.mp4", 30, restless=True)
     bare, framed = read_samples([clip], spec, 6), read_samples([clip], spec, 6, frames=True)
-    assert [sorted(sample.inputs) for sample in bare] == [["motion", "residual"]] * 6
+    assert [sorted(sample.inputs) for sample in bare] == [["intra", "motion", "residual"]] * 6
     with open_stream(clip, frames=True) as stream:
         preparer = Preparer(stream.info, spec)
         shown = {picture.decode_index: preparer.image(picture.decoded.planes()) for picture in stream}

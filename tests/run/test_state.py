@@ -121,8 +121,9 @@ NETWORKS = {
         "dropout": 0.0,
         "temporal": "online_shift",
     },
+    "motion": {"channels": 8, "width": 24, "dropout": 0.0, "intra": True},
 }
-"""The made-up one that remembers in every way, and one of which each block with a shortcut does."""
+"""The made-up one that remembers in every way, one of which each block with a shortcut does, one of all that moves."""
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,10 @@ def remembering(request, clips):
 
     spec = InputSpec(height=48, width=64, crop=1.0, gop_length=12, stride=2, consensus=1)
     singles = every_sample(clips[0], spec, spec.stride)
-    names = ("image", "adjacent_image", "motion", "residual")
-    batch = ClipBatch(*(getattr(singles, name).transpose(0, 1) for name in names), labels=torch.zeros(1).long())
+    assert singles.intra.any()
+    names = ("image", "adjacent_image", "motion", "residual", "intra")
+    tensors = {name: getattr(singles, name).transpose(0, 1) for name in names}
+    batch = ClipBatch(**tensors, labels=torch.zeros(1).long())
     torch.manual_seed(5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(catalog.NETWORKS, "remembering", catalog.Entry(RememberingOptions, Remembering))

@@ -73,6 +73,7 @@ def every_sample(path, inputs, stride):
                 prepared[index] = (
                     preparer.motion(motion_source.motion(picture)),
                     preparer.residual(motion_source.residual(picture)),
+                    preparer.intra(motion_source.intra(picture)),
                 )
     windows = cut_windows(kinds, inputs.gop_length)
     rows = []
@@ -80,8 +81,8 @@ def every_sample(path, inputs, stride):
         window = next(each for each in windows if index in each.pictures)
         neighbour = windows[min(1, len(windows) - 1)] if window.index == 0 else windows[window.index - 1]
         rows.append((images[window.appearance], images[neighbour.appearance], *prepared[index]))
-    tensors = [torch.from_numpy(np.stack(column))[:, None] for column in zip(*rows)]
-    return ClipBatch(*tensors, labels=torch.zeros(len(rows), dtype=torch.long))
+    *tensors, intra = (torch.from_numpy(np.stack(column))[:, None] for column in zip(*rows))
+    return ClipBatch(*tensors, labels=torch.zeros(len(rows), dtype=torch.long), intra=intra)
 
 
 def probabilities(decisions):

@@ -8,7 +8,7 @@ from edgecvar.cli.report.tables import amount, print_markdown, print_table
 from edgecvar.nets.cost.survey import CountedFigure, ModelSurvey
 from edgecvar.terminal import say
 
-SHORT = {"image": "I", "motion": "MV", "residual": "R", "frame": "RGB"}
+SHORT = {"image": "I", "motion": "MV", "residual": "R", "intra": "intra", "frame": "RGB"}
 """The papers' letters for the prepared inputs."""
 
 COLUMNS = ("model", "paper", "inputs", "size", "parameters", "multiply-adds", "stages", "verified by tests")

@@ -137,8 +137,8 @@ class Axis:
     def __init__(self, index: NDArray[np.int64], weight: NDArray[np.float32], inputs: int) -> None:
         """`index` and `weight` (outputs, taps); raises ValueError where indices do not rise or lead outside."""
 
-class VelocityFilter:
-    """Content velocity of 4 x 4 blocks onto a grid; threads that share it take turns."""
+class BlockFilter:
+    """Content velocity of 4 x 4 blocks, and the area of intra ones, onto a grid; threads that share it take turns."""
 
     def __init__(self, rows: Axis, columns: Axis) -> None: ...
     def picture(self, picture: Picture, scale: Tuple[float, float, float], out: NDArray[np.float32]) -> None:
@@ -147,6 +147,13 @@ class VelocityFilter:
 
     def pairs(self, pairs: NDArray[np.float32], scale: Tuple[float, float, float], out: NDArray[np.float32]) -> None:
         """The same of a field (H/4, W/4, xy)."""
+
+    def intra(self, picture: Picture, out: NDArray[np.float32]) -> None:
+        """The share of a P or B picture's area that is intra into `out` (1, h, w), of any strides; ValueError where
+        sizes differ."""
+
+    def mask(self, mask: NDArray[np.bool_], out: NDArray[np.float32]) -> None:
+        """The same of a mask (H/4, W/4)."""
 
 class Colour:
     """Three channels of y, cb and cr: for each its parts of them, offset, scale and shift; limits before the scale."""

@@ -7,8 +7,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "block_filter.h"
 #include "colour_filter.h"
-#include "velocity_filter.h"
 
 namespace py = pybind11;
 
@@ -75,15 +75,15 @@ void filter_planes(ColourFilter& filter, const std::array<py::array, 3>& planes,
     filter.planes(given, colour, targets);
 }
 
-void bind_velocity(py::module_& module) {
-    py::class_<VelocityFilter>(module, "VelocityFilter")
+void bind_blocks(py::module_& module) {
+    py::class_<BlockFilter>(module, "BlockFilter")
         .def(py::init([](const Axis& rows, const Axis& columns) {
-                 return std::make_unique<VelocityFilter>(axes(rows, columns));
+                 return std::make_unique<BlockFilter>(axes(rows, columns));
              }),
              py::arg("rows"), py::arg("columns"))
         .def(
             "picture",
-            [](VelocityFilter& filter, const ParsedPicture& picture, const std::array<float, 3>& scale, py::array out) {
+            [](BlockFilter& filter, const ParsedPicture& picture, const std::array<float, 3>& scale, py::array out) {
                 const auto [x, y] = targets<2>(out, filter.axes());
                 require_display_indices(picture);
                 const py::gil_scoped_release released;
@@ -92,7 +92,7 @@ void bind_velocity(py::module_& module) {
             py::arg("picture"), py::arg("scale"), py::arg("out"))
         .def(
             "pairs",
-            [](VelocityFilter& filter, const Dense<float>& pairs, const std::array<float, 3>& scale, py::array out) {
+            [](BlockFilter& filter, const Dense<float>& pairs, const std::array<float, 3>& scale, py::array out) {
                 const auto [x, y] = targets<2>(out, filter.axes());
                 if (pairs.ndim() != 3 || pairs.shape(0) != filter.axes().rows.inputs() ||
                     pairs.shape(1) != filter.axes().columns.inputs() || pairs.shape(2) != 2)
@@ -101,7 +101,28 @@ void bind_velocity(py::module_& module) {
                 const py::gil_scoped_release released;
                 filter.pairs(data, {scale[0], scale[1], scale[2]}, x, y);
             },
-            py::arg("pairs"), py::arg("scale"), py::arg("out"));
+            py::arg("pairs"), py::arg("scale"), py::arg("out"))
+        .def(
+            "intra",
+            [](BlockFilter& filter, const ParsedPicture& picture, py::array out) {
+                const auto [share] = targets<1>(out, filter.axes());
+                parsed(picture);
+                const py::gil_scoped_release released;
+                filter.intra(picture, share);
+            },
+            py::arg("picture"), py::arg("out"))
+        .def(
+            "mask",
+            [](BlockFilter& filter, const Dense<bool>& mask, py::array out) {
+                const auto [share] = targets<1>(out, filter.axes());
+                if (mask.ndim() != 2 || mask.shape(0) != filter.axes().rows.inputs() ||
+                    mask.shape(1) != filter.axes().columns.inputs())
+                    throw std::invalid_argument("a mask is to be of the picture's blocks");
+                const bool* const data = mask.data();
+                const py::gil_scoped_release released;
+                filter.mask(data, share);
+            },
+            py::arg("mask"), py::arg("out"));
 }
 
 void bind_colour(py::module_& module) {
@@ -137,7 +158,7 @@ void bind_colour(py::module_& module) {
 
 void bind_filters(py::module_& module) {
     py::class_<Axis>(module, "Axis").def(py::init(&axis), py::arg("index"), py::arg("weight"), py::arg("inputs"));
-    bind_velocity(module);
+    bind_blocks(module);
     bind_colour(module);
 }
 

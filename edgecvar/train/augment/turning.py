@@ -33,6 +33,7 @@ def rotated(clip: PreparedClip, degrees: float, aspect: float = 1.0) -> Prepared
         residual=changed(clip.residual, lambda residual: _moved(residual, back, edge=False)),
         flow=changed(clip.flow, lambda flow: _turned_vectors(flow, turn, back)),
         frame=changed(clip.frame, shown),
+        intra=changed(clip.intra, lambda intra: _moved(intra, back, edge=False)),
     )
 
 

@@ -95,6 +95,7 @@ def prepare_recorded(
         np.stack([preparer.motion(cast(Array, value.velocity.unpack())) for value in values]),
         np.stack([preparer.residual(value.residual()) for value in values]) if "residual" in sources else None,
         frame=np.stack(frames) if frames else None,
+        intra=np.stack([preparer.intra(value.mask()) for value in values]) if "intra" in sources else None,
     )
 
 
@@ -105,8 +106,9 @@ def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
     motion = torch.from_numpy(np.stack([clip.motion for clip in clips]))
     # What the network does not take is there for its shape alone, and takes no memory.
     nothing = torch.zeros(()).expand(*motion.shape[:2], 3, *motion.shape[3:])
-    names = ("image", "adjacent", "residual", "flow", "frame")
-    image, adjacent, residual, flow, frame = (_together([getattr(clip, name) for clip in clips]) for name in names)
+    names = ("image", "adjacent", "residual", "flow", "frame", "intra")
+    whole = (_together([getattr(clip, name) for clip in clips]) for name in names)
+    image, adjacent, residual, flow, frame, intra = whole
     return ClipBatch(
         nothing if image is None else image,
         nothing if adjacent is None else adjacent,
@@ -115,6 +117,7 @@ def collate(clips: Sequence[PreparedClip], labels: Sequence[int]) -> ClipBatch:
         torch.tensor(list(labels), dtype=torch.int64),
         flow,
         frame,
+        intra,
         torch.tensor(lengths) if min(lengths) < max(lengths) else None,
     )
 

@@ -20,7 +20,8 @@ def changed(value: Optional[Array], change: Callable[[Array], Array]) -> Optiona
 class PreparedClip:
     """One clip's inputs: image and adjacent (T, 3, h, w), motion (T, 2, h, w), residual (T, 3, h, w).
 
-    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for. What the network does not take is None.
+    `flow` (T, 2, h, w) and `frame` (T, 3, h, w) where they were asked for, and `intra` (T, 1, h, w). What the network
+    does not take is None.
     """
 
     image: Optional[Array]
@@ -29,6 +30,7 @@ class PreparedClip:
     residual: Optional[Array]
     flow: Optional[Array] = None
     frame: Optional[Array] = None
+    intra: Optional[Array] = None
 
     def repeated(self, segments: int) -> PreparedClip:
         """The clip over and over, so many segments in all."""

@@ -61,8 +61,8 @@ class Recorder:
         self.values: Dict[int, CodedValues] = {}
         self.decoded: Dict[int, PackedFrame] = {}
         self.undecoded: Set[int] = set()
-        self._sources, self._residual = sources, "residual" in sources
-        self._source = MotionSource(info, spec, self._residual)
+        self._sources = sources
+        self._source = MotionSource(info, spec, "residual" in sources)
         self._keep, self._try_values, self._shown = keep, keep or info.extraction != "native", shown
         self._begun = False
 
@@ -94,7 +94,7 @@ class Recorder:
                 return
             if self._keep:
                 self.decoded[index] = PackedFrame.pack(planes)
-        values = _values(self._source, picture, self._residual) if self._try_values else None
+        values = _values(self._source, picture, self._sources) if self._try_values else None
         if self._keep and values is not None:
             self.values[index] = values
 
@@ -141,9 +141,11 @@ def _image(picture: CodedPicture) -> ShownPlanes:
     return picture.planes
 
 
-def _values(source: MotionSource, picture: CodedPicture, with_residual: bool) -> CodedValues:
+def _values(source: MotionSource, picture: CodedPicture, sources: Collection[str]) -> CodedValues:
     velocity = Packed.pack(source.motion(picture))
-    if not with_residual:
-        return CodedValues(velocity, None)
+    intra = Packed.pack(source.intra(picture)) if "intra" in sources else None
+    if "residual" not in sources:
+        return CodedValues(velocity, None, intra)
     residual = source.residual(picture)
-    return CodedValues(velocity, (Packed.pack(residual.y), Packed.pack(residual.cb), Packed.pack(residual.cr)))
+    planes = (Packed.pack(residual.y), Packed.pack(residual.cb), Packed.pack(residual.cr))
+    return CodedValues(velocity, planes, intra)

@@ -32,13 +32,13 @@ class Packed:
 
     @staticmethod
     def pack(array: NDArray[np.generic]) -> Packed:
-        """Pack float32 or int16; the value that `unpack` gives is `array` bit for bit."""
+        """Pack float32, int16 or bool; the value that `unpack` gives is `array` bit for bit."""
         words = _zeros(array.size, array.dtype)
         words.view(array.dtype)[: array.size] = array.ravel()
         used = words != 0
         values = words[used].view(array.dtype)
         with np.errstate(over="ignore"):
-            narrow = values.astype({"f": np.float16, "i": np.int8}[array.dtype.kind])
+            narrow = values.astype({"f": np.float16, "i": np.int8, "b": np.bool_}[array.dtype.kind])
         exact = narrow if np.array_equal(narrow.astype(array.dtype), values) else values
         deflated = zlib.compress(np.packbits(used).tobytes() + exact.tobytes(), 1)
         return Packed(exact.dtype.str, array.dtype.str, array.shape, deflated)
@@ -93,16 +93,31 @@ class PackedFrame:
 
 @dataclass(frozen=True)
 class CodedValues:
-    """What one P or B picture gives: velocity float32 (H/4, W/4, xy) and, if asked for, the residual's int16 planes."""
+    """What one P or B picture gives: velocity float32 (H/4, W/4, xy), and what is asked for of the rest.
+
+    That is the residual's int16 planes, and which blocks are intra, bool (H/4, W/4).
+    """
 
     velocity: Packed
     planes: Optional[Tuple[Packed, Packed, Packed]]
+    intra: Optional[Packed] = None
+
+    @property
+    def size(self) -> int:
+        """Bytes held, but for small change."""
+        parts = (self.velocity, *(self.planes or ()), *([] if self.intra is None else [self.intra]))
+        return sum(len(part.deflated) for part in parts)
 
     def residual(self) -> Residual:
         """The residual as the stream gave it; only of a clip that was read with it."""
         assert self.planes is not None, "the clip was read without its residual"
         y, cb, cr = (cast("NDArray[np.int16]", plane.unpack()) for plane in self.planes)
         return Residual(y, cb, cr)
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Which blocks are intra; only of a clip that was read with it."""
+        assert self.intra is not None, "the clip was read without what is intra"
+        return cast("NDArray[np.bool_]", self.intra.unpack())
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,6 @@ class RecordedClip:
     @property
     def size(self) -> int:
         """Bytes held, but for small change."""
-        packed = (part for value in self.values.values() for part in (value.velocity, *(value.planes or ())))
         images = sum(image.nbytes for image in self.images.values())
         frames = sum(len(frame.deflated) for frame in self.frames.values())
-        return images + frames + sum(len(part.deflated) for part in packed)
+        return images + frames + sum(value.size for value in self.values.values())

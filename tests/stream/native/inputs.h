@@ -3,11 +3,11 @@
 
 #include <vector>
 
+#include "block_filter.h"
 #include "colour_filter.h"
 #include "triangle.h"
-#include "velocity_filter.h"
 
-// Velocity, then residual, of a view that cuts a little off and makes the rest smaller.
+// Velocity, residual and share of intra area, of a view that cuts a little off and makes the rest smaller.
 inline std::vector<float> prepared_inputs(const edgecvar::ParsedPicture& picture) {
     constexpr int SIDE = 24;
     const int rows = 4 * picture.motion->mb_height, columns = 4 * picture.motion->mb_width;
@@ -15,9 +15,11 @@ inline std::vector<float> prepared_inputs(const edgecvar::ParsedPicture& picture
         return edgecvar::Axes{Triangle(0.1 * inputs_down, 0.8 * inputs_down, SIDE, inputs_down).axis(),
                               Triangle(0.1 * inputs_across, 0.8 * inputs_across, SIDE, inputs_across).axis()};
     };
-    std::vector<float> planes(5 * SIDE * SIDE);
+    std::vector<float> planes(6 * SIDE * SIDE);
     const auto target = [&](int plane) { return edgecvar::Target{planes.data() + plane * SIDE * SIDE, SIDE, 1}; };
-    edgecvar::VelocityFilter(axes(rows, columns)).picture(picture, {0.5f, 0.5f, 8.0f}, target(0), target(1));
+    edgecvar::BlockFilter blocks(axes(rows, columns));
+    blocks.picture(picture, {0.5f, 0.5f, 8.0f}, target(0), target(1));
+    blocks.intra(picture, target(5));
     const edgecvar::Colour colour{
         {{{1, 0, 1.5f, 0, 0.1f, 0}, {1, -0.5f, -1, 0, 0.1f, 0}, {1, 2, 0, 0, 0.1f, 0}}}, -1e9f, 1e9f};
     edgecvar::ColourFilter(axes(4 * rows, 4 * columns), axes(2 * rows, 2 * columns))

@@ -10,7 +10,7 @@ from tests.train.augment.clips import clip_of
 def test_a_quarter_turn_moves_every_value_and_turns_every_vector() -> None:
     clip = clip_of(np.random.default_rng(1).normal(size=(2, 2, 9, 9)), flow=True, frame=True)
     turned = rotated(clip, 90)
-    for name in ("image", "adjacent", "residual", "frame"):
+    for name in ("image", "adjacent", "residual", "intra", "frame"):
         expected = np.rot90(getattr(clip, name), -1, axes=(2, 3))
         np.testing.assert_allclose(getattr(turned, name), expected, atol=1e-5)
     x, y = np.rot90(clip.motion, -1, axes=(2, 3)).transpose(1, 0, 2, 3)
@@ -22,6 +22,7 @@ def test_corners_stand_still_and_images_go_on_to_them() -> None:
     clip = clip_of(np.ones((1, 2, 32, 32)))
     turned = rotated(clip, 30)
     assert np.abs(turned.motion[0, :, 0, 0]).max() == 0 == np.abs(turned.residual[0, :, 0, 0]).max()
+    assert turned.intra[0, 0, 0, 0] == 0
     assert np.abs(turned.image[0, :, 0, 0]).min() > 0
 
 

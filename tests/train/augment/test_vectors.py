@@ -12,7 +12,8 @@ def test_faster_scales_vectors_and_flow_alone_and_keeps_their_range() -> None:
     twice = faster(clip, 2.0)
     assert (twice.motion == 6.0).all() and (twice.flow == 6.0).all()
     assert (faster(clip, 4.0).motion == 8.0).all()
-    assert np.array_equal(twice.residual, clip.residual) and np.array_equal(twice.image, clip.image)
+    for name in ("image", "residual", "intra"):
+        assert np.array_equal(getattr(twice, name), getattr(clip, name))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 100), (8, 8)])
@@ -26,7 +27,7 @@ def test_a_share_of_whole_blocks_stands_still(size: tuple) -> None:
     assert np.array_equal(left.motion, whole)
     assert np.array_equal(left.motion[:, 0], left.motion[:, 1])
     assert 1 - blocks.mean() == pytest.approx(0.3, abs=0.03)
-    assert (left.flow == 1).all()
+    assert (left.flow == 1).all() and np.array_equal(left.intra, clip.intra)
 
 
 def test_noise_has_its_deviation_and_is_one_vector_a_block() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Callable, List
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_weights_let_classes_count_alike_and_a_clip_1_on_the_average() -> None:
 def uneven(clips: Clips) -> Clips:
     """All that train, but one clip alone of the class still."""
     kept: List[Clip] = [clip for clip in clips.train if clip.label != "still" or clip.path.stem == "clip_0"]
-    return Clips(clips.labels, kept, clips.validation, clips.store, clips.report)
+    return replace(clips, train=kept)
 
 
 def test_a_clip_that_comes_again_in_an_epoch_shows_other_pictures(small: Callable[..., Recipe]) -> None:

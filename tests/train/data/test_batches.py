@@ -85,7 +85,7 @@ def test_samples_of_a_clip_come_in_display_order(moving: Path) -> None:
     places = np.argsort(shown)
     assert places.tolist() != list(range(8))  # B-pictures come late in decode order
     clip = prepare_recorded(recorded, samples, preparer)
-    for name in ("image", "adjacent", "motion", "residual", "frame"):
+    for name in ("image", "adjacent", "motion", "residual", "intra", "frame"):
         alone = [getattr(prepare_recorded(recorded, [samples[place]], preparer), name)[0] for place in places]
         assert np.array_equal(getattr(clip, name), alone)
 

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.train
         arrays.arrays(np.float32, (3, 4, 2), elements=st.integers(-4000, 4000).map(lambda quarter: quarter / 4)),
         arrays.arrays(np.int16, (4, 6), elements=st.integers(-32768, 32767)),
         arrays.arrays(np.int16, (4, 6), elements=st.integers(-128, 127)),
+        arrays.arrays(np.bool_, (5, 7)),
     )
 )
 def test_packing_gives_every_bit_back(array: np.ndarray) -> None:
@@ -82,6 +83,7 @@ def test_a_recorded_clip_is_a_fresh_reading_bit_for_bit(moving: Path, accumulate
                 assert getattr(again, name).tobytes() == getattr(residual, name).tobytes()
             assert preparer.motion(kept.velocity.unpack()).tobytes() == preparer.motion(velocity).tobytes()
             assert preparer.residual(again).tobytes() == preparer.residual(residual).tobytes()
+            assert kept.mask().tobytes() == motion_source.intra(picture).tobytes()
             compared += 1
     assert recorded.windows == cut_windows(kinds, spec.gop_length)
     assert len(recorded.images) == kinds.count("I") == 3

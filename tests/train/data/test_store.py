@@ -133,10 +133,11 @@ def test_a_clip_that_changed_since_the_run_began_is_named(tmp_path: Path) -> Non
 def test_of_sources_that_nothing_looks_at_nothing_is_read(
     moving: Path, accumulate: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Vectors alone: those of a whole reading, no residual asked for, no I-picture kept; its looks are seen before."""
+    """Vectors alone: those of a whole reading, nothing else asked for, no I-picture kept; its looks are seen before."""
     clips, spec = clips_of(moving / "left"), SPEC.model_copy(update={"accumulate": accumulate})
     whole = [read_clip(clip.path, spec) for clip in clips]
-    monkeypatch.setattr(MotionSource, "residual", lambda *ignored: pytest.fail("a residual was computed"))
+    for other in ("residual", "intra"):
+        monkeypatch.setattr(MotionSource, other, lambda *ignored: pytest.fail("another value was asked for"))
     kept, again = (ClipStore(spec, room, {"motion"}) for room in (2**30, 0))
     _, report = scan(kept, clips)
     scan(again, clips)
@@ -157,6 +158,8 @@ def test_a_clip_that_was_read_without_its_residual_gives_none(moving: Path) -> N
         index = store.index(clip.path)
         samples, preparer = centre_segments(index.windows, 2), Preparer(index.info, SPEC)
         prepared = prepare_clip(store, clip, samples, preparer, sources={"motion"})
-        assert prepared.image is None and prepared.residual is None and prepared.motion.any()
-        with pytest.raises(AssertionError, match="without its residual"):
-            prepare_clip(store, clip, samples, preparer, sources={"motion", "residual"})
+        assert prepared.image is None and prepared.residual is None and prepared.intra is None
+        assert prepared.motion.any()
+        for source, missing in (("residual", "without its residual"), ("intra", "without what is intra")):
+            with pytest.raises(AssertionError, match=missing):
+                prepare_clip(store, clip, samples, preparer, sources={"motion", source})

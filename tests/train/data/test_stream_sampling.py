@@ -56,7 +56,7 @@ def test_what_trains_is_what_a_run_samples(tmp_path: Path, encoding: str, stride
 
     path, spec = clip_and_spec(tmp_path, 50, stride, **ENCODINGS[encoding])
     with open_stream(path) as stream:
-        demand = Demand(frozenset(("image", "motion", "residual")), True, stride)
+        demand = Demand(frozenset(("image", "motion", "residual", "intra")), True, stride)
         ran = [each for each in Feed(stream, spec, demand, NoClock()).messages() if isinstance(each, SampledPicture)]
     ran.sort(key=lambda each: each.display_index)
     recorded = read_clip(path, spec)
@@ -64,7 +64,9 @@ def test_what_trains_is_what_a_run_samples(tmp_path: Path, encoding: str, stride
     assert [sample.picture for sample in samples] == [each.decode_index for each in ran]
     assert [sample.appearance for sample in samples] == [each.current.index for each in ran]
     prepared = prepare_recorded(recorded, samples, Preparer(recorded.info, spec))
-    assert np.array_equal(prepared.motion, [each.inputs["motion"] for each in ran])
+    for source in ("motion", "residual", "intra"):
+        assert np.array_equal(getattr(prepared, source), [each.inputs[source] for each in ran])
+    assert prepared.motion.any() and prepared.intra.any() == (encoding != "open")  # there an I-picture is the new scene
     assert np.array_equal(prepared.image, [each.current.image for each in ran])
 
 

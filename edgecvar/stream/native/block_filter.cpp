@@ -1,4 +1,4 @@
-#include "velocity_filter.h"
+#include "block_filter.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -7,12 +7,15 @@
 
 namespace edgecvar {
 
-void VelocityFilter::picture(const ParsedPicture& picture, const VelocityScale& scale, const Target& x,
-                             const Target& y) {
-    const int columns = axes_.columns.inputs();
+const MotionStore& BlockFilter::motion(const ParsedPicture& picture) const {
     if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
-    if (picture.motion->mb_width * 4 != columns || picture.motion->mb_height * 4 != axes_.rows.inputs())
+    if (picture.motion->mb_width * 4 != axes_.columns.inputs() || picture.motion->mb_height * 4 != axes_.rows.inputs())
         throw std::invalid_argument("a picture of another size");
+    return *picture.motion;
+}
+
+void BlockFilter::picture(const ParsedPicture& picture, const VelocityScale& scale, const Target& x, const Target& y) {
+    const int columns = motion(picture).mb_width * 4;
     const std::lock_guard<std::mutex> lock(mutex_);
     const Velocity velocity(picture);
     std::vector<float> across(static_cast<size_t>(columns)), down(across.size());
@@ -25,7 +28,7 @@ void VelocityFilter::picture(const ParsedPicture& picture, const VelocityScale& 
     finish(scale, x, y);
 }
 
-void VelocityFilter::pairs(const float* pairs, const VelocityScale& scale, const Target& x, const Target& y) {
+void BlockFilter::pairs(const float* pairs, const VelocityScale& scale, const Target& x, const Target& y) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const int columns = axes_.columns.inputs();
     std::vector<float> across(static_cast<size_t>(columns)), down(across.size());
@@ -41,7 +44,39 @@ void VelocityFilter::pairs(const float* pairs, const VelocityScale& scale, const
     finish(scale, x, y);
 }
 
-void VelocityFilter::finish(const VelocityScale& scale, const Target& x, const Target& y) {
+void BlockFilter::intra(const ParsedPicture& picture, const Target& share) {
+    const MotionStore& store = motion(picture);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    constexpr float whole[4] = {1, 1, 1, 1};
+    for (int row = axes_.rows.begin(); row < axes_.rows.end(); ++row) {
+        const uint8_t* flags = store.flags.data() + ptrdiff_t(row >> 2) * store.mb_width;
+        for (int mb = 0; mb < store.mb_width; ++mb)
+            if (flags[mb] & MB_INTRA) parts_[0].add(row, 4 * mb, 4, whole);
+    }
+    finish_share(share);
+}
+
+void BlockFilter::mask(const bool* mask, const Target& share) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const int columns = axes_.columns.inputs();
+    std::vector<float> line(static_cast<size_t>(columns));
+    for (int row = axes_.rows.begin(); row < axes_.rows.end(); ++row) {
+        std::copy_n(mask + ptrdiff_t(row) * columns, columns, line.data());
+        parts_[0].add(row, 0, columns, line.data());
+    }
+    finish_share(share);
+}
+
+void BlockFilter::finish_share(const Target& share) {
+    const int count = axes_.columns.outputs();
+    std::vector<float> line(static_cast<size_t>(count));
+    for (int row = 0; row < axes_.rows.outputs(); ++row) {
+        parts_[0].take(row, line.data());
+        share.store(row, line.data(), count);
+    }
+}
+
+void BlockFilter::finish(const VelocityScale& scale, const Target& x, const Target& y) {
     const int count = axes_.columns.outputs();
     std::vector<float> line(static_cast<size_t>(count));
     const Target* const targets[2] = {&x, &y};
