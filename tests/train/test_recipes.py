@@ -43,7 +43,7 @@ def put(clips: List[Path], folder: Path, names: List[str]) -> None:
 
 
 def class_folders(root: Path, clips: Dict[str, List[Path]]) -> Dict[str, Any]:
-    """Names that every recipe's validation pattern tells apart: that of gestures and yoga the third, of fight the last."""
+    """Names that every validation pattern tells apart: that of gestures and yoga the third, of fight the last."""
     for label, files in clips.items():
         put(files, root / label, [f"{label}_01.mp4", f"{label}_02.mp4", f"s05_{label}_11.mp4", f"{label}_041.mp4"])
     return {"data": str(root)}
