@@ -94,8 +94,8 @@ def test_the_first_run_has_no_tensorrt_while_an_image_is_built(tmp_path, option,
 @pytest.mark.parametrize("jetpack", sorted(INSTALLS))
 def test_an_image_runs_a_bundle_that_its_user_may_build_engines_into(jetpack):
     text = (JETSON / f"Dockerfile.{jetpack}").read_text(encoding="utf-8")
-    assert text.index("USER 990") < text.index("COPY --chown=990 edgecvar/demo/attp.edgecvar attp.edgecvar")
-    assert '"--bundle", "attp.edgecvar"]' in text.splitlines()[-1]
+    assert text.index("USER 990") < text.index("COPY --chown=990 edgecvar/demo/motion.edgecvar motion.edgecvar")
+    assert '"--bundle", "motion.edgecvar"]' in text.splitlines()[-1]
 
 
 def test_a_build_on_a_device_has_the_files_that_the_project_names():

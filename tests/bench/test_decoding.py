@@ -8,7 +8,9 @@ import pytest
 
 from edgecvar.bench.decoding import Decoding, Look, look_of
 from edgecvar.bundle.manifest import open_bundle
+from edgecvar.bundle.stages import StageState
 from edgecvar.errors import ConfigError
+from edgecvar.runners.runner import Step
 from edgecvar.stream.container import open_video
 from edgecvar.stream.reader import open_stream
 from tests.moving_clip import moving_clip
@@ -96,6 +98,34 @@ def test_a_network_without_images_looks_with_what_it_has(tmp_path):
     look = look_of(motion)
     assert (look.stage, look.tensor, look.shape) == ("motion", "motion", (2, 32, 32))
     assert look.prepared(np.zeros((32, 32, 3), np.uint8)).shape == (1, 2, 32, 32)
+    assert look.state == {}
+
+
+def test_a_stage_that_remembers_hands_its_state_from_look_to_look_and_a_new_stream_begins_anew(clip, tmp_path):
+    manifest = open_bundle(tiny_bundle(tmp_path)).manifest
+    states = [StageState(name="before", shape=[2]), StageState(name="past", shape=[4, 3, 1])]
+    (motion,) = (stage for stage in manifest.stages if stage.name == "motion")
+    look = look_of(manifest.model_copy(update={"stages": [motion.model_copy(update={"state": states})]}))
+    assert (look.stage, look.shape, look.state) == ("motion", (2, 32, 32), {"before": [2], "past": [4, 3, 1]})
+
+    class Counting(Keeping):
+        """Gives, as each state, how many calls there were."""
+
+        def launch(self, stage, inputs):
+            super().launch(stage, inputs)
+            return Step(np.zeros((1, 3), np.float32), {name: len(self.calls) for name in look.state})
+
+    runner = Counting()
+    decoding = Decoding(runner, look, 8, 2)
+    for _ in range(2):
+        with open_video(clip) as video:
+            assert sum(each.looked for each in decoding.pictures(video)) == 5
+    for _, inputs in runner.calls[::5]:
+        assert inputs["before"].shape == (1, 2) and inputs["past"].shape == (1, 4, 3, 1)
+        assert all(inputs[name].dtype == np.float32 and not inputs[name].any() for name in look.state)
+    for number, (_, inputs) in enumerate(runner.calls):
+        assert set(inputs) == {look.tensor, *look.state}
+        assert number % 5 == 0 or all(inputs[name] == number for name in look.state)
 
 
 def test_a_network_of_clips_alone_cannot_be_compared(tmp_path):

@@ -37,7 +37,7 @@ def test_building_a_runner_loads_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("tensor", "weights", "shared"),
     [
-        ({"shape": [3, 64, 64]}, 336_000, False),  # the demo's: 3.6 M multiply-adds
+        ({"shape": [3, 64, 64]}, 336_000, False),  # of recipes/synth/attp.yaml: 3.6 M multiply-adds
         ({"shape": [3, 240, 240]}, 7_800_000, True),  # EfficientNet-B1's: 0.7 G
         ({"shape": [8, 2, 64, 64], "segments": 8}, 1_000_000, True),
         ({"shape": [8, 2, 64, 64], "segments": 8}, 100_000, False),

@@ -11,7 +11,9 @@ import pytest
 import torch
 import yaml
 
+from edgecvar.bundle.default import SHIPPED
 from edgecvar.nets.catalog import build_network
+from edgecvar.synth.classes import LABELS
 from edgecvar.train import loop
 from edgecvar.train.ablation import load_ablation, plan
 from edgecvar.train.history import read_records
@@ -32,7 +34,9 @@ SMALL_SIDE = 64
 
 
 def test_there_are_recipes() -> None:
-    assert {"synth/attp.yaml", "gestures/attp.yaml"} <= {path.relative_to(FOLDER).as_posix() for path in RECIPES}
+    assert {"synth/motion.yaml", "synth/attp.yaml", "gestures/attp.yaml"} <= {
+        path.relative_to(FOLDER).as_posix() for path in RECIPES
+    }
     assert "synth/attp-table3.yaml" in {path.relative_to(FOLDER).as_posix() for path in ABLATIONS}
 
 
@@ -110,6 +114,7 @@ def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
     network, course, views, data = recipe.network, recipe.course, recipe.views, recipe.data
     fixed = resolve(recipe).network.options.get("segments")
     segments = views.segments if fixed is not None else min(views.segments, 2)
+    mirror = [pair for pair in views.augment.mirror if set(pair) <= set(CLASSES)]  # of the classes that are made up
     changes: Dict[str, Any] = {
         "data": places["data"],
         "epochs": max(1, len(course.phases)),
@@ -121,6 +126,7 @@ def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
         "threads": 1,
         "device": "cpu",
         "weights": [],
+        "augment": {**views.augment.model_dump(mode="json"), "mirror": mirror},
         "flow": {**data.flow.model_dump(), "method": "dis", "preset": "ultrafast", "side": 32},
     }
     if course.teacher is not None:  # of a run that this machine does not have: taught here instead
@@ -198,10 +204,11 @@ def test_every_recipe_learns_by_all_its_losses(
     assert all(torch.isfinite(weight.grad).all() for _, weight in learning if weight.grad is not None)
 
 
-def test_the_demo_network_fits_in_six_megabytes() -> None:
-    demo = resolve(load_recipe(FOLDER / "synth" / "attp.yaml")).network
+def test_the_demo_fits_in_two_megabytes() -> None:
+    demo = resolve(load_recipe(FOLDER / "synth" / "motion.yaml")).network
     network = build_network(demo.model, demo.options, demo.input, classes=12)
-    assert sum(weight.numel() for weight in network.parameters()) < 1_400_000
+    assert sum(weight.numel() for weight in network.parameters()) < 100_000
+    assert sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file()) < 2_000_000
 
 
 def test_left_and_right_stay_apart() -> None:
@@ -210,6 +217,8 @@ def test_left_and_right_stay_apart() -> None:
             views = load_recipe(path).views
             assert not views.augment.flip
             assert not views.test.flip
+            if path.parent.name == "synth":
+                assert {label for pair in views.augment.mirror for label in pair} <= set(LABELS)
 
 
 def test_recipes_that_share_a_data_set_share_its_place() -> None:

@@ -1,27 +1,26 @@
-"""Weights to start from: a run of this toolkit, published state dicts for the backbones, or "imagenet".
+"""Weights to start from: a run of this toolkit, shipped ones, published state dicts for the backbones, or "imagenet".
 
 What a file does not have starts afresh: added modules, a classifier of other classes. One line says what was taken.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple, Union
 
 from torch import Tensor, nn
 
-from edgecvar.bundle.manifest import MANIFEST
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.network import Network
-from edgecvar.train.checkpoint import BEST, Checkpoint, load_checkpoint, load_tensors
+from edgecvar.train.checkpoint import Checkpoint, load_checkpoint, load_tensors
 from edgecvar.train.weights.published import COUNTER, IMAGENET, backbones_of, first_convolution, published_weights
+from edgecvar.train.weights.sources import weights_file
 
 Weights = Union[Sequence[str], Mapping[str, Sequence[str]]]
 """What a recipe's `weights` holds: sources, or sources by the part that they are for."""
 
-SCALES = ("image_mean", "image_std", "velocity_unit", "residual_unit", "accumulate")
-"""Of an InputSpec: weights learnt with others saw other numbers."""
+SCALES = ("image_mean", "image_std", "velocity_unit", "velocity_per", "residual_unit", "accumulate", "rate")
+"""Of an InputSpec: weights learnt with others saw other numbers, or saw them at other times."""
 
 LISTED = 6
 """Names in one line at most."""
@@ -30,11 +29,11 @@ LISTED = 6
 def start_from(network: Network, weights: Weights, spec: InputSpec, labels: Sequence[str]) -> str:
     """Copy weights into a new network; returns one line that says what was taken and what starts afresh.
 
-    `weights`: one run, by its folder (its best.pt) or a checkpoint in it; or one or more of published state dicts and
-    "imagenet", of which every backbone takes the first that fits; or such lists by the parts of the network that they
-    are for. `spec`, `labels`: what the network will see and tell apart. Of a checkpoint start afresh: a first
-    convolution of other input channels, a classifier where labels differ, and modules outside of backbones of which it
-    has nothing. Raises ConfigError where a file fits no backbone, or none fits a backbone.
+    `weights`: one run, by its folder (its best.pt), a checkpoint in it, or the name of a shipped one; or one or more of
+    published state dicts and "imagenet", of which every backbone takes the first that fits; or such lists by the parts
+    of the network that they are for. `spec`, `labels`: what the network will see and tell apart. Of a checkpoint start
+    afresh: a first convolution of other input channels, a classifier where labels differ, and modules outside of
+    backbones of which it has nothing. Raises ConfigError where a file fits no backbone, or none fits a backbone.
     """
     parts = weights if isinstance(weights, Mapping) else {"": weights}
     taken: Set[str] = set()
@@ -62,7 +61,7 @@ Purpose = Tuple[InputSpec, Sequence[str]]
 
 def _take(network: Network, prefix: str, sources: Sequence[str], purpose: Purpose) -> Tuple[Dict[str, Tensor], str]:
     """What the network, or the part whose names begin so, takes of its sources, and a line that says so."""
-    files = {source: None if source == IMAGENET else _file(Path(source)) for source in sources}
+    files = {source: None if source == IMAGENET else weights_file(source) for source in sources}
     documents: Dict[str, Any] = {source: None if file is None else load_tensors(file) for source, file in files.items()}
     for source, file in files.items():
         if file is not None and "schema" in documents[source]:
@@ -71,20 +70,6 @@ def _take(network: Network, prefix: str, sources: Sequence[str], purpose: Purpos
             return _of_checkpoint(network, prefix, load_checkpoint(file), source, purpose)
     backbones = {name: each for name, each in backbones_of(network).items() if f"{name}.".startswith(prefix)}
     return published_weights(backbones, documents, purpose[0])
-
-
-def _file(path: Path) -> Path:
-    """The file of weights that a path stands for: a run's best, else the path itself; raises ConfigError."""
-    if not path.is_dir():
-        return path
-    if (path / MANIFEST).is_file():
-        raise ConfigError(
-            f"{path}: a bundle's batch norms are folded into its convolutions, and training cannot go on from there; "
-            "give the run that it was compiled from"
-        )
-    if not (path / BEST).is_file():
-        raise ConfigError(f"{path}: a folder without {BEST}, so no run to start from; give a run, or a file of weights")
-    return path / BEST
 
 
 def _of_checkpoint(
@@ -103,7 +88,11 @@ def _of_checkpoint(
     }
     for name in own:
         if name not in fitting and not _may_start_afresh(network, name, own[name], state):
-            raise ConfigError(f"{source}: no weights of shape {tuple(own[name].shape)} for {name} in it")
+            raise ConfigError(
+                f"{source}: no weights of shape {tuple(own[name].shape)} for {name} in it, which is of "
+                f"{checkpoint.model} at {checkpoint.input.width} x {checkpoint.input.height}{_found(state, name)}; set "
+                "network and input as there, or name the parts that agree"
+            )
     if not fitting:
         raise ConfigError(f"{source}: nothing in it is of this network; give a run of a network that shares parts")
     line = f"{source}: {len(fitting)} tensors taken"
@@ -114,6 +103,10 @@ def _of_checkpoint(
         parts = sorted({name.partition(".")[0] for name in unused})
         line += f", {len(unused)} left out ({_listed(parts)})"
     return fitting, line + _other_scales(checkpoint.input, spec)
+
+
+def _found(state: Mapping[str, Any], name: str) -> str:
+    return f" and has {tuple(state[name].shape)}" if isinstance(state.get(name), Tensor) else ""
 
 
 def _other_scales(learnt: InputSpec, spec: InputSpec) -> str:
