@@ -22,19 +22,25 @@ SHARED = 50e6
 
 
 class OnnxRunner:
-    """One session a stage; `threads` compute within a stage, unless given as many as pay (see `threads_for`)."""
+    """One session a stage; `threads` compute within a stage, unless given as many as pay (see `threads_for`).
 
-    def __init__(self, bundle: Bundle, precision: str = "fp32", threads: Optional[int] = None) -> None:
+    `as_written`: int8 is computed as the graph says, as it is wherever the kernels of int8 may saturate.
+    """
+
+    def __init__(
+        self, bundle: Bundle, precision: str = "fp32", threads: Optional[int] = None, as_written: bool = False
+    ) -> None:
         self.name = f"onnxruntime-cpu-{precision}"
         self.threads = threads
         self._bundle = bundle
         self._precision = precision
+        self._as_written = as_written
         self._sessions: Dict[str, Any] = {}
         self._state = {stage.name: [each.name for each in stage.state] for stage in bundle.manifest.stages}
 
     def __enter__(self) -> OnnxRunner:
         onnxruntime = onnx_runtime()
-        as_written = self._precision == "int8" and saturates()
+        as_written = self._precision == "int8" and (self._as_written or saturates())
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
             try:
