@@ -62,6 +62,7 @@ def one_by_one(net: Motion, inputs: ClipBatch) -> torch.Tensor:
         {"residual": False},
         {"intra": True},
         {"residual": False, "intra": True},
+        {"anywhere": True},
         {"kernel": 5, "dilations": (1, 3)},
         {"decay": 0.0},
         {"decay": 0.9},
@@ -126,6 +127,17 @@ def test_more_than_vectors_is_asked_for_only_where_it_is_looked_at(source: str) 
     with torch.no_grad():
         assert torch.equal(without(inputs), without(changed))
         assert (with_it(inputs) - with_it(changed)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("anywhere", [True, False])
+def test_what_happens_elsewhere_is_the_same_only_where_that_is_asked_for(anywhere: bool) -> None:
+    net, still = network(anywhere=anywhere, residual=False), batch()
+    here, there = torch.zeros_like(still.motion), torch.zeros_like(still.motion)
+    here[..., 8:24, 8:24] = 2.0
+    there[..., 24:40, 40:56] = 2.0
+    with torch.no_grad():
+        one, other = net(replace(still, motion=here)), net(replace(still, motion=there))
+    assert torch.allclose(one, other, atol=1e-5) == anywhere
 
 
 def test_shares_of_another_shape_are_refused() -> None:
