@@ -72,7 +72,9 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         "compile": [("--checkpoint", broken), ("--model", NAME), ("--device", NAME), ("--precision", NAME)],
         "build": [(broken,), (bundle, "--device", NAME), (bundle, "--precision", NAME)],
         "devices": [(), (NAME,)],
-        "verify": [(bundle, "--data", clip, "--runners", "onnx", "--samples", "20", *form) for form in ((), ("--json",))]
+        "verify": [
+            (bundle, "--data", clip, "--runners", "onnx", "--samples", "20", *form) for form in ((), ("--json",))
+        ]
         + [(bundle, "--data", data, "--runners", "onnx", "--samples", "40"), (broken,), (bundle, "--runners", NAME)],
         "eval": [(bundle, data, "--jobs", "1", "--every", "8", *form) for form in ((), ("--json",))]
         + [(bundle, folder), (broken, data), (bundle, data, "--match", f"({NAME}")]

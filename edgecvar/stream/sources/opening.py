@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterator, Optional, Proto
 from urllib.parse import unquote, urlsplit
 
 import av
-import av.logging
 
 from edgecvar.errors import StreamError, reason
 from edgecvar.stream.decoders import PROBING
@@ -97,7 +96,6 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
     """The input of a path, URL or binary file object, given up after `timeout` s without data; raises StreamError."""
     if not (isinstance(timeout, (int, float)) and 0 < timeout <= LONGEST):
         raise StreamError(f"timeout={timeout!r}: expected seconds, more than 0 and at most {LONGEST}")
-    av.logging.set_level(av.logging.PANIC)
     name = source_name(source)
     if isinstance(source, (str, Path)):
         path = path_of(source)
