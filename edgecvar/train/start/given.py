@@ -15,9 +15,11 @@ from edgecvar.train.parts import VALIDATION_FRACTION, Data
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, load_recipe, override_keys
 from edgecvar.train.start.checks import resolve
-from edgecvar.train.start.choice import can_start, choose_recipes
+from edgecvar.train.start.choice import choose_recipes
 from edgecvar.train.start.layout import Places, find_places, is_data
 from edgecvar.train.start.shipped import find_recipe
+from edgecvar.train.weights.imagenet import PACKAGES, imagenet_file
+from edgecvar.train.weights.published import IMAGENET
 
 DRAWN = ("split_by", "validation_fraction")
 TOLD = ("validation", "validation_pattern", "split")
@@ -99,12 +101,10 @@ def _loaded(names: Sequence[str], overrides: Sequence[str], listener: Listener) 
     taken: List[Tuple[str, Recipe]] = []
     refused: List[Tuple[str, ConfigError]] = []
     for name in names:
-        if not can_start(name):
-            listener.say(f"recipe {name} is left out: it starts from what pip install 'edgecvar[pretrained]' brings")
-            continue
         try:
             recipe = load_recipe(find_recipe(name), overrides)
             resolve(recipe)
+            _check_start(recipe)
             taken.append((name, recipe))
         except ConfigError as error:
             refused.append((name, error))
@@ -113,6 +113,13 @@ def _loaded(names: Sequence[str], overrides: Sequence[str], listener: Listener) 
     for name, refusal in refused:
         listener.say(f"recipe {name} is left out: {refusal}")
     return taken
+
+
+def _check_start(recipe: Recipe) -> None:
+    """Raises ConfigError where the published weights that it starts from are not installed."""
+    backbone = recipe.network.options.get("backbone")
+    if IMAGENET in recipe.network.weights and isinstance(backbone, str) and backbone in PACKAGES:
+        imagenet_file(backbone)
 
 
 def _data(places: Places) -> Data:

@@ -25,14 +25,13 @@ from edgecvar.train.augment.settings import Reencode
 from edgecvar.train.data.batches import fixed_samples, prepare_recorded
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.rereading import ClipIndex
-from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.settings import SamplingSettings
 from tests.moving_clip import moving_clip
 from tests.reading import batches_of, clips_of
 from tests.test_workers import members, until
-from tests.train.compared_runs import assert_same_runs
+from tests.train.compared_runs import assert_resumed_run_is_the_same
 
 pytestmark = pytest.mark.train
 
@@ -171,13 +170,7 @@ def test_they_lie_beside_the_clips_and_are_no_class(small: Callable[..., Recipe]
 
 def test_a_run_with_them_resumes_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
     recipe = small(f"augment.reencode={{variants: 2, short_side: [40, 64], cache: {tmp_path / 'kept'}}}", "epochs=2")
-    straight = start_run(recipe, tmp_path / "straight", Listener())
-    straight.fit()
-    halted = start_run(recipe, tmp_path / "halted", Listener())
-    halted.fit(until=1)
-    resumed = resume_run(halted.folder, [], Listener())
-    resumed.fit()
-    assert_same_runs(straight.folder, resumed.folder)
+    assert_resumed_run_is_the_same(recipe, tmp_path)
 
 
 def test_what_cannot_be_decoded_is_said_and_looked_at_as_it_is(

