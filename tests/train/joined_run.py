@@ -5,6 +5,8 @@ In single precision batch norm of channels that hardly vary makes rounding error
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,8 @@ from edgecvar.train.loop import resume_run, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import load_recipe
 
+GROUP_LEFT = 3
+"""The exit code where the processes have not parted before the interpreter goes, which now and then aborts it."""
 FIELDS = ("image", "adjacent_image", "motion", "residual")
 
 
@@ -33,5 +37,11 @@ def main(verb: str, path: Path, root: Path, *overrides: str) -> None:
     training.fit()
 
 
+def none_left() -> None:
+    if torch.distributed.is_initialized():
+        os._exit(GROUP_LEFT)
+
+
 if __name__ == "__main__":
+    atexit.register(none_left)  # before those of the run, so that it is called after them
     main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), *sys.argv[4:])

@@ -7,6 +7,7 @@ after each of them.
 
 from __future__ import annotations
 
+import atexit
 import logging
 from contextlib import contextmanager
 from datetime import timedelta
@@ -59,7 +60,15 @@ def join_processes(launch: Launch, precision: str, device: torch.device) -> Proc
         fabric.launch()
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"devices={launch.devices}, nodes={launch.nodes}: {reason(error)}") from error
+    if several:
+        atexit.register(_part)
     return Joined(fabric)
+
+
+def _part() -> None:
+    """Gloo's threads let go of tensors at their leisure; one that does so after the interpreter has gone aborts."""
+    if group.is_initialized():
+        group.destroy_process_group()
 
 
 class Joined(Processes):
