@@ -18,6 +18,7 @@ from edgecvar.files import whole_file
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.caption import Caption, draw_caption
 from edgecvar.sinks.drawing import Arrows
+from edgecvar.sinks.sink import WithoutEvents
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
 from edgecvar.stream.sources.opening import TIMEOUT, is_source, read_once
 from edgecvar.stream.types import CodedPicture, StreamInfo
@@ -27,7 +28,7 @@ TICKS = 90_000
 SUFFIXES = (".mp4", ".mkv", ".mov")
 
 
-class Overlay:
+class Overlay(WithoutEvents):
     """A sink that draws, and the watcher that brings it the motion fields.
 
     The source is decoded a second time for its pixels, and drawn as far as the decisions reach, each of which holds

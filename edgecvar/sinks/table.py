@@ -7,7 +7,7 @@ from typing import Any, Deque, List, Optional, Sequence, TextIO
 
 from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.sinks.sink import Stateless
+from edgecvar.sinks.sink import Stateless, WithoutEvents
 from edgecvar.sinks.stretches import Stretch, Stretches
 from edgecvar.terminal import printable
 
@@ -77,7 +77,7 @@ class PlainTable(Stateless):
         self._out.flush()
 
 
-class LiveTable:
+class LiveTable(WithoutEvents):
     """A table on a terminal that follows the stream: its newest stretches of equal labels."""
 
     def __init__(self, title: str) -> None:
