@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Sequence, Type, TypeVar, get_args
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,17 +23,30 @@ def from_flags(model: Type[M], flags: Mapping[str, Any]) -> M:
 
 def mistake(error: ValidationError, model: Type[BaseModel]) -> str:
     """The first thing that is wrong in what was to be a `model`, on one line; of an unknown key the nearest known."""
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
-    if first["type"] == "extra_forbidden":
+    return mistakes(error, model)[0]
+
+
+def mistakes(
+    error: ValidationError, model: Type[BaseModel], shown: Optional[Callable[[Sequence[str], Any], str]] = None
+) -> List[str]:
+    """All that is wrong, each on one line; `shown` says how a value at a place is shown, as Python has it unless given.
+
+    Keys of a mapping that may be called anything are places like the others.
+    """
+    return [_told(each, model, shown or (lambda place, value: shortened(value))) for each in error.errors()]
+
+
+def _told(one: Any, model: Type[BaseModel], shown: Callable[[Sequence[str], Any], str]) -> str:
+    place = [str(part) for part in one["loc"]]
+    if one["type"] == "extra_forbidden":
         inside = f" in {'.'.join(place[:-1])!r}" if place[:-1] else ""
         return str(unknown_name("key", place[-1], _keys_at(model, place[:-1]), inside))
-    if first["type"] == "missing":
+    if one["type"] == "missing":
         return f"{'.'.join(place)!r} is missing"
-    message = first["msg"].replace("Value error, ", "")
+    message = one["msg"].replace("Value error, ", "")
     if not place:  # a rule on the model as a whole says itself what it got
-        return message
-    return f"{'.'.join(place)}: {message}, got {shortened(first['input'])}"
+        return str(message)
+    return f"{'.'.join(place)}: {message}, got {shown(place, one['input'])}"
 
 
 def shortened(value: Any) -> str:
@@ -43,14 +56,18 @@ def shortened(value: Any) -> str:
 
 
 def _keys_at(model: Type[BaseModel], place: Sequence[str]) -> Sequence[str]:
+    named = False
     for part in place:
-        if part.isdigit():
+        if part.isdigit() or named:
+            named = False
             continue
         field = _by_key(model).get(part)
-        inner = None if field is None else _model_in(field.annotation)
+        annotation = None if field is None else field.annotation
+        inner = _model_in(annotation)
         if inner is None:
             break
-        model = inner
+        origin: Any = get_origin(annotation)
+        model, named = inner, origin is dict
     return list(_by_key(model))
 
 

@@ -1,0 +1,121 @@
+"""The configuration of a service: sources, bundle, events, sinks, page."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from edgecvar.clips.spec import LARGEST_STRIDE
+from edgecvar.runners.choice import RunnerChoice
+from edgecvar.serve.log import Form
+from edgecvar.stream.reader import Extraction
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT
+
+MOST_SOURCES = 64
+LONGEST_NAME = 64
+SHORTEST_TOKEN = 16
+"""Characters: of letters and digits these are some 90 bits."""
+PORT = 8470
+
+
+class SourceConfig(BaseModel):
+    """`uri` and how it is run: see `edgecvar.run.model.RunSettings`. A text alone is the URI.
+
+    `again`: what is done at a file's end; it is played at its own speed, as a camera would send it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str = Field(min_length=1, max_length=4096)
+    every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
+    top: int = Field(5, ge=1, le=1000)
+    timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
+    extraction: Extraction = "auto"
+    again: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_is_uri(cls, value: Any) -> Any:
+        return {"uri": value} if isinstance(value, str) else value
+
+
+class PageConfig(BaseModel):
+    """Where the page is: beyond loopback only with a `token`, and under no names but addresses and `names`.
+
+    `add`: whether sources may be added there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", min_length=1, max_length=253)
+    port: int = Field(PORT, ge=0, le=65535)
+    token: Optional[SecretStr] = None
+    names: Tuple[str, ...] = ()
+    add: bool = True
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, token: Optional[SecretStr]) -> Optional[SecretStr]:
+        if token is not None and len(token.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"expected {SHORTEST_TOKEN} characters or more that nobody guesses: what `openssl rand -hex 16` prints"
+            )
+        return token
+
+    @model_validator(mode="after")
+    def _guarded(self) -> PageConfig:
+        if self.token is None and not is_loopback(self.host):
+            raise ValueError(
+                f"page.host {self.host!r} is beyond loopback, and page.token is missing; "
+                "give one (page.token: ${EDGECVAR_TOKEN}), or leave host out"
+            )
+        return self
+
+
+class ServeConfig(RunnerChoice):
+    """What a service does. `sources` by name; `page: false` is none; `state`: where it keeps what is added on the page.
+
+    `log`: lines of key=value, or of JSON.
+    """
+
+    sources: Dict[str, SourceConfig] = Field(default_factory=dict, max_length=MOST_SOURCES)
+    bundle: Optional[Path] = None
+    page: Optional[PageConfig] = Field(default_factory=PageConfig)
+    state: Optional[Path] = None
+    log: Form = "plain"
+
+    @field_validator("page", mode="before")
+    @classmethod
+    def _none_is_off(cls, value: Any) -> Any:
+        if value is True:
+            return {}
+        return None if value is False else value
+
+    @field_validator("sources")
+    @classmethod
+    def _names(cls, sources: Dict[str, SourceConfig]) -> Dict[str, SourceConfig]:
+        for name in sources:
+            check_name(name)
+        return sources
+
+
+def check_name(name: str) -> str:
+    """A source's name, as it is shown, logged, put into topics and file names; raises ValueError."""
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise ValueError(f"a source's name has 1 to {LONGEST_NAME} characters")
+    if not name.isprintable() or "/" in name or name.strip() != name or name.startswith("."):
+        raise ValueError(f"{name!r} cannot be a source's name: no slash, no leading dot, no space at its ends")
+    return name
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches what listens at `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

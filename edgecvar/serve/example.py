@@ -1,0 +1,30 @@
+"""The configuration that `edgecvar serve --example` prints: every key, with what it is for."""
+
+EXAMPLE = """\
+# edgecvar serve CONFIG.yaml: many cameras, one bundle, events out, a page to look at.
+# ${NAME} is a value of the environment, as for passwords; $${NAME} is the text itself. `--check` says what is wrong.
+# Paths are relative to the folder that the command runs in. SIGHUP (systemctl reload) reads this file again: streams
+# that it leaves as they are go on.
+
+sources:
+  door: rtsp://viewer:${DOOR_PASSWORD}@10.0.0.7/stream1
+  yard:
+    uri: rtsp://10.0.0.8/stream1
+    every: 4          # sample one of every so many pictures; as the bundle says unless given
+    timeout: 10       # seconds without data after which the camera is away, and tried again
+  # lobby: {uri: lobby.mp4, again: true}   # a file at its own speed; again: from the beginning at its end
+
+# bundle: my.edgecvar   # the demo's unless given
+# runner: auto          # auto, onnx, trt; precision, threads, device, dla, converter as for `edgecvar run`
+# precision: fp16
+
+page:
+  host: 127.0.0.1     # beyond this machine (0.0.0.0) only with a token
+  port: 8470
+  # token: ${EDGECVAR_TOKEN}   # at least 16 characters, such as what `openssl rand -hex 16` prints
+  # names: [edge.example.org]  # under which browsers ask for it; addresses and the machine's own name need none
+  # add: true         # whether sources may be added on the page; they are kept in `state`
+
+# state: /var/lib/edgecvar   # where added sources are kept; beside this file, or in systemd's, unless given
+# log: plain          # or json: one object a line
+"""

@@ -1,0 +1,100 @@
+"""A service's configuration out of its file, checked whole: all that is wrong is said at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, List, Mapping, Optional, Sequence
+
+from pydantic import ValidationError
+
+from edgecvar.bundle.default import default_bundle
+from edgecvar.bundle.manifest import Bundle, open_bundle
+from edgecvar.config import mistakes, shortened
+from edgecvar.documents import read_text
+from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
+from edgecvar.plain_yaml import parse_yaml
+from edgecvar.runners.choice import resolve
+from edgecvar.serve.config import ServeConfig
+from edgecvar.serve.environment import fill_in
+from edgecvar.stream.sources.opening import path_of, without_password
+
+LARGEST = 1 << 20
+SECRET = {"token", "password", "secret", "key"}
+"""Of keys whose values are never shown."""
+
+
+class WrongConfig(ConfigError):
+    """All that is wrong with a configuration: `lines`, each with its key."""
+
+    def __init__(self, file: Path, lines: Sequence[str]) -> None:
+        self.lines = [f"{file}: {line}" for line in lines]
+        super().__init__("; ".join(self.lines))
+
+
+def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> ServeConfig:
+    """The configuration; raises WrongConfig with all that its text tells to be wrong."""
+    try:
+        document = parse_yaml(read_text(file, LARGEST))
+    except OSError as error:
+        raise WrongConfig(file, [f"cannot be read ({reason(error)}); `edgecvar serve --example` prints one"]) from error
+    except ValueError as error:
+        raise WrongConfig(file, [" ".join(str(error).split())]) from error
+    if document is None:
+        document = {}
+    if not isinstance(document, dict):
+        raise WrongConfig(file, ["is no mapping of keys; `edgecvar serve --example` prints one"])
+    filled, wrong = fill_in(document, environment)
+    try:
+        config = ServeConfig.model_validate(filled)
+    except ValidationError as error:
+        told = mistakes(error, ServeConfig, lambda place, value: _shown(document, place))
+        raise WrongConfig(file, [*wrong, *told]) from error
+    if wrong:
+        raise WrongConfig(file, wrong)
+    return config
+
+
+def check_config(file: Path, config: ServeConfig) -> Bundle:
+    """The opened bundle; raises WrongConfig with all that is not there, or cannot be done here."""
+    wrong: List[str] = []
+    bundle: Optional[Bundle] = None
+    try:
+        bundle = open_bundle(config.bundle or default_bundle())
+        resolve(bundle, config)
+    except EdgecvarError as error:
+        wrong.append(f"bundle: {error}")
+    for name, source in config.sources.items():
+        path = path_of(source.uri)
+        if path is not None and not path.exists():
+            wrong.append(f"sources.{name}.uri: {path}: no such file; a camera is named by a URL, such as rtsp://")
+    if config.page is not None:
+        try:
+            need_extra("live", "page", "aiohttp")
+        except ConfigError as error:
+            wrong.append(f"page: {error}, or leave the page out (page: false)")
+    if config.page is None and not config.sources:
+        wrong.append("sources: there are none, and no page on which one could be added")
+    if wrong or bundle is None:
+        raise WrongConfig(file, wrong)
+    return bundle
+
+
+def _shown(document: Any, place: Sequence[str]) -> str:
+    """What stands in the file at a place, before values of the environment are put in; secrets as ***."""
+    value = document
+    for part in place:
+        if any(word in part.lower() for word in SECRET):
+            return "***"
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            break
+    return shortened(without_password(value)) if isinstance(value, str) else shortened(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    """A mapping or a list by what it is: what is in it may be secret."""
+    return value if not isinstance(value, (dict, list)) else f"a {'mapping' if isinstance(value, dict) else 'list'}"

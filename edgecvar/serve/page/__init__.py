@@ -1,0 +1,1 @@
+"""The page that a service shows itself by."""
