@@ -32,7 +32,7 @@ def fill_in(document: Any, environment: Mapping[str, str], place: str = "") -> T
             wrong.append(f"{place}: ${{{name}}} is no name of the environment; write $${{{name}}} for the text itself")
         elif name not in environment:
             wrong.append(f"{place}: ${{{name}}} is not set in the environment; set it, or write the value here")
-        return environment.get(name, "")
+        return environment.get(name, found.group())
 
     return _PLACE.sub(value_of, document), wrong
 

@@ -180,8 +180,14 @@ class Lane:
 
 def _video(info: StreamInfo) -> Dict[str, Any]:
     width, height = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
-    fps = round(float(info.fps), 2)
-    return {"codec": info.codec, "width": width, "height": height, "fps": fps, "note": info.extraction_note}
+    return {
+        "codec": info.codec,
+        "width": width,
+        "height": height,
+        "fps": round(float(info.fps), 2),
+        "native": info.extraction == "native",
+        "note": info.extraction_note,
+    }
 
 
 def _counts(counts: RunSummary) -> Dict[str, Any]:

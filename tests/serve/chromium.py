@@ -18,7 +18,14 @@ from typing import Any, Callable, Dict, List, Optional
 import aiohttp
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--hide-scrollbars", "--mute-audio"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--remote-debugging-port=0",
+    "--hide-scrollbars",
+    "--mute-audio",
+]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 
@@ -73,13 +80,10 @@ class Chromium:
         assert "exceptionDetails" not in got, got["exceptionDetails"]
         return got["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 20) -> Any:
-        """Until an expression is true; its value."""
+    def wait(self, script: str, seconds: float = 20) -> None:
+        """Until an expression is true."""
         end = time.monotonic() + seconds
-        while True:
-            value = self.ask(script)
-            if value:
-                return value
+        while not self.ask(f"!!({script})"):
             assert time.monotonic() < end, f"not within {seconds} s: {script}\n{self.ask('document.body.innerText')}"
             self.pause(0.1)
 
@@ -137,7 +141,9 @@ class Chromium:
             "Network.requestWillBeSent": lambda told: self.requested.append(told["request"]["url"]),
             "Network.webSocketCreated": lambda told: self.requested.append(told["url"]),
             "Runtime.exceptionThrown": lambda told: self.errors.append(str(told["exceptionDetails"])),
-            "Log.entryAdded": lambda told: self.errors.append(f"{told['entry']['text']} {told['entry'].get('url', '')}"),
+            "Log.entryAdded": lambda told: self.errors.append(
+                f"{told['entry']['text']} {told['entry'].get('url', '')}"
+            ),
         }
         async for message in self._socket:
             told = message.json()

@@ -4,7 +4,7 @@ import { make, pairs, setText } from "./dom.js";
 import { STATES, figures, since } from "./card.js";
 import { View } from "./picture.js";
 import { KEPT, Strip } from "./strip.js";
-import { percent } from "./words.js";
+import { count, percent } from "./words.js";
 
 export class Detail {
   constructor(dialog) {
@@ -89,9 +89,9 @@ function facts(stream, now) {
   const rows = [["Source", stream.uri], [`${STATES[stream.state]} for`, since(stream, now)]];
   if (video) {
     rows.push(["Video", `${video.codec}, ${video.width} x ${video.height}, ${video.fps} pictures/s`]);
-    if (video.note) rows.push(["Vectors", video.note]);
+    if (!video.native) rows.push(["Vectors", video.note]);
   }
-  rows.push(...figures(stream), ["Opened", `${stream.opened} times`]);
+  rows.push(...figures(stream), ["Opened", count(stream.opened, "time", "times")]);
   if (counts) {
     rows.push(["Sampled", `${counts.sampled.toLocaleString()} of ${counts.pictures.toLocaleString()}`]);
     const reasons = Object.entries(counts.reasons).map(([reason, number]) => `${reason}: ${number}`);

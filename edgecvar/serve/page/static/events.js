@@ -44,7 +44,8 @@ export class Events {
         make("span", { text: `peak ${percent(event.peak)}` })),
     );
     if (event.clip) {
-      const play = make("button", { type: "button", text: "Clip", "aria-label": `Clip of ${event.label}, ${event.stream}` });
+      const words = `Play the clip of ${event.label}, ${event.stream}, ${moment(event.at)}`;
+      const play = make("button", { type: "button", class: "play", "aria-label": words, title: "Play the clip" });
       play.addEventListener("click", () => this.play(event));
       row.append(play);
     }

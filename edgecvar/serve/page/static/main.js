@@ -47,6 +47,8 @@ function show(state, fresh) {
   at("add-open").hidden = !mayAdd || state.streams.length === 0;
   showStreams(state.streams, fresh);
   events.update(state.events, fresh);
+  for (const each of document.querySelectorAll(".jump, .switch")) each.hidden = state.streams.length === 0;
+  setText(at("jump-count"), String(at("events-list").children.length));
   at("first").hidden = state.streams.length > 0;
   at("streams").hidden = state.streams.length === 0;
   at("events").hidden = state.streams.length === 0 && at("events-list").children.length === 0;
