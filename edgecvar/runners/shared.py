@@ -25,9 +25,9 @@ class SharedRunner:
     """Launches from any number of threads, one stream each, `max_batch` of a stage at most at a time.
 
     First come, first served: the stage of the oldest launch is next, with those of the same stage that wait behind it.
-    As a stream has one launch at a time, each has its turn before another has its second. A batch that fails is launched
-    again one by one, so that an error is its own stream's alone. Nothing runs here but the threads that launch: the one
-    whose launch is the oldest computes for the others. What a stream gets of a batch is its own, as if it were alone.
+    A stream has one launch at a time, so each has its turn before another has its second. A batch that fails is
+    launched again one by one, and an error is its own stream's alone. No thread runs here but those that launch: the
+    one whose launch is the oldest computes for the others.
     """
 
     def __init__(self, runner: Runner, max_batch: int = MAX_BATCH, deadline: float = DEADLINE) -> None:
