@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import weakref
 from contextlib import ExitStack
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import EdgecvarError
 from edgecvar.runners.runner import Runner
+from edgecvar.runners.shared import SharedRunner
 
 
 class RunnerInTurns:
@@ -51,8 +52,12 @@ class RunnerInTurns:
 
 
 class LoadedRunner:
-    """An entered runner, left by `close` or when nobody holds it any more: neither its model nor a run of its."""
+    """An entered runner, left by `close` or when nobody holds it any more: neither its model nor a run of its.
 
-    def __init__(self, runner: Runner) -> None:
-        self.runner = RunnerInTurns(runner)
-        self.close = weakref.finalize(self, self.runner.__exit__)
+    With `max_batch` it is for several streams, see SharedRunner.
+    """
+
+    def __init__(self, runner: Runner, max_batch: Optional[int] = None) -> None:
+        in_turns = RunnerInTurns(runner)
+        self.runner: Runner = in_turns if max_batch is None else SharedRunner(in_turns, max_batch)
+        self.close = weakref.finalize(self, in_turns.__exit__)

@@ -227,6 +227,11 @@ class Run:
             self.close()
         raise EdgecvarError(f"{self._name}: this run was closed, or ended by another one of its model")
 
+    def leave(self) -> None:
+        """Have it end, from any thread, and wait for nothing: whoever takes decisions gets no more, and closes it."""
+        self._closed = True
+        self._recognition.leave()
+
     def close(self) -> None:
         """Stop reading and let go of the source; the summary stays."""
         self._closed = True

@@ -98,13 +98,17 @@ class Recognition:
         self._span = (time.perf_counter(), None)
         return self._run()
 
-    def close(self) -> None:
-        """Stop the reader thread and wait for it; decisions that are left are dropped."""
+    def leave(self) -> None:
+        """Have it end, from any thread, and wait for nothing; decisions that are left are dropped."""
         if self._ended == UNDER_WAY:
             self._ended = "closed"
         self._channel.close()
         if self._options.release is not None:
             self._options.release()
+
+    def close(self) -> None:
+        """Stop the reader thread and wait for it; decisions that are left are dropped."""
+        self.leave()
         if self._thread.ident is not None:
             self._thread.join()
         if self._span[0] is not None and self._span[1] is None:

@@ -24,6 +24,13 @@ class Step:
     state: Mapping[str, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """An input of several launches that go through as one: what each of them has for it, in turn along the batch."""
+
+    values: Tuple[Any, ...]
+
+
 class Runner(Protocol):
     """Runs stages by name. Building one touches no device; entering it loads, leaving it frees.
 
@@ -38,7 +45,8 @@ class Runner(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def launch(self, stage: str, inputs: Mapping[str, Any]) -> Any:
-        """Start a stage on its named inputs, state among them: float32 arrays (B, *shape), what launches gave, History.
+        """Start a stage on its named inputs, state among them: float32 arrays (B, *shape), what launches gave, History,
+        or Gathered of these.
 
         What comes back may still be computing; it is good for `fetch` and as an input until the runner is left. Of a
         stage with state it is a Step, whose parts are.
@@ -52,8 +60,27 @@ class Runner(Protocol):
 
 def as_array(value: Any) -> NDArray[np.float32]:
     """An input of a runner whose launches give arrays; a History becomes (B, T, *shape)."""
+    if isinstance(value, Gathered):
+        return np.concatenate([as_array(each) for each in value.values])
     array: NDArray[np.float32] = np.stack(value.values, axis=1) if isinstance(value, History) else value
     return array
+
+
+def rows_of(value: Any) -> int:
+    """B of an input, or of what a launch gave."""
+    if isinstance(value, (History, Gathered)):
+        counts = [rows_of(each) for each in value.values]
+        return counts[0] if isinstance(value, History) else sum(counts)
+    return len(value) if isinstance(value, np.ndarray) else int(value.batch)
+
+
+def part_of(launched: Any, first: int, rows: int) -> Any:
+    """Some rows of what a launch gave, as a launch of theirs would have given it; arrays are copied."""
+    if isinstance(launched, Step):
+        state = {name: part_of(each, first, rows) for name, each in launched.state.items()}
+        return Step(part_of(launched.output, first, rows), state)
+    # A view would hold the other streams' rows, for as long as a stream keeps it.
+    return launched[first : first + rows].copy() if isinstance(launched, np.ndarray) else launched.part(first, rows)
 
 
 def stepped(outputs: List[Any], state: List[str]) -> Any:
