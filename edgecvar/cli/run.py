@@ -17,6 +17,8 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--csv", "as_csv", is_flag=True, help="One row a decision.")
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here; .csv, .json and .jsonl say how.")
 @click.option("--overlay", type=click.Path(), help="Also draw label and motion into this video; of several, a folder.")
+@click.option("--to", multiple=True, metavar="URI", help="Also deliver there; several times for several places.")
+@click.option("--spool", type=click.Path(), metavar="FOLDER", help="Keep here what waits to be delivered.")
 @every_flag
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
@@ -33,6 +35,8 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
 
     Several are run one after the other. A video that cannot be read, or gives no decision, is named, the others go on,
     and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
+    --to tells others, and keeps what they do not take for the next run: mqtt[s]://HOST/TOPIC, http[s]://HOST/PATH (a
+    webhook, told of events alone), sqlite:FILE, metrics://127.0.0.1:9109 (for Prometheus).
     Damage is counted, inside pictures where they are sampled; the others are not parsed.
     Without --bundle the demo's is run.
     """

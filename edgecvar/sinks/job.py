@@ -22,6 +22,8 @@ from edgecvar.run.decisions import ended_by
 from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.sinks.csv_lines import CsvLines
+from edgecvar.sinks.delivery.delivery import Deliveries
+from edgecvar.sinks.delivery.opening import DeliveryOptions, open_deliveries
 from edgecvar.sinks.json_lines import JsonLines
 from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
@@ -31,7 +33,7 @@ from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
-from edgecvar.terminal import say
+from edgecvar.terminal import json_line, printable, say
 
 Form = Literal["table", "json", "csv"]
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -42,8 +44,8 @@ class RunConfig(RunnerChoice):
     """`sources`: files, URLs, or "-" alone for standard input.
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
-    a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without
-    data.
+    a folder. `to`: URIs of sinks that deliver elsewhere, `spool`: where what waits for them is kept. `every`: sample
+    one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -51,6 +53,8 @@ class RunConfig(RunnerChoice):
     form: Optional[Form] = None
     output: Optional[Path] = None
     overlay: Optional[Path] = None
+    to: Tuple[str, ...] = ()
+    spool: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     top: int = Field(5, ge=1, le=1000)
     extraction: Extraction = "auto"
@@ -83,12 +87,14 @@ def find_sources(arguments: Sequence[str]) -> List[str]:
 def run_job(config: RunConfig) -> bool:
     """Run every source; whether all of them could be. Raises EdgecvarError where the only one cannot, or none."""
     _check(config)
+    deliveries = open_deliveries(config.to, DeliveryOptions(config.spool))
     bundle = open_bundle(config.bundle or default_bundle())
     with ExitStack() as stack:
+        out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
+        stack.enter_context(_delivering(deliveries, config, out))
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
-        out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
-        job = _Job(config, model, out)
+        job = _Job(config, model, out, deliveries)
         if len(config.sources) > 1:
             return job.run_all()
         job.run(config.sources[0])
@@ -98,8 +104,8 @@ def run_job(config: RunConfig) -> bool:
 class _Job:
     """The sources of one command, and where what is decided of each goes."""
 
-    def __init__(self, config: RunConfig, model: Model, out: TextIO) -> None:
-        self._config, self._model, self._out = config, model, out
+    def __init__(self, config: RunConfig, model: Model, out: TextIO, deliveries: Deliveries) -> None:
+        self._config, self._model, self._out, self._deliveries = config, model, out, deliveries
         self._header_due = True
 
     def run_all(self) -> bool:
@@ -135,7 +141,8 @@ class _Job:
             config = self._config
             settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch)
             run = stack.enter_context(self._model.start(named_source(source), settings))
-            sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
+            told = self._deliveries.for_source(without_password(source), lambda: run.summary)
+            sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), told, *overlays)]
             _pour(run, sinks)
         for overlay in overlays:
             say(f"overlay: {overlay.target}", err=True)
@@ -153,6 +160,32 @@ class _Job:
             return LiveTable(f"{source}  {self._model.bundle.name}{'  (untrained)' * untrained}")
         title = source if len(self._config.sources) > 1 else ""
         return PlainTable(self._out, self._model.labels, untrained, title)
+
+
+@contextmanager
+def _delivering(deliveries: Deliveries, config: RunConfig, out: TextIO) -> Iterator[None]:
+    """Sets the deliveries up; says of each, at the end, what became of it."""
+    for name in deliveries.events_only:
+        say(f"warning: {name}: is told of events alone, and this run makes none", err=True)
+    entered = False
+    try:
+        with deliveries:
+            entered = True
+            yield
+    finally:
+        if entered and config.to:
+            _say_counts(deliveries, config, out)
+
+
+def _say_counts(deliveries: Deliveries, config: RunConfig, out: TextIO) -> None:
+    if config.written_form != "json":
+        for name, counts in deliveries.counts.items():
+            say(f"{name}: {counts.line}", err=True)
+        return
+    documents = [{"to": printable(name), **counts.document} for name, counts in deliveries.counts.items()]
+    with suppress(OSError):  # an output that takes no more has been an error before
+        out.write(json_line({"deliveries": documents}) + "\n")
+        out.flush()
 
 
 def _pour(run: Run, sinks: Sequence[Sink]) -> None:

@@ -1,0 +1,1 @@
+"""Records that wait for their delivery, with the thread that carries them."""
