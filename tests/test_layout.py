@@ -14,7 +14,8 @@ import edgecvar
 from edgecvar.cli.main import VERBS
 
 PACKAGE = Path(edgecvar.__file__).parent
-GROUND = ["errors", "terminal", "console", "progress", "documents", "config", "files", "interrupts", "workers"]
+GROUND = ["errors", "terminal", "console", "progress", "documents", "plain_yaml", "config", "files", "interrupts"]
+GROUND += ["workers"]
 ORDER = [*GROUND, "stream", "clips", "synth", "bundle", "nets", "train", "runners", "run", "sinks", "judge", "compile"]
 ORDER += ["bench", "cli", "__main__"]
 TORCH_FREE = set(ORDER) - {"nets", "train", "compile"}

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edgecvar.config import mistake
 from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
-from edgecvar.train.plain_yaml import parse_yaml
+from edgecvar.plain_yaml import parse_yaml
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
 from edgecvar.train.start.checks import resolve
 

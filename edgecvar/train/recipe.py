@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from edgecvar.config import mistake
 from edgecvar.documents import check_unicode, read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
+from edgecvar.plain_yaml import parse_yaml
 from edgecvar.train.parts import Architecture, Course, Data, Descent, Machine, Part, Views
-from edgecvar.train.plain_yaml import parse_yaml
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""YAML of plain values, bounded while it is read: what recipes and ablations are written in."""
+"""YAML of plain values, bounded while it is read: what recipes, ablations and a service's configuration are."""
 
 from __future__ import annotations
 
