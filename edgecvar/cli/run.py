@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, Tuple
 
 import click
@@ -20,6 +21,19 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--to", multiple=True, metavar="URI", help="Also deliver there; several times for several places.")
 @click.option("--spool", type=click.Path(), metavar="FOLDER", help="Keep here what waits to be delivered.")
 @every_flag
+@click.option("--events", is_flag=True, help="Say where labels begin and end; CSV has a row an event then.")
+@click.option(
+    "--event-file", type=click.Path(), metavar="FILE", help="When an event begins and ends, as `eval --thresholds -o`."
+)
+@click.option(
+    "--event", "event", multiple=True, metavar="KEY=VALUE", help="As in that file: on=0.8, labels.fight.hold=1"
+)
+@click.option("--clips", type=click.Path(), metavar="DIR", help="Cut a clip around each event into this folder.")
+@click.option("--clip-before", type=float, default=2.0, show_default=True, metavar="SECONDS", help="Of it before.")
+@click.option("--clip-after", type=float, default=2.0, show_default=True, metavar="SECONDS", help="Of it after.")
+@click.option("--clip-longest", type=float, default=60.0, show_default=True, metavar="SECONDS", help="At most.")
+@click.option("--clips-keep", metavar="TIME", help="Remove clips that are older, such as 12h or 7d.")
+@click.option("--clips-size", metavar="SIZE", help="Remove the oldest where all are larger, such as 500MB or 2GB.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
 @timeout_flag
@@ -37,14 +51,23 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
     --to tells others, and keeps what they do not take for the next run: mqtt[s]://HOST/TOPIC, http[s]://HOST/PATH (a
     webhook, told of events alone), sqlite:FILE, metrics://127.0.0.1:9109 (for Prometheus).
+    An event is a label that lasts: it begins where its smoothed probability rises to `on`, and ends below `off`.
+    --event-file and --event imply --events.
     Damage is counted, inside pictures where they are sampled; the others are not parsed.
     Without --bundle the demo's is run.
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: one or the other")
     from edgecvar.config import from_flags
+    from edgecvar.run.event_settings import read_event_settings
+    from edgecvar.sinks.clips.event_clips import ClipSettings
     from edgecvar.sinks.job import RunConfig, find_sources, run_job
 
+    wanted, file, overrides = (options.pop(name) for name in ("events", "event_file", "event"))
+    if wanted or file or overrides:
+        options["events"] = read_event_settings(Path(file) if file else None, overrides)
+    of_clips = {name: options.pop(name) for name in list(options) if name.startswith("clip")}
+    options["clips"] = from_flags(ClipSettings, of_clips) if of_clips["clips"] else None
     form = "json" if as_json else "csv" if as_csv else None
     config = from_flags(RunConfig, {**options, "sources": find_sources(sources), "form": form})
     if not run_job(config):

@@ -22,6 +22,7 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.loaded import LoadedRunner
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
+from edgecvar.stream.packets import PacketTap
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.sources.opening import TIMEOUT, source_name
 from edgecvar.stream.types import StreamInfo
@@ -35,6 +36,7 @@ class RunSettings:
     seconds without data after which the source is given up; `extraction`: how vectors are got, see `open_stream`.
 
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
+    `tap` sees its packets.
     """
 
     every: Optional[int] = None
@@ -42,6 +44,7 @@ class RunSettings:
     timeout: float = TIMEOUT
     extraction: str = "auto"
     watch: Callable[[StreamInfo], Optional[Watcher]] = field(default=lambda info: None)
+    tap: Optional[PacketTap] = None
 
 
 _DEFAULT = RunSettings()
@@ -171,7 +174,7 @@ class Run:
         self._loaded = loaded
         self._stack = ExitStack()
         frames = takes_frames(bundle.manifest.stages)
-        reading = open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True)
+        reading = open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True, tap=settings.tap)
         stream = self._stack.enter_context(reading)
         try:
             self.info: StreamInfo = stream.info

@@ -259,6 +259,7 @@ class Recognition:
             latency_ms=(time.perf_counter() - sampled.read_at) * 1000,
             scores=scores,
             opens=opens,
+            probabilities=probabilities,
         )
 
 

@@ -18,10 +18,15 @@ from edgecvar.clips.feed import Watcher
 from edgecvar.clips.labelled import videos_below
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, StreamError, reason
+from edgecvar.files import check_writable
 from edgecvar.run.decisions import ended_by
+from edgecvar.run.event_settings import EventSettings
+from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
-from edgecvar.sinks.csv_lines import CsvLines
+from edgecvar.sinks.clips.event_clips import ClipSettings, EventClips
+from edgecvar.sinks.clips.folder import source_part
+from edgecvar.sinks.csv_lines import CsvLines, EventRows
 from edgecvar.sinks.delivery.delivery import Deliveries
 from edgecvar.sinks.delivery.opening import DeliveryOptions, open_deliveries
 from edgecvar.sinks.json_lines import JsonLines
@@ -30,7 +35,7 @@ from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
 from edgecvar.stream.reader import Extraction
-from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, path_of, without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
 from edgecvar.terminal import json_line, printable, say
@@ -45,7 +50,8 @@ class RunConfig(RunnerChoice):
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
     a folder. `to`: URIs of sinks that deliver elsewhere, `spool`: where what waits for them is kept. `every`: sample
-    one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data.
+    one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data. `events`: how
+    decisions become events, none unless given; `clips`: where those are cut out of the stream.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -59,6 +65,8 @@ class RunConfig(RunnerChoice):
     top: int = Field(5, ge=1, le=1000)
     extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
+    events: Optional[EventSettings] = None
+    clips: Optional[ClipSettings] = None
 
     @property
     def written_form(self) -> str:
@@ -139,15 +147,30 @@ class _Job:
                 return overlays[0]
 
             config = self._config
-            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch)
+            clips, tracker = self._clips(source), self._tracker()
+            tap = None if clips is None else clips.tap
+            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch, tap)
             run = stack.enter_context(self._model.start(named_source(source), settings))
             told = self._deliveries.for_source(without_password(source), lambda: run.summary)
-            sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), told, *overlays)]
-            _pour(run, sinks)
+            sinks: List[Sink] = [self._written(source), told, *overlays, *([] if clips is None else [clips])]
+            for sink in sinks:
+                stack.enter_context(sink)
+            _pour(run, sinks, tracker)
         for overlay in overlays:
             say(f"overlay: {overlay.target}", err=True)
         if run.summary.note:
             raise StreamError(f"{without_password(source)}: {run.summary.note}")
+
+    def _tracker(self) -> Optional[EventTracker]:
+        events = self._config.events
+        return None if events is None else EventTracker(self._model.labels, events)
+
+    def _clips(self, source: str) -> Optional[EventClips]:
+        config = self._config
+        if config.clips is None or config.events is None:
+            return None
+        path = None if source == "-" else path_of(source)
+        return EventClips(config.clips, config.events, source, live=path is None or not path.is_file())
 
     def _written(self, source: str) -> Sink:
         form, untrained, source = self._config.written_form, self._model.untrained, without_password(source)
@@ -155,7 +178,8 @@ class _Job:
             return JsonLines(self._out, source, untrained)
         if form == "csv":
             header, self._header_due = self._header_due, False
-            return CsvLines(self._out, source, header)
+            rows = CsvLines if self._config.events is None else EventRows
+            return rows(self._out, source, header)
         if self._out.isatty():
             return LiveTable(f"{source}  {self._model.bundle.name}{'  (untrained)' * untrained}")
         title = source if len(self._config.sources) > 1 else ""
@@ -165,7 +189,7 @@ class _Job:
 @contextmanager
 def _delivering(deliveries: Deliveries, config: RunConfig, out: TextIO) -> Iterator[None]:
     """Sets the deliveries up; says of each, at the end, what became of it."""
-    for name in deliveries.events_only:
+    for name in deliveries.events_only if config.events is None else []:
         say(f"warning: {name}: is told of events alone, and this run makes none", err=True)
     entered = False
     try:
@@ -188,21 +212,34 @@ def _say_counts(deliveries: Deliveries, config: RunConfig, out: TextIO) -> None:
         out.flush()
 
 
-def _pour(run: Run, sinks: Sequence[Sink]) -> None:
-    """Every decision into every sink, and the summary when the run has ended, whatever ended it."""
+def _pour(run: Run, sinks: Sequence[Sink], tracker: Optional[EventTracker]) -> None:
+    """Every decision and event into every sink, and the summary when the run has ended, whatever ended it."""
     try:
         for decision in run:
             for sink in sinks:
                 sink.decision(decision)
+            _tell(sinks, [] if tracker is None else tracker.decision(decision))
     except BaseException as error:
         run.close()
-        summary = replace(run.summary, ended=ended_by(error))
+        summary, last = replace(run.summary, ended=ended_by(error)), _last_events(tracker)
         for sink in sinks:
             with suppress(EdgecvarError, OSError):  # what a broken sink says twice would hide the error
+                _tell([sink], last)
                 sink.finish(summary)
         raise
+    _tell(sinks, _last_events(tracker))
     for sink in sinks:
         sink.finish(run.summary)
+
+
+def _last_events(tracker: Optional[EventTracker]) -> Sequence[Event]:
+    return [] if tracker is None else tracker.finish()
+
+
+def _tell(sinks: Sequence[Sink], events: Sequence[Event]) -> None:
+    for event in events:
+        for sink in sinks:
+            sink.event(event)
 
 
 def _check(config: RunConfig) -> None:
@@ -217,6 +254,8 @@ def _check(config: RunConfig) -> None:
             raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
         if config.overlay is not None and output.absolute() == config.overlay.absolute():
             raise ConfigError(f"--output {output}: --overlay writes there, too; choose another name")
+    if config.clips is not None:
+        _check_clips(config, config.clips)
     if config.overlay is not None and len(config.sources) > 1:
         if not config.overlay.is_dir():
             raise ConfigError(f"--overlay {config.overlay}: not a folder, and there are several sources; make it first")
@@ -228,6 +267,18 @@ def _check(config: RunConfig) -> None:
         target = _overlay_file(config, source)
         if target is not None:
             check_overlay(source, target)
+
+
+def _check_clips(config: RunConfig, clips: ClipSettings) -> None:
+    if config.events is None:
+        raise ConfigError("--clips: clips are of events, which nobody asked for; add --events")
+    if not clips.clips.is_dir():
+        raise ConfigError(f"--clips {clips.clips}: not a folder; make it first")
+    check_writable(clips.clips, "choose another --clips")
+    names = [source_part(source) for source in config.sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"--clips: those of two sources would be called {twice}; run them apart")
 
 
 def _overlay_file(config: RunConfig, source: str) -> Optional[Path]:

@@ -1,16 +1,20 @@
-"""Decisions as JSON lines."""
+"""Decisions and events as JSON lines."""
 
 from __future__ import annotations
 
 from typing import Any, Dict, TextIO
 
 from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.run.events import Event
 from edgecvar.sinks.sink import Stateless
 from edgecvar.terminal import json_line
 
 
 class JsonLines(Stateless):
-    """One JSON object a decision, then {"summary": ...}; each names its source, and is flushed, for pipes."""
+    """One JSON object a decision, {"event": ...} between them, then {"summary": ...}.
+
+    Each names its source, and is flushed, for pipes.
+    """
 
     def __init__(self, out: TextIO, source: str, untrained: bool) -> None:
         self._out = out
@@ -19,6 +23,9 @@ class JsonLines(Stateless):
 
     def decision(self, decision: Decision) -> None:
         self._write(decision_document(decision))
+
+    def event(self, event: Event) -> None:
+        self._write({"event": event_document(event)})
 
     def finish(self, summary: RunSummary) -> None:
         self._write({"summary": summary_document(summary)})
@@ -43,6 +50,19 @@ def decision_document(decision: Decision) -> Dict[str, Any]:
         "latency_ms": round(decision.latency_ms, 3),
     }
     return {**document, "break": decision.opens} if decision.opens else document
+
+
+def event_document(event: Event) -> Dict[str, Any]:
+    """An event as plain data; `end_seconds` only of one that has ended."""
+    document: Dict[str, Any] = {
+        "phase": "began" if event.end_seconds is None else "ended",
+        "number": event.number,
+        "label": event.label,
+        "start_seconds": round(event.start_seconds, 6),
+        "peak": round(event.peak, 6),
+        "peak_seconds": round(event.peak_seconds, 6),
+    }
+    return document if event.end_seconds is None else {**document, "end_seconds": round(event.end_seconds, 6)}
 
 
 def summary_document(summary: RunSummary) -> Dict[str, Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, List, Optional, Sequence, TextIO
+from typing import Any, Deque, Dict, List, Optional, Sequence, TextIO
 
 from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.sinks.sink import Stateless, WithoutEvents
+from edgecvar.run.events import Event
+from edgecvar.sinks.sink import Stateless
 from edgecvar.sinks.stretches import Stretch, Stretches
 from edgecvar.terminal import printable
 
 LIVE_ROWS = 12
 """Newest rows that the live table shows; it must not grow with the stream."""
+LIVE_EVENTS = 5
+"""Newest events below it."""
 
 
 def summary_lines(summary: RunSummary) -> List[str]:
@@ -37,8 +40,18 @@ def summary_lines(summary: RunSummary) -> List[str]:
     return [line for line in (", ".join(parts), ended, summary.note) if line]
 
 
+def event_line(event: Event) -> str:
+    """An event for people."""
+    end = "goes on" if event.end_seconds is None else f"to {event.end_seconds:.2f} s"
+    peak = f"at most {event.peak:.1%} at {event.peak_seconds:.2f} s"
+    return f"event {event.number}: {event.label}, {event.start_seconds:.2f} s {end}, {peak}"
+
+
 class PlainTable(Stateless):
-    """Aligned lines, one a stretch of equal labels, written when the stretch ends: for files and pipes."""
+    """Aligned lines, one a stretch of equal labels, written when the stretch ends: for files and pipes.
+
+    An event has a line when it has ended.
+    """
 
     def __init__(self, out: TextIO, labels: Sequence[str], untrained: bool, title: str = "") -> None:
         self._out = out
@@ -55,6 +68,11 @@ class PlainTable(Stateless):
 
     def decision(self, decision: Decision) -> None:
         self._write(self._stretches.push(decision))
+
+    def event(self, event: Event) -> None:
+        if event.end_seconds is not None:
+            self._out.write(f"{'':>20}-- {printable(event_line(event))} --\n")
+            self._out.flush()
 
     def finish(self, summary: RunSummary) -> None:
         self._write(self._stretches.open)
@@ -77,8 +95,8 @@ class PlainTable(Stateless):
         self._out.flush()
 
 
-class LiveTable(WithoutEvents):
-    """A table on a terminal that follows the stream: its newest stretches of equal labels."""
+class LiveTable:
+    """A table on a terminal that follows the stream: its newest stretches of equal labels, its newest events."""
 
     def __init__(self, title: str) -> None:
         from rich.live import Live
@@ -86,6 +104,7 @@ class LiveTable(WithoutEvents):
         self._title = title
         self._stretches = Stretches()
         self._rows: Deque[Stretch] = deque(maxlen=LIVE_ROWS)
+        self._events: Dict[int, Event] = {}
         self._latency_ms = 0.0
         self._live: Live = Live(get_renderable=self._table, console=Console(), refresh_per_second=8)
 
@@ -103,8 +122,14 @@ class LiveTable(WithoutEvents):
             self._rows.append(current)
         self._latency_ms = decision.latency_ms
 
+    def event(self, event: Event) -> None:
+        newest = {**self._events, event.number: event}
+        self._events = {number: newest[number] for number in sorted(newest)[-LIVE_EVENTS:]}
+
     def finish(self, summary: RunSummary) -> None:
         self._live.stop()
+        for event in self._events.values():
+            self._live.console.print(event_line(event))
         for line in summary_lines(summary):
             self._live.console.print(line)
 
@@ -112,6 +137,7 @@ class LiveTable(WithoutEvents):
         from rich.table import Table
 
         caption = f"latency {self._latency_ms:.0f} ms" if self._rows else "waiting for the first decision"
+        caption = "\n".join([*map(event_line, self._events.values()), caption])
         table = Table(title=self._title, caption=caption, title_justify="left")
         for name, justify in (("from", "right"), ("to", "right"), ("label", "left"), ("probability", "left")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]

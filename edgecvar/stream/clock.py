@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Set
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -48,10 +48,10 @@ class DisplayClock:
 
     Packets come in decode order, which is where times are seen to break; moments are asked for in display order. The
     times between two breaks keep their distances; over a break, and where a container gives no times or the same
-    one again, the time goes on by one picture.
+    one again, the time goes on by one picture. `told` is called with each packet's number and moment.
     """
 
-    def __init__(self, fps: Fraction) -> None:
+    def __init__(self, fps: Fraction, told: Optional[Callable[[int, Moment], None]] = None) -> None:
         step = 1.0 / float(fps)
         self._continuity = Continuity(step)
         self._line = Timeline(step)
@@ -62,6 +62,7 @@ class DisplayClock:
         self._breaks: Dict[int, str] = {}
         self._base: Optional[Fraction] = None
         self._turns = False
+        self._tell = told
 
     def packet(self, number: int, packet: Packet[Any]) -> None:
         """Notes the times of the packet with decode number `number`."""
@@ -104,6 +105,12 @@ class DisplayClock:
 
         Containers with decode times alone (AVI) show their pictures at those times in turn.
         """
+        moment = self._moment(number)
+        if self._tell is not None:
+            self._tell(number, moment)
+        return moment
+
+    def _moment(self, number: int) -> Moment:
         told = self._told.pop(number, None) or self._continuity.told(None)
         self._by_decoding.pop(number, None)
         if told.seconds is None and self._decode_times:

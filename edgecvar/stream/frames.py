@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Deque, Dict, Generator, Iterable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Generator, Iterable, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,8 @@ class DecodedPicture:
 class FrameClock(DisplayClock):
     """A DisplayClock that remembers which packet each picture is of."""
 
-    def __init__(self, fps: Fraction) -> None:
-        super().__init__(fps)
+    def __init__(self, fps: Fraction, told: Optional[Callable[[int, Moment], None]] = None) -> None:
+        super().__init__(fps, told)
         self.numbers: Dict[int, int] = {}
 
     def show(self, number: int, display_index: int) -> Moment:
@@ -84,8 +84,8 @@ class FrameDecoder:
     reading's.
     """
 
-    def __init__(self, video: OpenVideo) -> None:
-        self.clock = FrameClock(video.fps)
+    def __init__(self, video: OpenVideo, told: Optional[Callable[[int, Moment], None]] = None) -> None:
+        self.clock = FrameClock(video.fps, told)
         self._name = video.name
         self._context = viewer_beside(video.context)
         self._sets = SoundSets(video.codec, video.context.extradata)

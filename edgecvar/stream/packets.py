@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterable, Iterator, Optional, Sequence, Tuple, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    cast,
+)
 
 import av
 
 from edgecvar.errors import reason
-from edgecvar.stream.clock import MAX_REORDER, DisplayClock
+from edgecvar.stream.clock import MAX_REORDER, DisplayClock, Moment
 from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.field_pairs import FieldPairs
@@ -18,6 +30,36 @@ from edgecvar.stream.sources.seeking import Stretch
 
 if TYPE_CHECKING:
     from av.packet import Packet
+
+
+class PacketTap(Protocol):
+    """Sees a stream as it is read, from the thread that reads it: packets as they came, and when each is displayed.
+
+    Packets are numbered from 0 in decode order.
+    """
+
+    def opened(self, video: OpenVideo) -> None:
+        """Before the first packet."""
+        ...
+
+    def packet(self, number: int, packet: Packet[Any]) -> None:
+        """The next packet; it is not to be kept, as a decoder gives it other times."""
+        ...
+
+    def shown(self, number: int, moment: Moment) -> None:
+        """When the picture of a packet that came before is displayed; told in display order."""
+        ...
+
+    def broke(self, pts_seconds: float) -> None:
+        """The stream breaks: the picture displayed then is the first, in decode order, of what follows."""
+        ...
+
+
+def tapped(packets: Iterable[Packet[Any]], tap: PacketTap) -> Iterator[Packet[Any]]:
+    """The packets, each of which the tap has seen before."""
+    for number, packet in enumerate(packets):
+        tap.packet(number, packet)
+        yield packet
 
 
 def coded_packets(

@@ -15,7 +15,7 @@ from edgecvar.stream.frames import FrameDecoder
 from edgecvar.stream.native.choice import Probe, probe_packets, rejoined
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.open_source import OpenSource, Reading
-from edgecvar.stream.packets import coded_packets
+from edgecvar.stream.packets import PacketTap, coded_packets, tapped
 from edgecvar.stream.sources.opening import TIMEOUT, Source
 from edgecvar.stream.sources.seeking import Stretch
 from edgecvar.stream.types import CodedPicture, StreamInfo, StreamSummary
@@ -34,6 +34,7 @@ def open_stream(
     timeout: float = TIMEOUT,
     threads: Optional[int] = None,
     on_demand: bool = False,
+    tap: Optional[PacketTap] = None,
 ) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
@@ -45,14 +46,14 @@ def open_stream(
     cores, on one, and then nothing ahead, where the source may keep one waiting or with `frames`. The pictures are the
     same. `on_demand` it parses those pictures alone of which vectors, weights or residual are asked, when they are, and
     what these need of others: the way to read where few are sampled. Damage inside the others is not seen then, nor
-    counted. Raises StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, and
-    UnsupportedCodecError where the codec gives no vectors.
+    counted. `tap` sees the packets that are read. Raises StreamError where a source is given up, nothing can be
+    decoded, or "native" does not cover it, and UnsupportedCodecError where the codec gives no vectors.
     """
     if extraction not in EXTRACTIONS:
         raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
     if threads is not None and threads < 1:
         raise StreamError(f"threads={threads}: expected at least 1")
-    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand)
+    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand, tap=tap)
 
 
 class Stream:
@@ -73,16 +74,20 @@ class Stream:
         stretches: Optional[Sequence[Stretch]] = None,
         threads: Optional[int] = None,
         on_demand: bool = False,
+        tap: Optional[PacketTap] = None,
     ) -> None:
         self.summary = StreamSummary()
         self._turn = RLock()
         self._closed = False
+        self._tap = tap
         self._video = open_video(source, timeout)
         self._packets: Optional[Generator[Packet[Any], None, None]] = None
         self._reading: Optional[Reading] = None
         self._frames: Optional[FrameDecoder] = None
         self._pictures: Optional[Generator[CodedPicture, None, None]] = None
         try:
+            if tap is not None:
+                tap.opened(self._video)
             self._packets = coded_packets(self._video, self._broke_off, stretches)
             ahead = threads or (0 if self._video.input.at_hand and not frames else 1)
             self._reading = self._read(self._packets, extraction, frames, ahead, on_demand)
@@ -148,6 +153,8 @@ class Stream:
                 raise StreamError(f"{self._video.name}: it was closed while it was being read")
             if picture is None:
                 return
+            if self._tap is not None and picture.opens is not None:
+                self._tap.broke(picture.pts_seconds)
             yield picture
 
     def _read(
@@ -158,9 +165,12 @@ class Stream:
             probe = Probe(refused="asked for")
         else:
             probe = probe_packets(video.codec, video.context.extradata, packets)
-        whole, clock = rejoined(probe, packets), DisplayClock(video.fps)
+        whole, told = rejoined(probe, packets), None
+        if self._tap is not None:
+            whole, told = tapped(whole, self._tap), self._tap.shown
+        clock = DisplayClock(video.fps, told)
         if frames:
-            self._frames = FrameDecoder(video)
+            self._frames = FrameDecoder(video, told)
             whole, clock = self._frames.packets(whole), self._frames.clock
         source = OpenSource(video, whole, clock, self.summary)
         if not probe.refused:

@@ -1,0 +1,1 @@
+"""Clips of a stream around its events, cut without decoding anything."""
