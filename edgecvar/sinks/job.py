@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
 
@@ -27,6 +28,7 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.live import LATE, Patience
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
 from edgecvar.stream.sources.pipe import named_source
@@ -43,7 +45,8 @@ class RunConfig(RunnerChoice):
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
     a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without
-    data.
+    data. `reconnect`: whether a URL is waited for, by default a live one's; `wait`: seconds that it may be away;
+    `late`: seconds after a live picture's arrival from which on fewer are sampled, and packets fall.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -55,6 +58,9 @@ class RunConfig(RunnerChoice):
     top: int = Field(5, ge=1, le=1000)
     extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
+    reconnect: Optional[bool] = None
+    wait: Optional[float] = Field(None, gt=0, le=LONGEST)
+    late: float = Field(LATE, gt=0, le=LONGEST)
 
     @property
     def written_form(self) -> str:
@@ -133,7 +139,16 @@ class _Job:
                 return overlays[0]
 
             config = self._config
-            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch)
+            settings = RunSettings(
+                config.every,
+                config.top,
+                config.timeout,
+                config.extraction,
+                watch,
+                config.reconnect,
+                Patience(wait=config.wait, late=config.late),
+                partial(say, err=True),
+            )
             run = stack.enter_context(self._model.start(named_source(source), settings))
             sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
             _pour(run, sinks)

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Dict, Optional
 from urllib.parse import quote, urlsplit
 
-from edgecvar.errors import StreamError, reason
+from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.camera import camera_place, camera_settings
 from edgecvar.stream.sources.demuxing import open_container
@@ -114,7 +114,7 @@ def _open_v4l2(uri: str, name: str, timeout: float, attempt: Attempt) -> Detache
 def _open_csi(uri: str, name: str, timeout: float, attempt: Attempt) -> DetachedInput:
     sensor, settings = camera_place(uri), camera_settings(uri, size="1280x720")
     if not sensor.isdecimal():
-        raise StreamError(f"{name}: {sensor!r} is no number of a camera; the first is csi://0")
+        raise ConfigError(f"{name}: {sensor!r} is no number of a camera; the first is csi://0")
     hardware = encodes_in_hardware()
     by = "the device's encoder" if hardware else "x264enc, as there is no encoder"
     attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; not run on a device by us"
@@ -140,4 +140,4 @@ def _of_pipeline(pipe: LaunchedPipe, timeout: float, attempt: Attempt) -> Detach
 def _refuse_place(uri: str, name: str) -> None:
     place = camera_place(uri)
     if place:
-        raise StreamError(f"{name}: {place!r} is no setting of the pattern; for example test://?size=640x360&fps=15")
+        raise ConfigError(f"{name}: {place!r} is no setting of the pattern; for example test://?size=640x360&fps=15")

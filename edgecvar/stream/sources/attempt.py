@@ -17,7 +17,8 @@ class Attempt:
 
     A packet that has waited for more than `late` seconds falls, and all after it up to the next I-picture: never single
     P-pictures, which others refer to. With None nothing falls. `arrived` is when the packet given last came, by
-    `time.perf_counter`; `note` is what there is to say of how the source is read.
+    `time.perf_counter`; `note` is what there is to say of how the source is read, `duration` what its container says
+    that it lasts, in microseconds, if anything.
     """
 
     def __init__(self, name: str, late: Optional[float] = None) -> None:
@@ -25,6 +26,7 @@ class Attempt:
         self.late = late
         self.arrived: Optional[float] = None
         self.note = ""
+        self.duration: Optional[int] = None
         self._leave: Optional[Callable[[], None]] = None
         self._left = False
         self._outside, self._inside = _Falling(), _Falling()

@@ -87,6 +87,7 @@ class DetachedInput:
             if container is None:
                 raise StreamError(f"{name}: it was left while it was opened")
             self.container: InputContainer = container
+            attempt.duration = container.duration
         except BaseException:
             self.close()
             raise

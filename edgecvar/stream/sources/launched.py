@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from typing import IO, List, Sequence
 
-from edgecvar.errors import StreamError
+from edgecvar.errors import ConfigError
 from edgecvar.stream.sources.camera import CameraSettings
 from edgecvar.stream.sources.pipe import PipeSource
 
@@ -26,7 +26,7 @@ class LaunchedPipe(PipeSource):
 
     def __init__(self, name: str, pipeline: Sequence[str]) -> None:
         if shutil.which(LAUNCH) is None:
-            raise StreamError(f"{name}: {LAUNCH} is not installed; install GStreamer's tools (gstreamer1.0-tools)")
+            raise ConfigError(f"{name}: {LAUNCH} is not installed; install GStreamer's tools (gstreamer1.0-tools)")
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [LAUNCH, "-q", *pipeline],
