@@ -78,6 +78,11 @@ class LiveStream:
         )
         return replace(counts, live=live)
 
+    @property
+    def attempt(self) -> Attempt:
+        """The newest connection, or what is to become one: when its packets came."""
+        return self._attempt
+
     def leave(self) -> None:
         """No more pictures, also for a reader that waits for one, for a connection or for the next attempt."""
         self._leaving.set()

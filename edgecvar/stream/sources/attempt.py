@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable, Deque, Optional
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
 MOST_IN_A_ROW = 300
 """Packets that are let fall for an I-picture that does not come: a stream of intra refresh has one at its start."""
+MOST_ARRIVALS = 1024
+"""Of the newest packets, whose times are kept."""
 
 
 class Attempt:
@@ -18,7 +21,8 @@ class Attempt:
     A packet that has waited for more than `late` seconds falls, and all after it up to the next I-picture: never single
     P-pictures, which others refer to. With None nothing falls. `arrived` is when the packet given last came, by
     `time.perf_counter`; `note` is what there is to say of how the source is read, `duration` what its container says
-    that it lasts, in microseconds, if anything.
+    that it lasts, in microseconds, if anything. `received` counts the bytes of the packets given, and
+    `arrivals` has when the newest of them came.
     """
 
     def __init__(self, name: str, late: Optional[float] = None) -> None:
@@ -27,6 +31,8 @@ class Attempt:
         self.arrived: Optional[float] = None
         self.note = ""
         self.duration: Optional[int] = None
+        self.received = 0
+        self.arrivals: Deque[float] = deque(maxlen=MOST_ARRIVALS)
         self._leave: Optional[Callable[[], None]] = None
         self._left = False
         self._outside, self._inside = _Falling(), _Falling()
@@ -58,6 +64,8 @@ class Attempt:
         if self.late is not None and not self._inside.keeps(packet, waited > self.late):
             return False
         self.arrived = arrived
+        self.received += packet.size
+        self.arrivals.append(arrived)
         return True
 
 

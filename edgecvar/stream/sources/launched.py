@@ -14,7 +14,7 @@ from edgecvar.stream.sources.camera import CameraSettings
 from edgecvar.stream.sources.pipe import PipeSource
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
-ENCODER = "nvv4l2h264enc"
+ARGUS, ENCODER = "nvarguscamerasrc", "nvv4l2h264enc"
 _ENCODER_DEVICES = ("/dev/nvhost-msenc", "/dev/v4l2-nvenc")
 """One of which a Jetson with an encoder has; Orin Nano has the element alone."""
 _FAREWELL = 1.0
@@ -76,10 +76,15 @@ def encodes_in_hardware() -> bool:
     return any(map(os.path.exists, _ENCODER_DEVICES)) and has_element(ENCODER)
 
 
+def has_argus() -> bool:
+    """Whether this is a Jetson whose CSI cameras can be asked for; whether there is one, opening it tells."""
+    return has_element(ARGUS)
+
+
 def csi_pipeline(sensor: int, settings: CameraSettings, hardware: bool) -> List[str]:
     """From a CSI camera to FLV, whose packets have times and lengths; not run on a device."""
     memory = "(memory:NVMM)"
-    camera = ["nvarguscamerasrc", f"sensor-id={sensor}", "!", _caps(f"video/x-raw{memory}", settings, "NV12")]
+    camera = [ARGUS, f"sensor-id={sensor}", "!", _caps(f"video/x-raw{memory}", settings, "NV12")]
     if hardware:
         return [*camera, "!", *_hardware_encoder(settings), *_packaged()]
     return [*camera, "!", "nvvidconv", "!", "video/x-raw,format=I420", "!", *software_encoder(settings), *_packaged()]
