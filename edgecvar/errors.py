@@ -16,6 +16,10 @@ class StreamError(EdgecvarError):
     """A source cannot be opened, or nothing in it can be decoded."""
 
 
+class RefusedError(StreamError):
+    """A server answers, and does not give what is asked for: another user, password or path is needed."""
+
+
 class UnsupportedCodecError(StreamError):
     """The source is readable, but its codec gives no motion vectors here."""
 

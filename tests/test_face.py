@@ -16,7 +16,7 @@ SIGNATURES = {
     "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0,"
     " threads: 'Optional[int]' = None, on_demand: 'bool' = False) -> 'Stream'",
     "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0,"
-    " extraction: 'str' = 'auto') -> 'Run'",
+    " extraction: 'str' = 'auto', reconnect: 'Optional[bool]' = None) -> 'Run'",
     "Model.close": "(self) -> 'None'",
     "Run.close": "(self) -> 'None'",
     "Stream.close": "(self) -> 'None'",
@@ -29,14 +29,15 @@ MEMBERS = {
     "Decision": {"decode_index", "display_index", "label", "latency_ms", "probability", "pts_seconds", "scores", "top"}
     | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "ended", "note", "pictures", "reasons", "sampled"}
-    | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped"},
+    | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped", "live"},
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
-    | {"breaks", "broke", "gave", "hidden"},
+    | {"and_of", "breaks", "broke", "gave", "hidden", "live"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
     | {
+        "arrived",
         "kind",
         "motion",
         "opens",

@@ -1,4 +1,4 @@
-"""`edgecvar run`: decisions over time from files, folders or a pipe."""
+"""`edgecvar run`: decisions over time from files, cameras or a pipe."""
 
 from __future__ import annotations
 
@@ -37,6 +37,25 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
 @timeout_flag
+@click.option(
+    "--reconnect/--no-reconnect",
+    default=None,
+    help="Wait for a URL, and open it again when it goes away [default: cameras and live streams; never files].",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    metavar="SECONDS",
+    help="Give a live source up when it has been away for so long [default: never].",
+)
+@click.option(
+    "--late",
+    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Of a live source, how late a decision may be: beyond, fewer pictures are sampled.",
+)
 @runner_flags
 def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: Any) -> None:
     """Recognise actions in SOURCE: a video, a URL, a folder, a pattern in quotes, or `-` for standard input.
@@ -45,8 +64,11 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     edgecvar run camera.mp4
     edgecvar run recordings/ --csv -o seen.csv
     edgecvar run rtsp://camera/stream --timeout 30
+    edgecvar run v4l2:///dev/video0
     cat camera.ts | edgecvar run - --json
 
+    A camera that is away is waited for, also at the start; user and password may be in EDGECVAR_USER and
+    EDGECVAR_PASSWORD. `edgecvar sources` lists what is attached.
     Several are run one after the other. A video that cannot be read, or gives no decision, is named, the others go on,
     and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
     --to tells others, and keeps what they do not take for the next run: mqtt[s]://HOST/TOPIC, http[s]://HOST/PATH (a

@@ -18,12 +18,13 @@ from edgecvar.clips.display_progress import DisplayProgress
 from edgecvar.clips.gop import WindowCutter
 from edgecvar.clips.messages import Coming, Inputs, Message, SampledPicture, SecondWindow, Settled
 from edgecvar.clips.motion_source import MotionSource
+from edgecvar.clips.pace import Pace
 from edgecvar.clips.prepare import Prepared, Preparer
 from edgecvar.clips.sampling import OneOfEvery
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import ShownPlanes
-from edgecvar.stream.types import Break, CodedPicture, StreamInfo, StreamSummary
+from edgecvar.stream.types import RECONNECTED, Break, CodedPicture, StreamInfo, StreamSummary
 
 if TYPE_CHECKING:
     from edgecvar.stream.native._h264 import Picture
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
 class PictureStream(Protocol):
     """What a run needs of an open stream."""
 
-    info: StreamInfo
-    summary: StreamSummary
+    @property
+    def info(self) -> StreamInfo: ...
+
+    @property
+    def summary(self) -> StreamSummary: ...
 
     def __iter__(self) -> Iterator[CodedPicture]: ...
 
@@ -48,19 +52,27 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Demand:
-    """What to prepare: the sources that stages take, whether of neighbours too, and every how many pictures."""
+    """What to prepare: the sources that stages take, whether of neighbours too, and every how many pictures.
+
+    With `late` fewer are sampled while decisions come more than so many seconds after their pictures.
+    """
 
     sources: FrozenSet[str]
     adjacent: bool
     every: int
+    late: Optional[float] = None
 
 
 @dataclass
 class FeedCounts:
-    """What has been read so far, and sampled so far of it; of each entry, one thread counts."""
+    """What has been read so far, and sampled so far of it; of each entry, one thread counts.
+
+    `thinned` were not sampled because decisions came late.
+    """
 
     pictures: int = 0
     sampled: int = 0
+    thinned: int = 0
     unusable: Dict[str, int] = field(default_factory=dict)
     first_pts: float = float("inf")
     last_pts: float = float("-inf")
@@ -75,7 +87,7 @@ class FeedCounts:
 
 
 class Feed:
-    """Walks a stream once; the counts can be read at any time."""
+    """Walks a stream once; the counts can be read at any time. `pace` is told how late what was sampled is."""
 
     def __init__(self, stream: PictureStream, spec: InputSpec, demand: Demand, clock: Clock) -> None:
         self.counts = FeedCounts()
@@ -86,7 +98,9 @@ class Feed:
         self._trace_clock = clock if spec.accumulate else NoClock()
         self._set_up(stream.info)
         self._cutter = WindowCutter(spec.gop_length)
+        self.pace = Pace(demand.every, demand.late)
         self._picker = OneOfEvery(demand.every)
+        self._every = demand.every
         self._progress = DisplayProgress()
         self._unsettled: List[int] = []
         self._part = 0
@@ -124,7 +138,7 @@ class Feed:
                 picture = next(pictures, None)
             if picture is None:
                 return
-            read_at = time.perf_counter()
+            read_at = time.perf_counter() if picture.arrived is None else picture.arrived
             if picture.opens is not None:
                 self._reopen(picture.opens)
                 yield picture.opens
@@ -154,13 +168,13 @@ class Feed:
         self._preparer = Preparer(info, self._spec)
 
     def _reopen(self, opens: Break) -> None:
-        """The stream breaks: no window reaches over this place, and over a size change no I-picture."""
-        resized = opens.info != self._info
-        if resized:
+        """The stream breaks: no window reaches over this place, and no I-picture over a size change or reconnection."""
+        anew = opens.info != self._info or opens.reason == RECONNECTED
+        if anew:
             self._set_up(opens.info)
             self._newest = None
-        self._cutter.reopen(keep=not resized)
-        self._picker = OneOfEvery(self._demand.every)
+        self._cutter.reopen(keep=not anew)
+        self._picker = OneOfEvery(self._every)
         self._part += 1
         self._before = self._current = None
         self._awaited = False
@@ -187,8 +201,12 @@ class Feed:
     def _sample(
         self, picture: CodedPicture, window: int, read_at: float, awaited: Callable[[], bool]
     ) -> Optional[Coming]:
+        if self._every != self.pace.every:
+            self._every = self.pace.every
+            self._picker = OneOfEvery(self._every)
         if not self._picker.push(picture.display_index, picture.kind):
             return None
+        self.counts.thinned += self._every // self._demand.every - 1
         assert self._current is not None  # every window has an I-picture
         current = self._current.want()
         with self._clock.span("parse"):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Deque, Dict, Mapping, Sequence, Tuple
+from typing import Deque, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import EdgecvarError, reason
+from edgecvar.stream.types import LiveCounts
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,9 @@ class Decision:
     """What is seen at one sampled picture: the consensus of the newest sampled pictures.
 
     `top` holds (label, probability), most probable first. `latency_ms` runs from the moment when the picture's
-    packet came out of the reader. `scores` float32 (classes,) are this picture's own, before the consensus. `opens`
-    is why the stream broke since the decision before this one, empty where it did not. `probabilities` float64
-    (classes,) are all of them, in the order of the model's labels.
+    packet came out of the reader, of a live source from when it arrived. `scores` float32 (classes,) are this picture's
+    own, before the consensus. `opens` is why the stream broke since the decision before this one, empty where it did
+    not. `probabilities` float64 (classes,) are all of them, in the order of the model's labels.
     """
 
     pts_seconds: float
@@ -42,11 +43,12 @@ class RunSummary:
     """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why; `damaged` pictures were
     used although a part of them is made up, `damage` says what is wrong with them: inside, of the sampled ones alone,
     as others are not looked into. `hidden` ones, which an edit list hides, are not among `pictures`. `breaks`: places
-    where the stream did not go on as it was, by reason.
+    where the stream did not go on as it was, by reason. `live`: of a source that comes and goes, how often and long.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
-    the stream's own time, without the gaps at breaks. `ended` is empty where the stream was run to its end, else what
-    ended the run before: "interrupted", "terminated", "closed", an error's text; "under way" as long as it runs.
+    the stream's own time, without the gaps at breaks, but with the time that a live source was away. `ended` is empty
+    where the stream was run to its end, else what ended the run before: "interrupted", "terminated", "closed", an
+    error's text; "under way" as long as it runs.
     """
 
     pictures: int
@@ -61,6 +63,7 @@ class RunSummary:
     damage: Mapping[str, int] = field(default_factory=dict)
     hidden: int = 0
     breaks: Mapping[str, int] = field(default_factory=dict)
+    live: Optional[LiveCounts] = None
 
     @property
     def complete(self) -> bool:

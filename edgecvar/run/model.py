@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import weakref
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, List, Optional, Union
 
@@ -22,8 +23,10 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.loaded import LoadedRunner
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
+from edgecvar.stream.live import LiveStream, PacedStream, Patience
 from edgecvar.stream.packets import PacketTap
-from edgecvar.stream.reader import open_stream
+from edgecvar.stream.reader import Stream, open_stream
+from edgecvar.stream.sources.address import is_live, scheme_of
 from edgecvar.stream.sources.opening import TIMEOUT, source_name
 from edgecvar.stream.types import StreamInfo
 
@@ -35,8 +38,10 @@ class RunSettings:
     """`every`: sample one of every k pictures, as the bundle says unless given; `top`: labels a decision; `timeout`:
     seconds without data after which the source is given up; `extraction`: how vectors are got, see `open_stream`.
 
+    A live URI is waited for as `patience` says, and not opened again where `reconnect` is False; another URL is waited
+    for only where that is True, and a file never. `tell` is given what there is to say of it.
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
-    `tap` sees its packets.
+    `tap` sees its packets. `paced`: a file comes at its own speed, as a camera would send it.
     """
 
     every: Optional[int] = None
@@ -45,9 +50,29 @@ class RunSettings:
     extraction: str = "auto"
     watch: Callable[[StreamInfo], Optional[Watcher]] = field(default=lambda info: None)
     tap: Optional[PacketTap] = None
+    reconnect: Optional[bool] = None
+    patience: Patience = field(default_factory=Patience)
+    tell: Callable[[str], None] = field(default=lambda line: None)
+    paced: bool = False
 
 
 _DEFAULT = RunSettings()
+
+
+AnyStream = Union[Stream, LiveStream, PacedStream]
+
+
+def opened(source: Source, settings: RunSettings, frames: bool) -> AnyStream:
+    """The stream of a source; that of a live one is not waited for."""
+    opening = partial(
+        open_stream, extraction=settings.extraction, frames=frames, timeout=settings.timeout, on_demand=True
+    )
+    waited_for = is_live(source) or (settings.reconnect is True and scheme_of(source) not in ("", "file"))
+    if not waited_for or not isinstance(source, str):
+        stream = opening(source, tap=settings.tap)
+        return PacedStream(stream) if settings.paced else stream
+    patience = replace(settings.patience, reconnect=settings.reconnect is not False)
+    return LiveStream(source, opening, patience, settings.tell, settings.tap)
 
 
 def load(
@@ -83,7 +108,7 @@ class Model:
         self.bundle = bundle
         self._runner = make_runner(bundle, choice)
         self._loaded: Optional[LoadedRunner] = None
-        self._last: Callable[[], Optional[Run]] = lambda: None
+        self._last: Callable[[], Union[Run, AnyStream, None]] = lambda: None
         self._recognition: Optional[Recognition] = None
         self._lock = threading.Lock()
 
@@ -115,17 +140,20 @@ class Model:
         top: int = 5,
         timeout: float = TIMEOUT,
         extraction: str = "auto",
+        reconnect: Optional[bool] = None,
     ) -> Run:
         """Decisions of a video, in display order: a path, a URL or a binary file object.
 
         `every`: sample one of every k pictures, as the bundle says unless given; `top`: labels listed with a decision;
-        `timeout`: seconds without data after which the source is given up; `extraction`: as `open_stream` has it.
-        The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
+        `timeout`: seconds without data after which the source is given up; `extraction`: as `open_stream` has it;
+        `reconnect`: whether a URL is waited for, and opened again when it goes away, by default a camera's or another
+        live one's. The source is opened here, which raises StreamError; what goes wrong later is raised where decisions
+        are taken.
         """
         for name, value, most in (("every", every, LARGEST_STRIDE), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
                 raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
-        return self.start(source, RunSettings(every, top, timeout, extraction))
+        return self.start(source, RunSettings(every, top, timeout, extraction, reconnect=reconnect))
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
         """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""
@@ -133,10 +161,26 @@ class Model:
             self._end_last()
             if self._loaded is None:
                 self._loaded = LoadedRunner(self._runner)
-            run = Run(self.bundle, self._loaded, source, settings)
-            # A run that its caller forgets is ended, and its source closed: only its summary is asked for here.
-            self._last, self._recognition = weakref.ref(run), run._recognition
-            return run
+            loaded = self._loaded
+            stream = opened(source, settings, takes_frames(self.bundle.manifest.stages))
+            if not isinstance(stream, LiveStream):
+                return self._begun(loaded, source, stream, settings)
+            waited = self._last = lambda: stream  # others may close it, or begin another run, while it is waited for
+        try:
+            _ = stream.info
+            with self._lock:
+                if self._last is not waited:
+                    raise EdgecvarError(f"{source_name(source)}: this run was ended by another one of its model")
+                return self._begun(loaded, source, stream, settings)
+        except BaseException:
+            stream.close()
+            raise
+
+    def _begun(self, loaded: LoadedRunner, source: Source, stream: AnyStream, settings: RunSettings) -> Run:
+        run = Run(self.bundle, loaded, source_name(source), stream, settings)
+        # A run that its caller forgets is ended, and its source closed: only its summary is asked for here.
+        self._last, self._recognition = weakref.ref(run), run._recognition
+        return run
 
     def close(self) -> None:
         """End the newest run and free what is loaded, once a stage under way is done; the next run loads it again."""
@@ -169,13 +213,18 @@ class Run:
     `info` is what is known of the stream; `summary` counts as it goes. `next` takes one, and a loop then the others.
     """
 
-    def __init__(self, bundle: Bundle, loaded: LoadedRunner, source: Source, settings: RunSettings = _DEFAULT) -> None:
-        self._name = source_name(source)
+    def __init__(
+        self,
+        bundle: Bundle,
+        loaded: LoadedRunner,
+        name: str,
+        stream: AnyStream,
+        settings: RunSettings = _DEFAULT,
+    ) -> None:
+        self._name = name
         self._loaded = loaded
         self._stack = ExitStack()
-        frames = takes_frames(bundle.manifest.stages)
-        reading = open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True, tap=settings.tap)
-        stream = self._stack.enter_context(reading)
+        self._stack.enter_context(stream)
         try:
             self.info: StreamInfo = stream.info
             options = RunOptions(
@@ -183,6 +232,7 @@ class Run:
                 top=settings.top,
                 release=stream.leave,
                 watcher=settings.watch(stream.info),
+                late=settings.patience.late if isinstance(stream, LiveStream) else None,
             )
             self._recognition: Recognition = recognize(stream, bundle.manifest, loaded.runner, options)
         except BaseException:

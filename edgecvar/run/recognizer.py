@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Callable, Iterator, List, Optional, Tuple, Union
 
@@ -36,6 +36,7 @@ class RunOptions:
     """How to run. `every`: sample one of every k pictures, as the spec says unless given; `top`: labels a decision.
 
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
+    `late`: of a live source, seconds after a picture's arrival at which fewer are sampled; None: never.
     """
 
     every: Optional[int] = None
@@ -43,6 +44,7 @@ class RunOptions:
     release: Optional[Callable[[], None]] = None
     clock: Clock = field(default_factory=NoClock)
     watcher: Optional[Watcher] = None
+    late: Optional[float] = None
 
 
 _DEFAULT = RunOptions()
@@ -67,7 +69,7 @@ class Recognition:
     ) -> None:
         plan = plan_stages(manifest.stages)
         spec = manifest.input
-        demand = Demand(plan.sources, plan.adjacent, options.every or spec.every(stream.info.fps))
+        demand = Demand(plan.sources, plan.adjacent, options.every or spec.every(stream.info.fps), options.late)
         self._stream = stream
         self._labels = manifest.labels
         self._options = options
@@ -136,6 +138,7 @@ class Recognition:
             damage=dict(packets.damage),
             hidden=packets.hidden,
             breaks=dict(packets.breaks),
+            live=None if packets.live is None else replace(packets.live, thinned=counts.thinned),
         )
 
     def _read(self) -> None:
@@ -201,6 +204,7 @@ class Recognition:
             self._reasons.append(message.reason)
 
     def _picture(self, sampled: SampledPicture) -> None:
+        self._feed.pace.reached(sampled.read_at)
         started = self._walk.start(sampled)
         if self._waits and sampled.adjacent is None:
             self._waiting.append(started)

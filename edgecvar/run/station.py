@@ -9,12 +9,14 @@ from threading import Lock, Thread
 from typing import Callable, Dict, List, Literal, Optional, Protocol, Sequence
 
 from edgecvar.bundle.manifest import Bundle
+from edgecvar.bundle.stages import takes_frames
 from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary, ended_by
 from edgecvar.run.loaded import LoadedRunner
-from edgecvar.run.model import Run, RunSettings, Source
+from edgecvar.run.model import AnyStream, Run, RunSettings, Source, opened
 from edgecvar.runners.choice import RunnerChoice, make_runner
 from edgecvar.runners.shared import MAX_BATCH
+from edgecvar.stream.sources.opening import source_name
 from edgecvar.stream.types import StreamInfo
 
 MOST = 256
@@ -88,7 +90,8 @@ class Station:
         loaded = self._loaded
         if loaded is None:
             raise EdgecvarError(f"{name}: the station is closed; add sources inside its `with` block")
-        post = _Post(name, listeners, lambda: Run(self.bundle, loaded, source, settings or RunSettings()))
+        settings = settings or RunSettings()
+        post = _Post(name, listeners, self._opening(source, settings), self._beginning(loaded, source, settings))
         with self._lock:
             there = self._sources.get(name)
             if there is not None and not there.state.over:
@@ -97,6 +100,12 @@ class Station:
                 raise ConfigError(f"{name}: {MOST} sources are running, which is the most; remove one before")
             self._sources[name] = post
         post.begin()
+
+    def _opening(self, source: Source, settings: RunSettings) -> Callable[[], AnyStream]:
+        return lambda: opened(source, settings, takes_frames(self.bundle.manifest.stages))
+
+    def _beginning(self, loaded: LoadedRunner, source: Source, settings: RunSettings) -> Callable[[AnyStream], Run]:
+        return lambda stream: Run(self.bundle, loaded, source_name(source), stream, settings)
 
     def remove(self, name: str) -> Optional[SourceState]:
         """Stop a source and forget it; how it ended, None where there was none of that name."""
@@ -138,9 +147,16 @@ class Station:
 class _Post:
     """One source and its thread."""
 
-    def __init__(self, name: str, listeners: Sequence[Listener], opening: Callable[[], Run]) -> None:
-        self._name, self._listeners, self._opening = name, listeners, opening
+    def __init__(
+        self,
+        name: str,
+        listeners: Sequence[Listener],
+        opening: Callable[[], AnyStream],
+        beginning: Callable[[AnyStream], Run],
+    ) -> None:
+        self._name, self._listeners, self._opening, self._beginning = name, listeners, opening, beginning
         self._state = SourceState("waiting")
+        self._stream: Optional[AnyStream] = None
         self._run: Optional[Run] = None
         self._stopping = self._telling = self._left = False
         self._thread = Thread(target=self._work, name="edgecvar-stream", daemon=True)
@@ -160,9 +176,11 @@ class _Post:
     def leave(self) -> None:
         """Have it end; nothing is waited for."""
         self._stopping = True
-        run = self._run
+        run, stream = self._run, self._stream
         if run is not None:
             run.leave()
+        elif stream is not None:  # it waits for a source that is away
+            stream.leave()
 
     def abandon(self) -> None:
         """Say that it has ended where its thread cannot, as it waits for a source or for a listener."""
@@ -179,9 +197,13 @@ class _Post:
         try:
             self._enter(SourceState("waiting"))
             with ExitStack() as stack:
-                run = stack.enter_context(self._opening())
-                self._run = run
+                stream = self._stream = self._opening()
+                stack.enter_context(stream)
                 if self._stopping:  # it was asked for while it was being opened
+                    stream.leave()
+                run = stack.enter_context(self._beginning(stream))
+                self._run = run
+                if self._stopping:
                     run.leave()
                 self._enter(SourceState("running", info=run.info, summary=run.summary))
                 for decision in run:

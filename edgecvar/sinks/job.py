@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
 
@@ -34,6 +35,7 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.live import LATE, Patience
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, path_of, without_password
 from edgecvar.stream.sources.pipe import named_source
@@ -51,7 +53,9 @@ class RunConfig(RunnerChoice):
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
     a folder. `to`: URIs of sinks that deliver elsewhere, `spool`: where what waits for them is kept. `every`: sample
     one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data. `events`: how
-    decisions become events, none unless given; `clips`: where those are cut out of the stream.
+    decisions become events, none unless given; `clips`: where those are cut out of the stream. `reconnect`: whether a
+    URL is waited for, by default a live one's; `wait`: seconds that it may be away; `late`: seconds after a live
+    picture's arrival from which on fewer are sampled, and packets fall.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -67,6 +71,9 @@ class RunConfig(RunnerChoice):
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
     events: Optional[EventSettings] = None
     clips: Optional[ClipSettings] = None
+    reconnect: Optional[bool] = None
+    wait: Optional[float] = Field(None, gt=0, le=LONGEST)
+    late: float = Field(LATE, gt=0, le=LONGEST)
 
     @property
     def written_form(self) -> str:
@@ -148,8 +155,17 @@ class _Job:
 
             config = self._config
             clips, tracker = self._clips(source), self._tracker()
-            tap = None if clips is None else clips.tap
-            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch, tap)
+            settings = RunSettings(
+                config.every,
+                config.top,
+                config.timeout,
+                config.extraction,
+                watch,
+                None if clips is None else clips.tap,
+                config.reconnect,
+                Patience(wait=config.wait, late=config.late),
+                partial(say, err=True),
+            )
             run = stack.enter_context(self._model.start(named_source(source), settings))
             told = self._deliveries.for_source(without_password(source), lambda: run.summary)
             sinks: List[Sink] = [self._written(source), told, *overlays, *([] if clips is None else [clips])]

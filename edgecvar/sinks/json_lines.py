@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Dict, TextIO
 
 from edgecvar.run.decisions import Decision, RunSummary
@@ -68,8 +69,8 @@ def event_document(event: Event) -> Dict[str, Any]:
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
     """A summary as plain data.
 
-    `damaged` and `damage`, `hidden` and `breaks` only where there are any, `ended` where that was before the stream's
-    end, `note` where there is no decision.
+    `live` only of sources that come and go, `damaged` and `damage`, `hidden` and `breaks` only where there are any,
+    `ended` where that was before the stream's end, `note` where there is no decision.
     """
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
@@ -87,6 +88,8 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
         document["hidden"] = summary.hidden
     if summary.breaks:
         document["breaks"] = dict(summary.breaks)
+    if summary.live is not None:
+        document["live"] = {**asdict(summary.live), "away_seconds": round(summary.live.away_seconds, 3)}
     if summary.ended:
         document["ended"] = summary.ended
     return {**document, "note": summary.note} if summary.note else document

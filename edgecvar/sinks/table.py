@@ -10,6 +10,7 @@ from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.events import Event
 from edgecvar.sinks.sink import Stateless
 from edgecvar.sinks.stretches import Stretch, Stretches
+from edgecvar.stream.types import LiveCounts
 from edgecvar.terminal import printable
 
 LIVE_ROWS = 12
@@ -36,8 +37,22 @@ def summary_lines(summary: RunSummary) -> List[str]:
         if count:
             why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
             parts.insert(3, f"{count} {what}" + (f" ({why})" if why else ""))
+    live = [] if summary.live is None else [live_line(summary.live)]
     ended = f"ended early: {summary.ended}" if summary.ended else ""
-    return [line for line in (", ".join(parts), ended, summary.note) if line]
+    return [line for line in (", ".join(parts), *live, ended, summary.note) if line]
+
+
+def live_line(live: LiveCounts) -> str:
+    """What a live source has been through, for people; empty where that is nothing."""
+    parts = []
+    if live.failures:
+        why = ", ".join(f"{reason}: {number}" for reason, number in sorted(live.failures.items()))
+        parts.append(f"away for {live.away_seconds:.1f} s, back {live.reconnections} times ({why})")
+    if live.thinned:
+        parts.append(f"{live.thinned} pictures not sampled, as decisions came late")
+    if live.dropped:
+        parts.append(f"{live.dropped} packets dropped up to the next I-picture, as they came late")
+    return "; ".join(parts)
 
 
 def event_line(event: Event) -> str:

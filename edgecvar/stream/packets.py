@@ -26,6 +26,7 @@ from edgecvar.stream.container import OpenVideo
 from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.field_pairs import FieldPairs
 from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.h264.pieces import Pieces
 from edgecvar.stream.sources.seeking import Stretch
 
 if TYPE_CHECKING:
@@ -67,14 +68,19 @@ def coded_packets(
 ) -> Generator[Packet[Any], None, None]:
     """Packets that carry data, one picture each, with the container's own times; those of AVI are decode times alone.
 
-    Two fields of a frame are one picture. With `stretches` it is those packets alone, one after the other. A container
-    that breaks off, or does not lead to a stretch, ends them, and `broke_off` is called with the reason.
+    Two fields of a frame are one picture, and so are the pieces that FFmpeg has cut one into. With `stretches` it is
+    those packets alone, one after the other. A container that breaks off, or does not lead to a stretch, ends them, and
+    `broke_off` is called with the reason.
     """
     packets = _unbroken(_demuxed(video) if stretches is None else _sought(video, stretches), broke_off)
     try:
-        yield from FieldPairs(video.context.extradata).joined(packets) if video.codec == "h264" else packets
+        yield from _pictures(packets, video.context.extradata) if video.codec == "h264" else packets
     finally:
         packets.close()
+
+
+def _pictures(packets: Iterable[Packet[Any]], extradata: Optional[bytes]) -> Iterator[Packet[Any]]:
+    return FieldPairs(extradata).joined(Pieces(extradata).joined(packets))
 
 
 def _unbroken(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Optional, Protocol
+from typing import TYPE_CHECKING, Mapping, Optional, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BLOCK = 4
 """Side of one motion block, in luma samples."""
+RECONNECTED = "reconnected"
+"""The reason of a break where a live source was opened again: nothing after it rests on what came before."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Break:
     """A place where a stream does not go on as it was: no picture from here on belongs to a window before it.
 
     `reason` is one of a few words that are counted ("picture size changed", "timestamps went back", "timestamps jumped
-    ahead"); `info` is what is known of the stream from here on.
+    ahead", "reconnected"); `info` is what is known of the stream from here on.
     """
 
     reason: str
@@ -180,6 +182,8 @@ class CodedPicture:
     `pts_seconds` lies on one timeline, which rises in display order whatever the container's timestamps do. `opens` is
     the break that this picture is the first after, in decode order. `shown` is False where an edit list hides the
     picture: others refer to it, and nobody is to see it.
+    `arrived`, of a live source, is when the packet that was read last came, by `time.perf_counter` in seconds: its own,
+    or where pictures are reordered one after it.
     """
 
     decode_index: int
@@ -192,6 +196,7 @@ class CodedPicture:
     opens: Optional[Break] = None
     shown: bool = True
     recovered: bool = False
+    arrived: Optional[float] = field(default=None, repr=False, compare=False)
 
     @property
     def has_image(self) -> bool:
@@ -246,12 +251,29 @@ class CodedPicture:
         return None if self.motion is None else encode_png(motion_colours(self.motion))
 
 
+@dataclass(frozen=True)
+class LiveCounts:
+    """What a live source has been through.
+
+    `reconnections`: how often it came back; `failures`: how often it could not be opened or went away, by reason;
+    `away_seconds`: how long it was not there, before its first picture too. `dropped` packets fell as their reader was
+    late, each time up to an I-picture; `thinned` pictures were not sampled as decisions came late.
+    """
+
+    reconnections: int = 0
+    away_seconds: float = 0.0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    dropped: int = 0
+    thinned: int = 0
+
+
 @dataclass
 class StreamSummary:
     """Running counts of one reading: pictures given out, packets that gave none and why, damage in those given.
 
     `hidden` pictures are given out, not shown, and not among `pictures`. `damaged` ones are among both; `damage` counts
-    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was.
+    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `live` is
+    there for sources that come and go.
     """
 
     pictures: int = 0
@@ -261,6 +283,7 @@ class StreamSummary:
     damage: dict[str, int] = field(default_factory=dict)
     hidden: int = 0
     breaks: dict[str, int] = field(default_factory=dict)
+    live: Optional[LiveCounts] = None
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -284,3 +307,22 @@ class StreamSummary:
     def broke(self, reason: str) -> None:
         """The stream did not go on as it was."""
         self.breaks[reason] = self.breaks.get(reason, 0) + 1
+
+    def and_of(self, other: StreamSummary) -> StreamSummary:
+        """The counts of both, which may go on counting."""
+        return StreamSummary(
+            pictures=self.pictures + other.pictures,
+            skipped=self.skipped + other.skipped,
+            reasons=_sums(self.reasons, other.reasons),
+            damaged=self.damaged + other.damaged,
+            damage=_sums(self.damage, other.damage),
+            hidden=self.hidden + other.hidden,
+            breaks=_sums(self.breaks, other.breaks),
+        )
+
+
+def _sums(counts: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    sums = dict(counts)
+    for reason, number in dict(others).items():  # a copy at once: its reader may be adding to it
+        sums[reason] = sums.get(reason, 0) + number
+    return sums

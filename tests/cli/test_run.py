@@ -212,7 +212,8 @@ def test_passwords_are_printed_nowhere(edgecvar, bundle, tmp_path, clip):
         ["bench", url],
         ["run", url, "--csv"],
     ):
-        code, out, err = edgecvar(*arguments, *([] if arguments[0] == "inspect" else ["--bundle", bundle]))
+        once = {"run": ["--no-reconnect"]}.get(arguments[0], [])
+        code, out, err = edgecvar(*arguments, *once, *([] if arguments[0] == "inspect" else ["--bundle", bundle]))
         assert code == 1 and "user:***@" in err and "secret" not in out + err
     for arguments in (["inspect", url], ["extract", url, "-o", tmp_path / "a.npz"]):
         code, out, err = edgecvar(*arguments)

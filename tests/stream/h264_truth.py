@@ -13,7 +13,7 @@ import numpy as np
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.sources.opening import LENIENT_METADATA
+from edgecvar.stream.sources.demuxing import LENIENT_METADATA
 from edgecvar.stream.types import CodedPicture, MotionField
 from tests.stream.h264_prediction import TruePicture, predict
 

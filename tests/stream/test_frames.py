@@ -18,7 +18,7 @@ from edgecvar.errors import EdgecvarError, StreamError
 from edgecvar.stream.h264.units import split_units
 from edgecvar.stream.planes import SampleFormat, sample_format
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.sources.opening import LENIENT_METADATA
+from edgecvar.stream.sources.demuxing import LENIENT_METADATA
 from edgecvar.stream.types import CodedPicture
 from tests.stream.known_clips import encode, encode_x264, translation
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.sources.opening import BOUNDED_PROBING
+from edgecvar.stream.sources.demuxing import BOUNDED_PROBING
 from tests.stream.memory_ceiling import STREAMS, sliced
 
 CEILING_MB = 500

@@ -42,6 +42,11 @@ class Channel(Generic[T]):
         """Whether the taker waits for an item and there is none."""
         return self._awaited and self._items.empty()
 
+    @property
+    def full(self) -> bool:
+        """Whether the next `put` would wait."""
+        return self._room.empty()
+
     def put(self, item: T) -> bool:
         """Add an item, waiting for room; False when the taker has left."""
         self._room.get()

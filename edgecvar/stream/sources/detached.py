@@ -6,9 +6,10 @@ import queue
 import time
 import weakref
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, NamedTuple, Optional, Protocol, TypeVar, Union
 
 from edgecvar.errors import StreamError
+from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.channel import Channel
 from edgecvar.stream.sources.demuxing import demuxed
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 AHEAD = 16
 """Packets that the thread may be ahead of whoever reads."""
+LIVE_AHEAD = 256
+"""The same where it waits for nobody, as what comes would pile up elsewhere, and would be called new when it is not."""
 GRACE = 1.0
 """Seconds that FFmpeg gets to come back by itself after its own timeout, or in which what it holds then is given."""
 FAREWELL = 0.3
@@ -41,31 +44,50 @@ class Arrivals(Protocol):
         ...
 
 
+class _Came(NamedTuple):
+    """A packet, and when it came, by `time.perf_counter`."""
+
+    packet: Packet[Any]
+    arrived: float
+
+
 class DetachedInput:
     """A container that is opened, read and closed in a thread of its own; raises what opening raises.
 
     FFmpeg sees no wish of another thread, and Python no Ctrl-C while FFmpeg waits. Whoever waits here is free to go:
     by Ctrl-C, by `leave`, and after `timeout` seconds without data, which is a StreamError. The thread is left behind
     then, and closes the container when FFmpeg comes back. `arrivals` are a pipe's or file object's; of a URL, where
-    there are none, FFmpeg itself was told the timeout.
+    there are none, FFmpeg itself was told the timeout. An `attempt` that is left ends it, also while this waits here,
+    and lets packets fall.
     """
 
     at_hand = False
 
     def __init__(
-        self, name: str, opening: Callable[[], InputContainer], timeout: float, arrivals: Optional[Arrivals] = None
+        self,
+        name: str,
+        opening: Callable[[], InputContainer],
+        timeout: float,
+        arrivals: Optional[Arrivals] = None,
+        attempt: Optional[Attempt] = None,
     ) -> None:
         self._name = name
         self._timeout = timeout
         self._arrivals = arrivals
-        work = self._work = _Work(opening, arrivals, None if arrivals else timeout)
+        self._attempt = attempt = attempt or Attempt(name)
+        work = self._work = _Work(opening, arrivals, None if arrivals else timeout, attempt)
         # Work that nobody waits for any more ends; the thread must not hold this object.
         self._gone = weakref.finalize(self, work.release)
         self._thread = Thread(target=work.run, name="edgecvar-source", daemon=True)
         self._thread.start()
         try:
+            attempt.begun(work.leave)
             # Connecting and looking into the stream have the timeout each.
-            self.container: InputContainer = self._take(timeout if arrivals else 2 * timeout + GRACE)
+            container = self._take(timeout if arrivals else 2 * timeout + GRACE)
+            if container is None:
+                raise StreamError(f"{name}: it was left while it was opened")
+            self.container: InputContainer = container
+            attempt.duration = container.duration
         except BaseException:
             self.close()
             raise
@@ -74,10 +96,11 @@ class DetachedInput:
         """The stream's packets as they come; ends when it is left. Raises StreamError after the timeout."""
         self._work.wanted.put(stream)
         while True:
-            packet = self._take(self._timeout if self._arrivals else self._timeout + GRACE)
-            if packet is None:
+            came = self._take(self._timeout if self._arrivals else self._timeout + GRACE)
+            if came is None:
                 return
-            yield packet
+            if self._attempt.takes(came.packet, came.arrived):
+                yield came.packet
 
     def leave(self) -> None:
         """No more packets, also for a reader that waits for one; from any thread."""
@@ -118,9 +141,15 @@ class _Work:
     """
 
     def __init__(
-        self, opening: Callable[[], InputContainer], arrivals: Optional[Arrivals], timeout: Optional[float]
+        self,
+        opening: Callable[[], InputContainer],
+        arrivals: Optional[Arrivals],
+        timeout: Optional[float],
+        attempt: Attempt,
     ) -> None:
-        self.given: Channel[Union[InputContainer, Packet[Any]]] = Channel(AHEAD)
+        ahead = AHEAD if attempt.late is None else LIVE_AHEAD
+        self.given: Channel[Union[InputContainer, _Came]] = Channel(ahead)
+        self._attempt = attempt
         self.wanted: Channel[VideoStream] = Channel(1)
         self._opening = opening
         self._arrivals = arrivals
@@ -164,8 +193,10 @@ class _Work:
         packets = demuxed(container, stream)
         while True:
             packet = self._in_time(lambda: next(packets, None))
-            if packet is None or not self.given.put(packet):
+            if packet is None or self.given.closed:
                 return
+            if self._attempt.enters(packet, self.given.full):
+                self.given.put(_Came(packet, time.perf_counter()))
 
     def _in_time(self, step: Callable[[], T]) -> T:
         """What FFmpeg gives; raises _Late for an error, or the end, after a wait for all the time that it was given.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Dict, Iterator, Optional, Protocol, Union, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Optional, Protocol, Union, cast
 from urllib.parse import unquote, urlsplit
 
-import av
-
 from edgecvar.errors import StreamError, reason
-from edgecvar.stream.decoders import PROBING
-from edgecvar.stream.sources.demuxing import demuxed
+from edgecvar.stream.sources.address import open_address
+from edgecvar.stream.sources.attempt import Attempt
+from edgecvar.stream.sources.demuxing import demuxed, open_container
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encryption import StreamKey, encryption
 from edgecvar.stream.sources.flv import WithoutSound
@@ -24,17 +24,25 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-Source = Union[str, Path, ByteSource]
+
+@dataclass(frozen=True)
+class LiveSource:
+    """A URI that is opened for an `attempt`, which can be left meanwhile."""
+
+    uri: str
+    attempt: Attempt
+
+    @property
+    def name(self) -> str:
+        return self.attempt.name
+
+
+Source = Union[str, Path, ByteSource, LiveSource]
 TIMEOUT = 10.0
 """Seconds without data after which a source is given up, unless said otherwise."""
 LONGEST = 86_400
 _USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
 _SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;/]*")
-PYAV = int(av.__version__.split(".")[0])
-BOUNDED_PROBING: Dict[str, Any] = {"options": PROBING} if PYAV >= 18 else {}
-"""Older versions crash on options where streams come to light while the container is looked into, as in FLV."""
-LENIENT_METADATA: Dict[str, Any] = {} if PYAV >= 19 else {"metadata_errors": "replace"}
-"""Metadata need not be UTF-8: PyAV 19 takes it so, versions before it are told to."""
 
 
 class Input(Protocol):
@@ -96,30 +104,22 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
     """The input of a path, URL or binary file object, given up after `timeout` s without data; raises StreamError."""
     if not (isinstance(timeout, (int, float)) and 0 < timeout <= LONGEST):
         raise StreamError(f"timeout={timeout!r}: expected seconds, more than 0 and at most {LONGEST}")
+    if isinstance(source, LiveSource):
+        return open_address(source.uri, source.attempt.name, timeout, source.attempt)
     name = source_name(source)
     if isinstance(source, (str, Path)):
         path = path_of(source)
         if path is None:
-            limits = (timeout, timeout)
-            return DetachedInput(name, lambda: _open(str(source), name, timeout=limits), timeout)
+            return open_address(str(source), name, timeout)
         _check_path(path)
         if _stored(path):
-            return FileInput(_open(f"file:{path}", name))  # a name with a colon in it is no protocol
+            return FileInput(open_container(f"file:{path}", name))  # a name with a colon in it is no protocol
         pipe: Union[PipeSource, Unseekable] = named_pipe(path)
     elif _seekable(source):
-        return FileInput(_open(source, name))
+        return FileInput(open_container(source, name))
     else:
         pipe = pipe_of(source) or Unseekable(source)
-    return DetachedInput(name, lambda: _open(WithoutSound(pipe), name), timeout, pipe)
-
-
-def _open(target: Union[str, ByteSource], name: str, **options: Any) -> InputContainer:
-    try:
-        container: InputContainer = av.open(target, mode="r", **BOUNDED_PROBING, **LENIENT_METADATA, **options)
-        return container
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        why = reason(error)
-        raise StreamError(f"{name}: not a video that can be opened ({why}); check the file or its URL") from error
+    return DetachedInput(name, lambda: open_container(WithoutSound(pipe), name), timeout, pipe)
 
 
 def path_of(source: Union[str, Path]) -> Optional[Path]:

@@ -1,0 +1,143 @@
+"""Where a URI leads: to a server, an attached camera, or a pattern that is made here."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, Dict, Optional
+from urllib.parse import quote, urlsplit
+
+from edgecvar.errors import ConfigError, StreamError, reason
+from edgecvar.stream.sources.attempt import Attempt
+from edgecvar.stream.sources.camera import camera_place, camera_settings
+from edgecvar.stream.sources.demuxing import open_container
+from edgecvar.stream.sources.detached import DetachedInput
+from edgecvar.stream.sources.encoded import CONTAINER, EncodedCamera
+from edgecvar.stream.sources.flv import WithoutSound
+from edgecvar.stream.sources.launched import (
+    LAUNCH,
+    LaunchedPipe,
+    csi_pipeline,
+    encodes_in_hardware,
+    has_element,
+    srt_pipeline,
+)
+from edgecvar.stream.sources.pattern import moving_pattern
+from edgecvar.stream.sources.v4l2 import DEMUXER, attached_camera, raw_pictures
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+PUSHED = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "v4l2", "csi", "test")
+"""Schemes of what comes at its own rate, whether anybody is ready for it or not."""
+USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
+_WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
+_OPTIONS: Dict[str, Dict[str, str]] = {
+    # By TCP, and by UDP where the server takes no TCP.
+    "rtsp": {"rtsp_flags": "prefer_tcp"},
+    "rtsps": {"rtsp_flags": "prefer_tcp"},
+}
+
+
+def scheme_of(source: object) -> str:
+    """The scheme of a URI, in small letters; empty for what is a path, or no name."""
+    if not isinstance(source, str) or os.path.exists(source):
+        return ""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", source)
+    return found[1].lower() if found else ""
+
+
+def is_pushed(source: object) -> bool:
+    """Whether what a URI leads to comes at its own rate."""
+    return scheme_of(source) in PUSHED
+
+
+def is_live(source: object) -> bool:
+    """Whether it is a camera or the like, which comes and goes and has no end of its own."""
+    hls = scheme_of(source) in ("http", "https") and urlsplit(str(source)).path.lower().endswith(".m3u8")
+    return hls or is_pushed(source)
+
+
+def open_address(uri: str, name: str, timeout: float, attempt: Optional[Attempt] = None) -> DetachedInput:
+    """The input of a URI, which `name` stands for in errors; raises StreamError, ConfigError for what it asks for."""
+    attempt = attempt or Attempt(name)
+    scheme = scheme_of(uri)
+    if scheme == "test":
+        settings = camera_settings(uri, size="640x360", fps=15, gop=30)
+        _refuse_place(uri, name)
+        attempt.note = f"a pattern, encoded here by libx264 with a GOP of {settings.gop}"
+        return _of_camera(EncodedCamera(name, moving_pattern(settings), settings), timeout, attempt)
+    if scheme == "v4l2":
+        return _open_v4l2(uri, name, timeout, attempt)
+    if scheme == "csi":
+        return _open_csi(uri, name, timeout, attempt)
+    if scheme == "srt" and has_element("srtsrc"):
+        return _of_pipeline(LaunchedPipe(name, srt_pipeline(uri)), timeout, attempt)
+    target, options = with_credentials(uri), _OPTIONS.get(scheme, {})
+    return DetachedInput(name, lambda: _connected(target, name, timeout, options), timeout, attempt=attempt)
+
+
+def with_credentials(uri: str) -> str:
+    """The URI with the user and password of the environment, where it has none of its own and is of a server's."""
+    user, parts = os.environ.get(USER, ""), urlsplit(uri)
+    if not user or scheme_of(uri) not in _WITH_CREDENTIALS or "@" in parts.netloc:
+        return uri
+    password = quote(os.environ.get(PASSWORD, ""), safe="")
+    return parts._replace(netloc=f"{quote(user, safe='')}:{password}@{parts.netloc}").geturl()
+
+
+def _connected(target: str, name: str, timeout: float, options: Dict[str, str]) -> InputContainer:
+    return open_container(target, name, timeout, options=options)
+
+
+def _open_v4l2(uri: str, name: str, timeout: float, attempt: Attempt) -> DetachedInput:
+    path, settings = camera_place(uri), camera_settings(uri)
+    try:
+        camera = attached_camera(path)
+    except OSError as error:
+        why = reason(error)
+        raise StreamError(
+            f"{name}: no camera that can be opened ({why}); `edgecvar sources` lists those that are there"
+        ) from error
+    if not camera.formats:
+        raise StreamError(f"{name}: {camera.card} takes no pictures; `edgecvar sources` lists what does")
+    if camera.compressed:
+        width, height = settings.size
+        asked = {"input_format": "h264", "video_size": f"{width}x{height}", "framerate": str(settings.fps)}
+        return DetachedInput(
+            name, lambda: open_container(path, name, timeout, DEMUXER, asked), timeout, attempt=attempt
+        )
+    attempt.note = f"a raw camera, encoded here by libx264 with a GOP of {settings.gop}"
+    return _of_camera(EncodedCamera(name, raw_pictures(camera, settings, timeout), settings), timeout, attempt)
+
+
+def _open_csi(uri: str, name: str, timeout: float, attempt: Attempt) -> DetachedInput:
+    sensor, settings = camera_place(uri), camera_settings(uri, size="1280x720")
+    if not sensor.isdecimal():
+        raise ConfigError(f"{name}: {sensor!r} is no number of a camera; the first is csi://0")
+    hardware = encodes_in_hardware()
+    by = "the device's encoder" if hardware else "x264enc, as there is no encoder"
+    attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; not run on a device by us"
+    return _of_pipeline(LaunchedPipe(name, csi_pipeline(int(sensor), settings, hardware)), timeout, attempt)
+
+
+def _of_camera(camera: EncodedCamera, timeout: float, attempt: Attempt) -> DetachedInput:
+    opening: Any = lambda: open_container(camera, camera.name, demuxer=CONTAINER)  # noqa: E731
+    return DetachedInput(camera.name, opening, timeout, camera, attempt)
+
+
+def _of_pipeline(pipe: LaunchedPipe, timeout: float, attempt: Attempt) -> DetachedInput:
+    def opening() -> InputContainer:
+        try:
+            return open_container(WithoutSound(pipe), pipe.name)
+        except StreamError as error:
+            said = pipe.complaint()
+            raise StreamError(f"{pipe.name}: {LAUNCH} says: {said}" if said else str(error)) from error
+
+    return DetachedInput(pipe.name, opening, timeout, pipe, attempt)
+
+
+def _refuse_place(uri: str, name: str) -> None:
+    place = camera_place(uri)
+    if place:
+        raise ConfigError(f"{name}: {place!r} is no setting of the pattern; for example test://?size=640x360&fps=15")
