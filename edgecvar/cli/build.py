@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from edgecvar.cli.flags import precision_list
+from edgecvar.cli.flags import max_batch_flag, precision_list
 from edgecvar.terminal import say, say_json
 
 
@@ -16,8 +16,16 @@ from edgecvar.terminal import say, say_json
 @click.option("--precision", metavar="LIST", help="For example fp32,fp16 [default: all that bundle and device have].")
 @click.option("--device", metavar="NAME", help="Where it is not the one detected (see `edgecvar devices`).")
 @click.option("--dla", type=click.IntRange(min=0), metavar="N", help="Build for this DLA core.")
+@max_batch_flag
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON document.")
-def command(bundle: Path, precision: Optional[str], device: Optional[str], dla: Optional[int], as_json: bool) -> None:
+def command(
+    bundle: Path,
+    precision: Optional[str],
+    device: Optional[str],
+    dla: Optional[int],
+    max_batch: Optional[int],
+    as_json: bool,
+) -> None:
     """Build the TensorRT engines of BUNDLE on the device that this is, and keep them in it.
 
     Without it the first `edgecvar run` builds the ones that it needs. Engines that fit are left as they are.
@@ -35,7 +43,8 @@ def command(bundle: Path, precision: Optional[str], device: Optional[str], dla: 
         precisions = engine_precisions(able, dla, "onnx")
     names = []
     for each in precisions:
-        with make_runner(opened, RunnerChoice(runner="trt", precision=each, device=device, dla=dla)) as runner:
+        choice = RunnerChoice(runner="trt", precision=each, device=device, dla=dla, max_batch=max_batch)
+        with make_runner(opened, choice) as runner:
             names.append(runner.name)
     if as_json:
         say_json({"bundle": str(bundle), "built": names})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import click
 
-from edgecvar.cli.flags import precision_list
+from edgecvar.cli.flags import max_batch_flag, precision_list
 from edgecvar.errors import ConfigError, need_extra
 from edgecvar.terminal import say_json
 
@@ -53,6 +53,7 @@ def _moved(context: click.Context, option: click.Parameter, bundle: Optional[str
     help="What makes the engines; torch2trt implies --engines.",
 )
 @click.option("--dla", type=click.IntRange(min=0), metavar="N", help="Build the engines for this DLA core.")
+@max_batch_flag
 @click.option("--bundle", hidden=True, expose_value=False, callback=_moved)
 @click.option("-o", "--output", type=_FOLDER, metavar="BUNDLE", help="The bundle's folder (NAME.edgecvar here).")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON document.")

@@ -50,6 +50,12 @@ every_flag = click.option(
     metavar="K",
     help="Sample one of every K pictures [default: as the bundle says].",
 )
+max_batch_flag = click.option(
+    "--max-batch",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="So many streams' pictures may go through an engine at once [default: 1].",
+)
 extraction_flag = click.option(
     "--extraction",
     type=click.Choice(["auto", "native", "ffmpeg"]),

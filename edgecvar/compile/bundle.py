@@ -87,17 +87,17 @@ def compile_bundle(plan: CompilePlan, progress: Progress = silent) -> Compiled:
         reference = record_stages(subject.network, inputs)
         draft = Draft(folder, subject, describe_origin(subject))
         _export(draft, subject.network, progress)
-        draft.checks["fp32"] = _compare(draft, "fp32", reference, progress)
+        draft.checks["fp32"] = _compare(draft, "fp32", reference, progress, plan.batch)
         largest: Magnitudes = {}
         if len(plan.precisions) > 1:
             largest = _magnitudes(draft, reference if data is None else _measured(draft, data), progress)
         if "fp16" in plan.precisions:
             _halve(draft, largest, plan.keep_fp32, progress)
-            draft.checks["fp16"] = _compare(draft, "fp16", reference, progress)
+            draft.checks["fp16"] = _compare(draft, "fp16", reference, progress, plan.batch)
         if data is not None:
             _quantise(draft, data, largest, plan.keep_fp32, progress)
-            draft.checks["int8"] = _compare(draft, "int8", reference, progress)
-            draft.typed = _compare(draft, "int8", reference, progress, typed=True)
+            draft.checks["int8"] = _compare(draft, "int8", reference, progress, plan.batch)
+            draft.typed = _compare(draft, "int8", reference, progress, plan.batch, typed=True)
         write_manifest(folder, draft.manifest)
     bundle = open_bundle(plan.target)
     build_engines_here(plan.engines, bundle, subject.network, reference, progress)
@@ -170,12 +170,12 @@ def _quantise(
 
 
 def _compare(
-    draft: Draft, precision: Precision, reference: Recording, progress: Progress, typed: bool = False
+    draft: Draft, precision: Precision, reference: Recording, progress: Progress, batch: int, typed: bool = False
 ) -> List[StageCheck]:
     """Every stage of one precision beside torch's; raises CompileError."""
     checks: List[StageCheck] = []
     with draft.runner(precision, typed) as runner:
         for spec in draft.stages:
             progress(0, 0, f"compare {spec.name} in {precision}")
-            checks.append(check_stage(spec, reference, runner, precision))
+            checks.append(check_stage(spec, reference, runner, precision, batch))
     return checks

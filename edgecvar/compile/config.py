@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from edgecvar.bundle.engines import Converter
 from edgecvar.bundle.precision import Precision
 from edgecvar.clips.spec import InputSpec
+from edgecvar.runners.choice import LARGEST_BATCH
 
 
 class CompileConfig(BaseModel):
@@ -22,6 +23,7 @@ class CompileConfig(BaseModel):
     largest share of decisions, in percent, that int8 may change; None for every layer in int8 whatever it costs.
     `search_samples`: sampled pictures that int8 is judged by. `keep_fp32`: layers that fp16 stages keep in fp32, as
     STAGE:LAYER. `engines`: also build TensorRT's engines, on this machine, by `converter` and for the DLA core `dla`.
+    `max_batch`: samples that stages are checked with at once, and engines are built for; ONNX takes any number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,3 +45,4 @@ class CompileConfig(BaseModel):
     engines: bool = False
     converter: Converter = "onnx"
     dla: Optional[int] = Field(default=None, ge=0)
+    max_batch: int = Field(default=1, ge=1, le=LARGEST_BATCH)

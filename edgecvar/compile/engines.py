@@ -32,6 +32,7 @@ def choose_engines(config: CompileConfig, precisions: Sequence[Precision]) -> Di
         for precision in able:
             engine_key(precision, config.dla)
     shared = {"runner": "trt", "device": config.device, "dla": config.dla, "converter": config.converter}
+    shared["max_batch"] = config.max_batch
     return {each: RunnerChoice.model_validate({**shared, "precision": each}) for each in able}
 
 
@@ -47,10 +48,9 @@ def build_engines_here(
         if choice.converter == "torch2trt":
             from edgecvar.compile.torch2trt import convert_stages
 
-            convert_stages(network, bundle, precision, progress=progress)
+            convert_stages(network, bundle, precision, max_batch=choice.max_batch or 1, progress=progress)
         progress(0, 0, f"build engines in {precision}")
         with make_runner(bundle, choice) as runner:
             for spec in bundle.manifest.stages:
                 progress(0, 0, f"compare {spec.name} in {precision} on TensorRT")
-                # Engines are built for one sample at a time.
-                check_stage(spec, reference, runner, precision, batched=False)
+                check_stage(spec, reference, runner, precision, batch=choice.max_batch or 1)

@@ -42,13 +42,14 @@ def record_stages(network: Network, inputs: RealInputs) -> Recording:
 
 
 def check_stage(
-    spec: StageSpec, recorded: Recording, runner: Runner, precision: Precision = "fp32", *, batched: bool = True
+    spec: StageSpec, recorded: Recording, runner: Runner, precision: Precision = "fp32", batch: int = 1
 ) -> StageCheck:
-    """Compare one stage of `runner` with torch, sample by sample and, `batched`, all at once; raises CompileError."""
+    """Compare one stage of `runner` with torch, sample by sample and `batch` of them at once; raises CompileError."""
     inputs, expected = list(recorded.inputs[spec.name]), list(recorded.outputs[spec.name])
-    if batched:
-        inputs.append({name: np.concatenate([sample[name] for sample in inputs]) for name in inputs[0]})
-        expected.append(np.concatenate(expected))
+    if batch > 1:
+        places = [place % len(inputs) for place in range(batch)]
+        inputs.append({name: np.concatenate([inputs[place][name] for place in places]) for name in inputs[0]})
+        expected.append(np.concatenate([expected[place] for place in places]))
     outputs = [run_stage(runner, spec.name, each) for each in inputs]
     where = f"stage {spec.name}: {runner.name}"
     try:

@@ -13,6 +13,7 @@ from edgecvar.clips.samples import spread
 from edgecvar.compile.clips import choose_clips
 from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.engines import choose_engines
+from edgecvar.compile.inputs import SAMPLES
 from edgecvar.compile.subject import Subject, find_subject
 from edgecvar.errors import CompileError, ConfigError, unknown_name
 from edgecvar.files import check_writable
@@ -43,6 +44,7 @@ class CompilePlan:
     `precisions`: what is written, fp32 first. `left_out`: why int8 is not, where the device has it and nobody refused
     it. `clips`: they check every stage. `int8`: None where it is not written. `target`: the bundle's folder.
     `engines`: those that TensorRT builds here. `keep_fp32`: by stage, the names of layers that fp16 keeps in fp32.
+    `batch`: samples that stages are compared with at once.
     """
 
     subject: Subject
@@ -53,6 +55,7 @@ class CompilePlan:
     target: Path
     engines: Dict[Precision, RunnerChoice]
     keep_fp32: Dict[str, FrozenSet[str]] = field(default_factory=dict)
+    batch: int = SAMPLES
 
 
 def plan_compilation(config: CompileConfig) -> CompilePlan:
@@ -80,6 +83,7 @@ def plan_compilation(config: CompileConfig) -> CompilePlan:
         target=_target(config.output, subject.model),
         engines=choose_engines(config, precisions),
         keep_fp32=_kept(config.keep_fp32, subject, precisions),
+        batch=max(SAMPLES, config.max_batch),
     )
 
 

@@ -61,14 +61,15 @@ class Listener(Protocol):
 class Station:
     """The sources of one model, by name; entering it loads, leaving it stops all.
 
-    Raises BundleError, ConfigError or DeviceError where it cannot be loaded. `max_batch`: so many of their launches go
-    through a stage as one.
+    Raises BundleError, ConfigError or DeviceError where it cannot be loaded. The choice's `max_batch`, MAX_BATCH unless
+    given, of their launches go through a stage as one.
     """
 
-    def __init__(self, bundle: Bundle, choice: Optional[RunnerChoice] = None, max_batch: int = MAX_BATCH) -> None:
+    def __init__(self, bundle: Bundle, choice: Optional[RunnerChoice] = None) -> None:
         self.bundle = bundle
-        self._runner = make_runner(bundle, choice or RunnerChoice())
-        self._max_batch = max_batch
+        choice = choice or RunnerChoice()
+        self._max_batch = choice.max_batch or (MAX_BATCH if choice.dla is None else 1)  # a DLA takes one at a time
+        self._runner = make_runner(bundle, choice.model_copy(update={"max_batch": self._max_batch}))
         self._loaded: Optional[LoadedRunner] = None
         self._sources: Dict[str, _Post] = {}
         self._lock = Lock()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgecvar.runners.tensorrt.options import TensorRtOptions
 
 Engine = Literal["onnx", "trt"]
+LARGEST_BATCH = 64
 
 
 class RunnerChoice(BaseModel):
@@ -28,7 +29,8 @@ class RunnerChoice(BaseModel):
     `runner`: "auto" is TensorRT where it can be imported, else ONNX Runtime. `precision`: by default fp32 on ONNX
     Runtime, and fp16 on TensorRT where the bundle has it. `threads`: of ONNX Runtime. For TensorRT: `device`, where it
     is not the one detected; `dla`, the core to run on; `converter`, whose engines; `overlap`, whether independent
-    stages may compute side by side, which leaves single stages without a true time.
+    stages may compute side by side, which leaves single stages without a true time. `max_batch`: launches of several
+    streams that may go through a stage as one; engines are built for so many. None: one, or as a station says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +42,7 @@ class RunnerChoice(BaseModel):
     dla: Optional[int] = Field(None, ge=0)
     converter: Converter = "onnx"
     overlap: bool = True
+    max_batch: Optional[int] = Field(None, ge=1, le=LARGEST_BATCH)
 
 
 def missing_for_tensorrt() -> List[str]:
@@ -130,7 +133,13 @@ def _tensorrt_options(choice: RunnerChoice, precision: Precision) -> TensorRtOpt
         require_precision(device, precision)
         if choice.dla is not None:
             require_dla(device, choice.dla)
-    return TensorRtOptions(precision=precision, overlap=choice.overlap, dla=choice.dla, converter=choice.converter)
+    return TensorRtOptions(
+        precision=precision,
+        overlap=choice.overlap,
+        dla=choice.dla,
+        max_batch=choice.max_batch or 1,
+        converter=choice.converter,
+    )
 
 
 def refuse_torch2trt(precision: Precision, dla: Optional[int] = None) -> None:

@@ -48,6 +48,16 @@ def test_only_what_is_named_is_built(edgecvar, played):
     assert folders(played.bundle) == [f"sm87-{played.version}-fp16"]
 
 
+def test_engines_for_several_streams_are_built_anew_and_serve_one_too(edgecvar, played):
+    builds = "Builder.build_serialized_network"
+    for options, built in [((), True), (("--max-batch", "4"), True), (("--max-batch", "3"), False), ((), False)]:
+        before = played.fake.names.count(builds)
+        code, _, _ = edgecvar("build", played.bundle.path, "--precision", "fp16", *options)
+        assert code == 0 and (played.fake.names.count(builds) > before) == built
+    sizes = {call.arguments[3][0] for call in played.fake.of("IOptimizationProfile.set_shape")}
+    assert sizes == {1, 4}
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

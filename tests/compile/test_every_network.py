@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any, Callable, Dict
 
 import numpy as np
@@ -12,11 +14,13 @@ import torch
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import clip_segments, has_state
 from edgecvar.cli.verify import torch_reference
+from edgecvar.clips.samples import read_samples
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.judge.parity import walk_all
 from edgecvar.judge.verify import VerifyConfig, verify
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.runners.onnx import OnnxRunner
+from edgecvar.runners.shared import SharedRunner
 from tests.small_networks import SMALL, ByHeart, of_one_worker
 
 PROBABILITY = 1e-3
@@ -24,6 +28,8 @@ PROBABILITY = 1e-3
 
 ROUNDED = {"fp16": 0.01, "int8": 0.25}
 """On mean differences of probabilities, of networks this small; int8 reaches 0.07, a wrong graph nearly 1."""
+
+STREAMS = 4
 
 
 def softmax(scores: Any) -> Any:
@@ -81,3 +87,28 @@ def test_it_compiles_in_every_precision_and_agrees_with_torch(
     assert verification.reference.runner == "torch"
     failures = {result.precision: result.failures(untrained=False) for result in verification.results}
     assert failures == {"fp32": [], "fp16": [], "int8": []}
+
+
+@pytest.mark.parametrize("name", of_one_worker(SMALL))
+def test_streams_that_share_a_runner_get_what_each_gets_alone(
+    learnt: Callable[[str], Any], synthetic: Path, name: str
+) -> None:
+    plan, compiled = learnt(name)
+    stages, spec = compiled.manifest.stages, compiled.manifest.input
+    clips = sorted(synthetic.rglob("*.mp4"))[:STREAMS]
+    reading = {"frames": plan.subject.frames, "remembering": has_state(stages)}
+    streams = [read_samples([clip], spec, 6, **reading) for clip in clips]
+    with OnnxRunner(compiled, threads=1) as runner:
+        alone = [walk_all(runner, stages, samples) for samples in streams]
+        shared, begun = SharedRunner(runner, max_batch=STREAMS, deadline=0.5), Barrier(STREAMS)
+
+        def walked_beside(samples: Any) -> Any:
+            begun.wait(60)
+            return walk_all(shared, stages, samples)
+
+        with ThreadPoolExecutor(STREAMS) as pool:
+            together = list(pool.map(walked_beside, streams))
+    assert np.ptp([scores[-1] for scores in alone], axis=0).max() > 0.1  # streams are told apart
+    for got, expected in zip(together, alone):
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+    assert max(shared.sizes) > 1

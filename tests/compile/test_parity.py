@@ -80,7 +80,10 @@ def test_int8_that_is_too_far_away_is_not_the_fault_of_versions(recorded: Dict[s
         check_stage(spec, recorded["runner"], far, "int8")
 
 
-def test_parity_looks_at_batches_too(recorded: Dict[str, Any]) -> None:
+@pytest.mark.parametrize("batch", [2, 12])  # of 8 samples
+def test_parity_looks_at_batches_too(recorded: Dict[str, Any], batch: int) -> None:
     network = recorded["network"]
-    with Skewed(network, 1.0, batches_only=True) as runner, pytest.raises(CompileError):
-        check_stage(network.stages()[1], recorded["runner"], runner)
+    with Skewed(network, 1.0, batches_only=True) as runner:
+        assert check_stage(network.stages()[1], recorded["runner"], runner).samples == 8
+        with pytest.raises(CompileError):
+            check_stage(network.stages()[1], recorded["runner"], runner, batch=batch)

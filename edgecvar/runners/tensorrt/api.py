@@ -51,11 +51,30 @@ class EngineTensor:
 
 
 class LoadedEngine:
-    """An engine and its context, held here alone: so that they go when `close` says, whatever error is on its way."""
+    """An engine and its context, held here alone: so that they go when `close` says, whatever error is on its way.
+
+    `profile`: the optimisation profile that the context is in.
+    """
 
     def __init__(self, engine: trt.ICudaEngine) -> None:
         self.engine: trt.ICudaEngine = engine
         self.context: trt.IExecutionContext = None
+        self.profile = 0
+
+    @property
+    def profiles(self) -> int:
+        """How many optimisation profiles the engine has."""
+        engine: trt.ICudaEngine = self.engine
+        return max(1, int(engine.num_optimization_profiles))
+
+    def use_profile(self, profile: int, stream: int) -> bool:
+        """Turn to a profile, in which all shapes must be set anew; nothing may be at work."""
+        if profile == self.profile:
+            return True
+        context: trt.IExecutionContext = self.context
+        done = bool(context.set_optimization_profile_async(profile, stream))
+        self.profile = profile if done else self.profile
+        return done
 
     def open_context(self) -> bool:
         """Whether there was memory to run the engine."""
@@ -69,7 +88,7 @@ class LoadedEngine:
 
 
 class BindingExecution(LoadedEngine):
-    """An engine whose tensors are bindings: known by index, addressed at each call."""
+    """An engine whose tensors are bindings: known by index, addressed at each call; each profile has its own."""
 
     GENERATIONS: ClassVar[Tuple[str, ...]] = ("8.2",)
 
@@ -89,19 +108,27 @@ class BindingExecution(LoadedEngine):
                 engine.get_binding_dtype(index) == trt.DataType.FLOAT,
                 engine.get_binding_dtype(index) == trt.DataType.HALF,
             )
-            for index in range(engine.num_bindings)
+            for index in range(self._each)
         ]
 
+    @property
+    def _each(self) -> int:
+        """Bindings of a profile."""
+        return int(self.engine.num_bindings) // self.profiles
+
     def set_addresses(self, addresses: Mapping[str, int]) -> bool:
-        names = [self.engine.get_binding_name(index) for index in range(self.engine.num_bindings)]
-        self._addresses = [addresses[name] for name in names]
+        names = [self.engine.get_binding_name(index) for index in range(self._each)]
+        self._addresses = [addresses[name] for name in names] * self.profiles
         return True
 
     def set_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
-        return bool(self.context.set_binding_shape(self.engine.get_binding_index(name), shape))
+        return bool(self.context.set_binding_shape(self._index(name), shape))
 
     def shape(self, name: str) -> Tuple[int, ...]:
-        return tuple(self.context.get_binding_shape(self.engine.get_binding_index(name)))
+        return tuple(self.context.get_binding_shape(self._index(name)))
+
+    def _index(self, name: str) -> int:
+        return int(self.engine.get_binding_index(name)) + self.profile * self._each
 
     def enqueue(self, stream: int) -> bool:
         return bool(self.context.execute_async_v2(bindings=self._addresses, stream_handle=stream))

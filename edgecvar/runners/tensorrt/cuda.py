@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
 import numpy as np
@@ -135,34 +136,47 @@ def page_locked(shape: Tuple[int, ...]) -> NDArray[np.float32]:
     return array
 
 
-def upload(target: DeviceBuffer, host: NDArray[np.float32], stream: driver.Stream) -> None:
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some of a buffer's batch: `count` from `first` on."""
+
+    buffer: DeviceBuffer
+    count: int
+    first: int = 0
+
+    @property
+    def address(self) -> int:
+        return self.buffer.address + self.first * self.buffer.item_bytes
+
+
+def upload(target: Rows, host: NDArray[np.float32], stream: driver.Stream) -> None:
     """Start to copy page-locked memory to the device."""
     import pycuda.driver as driver
 
     driver.memcpy_htod_async(target.address, host, stream)
 
 
-def download(host: NDArray[np.float32], source: DeviceBuffer, stream: driver.Stream) -> None:
+def download(host: NDArray[np.float32], source: Rows, stream: driver.Stream) -> None:
     """Start to copy from the device to page-locked memory."""
     import pycuda.driver as driver
 
     driver.memcpy_dtoh_async(host, source.address, stream)
 
 
-def copy(target: DeviceBuffer, source: DeviceBuffer, batch: int, stream: driver.Stream) -> None:
-    """Start to copy the first `batch` of a buffer to another one on the device."""
+def copy(target: Rows, source: Rows, stream: driver.Stream) -> None:
+    """Start to copy on the device, to as many rows of the same size."""
     import pycuda.driver as driver
 
-    driver.memcpy_dtod_async(target.address, source.address, batch * source.item_bytes, stream)
+    driver.memcpy_dtod_async(target.address, source.address, source.count * source.buffer.item_bytes, stream)
 
 
-def copy_slot(target: DeviceBuffer, slot: int, source: DeviceBuffer, batch: int, stream: driver.Stream) -> None:
-    """Start to copy the first `batch` of a buffer to place `slot` of each of the target's, which hold several."""
+def copy_slot(target: Rows, slot: int, source: Rows, stream: driver.Stream) -> None:
+    """Start to copy to place `slot` of each of the target's rows, which hold several of the source's."""
     import pycuda.driver as driver
 
-    size = source.item_bytes
-    for item in range(batch):
-        place = target.address + item * target.item_bytes + slot * size
+    size = source.buffer.item_bytes
+    for item in range(source.count):
+        place = target.address + item * target.buffer.item_bytes + slot * size
         driver.memcpy_dtod_async(place, source.address + item * size, size, stream)
 
 

@@ -13,7 +13,7 @@ from edgecvar.errors import DeviceError
 from edgecvar.runners.layers import Tensors
 from edgecvar.runners.tensorrt.api import EngineTensor, Execution, execution_of, generation_of, installed_version
 from edgecvar.runners.tensorrt.builder import build_marked
-from edgecvar.runners.tensorrt.cuda import CudaDevice, DeviceBuffer, download, new_stream, page_locked, upload
+from edgecvar.runners.tensorrt.cuda import CudaDevice, DeviceBuffer, Rows, download, new_stream, page_locked, upload
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.options import Build, TensorRtOptions, check_options
 
@@ -79,12 +79,12 @@ class _ProbeEngine:
             raise self._failure("does not take the addresses of its tensors")
         for name, value in sample.items():
             np.copyto(memory[name][1], value.reshape(-1))
-            upload(memory[name][0], memory[name][1], stream)
+            upload(Rows(memory[name][0], 1), memory[name][1], stream)
         if not execution.enqueue(stream.handle):
             raise self._failure("was not run")
         outputs = [tensor for tensor in self._tensors if not tensor.is_input]
         for tensor in outputs:
-            download(memory[tensor.name][1], memory[tensor.name][0], stream)
+            download(memory[tensor.name][1], Rows(memory[tensor.name][0], 1), stream)
         stream.synchronize()
         found = {
             tensor.name: _values(tensor, memory[tensor.name][1], execution.shape(tensor.name)) for tensor in outputs

@@ -17,8 +17,9 @@ from edgecvar.runners.tensorrt.api import Execution, Generation, execution_of, g
 from edgecvar.runners.tensorrt.builder import build_engines
 from edgecvar.runners.tensorrt.cuda import CudaDevice, GraphDriver, download, new_stream, page_locked
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
+from edgecvar.runners.tensorrt.memory import DeviceValue, StageMemory
 from edgecvar.runners.tensorrt.options import Build, TensorRtOptions, check_options
-from edgecvar.runners.tensorrt.stage import DeviceStage, DeviceValue, StageMemory, check_tensors
+from edgecvar.runners.tensorrt.stage import DeviceStage, check_tensors
 from edgecvar.terminal import say
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class TensorRtRunner:
             # A stream of its own: the producer's may already be at work on the next picture.
             downloads.wait_for_event(value.buffer.written)
             arrival = self._arrivals[value.stage, value.tensor][: value.batch]
-            download(arrival, value.buffer, downloads)
+            download(arrival, value.rows, downloads)
             downloads.synchronize()
             return arrival.copy()
 

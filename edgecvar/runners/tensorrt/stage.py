@@ -1,104 +1,35 @@
-"""One engine at work: its memory, its stream, and the values it gives."""
+"""One engine at work: its stream, what it takes and the values it gives."""
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
-from edgecvar.runners.runner import History
+from edgecvar.runners.runner import Gathered, History, rows_of
 from edgecvar.runners.tensorrt.api import EngineTensor, Execution
 from edgecvar.runners.tensorrt.cuda import (
     CapturedGraph,
-    DeviceBuffer,
     GraphDriver,
+    Rows,
     copy,
     copy_slot,
     new_event,
     new_stream,
-    page_locked,
     upload,
 )
 from edgecvar.runners.tensorrt.log import BuildLog
+from edgecvar.runners.tensorrt.memory import DeviceValue, StageMemory
 from edgecvar.terminal import say
 
 if TYPE_CHECKING:
     import pycuda.driver as driver
 
 REBUILD = "remove {folder} and run again: the engines are built anew"
-
-
-@dataclass(frozen=True, eq=False)
-class DeviceValue:
-    """What a stage gives, on the device (B, *shape), perhaps still computing; its memory lives as long as it.
-
-    `tensor`: which of StageSpec.gives.
-    """
-
-    stage: str
-    tensor: str
-    batch: int
-    buffer: DeviceBuffer
-
-
-class StageMemory:
-    """What an engine reads and writes: always the same addresses, which a CUDA graph has fixed in it.
-
-    Outputs are copied to buffers of a pool, and go back there with the last reference to their value: whoever walks
-    the stages keeps a window's outputs for as long as it likes. A state takes two of its pool in turn, the one that is
-    read and the one that is written. `engine_names`: what the engine calls the tensors of StageSpec.gives.
-    """
-
-    def __init__(self, stage: StageSpec, engine_names: Mapping[str, str], max_batch: int) -> None:
-        self.max_batch = max_batch
-        self.hosts: Dict[str, NDArray[np.float32]] = {}
-        self.inputs: Dict[str, DeviceBuffer] = {}
-        self.results: Dict[str, DeviceBuffer] = {}
-        self.stage = stage
-        self._engine_names = engine_names
-        self._pools: Dict[str, List[DeviceBuffer]] = {name: [] for name in stage.gives}
-        self._buffers: List[DeviceBuffer] = []
-
-    def allocate(self) -> None:
-        """Take the memory; `free` gives back what was taken, also after half of it."""
-        for name, shape in self.stage.takes.items():
-            self.hosts[name] = page_locked((self.max_batch, *shape))
-            self.inputs[name] = self._make(shape)
-        self.results = {name: self._make(shape) for name, shape in self.stage.gives.items()}
-
-    @property
-    def addresses(self) -> Dict[str, int]:
-        """Device address by tensor name."""
-        results = {self._engine_names[name]: buffer.address for name, buffer in self.results.items()}
-        return {**{name: buffer.address for name, buffer in self.inputs.items()}, **results}
-
-    def take(self, tensor: str) -> DeviceBuffer:
-        """A buffer for an output that nobody holds."""
-        return self._pools[tensor].pop() if self._pools[tensor] else self._make(self.stage.gives[tensor])
-
-    def lend(self, tensor: str, batch: int, buffer: DeviceBuffer) -> DeviceValue:
-        """A value over `buffer`, which comes back when nobody holds the value."""
-        value = DeviceValue(self.stage.name, tensor, batch, buffer)
-        weakref.finalize(value, self._pools[tensor].append, buffer).atexit = False
-        return value
-
-    def free(self) -> None:
-        while self._buffers:
-            self._buffers.pop().memory.free()
-        for pool in self._pools.values():
-            pool.clear()
-        self.hosts.clear()
-
-    def _make(self, shape: Sequence[int]) -> DeviceBuffer:
-        buffer = DeviceBuffer((self.max_batch, *shape))
-        self._buffers.append(buffer)
-        return buffer
 
 
 class DeviceStage:
@@ -131,7 +62,7 @@ class DeviceStage:
             raise self._failure("does not take the addresses of its tensors")
 
     def launch(self, inputs: Mapping[str, Any]) -> List[DeviceValue]:
-        """Start the stage on arrays or device values, each (B, *shape), or histories of device values.
+        """Start the stage on arrays or device values, each (B, *shape), histories of device values, or any gathered.
 
         What it gives, in the order of StageSpec.gives.
         """
@@ -139,7 +70,7 @@ class DeviceStage:
         if batch != self._batch:
             self._set_batch(batch)
         stream, _ = self._opened()
-        self._take_inputs(inputs, batch)
+        self._take_inputs(inputs)
         self._enqueue(stream.handle)
         values = []
         for tensor, result in self.memory.results.items():
@@ -147,7 +78,7 @@ class DeviceStage:
             for event in buffer.readers.values():
                 stream.wait_for_event(event)
             buffer.readers.clear()
-            copy(buffer, result, batch, stream)
+            copy(Rows(buffer, batch), Rows(result, batch), stream)
             buffer.written.record(stream)
             values.append(self.memory.lend(tensor, batch, buffer))
         return values
@@ -178,22 +109,18 @@ class DeviceStage:
         if set(inputs) != set(self.memory.inputs):
             got, expected = ", ".join(sorted(inputs)), ", ".join(sorted(self.memory.inputs))
             raise BundleError(f"stage {self._name}: inputs {got}, expected {expected}")
-        batches = set()
+        batches: Set[int] = set()
         for name, value in inputs.items():
-            expected_shape = self.memory.hosts[name].shape
-            if isinstance(value, DeviceValue):
-                batches.add(value.batch)
-                fits = value.buffer.item_bytes == self.memory.inputs[name].item_bytes
-            elif isinstance(value, History):
+            if isinstance(value, History):
                 batches.update(each.batch for each in value.values)
-                fits = self._fits(name, value)
             else:
-                batches.add(len(value))
-                fits = value.shape[1:] == expected_shape[1:] and value.dtype == np.float32
-            if not fits:
-                raise BundleError(
-                    f"stage {self._name}: input {name} is {_describe(value)}, expected float32 B x {expected_shape[1:]}"
-                )
+                batches.add(rows_of(value))
+            for each in _gathered(value):
+                if not self._fits(name, each):
+                    shape = self.memory.hosts[name].shape[1:]
+                    raise BundleError(
+                        f"stage {self._name}: input {name} is {_describe(each)}, expected float32 B x {shape}"
+                    )
         batch = batches.pop()
         if batches or not 1 <= batch <= self.memory.max_batch:
             sizes = ", ".join(str(size) for size in sorted({batch, *batches}))
@@ -202,39 +129,62 @@ class DeviceStage:
             )
         return batch
 
-    def _fits(self, name: str, history: History) -> bool:
+    def _fits(self, name: str, value: Any) -> bool:
         size = self.memory.inputs[name].item_bytes
-        return all(each.buffer.item_bytes * len(history.values) == size for each in history.values)
+        if isinstance(value, DeviceValue):
+            return value.buffer.item_bytes == size
+        if isinstance(value, History):
+            return all(each.buffer.item_bytes * len(value.values) == size for each in value.values)
+        array: NDArray[Any] = value
+        return array.shape[1:] == self.memory.hosts[name].shape[1:] and array.dtype == np.float32
 
     def _set_batch(self, batch: int) -> None:
-        self._opened()[0].synchronize()
+        stream, execution = self._opened()[0], self._execution
+        stream.synchronize()
         self._drop_graph()
         self._batch = self._runs = 0
+        profile = 1 if batch > 1 and execution.profiles > 1 else 0
+        if not execution.use_profile(profile, stream.handle):
+            raise self._failure(f"does not turn to its profile {profile}")
         for name, host in self.memory.hosts.items():
-            if not self._execution.set_shape(name, (batch, *host.shape[1:])):
+            if not execution.set_shape(name, (batch, *host.shape[1:])):
                 raise self._failure(f"does not take input {name} of shape {(batch, *host.shape[1:])}")
         self._batch = batch
 
-    def _take_inputs(self, inputs: Mapping[str, Any], batch: int) -> None:
+    def _take_inputs(self, inputs: Mapping[str, Any]) -> None:
         stream, inputs_free = self._opened()
-        if any(not isinstance(value, (DeviceValue, History)) for value in inputs.values()):
+        placed = list(self._placed(inputs))
+        arrays = [(name, rows, value) for name, rows, value in placed if isinstance(value, np.ndarray)]
+        if arrays:
             inputs_free.synchronize()
-        for name, value in inputs.items():
-            target = self.memory.inputs[name]
-            if isinstance(value, DeviceValue):
-                stream.wait_for_event(value.buffer.written)
-                copy(target, value.buffer, batch, stream)
-                value.buffer.readers[stream.handle] = inputs_free
-            elif isinstance(value, History):
-                for slot, each in enumerate(value.values):
-                    stream.wait_for_event(each.buffer.written)
-                    copy_slot(target, slot, each.buffer, batch, stream)
-                    each.buffer.readers[stream.handle] = inputs_free
-            else:
-                host = self.memory.hosts[name][:batch]
-                np.copyto(host, value)
-                upload(target, host, stream)
+        for name, rows, value in arrays:
+            np.copyto(self.memory.hosts[name][rows.first : rows.first + rows.count], value)
+        for name, rows, value in placed:
+            self._take_input(name, rows, value)
         inputs_free.record(stream)
+
+    def _placed(self, inputs: Mapping[str, Any]) -> Iterator[Tuple[str, Rows, Any]]:
+        """Each value with the rows of its input that it is for."""
+        for name, value in inputs.items():
+            first = 0
+            for each in _gathered(value):
+                yield name, Rows(self.memory.inputs[name], rows_of(each), first), each
+                first += rows_of(each)
+
+    def _take_input(self, name: str, target: Rows, value: Any) -> None:
+        """Arrays are in the host's memory already."""
+        stream, inputs_free = self._opened()
+        if isinstance(value, DeviceValue):
+            stream.wait_for_event(value.buffer.written)
+            copy(target, value.rows, stream)
+            value.buffer.readers[stream.handle] = inputs_free
+        elif isinstance(value, History):
+            for slot, each in enumerate(value.values):
+                stream.wait_for_event(each.buffer.written)
+                copy_slot(target, slot, each.rows, stream)
+                each.buffer.readers[stream.handle] = inputs_free
+        else:
+            upload(target, self.memory.hosts[name][target.first : target.first + target.count], stream)
 
     def _enqueue(self, stream: int) -> None:
         """Run the engine: the first time as it is, which settles what a new shape changes, then as a graph."""
@@ -279,6 +229,11 @@ def check_tensors(file: Path, stage: StageSpec, tensors: Sequence[EngineTensor])
                 f"{file}: {tensor.name} is {list(tensor.shape)} of {kind}, expected batch + {shape} of float32; {again}"
             )
     return names
+
+
+def _gathered(value: Any) -> Tuple[Any, ...]:
+    """What lies one behind the other along the batch."""
+    return value.values if isinstance(value, Gathered) else (value,)
 
 
 def _describe(value: Any) -> str:

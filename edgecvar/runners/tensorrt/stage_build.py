@@ -106,15 +106,16 @@ class StageBuild:
         limit_workspace(self._build.generation, config, options.workspace_mib * MIB)
         # fp32 is what the other precisions are compared with: TF32 would round it to 10 bits.
         config.clear_flag(trt.BuilderFlag.TF32)
-        profile: trt.IOptimizationProfile = self._builder.create_optimization_profile()
-        for name, shape in self._stage.takes.items():
-            least, most = (1, *shape), (options.max_batch, *shape)
-            profile.set_shape(name, least, most, most)
-        if config.add_optimization_profile(profile) < 0:
-            raise CompileError(
-                f"{self._file}: batches of 1 to {options.max_batch} are not possible: {self._log.last_error()}; "
-                "compile the bundle again with a batch that is open"
-            )
+        # Of one alone, as it is most of the time, and of several: each is built for its own largest.
+        for most in [1, options.max_batch][: 1 + (options.max_batch > 1)]:
+            profile: trt.IOptimizationProfile = self._builder.create_optimization_profile()
+            for name, shape in self._stage.takes.items():
+                profile.set_shape(name, (1, *shape), (most, *shape), (most, *shape))
+            if config.add_optimization_profile(profile) < 0:
+                raise CompileError(
+                    f"{self._file}: batches of 1 to {most} are not possible: {self._log.last_error()}; "
+                    "compile the bundle again with a batch that is open"
+                )
 
     def _use_dla(self, network: trt.INetworkDefinition, config: trt.IBuilderConfig, core: int) -> None:
         import tensorrt as trt

@@ -80,6 +80,7 @@ class PlayedTensorRt:
         self.stages = {stage.name: stage for stage in bundle.manifest.stages}
         self.reference = OnnxRunner(bundle, "fp32", threads=1).__enter__()
         self.runs: List[Tuple[str, int]] = []
+        self.profiles: Dict[str, List[Dict[str, Any]]] = {}
         self.flags: List[str] = []
         self._answer_builder()
         self._answer_engine()
@@ -107,9 +108,24 @@ class PlayedTensorRt:
         def tensor(layer: Any, pair: Tuple[str, str]) -> Any:
             return self.tag(fake.make("ITensor"), spec=(pair[0], pair[1].format(rest=layer.played_rest)))
 
+        def shape(profile: Any, name: str, *sizes: Any) -> None:
+            given = getattr(profile, "played_given", {})
+            self.tag(profile, given={**given, name: tuple(map(tuple, sizes))})
+
+        def add(config: Any, profile: Any) -> int:
+            added = getattr(config, "played_added", [])
+            self.tag(config, added=[*added, profile.played_given])
+            return len(added)
+
+        def build(builder: Any, network: Any, config: Any) -> bytes:
+            self.profiles[self.parsed] = config.played_added
+            return self.parsed.encode()
+
         answers.update(
             {
                 "OnnxParser.parse": parse,
+                "IOptimizationProfile.set_shape": shape,
+                "IBuilderConfig.add_optimization_profile": add,
                 "INetworkDefinition.num_layers": len(LAYERS),
                 "INetworkDefinition.get_layer": layer,
                 "ILayer.name": lambda this: this.played_spec.name,
@@ -122,7 +138,7 @@ class PlayedTensorRt:
                 "ITensor.dtype": lambda this: getattr(enum.DataType, this.played_spec[1]),
                 "IBuilderConfig.set_flag": lambda this, flag: self.flags.append(flag.name),
                 "IBuilderConfig.can_run_on_DLA": lambda this, layer: layer.played_spec.kind == "CONVOLUTION",
-                "Builder.build_serialized_network": lambda this, network, config: self.parsed.encode(),
+                "Builder.build_serialized_network": build,
                 "ITimingCache.serialize": b"timings",
             }
         )
@@ -136,30 +152,37 @@ class PlayedTensorRt:
             tensors = [(name, shape, True) for name, shape in stage.takes.items()]
             named = [OUTPUT.format(stage.name), *(each.next_name for each in stage.state)]
             outputs = [(name, shape, False) for name, shape in zip(named, stage.gives.values())]
-            return self.tag(fake.make("ICudaEngine"), stage=stage.name, tensors=[*outputs, *tensors])
+            profiles = self.profiles.get(stage.name, [{}])
+            return self.tag(fake.make("ICudaEngine"), stage=stage.name, tensors=[*outputs, *tensors], profiles=profiles)
 
         def one(this: Any, which: Any) -> Any:
             names = [tensor[0] for tensor in this.played_tensors]
-            return this.played_tensors[names.index(which) if isinstance(which, str) else which]
+            return this.played_tensors[names.index(which) if isinstance(which, str) else which % len(names)]
 
         def name(this: Any, index: int) -> str:
-            return str(this.played_tensors[index][0])
+            profile = index // len(this.played_tensors)
+            return str(one(this, index)[0]) + (f" [profile {profile}]" if profile else "")
+
+        def count(this: Any) -> int:
+            bindings = self.fake.surface.version == RECORDED  # of each profile
+            return len(this.played_tensors) * (len(this.played_profiles) if bindings else 1)
 
         def shape(this: Any, which: Any) -> Any:
             shape = (-1, *one(this, which)[1])
             return shape if self.fake.surface.version == RECORDED else enum.Dims(shape)
 
         def context(this: Any, *arguments: Any) -> Any:
-            return self.tag(fake.make("IExecutionContext"), engine=this, addresses={}, shapes={})
+            return self.tag(fake.make("IExecutionContext"), engine=this, addresses={}, shapes={}, profile=0)
 
         index = {"ICudaEngine.get_binding_index": lambda this, which: this.played_tensors.index(one(this, which))}
-        for count, named, shaped, typed in (
+        fake.answers["ICudaEngine.num_optimization_profiles"] = lambda this: len(this.played_profiles)
+        for counted, named, shaped, typed in (
             ("num_bindings", "get_binding_name", "get_binding_shape", "get_binding_dtype"),
             ("num_io_tensors", "get_tensor_name", "get_tensor_shape", "get_tensor_dtype"),
         ):
             fake.answers.update(
                 {
-                    f"ICudaEngine.{count}": lambda this: len(this.played_tensors),
+                    f"ICudaEngine.{counted}": count,
                     f"ICudaEngine.{named}": name,
                     f"ICudaEngine.{shaped}": shape,
                     f"ICudaEngine.{typed}": enum.DataType.FLOAT,
@@ -181,19 +204,31 @@ class PlayedTensorRt:
             this.played_addresses[name] = memory
             return True
 
+        def set_profile(this: Any, index: int, stream: int) -> bool:
+            this.played_shapes.clear()
+            self.tag(this, profile=index)
+            return index < len(this.played_engine.played_profiles)
+
         def set_shape(this: Any, which: Any, shape: Any) -> bool:
-            name = which if isinstance(which, str) else this.played_engine.played_tensors[which][0]
-            this.played_shapes[name] = tuple(shape)
-            return True
+            tensors = this.played_engine.played_tensors
+            if not isinstance(which, str):
+                assert which // len(tensors) == this.played_profile  # a binding of the profile that is in use
+                which = tensors[which % len(tensors)][0]
+            this.played_shapes[which] = tuple(shape)
+            given = this.played_engine.played_profiles[this.played_profile].get(which)
+            return given is None or given[0][0] <= shape[0] <= given[2][0]
 
         def execute(this: Any, stream_handle: int) -> bool:
             return self._run(this, this.played_addresses, stream_handle)
 
         def execute_bindings(this: Any, bindings: List[int], stream_handle: int) -> bool:
             names = [tensor[0] for tensor in this.played_engine.played_tensors]
-            return self._run(this, dict(zip(names, bindings)), stream_handle)
+            assert len(bindings) == len(names) * len(this.played_engine.played_profiles)
+            own = bindings[this.played_profile * len(names) :]
+            return self._run(this, dict(zip(names, own)), stream_handle)
 
         answers["IExecutionContext.set_tensor_address"] = address
+        answers["IExecutionContext.set_optimization_profile_async"] = set_profile
         answers["IExecutionContext.set_input_shape"] = set_shape
         answers["IExecutionContext.set_binding_shape"] = set_shape
         answers["IExecutionContext.execute_async_v3"] = execute

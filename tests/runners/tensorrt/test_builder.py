@@ -45,11 +45,18 @@ def test_the_order_of_calls(played):
     assert played.fake.names.count("Builder.build_serialized_network") == len(STAGES)
 
 
-def test_profiles_go_from_one_to_the_largest_batch(played):
+def test_one_profile_is_of_one_and_a_second_goes_up_to_the_largest_batch(played):
     build_engines(build_of(played, max_batch=4), "")
     shapes = [(call.arguments, call.named) for call in played.fake.of("IOptimizationProfile.set_shape")]
-    assert shapes[0] == (("image", (1, 3, 32, 32), (4, 3, 32, 32), (4, 3, 32, 32)), {})
-    assert [arguments[0] for arguments, _ in shapes[3:]] == ["appearance", "adjacent", "motion", "residual"]
+    assert shapes[0] == (("image", (1, 3, 32, 32), (1, 3, 32, 32), (1, 3, 32, 32)), {})
+    assert shapes[1] == (("image", (1, 3, 32, 32), (4, 3, 32, 32), (4, 3, 32, 32)), {})
+    assert [arguments[0] for arguments, _ in shapes[6:]] == 2 * ["appearance", "adjacent", "motion", "residual"]
+    assert len(played.fake.of("IBuilderConfig.add_optimization_profile")) == 2 * len(STAGES)
+
+
+def test_for_one_at_a_time_there_is_one_profile(played):
+    build_engines(build_of(played), "")
+    assert len(played.fake.of("IBuilderConfig.add_optimization_profile")) == len(STAGES)
 
 
 def test_workspace_by_generation(played):

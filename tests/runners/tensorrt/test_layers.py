@@ -49,7 +49,7 @@ class MarkedTensorRt(PlayedTensorRt):
         def engine(runtime, plan):
             outputs = [(name, (2, 32, 32), False) for name in json.loads(bytes(plan))]
             tensors = [("mean", (2,), False), *outputs, ("motion", (2, 32, 32), True)]
-            return self.tag(self.fake.make("ICudaEngine"), tensors=tensors)
+            return self.tag(self.fake.make("ICudaEngine"), tensors=tensors, profiles=[{}])
 
         def type_of(this, which):
             name = which if isinstance(which, str) else this.played_tensors[which][0]
