@@ -51,6 +51,8 @@ def network_address(uri: str, port: int, known: Sequence[str] = (), settings_in:
         raise ConfigError(f"{shown}: its host or port is none; write {_FORM}") from None
     if not parts.hostname:
         raise ConfigError(f"{shown}: names no host; write {_FORM}")
+    if settings_in == "query" and "#" in uri:
+        raise ConfigError(f"{shown}: a # means nothing here; write %23")
     query = "" if settings_in == "query" else parts.query
     settings = settings_of(shown, parts.query if settings_in == "query" else parts.fragment, known)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -39,6 +39,7 @@ class Broker:
         self._address, self._password, self._will = address, password, will
         self._backoff, self._tally = backoff, tally
         self._client: Any = None
+        self._answer: Any = None
         self._attempts, self._next_try = 0, 0.0
         self._aborted = Event()
         self.connections = 0
@@ -87,20 +88,25 @@ class Broker:
             client.username_pw_set(self._address.user, self._password)
         if self._address.scheme == "mqtts":
             client.tls_set_context(ssl.create_default_context())
-        answers = []
-        client.on_connect = lambda *told: answers.append(told[3])
-        self._client = client
+        client.on_connect = self._note
+        self._client, self._answer = client, None
         try:
             client.connect(self._address.host, self._address.port, KEEPALIVE)
         except (OSError, ValueError) as error:
             self._lose(reason(error))
             return
-        answered = self._until(lambda: bool(answers))
-        if not answered or answers[0].is_failure:
-            self._lose(f"refused: {answers[0]}" if answered else "no answer")
+        if not self._until(lambda: self._answer is not None):
+            self._lose("no answer")
             return
         self._attempts = 0
         self.connections += 1
+
+    def _note(self, client: Any, data: Any, flags: Any, answer: Any, properties: Any) -> None:
+        """What the broker says of a connection."""
+        if answer.is_failure:
+            self._lose(f"refused: {answer}")
+        else:
+            self._answer = answer
 
     def _until(self, met: Callable[[], bool]) -> bool:
         """Drive the connection until something is so; whether it was before time was up."""

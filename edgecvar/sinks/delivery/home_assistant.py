@@ -16,6 +16,7 @@ from edgecvar.terminal import printable
 PREFIX = "homeassistant"
 """Where Home Assistant looks, unless it was told otherwise."""
 ONLINE, OFFLINE = "online", "offline"
+"""What it takes for that unless told otherwise."""
 LONGEST_NAME = 60
 
 
@@ -46,7 +47,7 @@ class Topics:
 def word(name: str) -> str:
     """A name in letters, digits, _ and - alone, as topics of discovery have it; two names never have one word."""
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:LONGEST_NAME]
-    if plain == name:
+    if plain and plain == name:
         return name
     return f"{plain}-{sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
@@ -57,8 +58,6 @@ def discovery(prefix: str, topics: Topics) -> Iterator[Tuple[str, Dict[str, Any]
     shared = {
         "availability": [{"topic": topics.connection}, {"topic": topics.status}],
         "availability_mode": "all",
-        "payload_available": ONLINE,
-        "payload_not_available": OFFLINE,
         "device": {
             "identifiers": [this],
             "name": printable(topics.source),

@@ -51,7 +51,7 @@ class Mqtt:
         return self
 
     def sink(self, run: SourceRun) -> Sink:
-        return _Source(run, self._courier, self._publisher)
+        return _Source(run, Topics(self._base, run.name), self._courier, self._publisher)
 
     def leave(self) -> None:
         self._courier.leave()
@@ -67,8 +67,8 @@ class Mqtt:
 class _Source:
     """One source's events and states."""
 
-    def __init__(self, run: SourceRun, courier: Courier, publisher: _Publisher) -> None:
-        self._run, self._courier, self._publisher = run, courier, publisher
+    def __init__(self, run: SourceRun, topics: Topics, courier: Courier, publisher: _Publisher) -> None:
+        self._run, self._topics, self._courier, self._publisher = run, topics, courier, publisher
 
     def __enter__(self) -> _Source:
         self._publisher.show(self._run.name, ONLINE)
@@ -81,7 +81,8 @@ class _Source:
         self._publisher.see(self._run.name, decision)
 
     def event(self, event: Event) -> None:
-        self._courier.put(json_line({**event_message(self._run, event), "name": self._run.name}))
+        message = json_line(event_message(self._run, event))
+        self._courier.put(json_line({"topic": self._topics.event, "message": message}))
 
     def finish(self, summary: RunSummary) -> None:
         return None
@@ -126,10 +127,9 @@ class _Publisher:
             self._shown.setdefault(source, _Shown()).decision = decision
 
     def deliver(self, record: Numbered) -> Outcome:
-        message = json.loads(record[1])
-        topic = Topics(self._base, message.pop("name")).event
+        document = json.loads(record[1])
         try:
-            self._broker.publish(topic, json_line(message))
+            self._broker.publish(document["topic"], document["message"])
         except Unreachable:
             self._broker.pause()
             return Outcome(over=False)

@@ -126,4 +126,5 @@ def _metrics(uri: str, counts: Counts) -> Delivery:
     address: Address = network_address(f"metrics:{rest}", PORT)
     if address.path not in ("", "/", "/metrics") or address.user is not None:
         raise ConfigError(f"{without_secrets(uri)}: expected metrics://HOST:PORT and no more")
-    return Metrics(address, counts)
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return Metrics(replace(address, name=f"metrics://{host}:{address.port}"), counts)

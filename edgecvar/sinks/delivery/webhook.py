@@ -34,6 +34,7 @@ from edgecvar.terminal import json_line
 SECRET = "EDGECVAR_WEBHOOK_SECRET"
 """The environment variable that has the secret, unless the URI names another."""
 TIMEOUT = 10.0
+"""Seconds that a receiver has to let us in, and to answer."""
 LONGEST_WAIT = 3600.0
 """Seconds that a receiver may ask to be left alone."""
 TRIED_AGAIN = (408, 425, 429)
@@ -45,10 +46,10 @@ class Webhook:
 
     events_only = True
 
-    def __init__(self, address: Address, spool: Spool, backoff: Backoff, timeout: float = TIMEOUT) -> None:
+    def __init__(self, address: Address, spool: Spool, backoff: Backoff) -> None:
         self.name = address.name
         self._tally = Tally()
-        self._courier = Courier(_Post(address, _secret(address), timeout), spool, self._tally, backoff)
+        self._courier = Courier(_Post(address, _secret(address)), spool, self._tally, backoff)
 
     def __enter__(self) -> Webhook:
         self._courier.__enter__()
@@ -107,8 +108,8 @@ def _secret(address: Address) -> Optional[str]:
 class _Post:
     """A Carrier: one request a record, on a connection of its own. Nothing that the receiver says is followed."""
 
-    def __init__(self, address: Address, secret: Optional[str], timeout: float) -> None:
-        self._address, self._secret, self._timeout = address, secret, timeout
+    def __init__(self, address: Address, secret: Optional[str]) -> None:
+        self._address, self._secret = address, secret
         self._target = (address.path or "/") + (f"?{address.query}" if address.query else "")
         self._connection: Optional[http.client.HTTPConnection] = None
         self._context = ssl.create_default_context() if address.scheme == "https" else None
@@ -134,7 +135,7 @@ class _Post:
     def _answer(self, body: bytes) -> http.client.HTTPResponse:
         connection = self._connection = self._connect()
         connection.request("POST", self._target, body, self._headers(body))
-        head = read_head(connection.sock, self._timeout)
+        head = read_head(connection.sock, TIMEOUT)
         # What follows the head is of no interest, and might never end.
         answer = http.client.HTTPResponse(cast(socket.socket, _Received(head)), method="POST")
         answer.begin()
@@ -143,8 +144,8 @@ class _Post:
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._address.host, self._address.port
         if self._context is not None:
-            return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
+            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
 
     def _headers(self, body: bytes) -> Dict[str, str]:
         headers = {

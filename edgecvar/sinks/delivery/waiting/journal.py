@@ -33,15 +33,19 @@ class Journal:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.size = os.fstat(self._descriptor).st_size
         head = os.pread(self._descriptor, _LENGTH, 0)
-        if not _is_head(head):
+        known = _is_head(head)
+        begin = max(_LENGTH * known, self.size - most_bytes)
+        *lines, rest = os.pread(self._descriptor, most_bytes, begin).split(b"\n")
+        whole = [_record(line) for line in lines[int(begin > _LENGTH) :]]  # a cut first line is beyond the bound
+        broken = whole.count(None)
+        records = [each for each in whole if each is not None and (not known or each[0] >= _first(head))]
+        if not records:
             self.clear()
-            return [], int(bool(head))
-        begin = max(_LENGTH, self.size - most_bytes)
-        lines = os.pread(self._descriptor, most_bytes, begin).split(b"\n")
-        whole = [_record(line) for line in lines[int(begin > _LENGTH) : -1]]  # a cut first line is beyond the bound
-        records = [record for record in whole if record is not None]
-        self._cut(self.size - len(lines[-1]))
-        return [each for each in records if each[0] >= _first(head)], len(whole) - len(records) + int(bool(lines[-1]))
+        elif broken or not known:
+            self.rewrite(records)
+        else:
+            self._cut(self.size - len(rest))
+        return records, broken + bool(rest)
 
     def append(self, records: Iterable[Numbered]) -> None:
         """Add records and put them on the disk, or leave the file as it was."""

@@ -31,6 +31,11 @@ class Bounds:
     records: int = 10_000
     size: int = 4 << 20
 
+    @property
+    def file(self) -> int:
+        """Bytes beyond which a file is written anew."""
+        return 2 * self.size + ROOM
+
 
 DEFAULT = Bounds()
 
@@ -73,6 +78,9 @@ class Spool:
         self._writer.start()
         return self
 
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
     def _take_up(self, stack: ExitStack) -> None:
         """Open a journal of this process alone, which then has what others have left, too."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -84,7 +92,7 @@ class Spool:
                     stack.enter_context(only_user(place))
                     journal = Journal(place / "journal")
                     stack.callback(journal.close)
-                    self._remember(*journal.load(4 * self._bounds.size))
+                    self._remember(*journal.load(self._bounds.file))
                     self._journal, self._saved = journal, self._next
             elif place.is_dir():
                 with suppress(BlockingIOError), only_user(place):
@@ -94,7 +102,7 @@ class Spool:
 
     def _adopt(self, journal: Journal, other: Journal) -> None:
         try:
-            records, broken = other.load(4 * self._bounds.size)
+            records, broken = other.load(self._bounds.file)
             ours = [(self._next + place, content) for place, (_, content) in enumerate(records)]
             journal.append(ours)
             self._remember(ours, broken)
@@ -204,7 +212,7 @@ class Spool:
         else:
             journal.begin_at(first)
         self._marked = first
-        if journal.size > 2 * self._bounds.size + ROOM:
+        if journal.size > self._bounds.file:
             with self._changed:
                 saved = [record for record in self._waiting if record[0] < self._saved]
             journal.rewrite(saved)
