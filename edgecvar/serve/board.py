@@ -110,6 +110,11 @@ class Board:
         with self._lock:
             return next((each for each in self._events if each.number == number), None)
 
+    def stuck(self) -> bool:
+        """Whether streams run, and none of them has had a decision for long: what decides stands still."""
+        running = [lane for lane in self.lanes if lane.state[0] == "running"]
+        return bool(running) and all(lane.stuck(PATIENCE) for lane in running)
+
     def wrong(self) -> List[str]:
         """What is not well with the streams, each in one line."""
         said = []

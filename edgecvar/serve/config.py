@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from edgecvar.clips.spec import LARGEST_STRIDE
+from edgecvar.errors import ConfigError
+from edgecvar.run.event_settings import EventSettings
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.log import Form
+from edgecvar.sinks.clips.event_clips import ClipSettings
+from edgecvar.sinks.clips.folder import duration, file_size
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT
 
@@ -75,14 +79,60 @@ class PageConfig(BaseModel):
         return self
 
 
+class ClipsConfig(BaseModel):
+    """The folder of clips, which an event is in with so many seconds `before` and `after` it, `longest` in all.
+
+    Those that are older than `keep` (12h, 7d) are removed, and the oldest where all are larger than `size` (2GB).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path
+    before: float = Field(2.0, ge=0, le=600)
+    after: float = Field(2.0, ge=0, le=600)
+    longest: float = Field(60.0, gt=0, le=3600)
+    keep: Optional[float] = Field(None, gt=0)
+    size: Optional[int] = Field(None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_is_folder(cls, value: Any) -> Any:
+        return {"folder": value} if isinstance(value, str) else value
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return _read(duration, value)
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _size(cls, value: Any) -> Any:
+        return _read(file_size, value)
+
+    @property
+    def settings(self) -> ClipSettings:
+        return ClipSettings(
+            clips=self.folder,
+            clip_before=self.before,
+            clip_after=self.after,
+            clip_longest=self.longest,
+            clips_keep=self.keep,
+            clips_size=self.size,
+        )
+
+
 class ServeConfig(RunnerChoice):
     """What a service does. `sources` by name; `page: false` is none; `state`: where it keeps what is added on the page.
 
+    `events`: how decisions become events; `clips`: where they are cut out of the streams; `to`: URIs of who is told.
     `log`: lines of key=value, or of JSON.
     """
 
     sources: Dict[str, SourceConfig] = Field(default_factory=dict, max_length=MOST_SOURCES)
     bundle: Optional[Path] = None
+    events: EventSettings = Field(default_factory=EventSettings)
+    clips: Optional[ClipsConfig] = None
+    to: Tuple[str, ...] = ()
     page: Optional[PageConfig] = Field(default_factory=PageConfig)
     state: Optional[Path] = None
     log: Form = "plain"
@@ -93,6 +143,13 @@ class ServeConfig(RunnerChoice):
         if value is True:
             return {}
         return None if value is False else value
+
+    @field_validator("to")
+    @classmethod
+    def _each_once(cls, to: Tuple[str, ...]) -> Tuple[str, ...]:
+        if len(set(to)) < len(to):
+            raise ValueError("one of them is given twice")
+        return to
 
     @field_validator("sources")
     @classmethod
@@ -119,3 +176,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _read(read: Callable[[str], float], value: Any) -> Any:
+    """A quantity with its unit as a number; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return read(value)
+    except ConfigError as error:
+        raise ValueError(str(error).partition(": ")[2] or str(error)) from error

@@ -18,6 +18,23 @@ sources:
 # runner: auto          # auto, onnx, trt; precision, threads, device, dla, converter as for `edgecvar run`
 # precision: fp16
 
+events:                 # when a label becomes an event; `edgecvar eval --thresholds` finds settings
+  "on": 0.7             # its smoothed probability rises to this, ...
+  hold: 0.2             # ... stays there for so many seconds, ...
+  "off": 0.4            # ... and falls below this. Also smoothing, shortest, cooldown, background, labels.NAME
+
+# clips:                # of the stream around each event, not encoded again
+#   folder: /var/lib/edgecvar/clips
+#   before: 2           # seconds before it, and `after`; `longest` in all
+#   keep: 7d            # older ones are removed, and the oldest where all are larger than `size`
+#   size: 2GB
+
+# to:                   # who is told; what cannot be delivered is kept
+#   - mqtt://edge:${MQTT_PASSWORD}@broker/edgecvar?discovery=homeassistant
+#   - https://hooks.example.org/seen#secret=${HOOK_SECRET}
+#   - sqlite:/var/lib/edgecvar/log.db
+#   - metrics://127.0.0.1:9109
+
 page:
   host: 127.0.0.1     # beyond this machine (0.0.0.0) only with a token
   port: 8470

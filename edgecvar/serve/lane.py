@@ -67,6 +67,7 @@ class Lane:
         self._strip: Deque[Point] = deque(maxlen=STRIP)
         self._latencies: Deque[float] = deque(maxlen=TIMES)
         self._decisions, self._opened = 0, 0
+        self._decided_at = 0.0
         self._pictures, self._decided = Rate(), Rate()
         self._counts: Optional[RunSummary] = None
         self._image: Tuple[int, Optional[CodedPicture]] = (0, None)
@@ -97,6 +98,7 @@ class Lane:
             self._strip.append(point)
             self._latencies.append(decision.latency_ms)
             self._decided.count()
+            self._decided_at = time.monotonic()
 
     def counted(self, summary: RunSummary) -> None:
         with self._lock:
@@ -128,6 +130,13 @@ class Lane:
         """State, why, and since when by the wall's clock."""
         with self._lock:
             return self._state, self._why, self._since
+
+    def stuck(self, seconds: float) -> bool:
+        """Whether pictures come, decisions came, and none has come for so long."""
+        with self._lock:
+            decided = self._decided_at
+        silent = time.monotonic() - decided > seconds
+        return bool(decided) and silent and self.state[0] == "running" and self._pictures.value() > 0
 
     @property
     def info(self) -> Optional[StreamInfo]:
@@ -191,11 +200,15 @@ def _video(info: StreamInfo) -> Dict[str, Any]:
 
 
 def _counts(counts: RunSummary) -> Dict[str, Any]:
+    """`dropped`: packets that fell, and pictures that were not sampled, because decisions came late."""
+    live = counts.live
     return {
         "pictures": counts.pictures,
         "sampled": counts.sampled,
         "skipped": counts.skipped,
         "damaged": counts.damaged,
+        "dropped": 0 if live is None else live.dropped + live.thinned,
         "breaks": sum(counts.breaks.values()),
-        "reasons": {**counts.reasons, **counts.damage, **counts.breaks},
+        "away_seconds": 0.0 if live is None else round(live.away_seconds, 1),
+        "reasons": {**counts.reasons, **counts.damage, **counts.breaks, **({} if live is None else live.failures)},
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, Callable, List, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -13,10 +14,13 @@ from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.config import mistakes, shortened
 from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
+from edgecvar.files import check_writable
 from edgecvar.plain_yaml import parse_yaml
 from edgecvar.runners.choice import resolve
 from edgecvar.serve.config import ServeConfig
 from edgecvar.serve.environment import fill_in
+from edgecvar.sinks.delivery.opening import open_delivery
+from edgecvar.stream.sources.address import scheme_of
 from edgecvar.stream.sources.opening import path_of, without_password
 
 LARGEST = 1 << 20
@@ -58,26 +62,38 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Serv
 def check_config(file: Path, config: ServeConfig) -> Bundle:
     """The opened bundle; raises WrongConfig with all that is not there, or cannot be done here."""
     wrong: List[str] = []
-    bundle: Optional[Bundle] = None
-    try:
-        bundle = open_bundle(config.bundle or default_bundle())
-        resolve(bundle, config)
-    except EdgecvarError as error:
-        wrong.append(f"bundle: {error}")
-    for name, source in config.sources.items():
-        path = path_of(source.uri)
-        if path is not None and not path.exists():
-            wrong.append(f"sources.{name}.uri: {path}: no such file; a camera is named by a URL, such as rtsp://")
-    if config.page is not None:
+    opened: List[Bundle] = []
+
+    def check(key: str, work: Callable[[], Any], remedy: str = "") -> None:
         try:
-            need_extra("live", "page", "aiohttp")
-        except ConfigError as error:
-            wrong.append(f"page: {error}, or leave the page out (page: false)")
-    if config.page is None and not config.sources:
+            work()
+        except EdgecvarError as error:
+            wrong.append(f"{key}: {error}{remedy}")
+
+    check("bundle", lambda: opened.append(open_bundle(config.bundle or default_bundle())))
+    for bundle in opened:
+        check("runner", partial(resolve, bundle, config))
+        check("events", partial(config.events.check, bundle.manifest.labels))
+    for name, source in config.sources.items():
+        check(f"sources.{name}.uri", partial(_check_file, source.uri))
+    for number, uri in enumerate(config.to):
+        check(f"to.{number}", partial(open_delivery, uri))
+    if config.clips is not None:
+        check("clips.folder", partial(check_writable, config.clips.folder))
+    if config.page is not None:
+        check("page", lambda: need_extra("live", "it", "aiohttp"), ", or leave the page out (page: false)")
+    elif not config.sources:
         wrong.append("sources: there are none, and no page on which one could be added")
-    if wrong or bundle is None:
+    if wrong:
         raise WrongConfig(file, wrong)
-    return bundle
+    return opened[0]
+
+
+def _check_file(uri: str) -> None:
+    """Raises ConfigError where a path leads nowhere; what a URL leads to is waited for."""
+    path = path_of(uri) if scheme_of(uri) in ("", "file") else None
+    if path is not None and not path.exists():
+        raise ConfigError(f"{path}: no such file; a camera is named by a URL, such as rtsp://")
 
 
 def _shown(document: Any, place: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import platform
 import signal
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Dict, Iterator, List, Optional
@@ -17,7 +17,6 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.added import Added, added_file
-from edgecvar.serve.audience import Audience
 from edgecvar.serve.board import Board
 from edgecvar.serve.config import MOST_SOURCES, ServeConfig, SourceConfig, check_name
 from edgecvar.serve.device import power_watts, temperature_celsius
@@ -25,13 +24,16 @@ from edgecvar.serve.lane import Lane
 from edgecvar.serve.loading import WrongConfig, check_config, load_config
 from edgecvar.serve.log import Log
 from edgecvar.serve.notify import Notifier
+from edgecvar.serve.outlets import Outlets
 from edgecvar.serve.page_door import Page, open_page
-from edgecvar.serve.streams import Streams, ThreadedStreams
-from edgecvar.serve.trial import try_source
+from edgecvar.serve.session import Hearing, Session
+from edgecvar.serve.streams import Streams
+from edgecvar.serve.trial import look_at
+from edgecvar.sinks.delivery.opening import DeliveryOptions
 from edgecvar.stream.sources.opening import without_password
 
-END_SECONDS = 1.5
-"""For which streams are waited for at the end; what hangs longer is left behind."""
+END_SECONDS = 0.3
+"""For which deliveries, and the page, are waited for at the end, after the streams."""
 LOOK_EVERY = 1.0
 """Seconds between two looks at whether all is well."""
 RUNNER_KEYS = set(RunnerChoice.model_fields) | {"bundle"}
@@ -51,7 +53,9 @@ class Service:
         self._told: SimpleQueue[str] = SimpleQueue()
         self._turn = threading.RLock()
         self._running: Dict[str, SourceConfig] = {}
-        self._streams: Streams = ThreadedStreams(bundle, config)
+        self._streams = Streams(bundle, config)
+        self._outlets = Outlets(DeliveryOptions(self._added.file.parent / "spool"))
+        self._hearing = self._hears(config)
         self._page: Optional[Page] = None
         self._begun = time.time()
         self._measured: Dict[str, Any] = {}
@@ -100,6 +104,8 @@ class Service:
     def _look(self) -> None:
         """Measure the machine; feed the watchdog, unless something is wrong that only a new start mends."""
         self._measured = {"celsius": temperature_celsius(), "watts": power_watts()}
+        with self._turn:
+            self._streams.tend()
         broken = self._broken()
         if broken:
             self._log.error("broken", why="; ".join(broken))
@@ -110,7 +116,8 @@ class Service:
 
     def _broken(self) -> List[str]:
         stuck = ["the page does not answer"] if self._page is not None and not self._page.answers() else []
-        return [*self._streams.wrong(), *stuck]
+        still = ["no stream has had a decision for long, though pictures come"] if self.board.stuck() else []
+        return [*stuck, *still]
 
     def _reload(self) -> None:
         self._notifier.reloading()
@@ -126,14 +133,20 @@ class Service:
         self._notifier.ready(f"{len(self._running)} streams")
 
     def _change(self, config: ServeConfig, bundle: Bundle) -> None:
+        """Another configuration; raises EdgecvarError, with the streams as they were, where that cannot be had."""
         with self._turn:
+            hearing = self._hears(config, bundle)
             before, self._config = self._config, config
-            self._log.form = config.log
-            if _runner(before) != _runner(config) or bundle.manifest != self._bundle.manifest:
+            anew = _runner(before) != _runner(config) or bundle.manifest != self._bundle.manifest
+            if anew:
                 self._bundle = bundle
-                self._streams.close(END_SECONDS)
-                self._streams = ThreadedStreams(bundle, config)
-                self._running = {}
+                self._streams.close()
+                self._streams = Streams(bundle, config)
+            if anew or before.clips != config.clips:
+                self._stop(list(self._running))
+            self._hearing = hearing
+            self._streams.use(hearing)
+            self._outlets.keep(config.to)
             self._settle()
         if before.page != config.page:
             if self._page is not None:
@@ -146,12 +159,11 @@ class Service:
         """Start what is asked for and does not run, end what runs and is asked for no more."""
         with self._turn:
             wanted = {**self._added.sources, **self._config.sources}
-            for name in [name for name, source in self._running.items() if wanted.get(name) != source]:
-                self._streams.remove(name)
-                del self._running[name]
+            gone = [name for name, source in self._running.items() if wanted.get(name) != source]
+            self._stop(gone)
+            for name in gone:
                 if name not in wanted:
                     self.board.remove(name)
-                self._log.info("stream removed", stream=name)
             for name, source in wanted.items():
                 if name not in self._running:
                     self._begin(name, source)
@@ -161,15 +173,31 @@ class Service:
         self.board.add(lane)
         self._running[name] = source
         self._log.info("stream added", stream=name, source=source.uri)
-        self._streams.add(name, source, Audience(lane, self.board, self._log))
+        self._streams.add(name, source, lambda: Session(lane, self.board, self._log, self._hearing))
+
+    def _stop(self, names: List[str]) -> None:
+        for name in names:
+            self._streams.remove(name)
+            del self._running[name]
+            self._log.info("stream removed", stream=name)
+
+    def _hears(self, config: ServeConfig, bundle: Optional[Bundle] = None) -> Hearing:
+        """Who hears of the streams by a configuration; raises ConfigError."""
+        clips = None if config.clips is None else config.clips.settings
+        if clips is not None:
+            clips.clips.mkdir(parents=True, exist_ok=True)
+        labels = (bundle or self._bundle).manifest.labels
+        return Hearing(labels, config.events, clips, self._outlets.open(config.to))
 
     def _end(self) -> None:
+        """Within two seconds, whatever hangs."""
         self._notifier.stopping()
-        end = time.monotonic() + END_SECONDS
-        with suppress(EdgecvarError):
-            if self._page is not None:
-                self._page.close()
-        self._streams.close(max(0.1, end - time.monotonic()))
+        page = self._page
+        closing = threading.Thread(target=lambda: None if page is None else page.close(), daemon=True)
+        closing.start()
+        self._streams.close()
+        self._outlets.close(END_SECONDS)
+        closing.join(END_SECONDS)
         self._log.info("end", seconds=time.time() - self._begun)
 
     # What the page asks for.
@@ -190,7 +218,7 @@ class Service:
         return [*self._broken(), *self.board.wrong()]
 
     def try_source(self, uri: str) -> Dict[str, Any]:
-        return try_source(uri)
+        return look_at(uri)
 
     def add_source(self, name: str, uri: str, again: bool) -> str:
         try:

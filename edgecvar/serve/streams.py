@@ -1,160 +1,110 @@
-"""The streams of a service as threads: opened, run, waited for, opened again."""
+"""The sources of a service on one station: what fails is begun again after a pause, what plays again at its end."""
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import ExitStack, suppress
-from typing import Any, Callable, Dict, Iterator, List, Optional, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Callable, Dict, Optional
 
 from edgecvar.bundle.manifest import Bundle
-from edgecvar.clips.feed import PictureStream
 from edgecvar.errors import EdgecvarError
-from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.run.recognizer import RunOptions, recognize
-from edgecvar.runners.choice import RunnerChoice, make_runner
+from edgecvar.run.model import RunSettings
+from edgecvar.run.station import STOPPED, SourceState, Station
+from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.config import SourceConfig
-from edgecvar.serve.lane import State
-from edgecvar.stream.reader import Stream, open_stream
-from edgecvar.stream.sources.opening import path_of
-from edgecvar.stream.types import CodedPicture, StreamInfo
+from edgecvar.serve.session import Hearing, Session
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
-"""Seconds between two tries to open a source; they double."""
-COUNT_EVERY = 0.5
+"""Seconds between two tries of a source that has failed; they double."""
+
+Sessions = Callable[[], Session]
 
 
-class Listener(Protocol):
-    """Told of one stream by its threads."""
-
-    def tell(self, state: State, why: str = "") -> Any: ...
-
-    def opened(self, info: StreamInfo) -> None: ...
-
-    def picture(self, picture: CodedPicture, velocity: Optional[NDArray[np.float32]]) -> None: ...
-
-    def decision(self, decision: Decision) -> None: ...
-
-    def counted(self, summary: RunSummary) -> None: ...
-
-
-class Streams(Protocol):
-    """Runs sources side by side."""
-
-    def add(self, name: str, source: SourceConfig, listener: Listener) -> None: ...
-
-    def remove(self, name: str) -> None: ...
-
-    def close(self, seconds: float) -> None:
-        """End all of them, waiting for so long at most."""
-        ...
-
-    def wrong(self) -> List[str]:
-        """What went wrong in here, which nothing but a new start mends."""
-        ...
-
-
-class ThreadedStreams:
-    """A thread and a runner for each source."""
+class Streams:
+    """Runs sources side by side; all is asked of it, and told it, by one thread."""
 
     def __init__(self, bundle: Bundle, choice: RunnerChoice) -> None:
-        self._bundle, self._choice = bundle, choice
-        self._streams: Dict[str, _OneStream] = {}
-        self._left: List[_OneStream] = []
+        """Loads the bundle; raises BundleError, ConfigError or DeviceError."""
+        self._station = Station(bundle, choice).__enter__()
+        self._minded: Dict[str, _Minded] = {}
 
-    def add(self, name: str, source: SourceConfig, listener: Listener) -> None:
-        self._streams[name] = _OneStream(name, source, listener, self._bundle, self._choice)
+    def add(self, name: str, source: SourceConfig, sessions: Sessions) -> None:
+        """`sessions` makes one for each run of the source."""
+        self._minded[name] = _Minded(name, source, sessions, self._station)
 
     def remove(self, name: str) -> None:
-        stream = self._streams.pop(name, None)
-        if stream is not None:
-            stream.leave()
-            self._left = [each for each in (*self._left, stream) if each.thread.is_alive()]
+        if self._minded.pop(name, None) is not None:
+            self._station.remove(name)
 
-    def close(self, seconds: float) -> None:
-        for name in list(self._streams):
-            self.remove(name)
-        end = time.monotonic() + seconds
-        for stream in self._left:
-            stream.thread.join(max(0.0, end - time.monotonic()))
+    def use(self, hearing: Hearing) -> None:
+        """Who hears of the streams from now on."""
+        for minded in self._minded.values():
+            minded.session.use(hearing)
 
-    def wrong(self) -> List[str]:
-        return [f"{name}: its thread has ended" for name, each in self._streams.items() if not each.thread.is_alive()]
+    def tend(self) -> None:
+        """Begin again what is due, and count what runs; to be called every second or so."""
+        for minded in self._minded.values():
+            minded.tend()
 
-
-class _OneStream:
-    def __init__(
-        self, name: str, source: SourceConfig, listener: Listener, bundle: Bundle, choice: RunnerChoice
-    ) -> None:
-        self._source, self._listener = source, listener
-        self._bundle, self._choice = bundle, choice
-        self._over = threading.Event()
-        self._release: Callable[[], None] = lambda: None
-        self._counted = 0.0
-        self.thread = threading.Thread(target=self._run, name=f"edgecvar-{name}"[:15], daemon=True)
-        self.thread.start()
-
-    def leave(self) -> None:
-        self._over.set()
-        with suppress(EdgecvarError):
-            self._release()
-
-    def _run(self) -> None:
-        wait = FIRST_WAIT
-        with ExitStack() as stack:
-            runner = stack.enter_context(make_runner(self._bundle, self._choice))
-            while not self._over.is_set():
-                before = time.monotonic()
-                try:
-                    self._once(runner)
-                except EdgecvarError as error:
-                    if self._over.is_set():
-                        return
-                    self._listener.tell("away", str(error))
-                else:
-                    if not self._source.again and not self._over.is_set():
-                        self._listener.tell("ended")
-                        self._over.wait()
-                    continue
-                wait = FIRST_WAIT if time.monotonic() - before > LONGEST_WAIT else min(2 * wait, LONGEST_WAIT)
-                self._over.wait(wait)
-
-    def _once(self, runner: Any) -> None:
-        source, listener = self._source, self._listener
-        with open_stream(source.uri, source.extraction, timeout=source.timeout, on_demand=True) as stream:
-            self._release = stream.leave
-            if self._over.is_set():
-                return
-            listener.opened(stream.info)
-            listener.tell("running")
-            stored = path_of(source.uri) is not None
-            pictures: PictureStream = Paced(stream, self._over) if stored else stream
-            options = RunOptions(source.every, source.top, stream.leave, watcher=listener)
-            with recognize(pictures, self._bundle.manifest, runner, options) as decisions:
-                for decision in decisions:
-                    listener.decision(decision)
-                    if self._over.is_set():
-                        return
-                    if time.monotonic() - self._counted > COUNT_EVERY:
-                        self._counted = time.monotonic()
-                        listener.counted(decisions.summary)
-                listener.counted(decisions.summary)
+    def close(self) -> None:
+        """End all of them, which takes two seconds at most."""
+        self._minded = {}
+        self._station.__exit__()
 
 
-class Paced:
-    """An open file whose pictures come at the moments at which a camera would send them."""
+class _Minded:
+    """One source, and when it is begun again."""
 
-    def __init__(self, stream: Stream, over: threading.Event) -> None:
-        self.info, self.summary = stream.info, stream.summary
-        self._stream, self._over = stream, over
+    def __init__(self, name: str, source: SourceConfig, sessions: Sessions, station: Station) -> None:
+        self._name, self._source, self._sessions, self._station = name, source, sessions, station
+        self._wait = FIRST_WAIT
+        self._due: Optional[float] = None
+        self._over = False
+        self._begun = 0.0
+        self.session = self._begin()
 
-    def __iter__(self) -> Iterator[CodedPicture]:
-        begin = time.monotonic()
-        for picture in self._stream:
-            due = begin + picture.decode_index / float(self.info.fps)
-            if self._over.wait(max(0.0, due - time.monotonic())):
-                return
-            yield picture
+    def tend(self) -> None:
+        state = self._station.state(self._name)
+        if state is None or self._over:
+            return
+        if not state.over:
+            if state.summary is not None:
+                self.session.counted(state.summary)
+        elif self._due is None:
+            self._ended(state)
+        elif time.monotonic() >= self._due:
+            self.session = self._begin()
+
+    def _begin(self) -> Session:
+        session, source = self._sessions(), self._source
+        self._due, self._begun = None, time.monotonic()
+        settings = RunSettings(
+            every=source.every,
+            top=source.top,
+            timeout=source.timeout,
+            extraction=source.extraction,
+            watch=lambda info: session,
+            tap=session.tap,
+            tell=session.heard,
+            paced=True,
+        )
+        try:
+            self._station.add(self._name, source.uri, settings, [session])
+        except EdgecvarError as error:
+            session.say("failed", str(error))
+            self._over = True
+        return session
+
+    def _ended(self, state: SourceState) -> None:
+        """Say what became of the run that is over, and when the next one begins."""
+        now = time.monotonic()
+        if state.phase == "failed":
+            self.session.say("away", state.reason)
+            if now - self._begun > LONGEST_WAIT:
+                self._wait = FIRST_WAIT
+            self._due = now + self._wait
+            self._wait = min(2 * self._wait, LONGEST_WAIT)
+        elif self._source.again and state.reason != STOPPED:
+            self._due = now
+        else:
+            self.session.say("ended")
+            self._over = True

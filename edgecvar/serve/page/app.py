@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import ipaddress
 import json
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Awaitable, Callable, Dict, NamedTuple, Optional, Set
 
@@ -213,7 +215,24 @@ class App:
 
 
 async def _in_thread(work: Callable[[], Any]) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, work)
+    """What `work` gives or raises; in a thread of its own, which a source that hangs may hold beyond the end."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def settle(settled: Callable[[Any], None], value: Any) -> None:
+        if not done.done():
+            settled(value)
+
+    def run() -> None:
+        try:
+            outcome = (done.set_result, work())
+        except BaseException as error:
+            outcome = (done.set_exception, error)
+        with suppress(RuntimeError):  # the page was closed meanwhile
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=run, name="edgecvar-asked", daemon=True).start()
+    return await done
 
 
 async def _body(request: web.Request, needed: Set[str], more: Optional[Set[str]] = None) -> Dict[str, str]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -65,6 +65,7 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Whole:
+    number: int
     name: str
     packets: List[KeptPacket]
 
@@ -73,15 +74,23 @@ class EventClips:
     """Cuts a clip for each event, from the I-picture before it, and writes it in a thread of its own.
 
     `tap` is for the stream that is run. A clip that cannot be written is counted, and the run goes on; what became of
-    all is said at the end. `live`: clips are called by the time of day and not by that of the stream.
+    all is said at the end. `live`: clips are called by the time of day and not by that of the stream. `told`: called
+    with an event's number and its clip's file, in another thread, instead of what is said at the end.
     """
 
-    def __init__(self, settings: ClipSettings, events: EventSettings, source: str, live: bool = False) -> None:
+    def __init__(
+        self,
+        settings: ClipSettings,
+        events: EventSettings,
+        source: str,
+        live: bool = False,
+        told: Optional[Callable[[int, Path], None]] = None,
+    ) -> None:
         rules = [events, *(events.of(label) for label in events.labels)]
         lag = max(max(each.hold, each.shortest) for each in rules) + LATE
         self.tap = KeptPackets(settings.clip_before + lag, settings.clip_memory)
         self.written = self.failed = 0
-        self._settings, self._source, self._live = settings, source, live
+        self._settings, self._source, self._live, self._told = settings, source, live, told
         self._pending: Dict[int, _Pending] = {}
         self._why = ""
         self._due: queue.Queue[Optional[_Whole]] = queue.Queue(WAITING)
@@ -108,7 +117,7 @@ class EventClips:
         self._take_ready(final=True)
         self._join()
         folder = self._settings.clips
-        if self.written or self.failed:
+        if (self.written or self.failed) and self._told is None:
             lost = f"; {self.failed} could not be written: {self._why}" if self.failed else ""
             say(f"clips: {self.written} in {folder}{lost}", err=True)
 
@@ -127,7 +136,7 @@ class EventClips:
             if packets is not None:
                 del self._pending[number]
                 if packets:
-                    self._write(_Whole(pending.name, packets))
+                    self._write(_Whole(number, pending.name, packets))
                 else:
                     self._fail("no picture of the event was held")
 
@@ -154,6 +163,8 @@ class EventClips:
         prune(settings.clips, settings.clips_keep, settings.clips_size)
         write_mp4(settings.clips / whole.name, self.tap.form, whole.packets)
         self.written += 1
+        if self._told is not None:
+            self._told(whole.number, settings.clips / whole.name)
         prune(settings.clips, settings.clips_keep, settings.clips_size)
 
     def _fail(self, why: str) -> None:

@@ -15,6 +15,8 @@ JITTER = 0.1
 """Of a pause: how much shorter it may be, so that many do not all come back to a server at once."""
 _MOST_REASONS = 16
 _OTHER = "other reasons"
+OR_END = "(--no-reconnect: end)"
+"""Ends what is told of a source that is away."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Absence:
         if why not in self._told and len(self._told) < _MOST_REASONS:
             self._told.add(why)
             how = f"it is asked again every {pause:g} s" if refused else "it is waited for"
-            self._tell(f"{self._name}: {why}; {how} (--no-reconnect: end)")
+            self._tell(f"{self._name}: {why}; {how} {OR_END}")
         return pause * (1 - JITTER * random.random())
 
     def _why(self, error: StreamError) -> str:

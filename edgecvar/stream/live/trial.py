@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +69,13 @@ class _Seen:
         self.kinds.append("I" if picture.has_image else picture.kind)
 
 
-def try_source(uri: str, seconds: float, timeout: float) -> SourceTrial:
-    """Reads a URI for so long; raises StreamError where it cannot be opened, or gives no picture."""
+def try_source(
+    uri: str, seconds: float, timeout: float, see: Callable[[CodedPicture], None] = lambda picture: None
+) -> SourceTrial:
+    """Reads a URI for so long; raises StreamError where it cannot be opened, or gives no picture.
+
+    `see` is called with each picture.
+    """
     notes: List[str] = []
     began = time.perf_counter()
     first: Optional[float] = None
@@ -81,6 +86,7 @@ def try_source(uri: str, seconds: float, timeout: float) -> SourceTrial:
             info = stream.info
             for picture in stream:
                 seen.push(picture)
+                see(picture)
                 now = time.perf_counter()
                 if first is None and picture.has_image:
                     first = now

@@ -70,11 +70,13 @@ function nameOf(uri) {
 }
 
 async function showTried(said, tried) {
-  const gop = tried.gop ? `an I-picture every ${tried.gop} pictures` : "GOP not seen yet";
-  const facts = `${tried.codec}, ${tried.width} x ${tried.height}, ${tried.fps} pictures/s, ${gop}`;
-  const advice = tried.advice.map((line) => make("li", { text: line }));
+  const gop = tried.gop ? `an I-picture every ${tried.gop} pictures` : "no second I-picture yet";
+  const facts = `${tried.codec}, ${tried.width} × ${tried.height}, ${tried.rate} pictures/s, ${gop}. ${tried.note}`;
   const parts = [make("p", { class: "good" }, make("strong", { text: "It answers. " }), facts)];
-  if (advice.length) parts.push(make("ul", {}, ...advice));
+  if (tried.changes.length) {
+    parts.push(make("p", { text: "In its settings, change:" }));
+    parts.push(make("ul", {}, ...tried.changes.map((line) => make("li", { text: line }))));
+  }
   if (tried.jpeg) {
     const bytes = Uint8Array.from(atob(tried.jpeg), (sign) => sign.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));

@@ -73,7 +73,7 @@ export class Card {
 
 export function figures(stream) {
   const counts = stream.counts;
-  const left = counts ? counts.skipped + counts.damaged : 0;
+  const left = counts ? counts.skipped + counts.damaged + counts.dropped : 0;
   return [
     ["Pictures", `${stream.pictures_per_second.toFixed(1)} /s`],
     ["Decisions", `${stream.decisions_per_second.toFixed(1)} /s`],

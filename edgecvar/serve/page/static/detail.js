@@ -88,7 +88,7 @@ function facts(stream, now) {
   const { video, counts } = stream;
   const rows = [["Source", stream.uri], [`${STATES[stream.state]} for`, since(stream, now)]];
   if (video) {
-    rows.push(["Video", `${video.codec}, ${video.width} x ${video.height}, ${video.fps} pictures/s`]);
+    rows.push(["Video", `${video.codec}, ${video.width} × ${video.height}, ${video.fps} pictures/s`]);
     if (!video.native) rows.push(["Vectors", video.note]);
   }
   rows.push(...figures(stream), ["Opened", count(stream.opened, "time", "times")]);
