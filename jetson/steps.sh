@@ -93,13 +93,14 @@ print("edgecvar: TensorRT", tensorrt.__version__, "and pycuda", pycuda.VERSION_T
   "$TARGET/bin/edgecvar" run --runner "$runner" "$CHECKOUT/edgecvar/demo/clip.mp4" | tail -n 1
 }
 
-# service: installs the user and the unit for `edgecvar run`; it is neither enabled nor started.
+# service: installs the user and the units for `edgecvar run` and `edgecvar serve`; none is enabled or started.
 service() {
   command -v systemctl > /dev/null || return 0
   id edgecvar > /dev/null 2>&1 || useradd --system --home-dir /var/lib/edgecvar --shell /usr/sbin/nologin edgecvar
   usermod --append --groups video edgecvar
   ! getent group render > /dev/null || usermod --append --groups render edgecvar
   install -D -m 644 "$CHECKOUT/jetson/edgecvar.service" /etc/systemd/system/edgecvar.service
+  install -D -m 644 "$CHECKOUT/jetson/edgecvar@.service" /etc/systemd/system/edgecvar@.service
   [ -e /etc/edgecvar.conf ] || install -m 644 "$CHECKOUT/jetson/edgecvar.conf" /etc/edgecvar.conf
   systemctl daemon-reload
 }

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from edgecvar.bundle.devices import DEVICES
 
 TOP = Path(__file__).resolve().parent.parent
+UNITS = {"edgecvar.service": "run", "edgecvar@.service": "serve"}
 JETSON = TOP / "jetson"
 SCRIPTS = sorted(JETSON.glob("*.sh"))
 INSTALLS = {script.stem.split("-")[1]: script for script in JETSON.glob("install-*.sh")}
@@ -133,8 +134,9 @@ def test_the_bindings_get_the_version_that_is_installed(tmp_path):
     assert "8.2.1.8/" not in INSTALLS["jp46"].read_text(encoding="utf-8")
 
 
-def test_the_service_sees_the_socket_of_csi_cameras():
-    unit = (JETSON / "edgecvar.service").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", UNITS)
+def test_the_service_sees_the_socket_of_csi_cameras(name):
+    unit = (JETSON / name).read_text(encoding="utf-8")
     assert not re.search(r"^PrivateTmp=(yes|true|1|on)$", unit, re.MULTILINE)
 
 
@@ -177,12 +179,40 @@ def test_on_its_jetpack_it_goes_on_and_without_the_release_it_stops(tmp_path):
     assert expect("7 '38 39' 24.04", release).stdout == "passed\n"
 
 
-def test_the_service_runs_without_rights():
-    unit = (JETSON / "edgecvar.service").read_text(encoding="utf-8")
-    settings = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
+@pytest.mark.parametrize(("name", "verb"), UNITS.items())
+def test_the_service_runs_without_rights(name, verb):
+    settings = unit_settings(name)
     assert settings["User"] == "edgecvar" and settings["NoNewPrivileges"] == "yes"
     assert settings["CapabilityBoundingSet"] == "" and settings["Restart"] == "always"
-    assert settings["ExecStart"].startswith("/opt/edgecvar/bin/edgecvar run ")
+    assert settings["ExecStart"].startswith(f"/opt/edgecvar/bin/edgecvar {verb} ")
+
+
+def test_the_service_for_months_is_watched_and_reloaded():
+    """systemd waits for READY=1, is told that all is well, and ends it as `edgecvar serve` expects."""
+    settings = unit_settings("edgecvar@.service")
+    assert settings["Type"] == "notify" and int(settings["WatchdogSec"]) >= 30
+    assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID" and settings["StateDirectory"] == "edgecvar/%i"
+    assert settings["ExecStart"].endswith(" serve /etc/edgecvar/%i.yaml")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="wants systemd-analyze")
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_takes_the_unit_as_it_is(name, tmp_path):
+    command = tmp_path / "edgecvar"  # what it starts is not installed here
+    command.write_text("#!/bin/sh\n", encoding="utf-8")
+    command.chmod(0o755)
+    unit = (JETSON / name).read_text(encoding="utf-8").replace("/opt/edgecvar/bin/edgecvar", str(command))
+    file = tmp_path / name.replace("@.", "@front.")
+    file.write_text(unit, encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, timeout=60)
+    about = [line for line in done.stderr.splitlines() if file.name in line and "man " not in line]
+    assert about == [], done.stderr
+
+
+def unit_settings(name):
+    """The unit's keys and values."""
+    lines = (JETSON / name).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
 @pytest.mark.parametrize(

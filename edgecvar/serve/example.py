@@ -15,7 +15,7 @@ sources:
   # lobby: {uri: lobby.mp4, again: true}   # a file at its own speed; again: from the beginning at its end
 
 # bundle: my.edgecvar   # the demo's unless given
-# runner: auto          # auto, onnx, trt; precision, threads, device, dla, converter as for `edgecvar run`
+# runner: auto          # auto, onnx, trt; also threads, device, dla, converter, max_batch
 # precision: fp16
 
 events:                 # when a label becomes an event; `edgecvar eval --thresholds` finds settings

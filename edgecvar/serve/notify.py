@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
-from contextlib import suppress
-from typing import Mapping, Optional
+from contextlib import contextmanager, suppress
+from typing import Iterator, Mapping, Optional
 
 from edgecvar.terminal import printable
+
+LONGEST_BUSY = 1800.0
+"""Seconds: TensorRT engines are built in minutes."""
 
 
 class Notifier:
@@ -31,6 +35,24 @@ class Notifier:
     def well(self, status: str) -> None:
         """Feeds the watchdog; to be said at least every `interval` seconds."""
         self._tell("WATCHDOG=1", _status(status))
+
+    @contextmanager
+    def busy(self, status: str) -> Iterator[None]:
+        """Feeds the watchdog while a block lasts that may take long, such as loading a bundle; not for ever."""
+        over = threading.Event()
+        end = time.monotonic() + LONGEST_BUSY
+
+        def feed() -> None:
+            while not over.wait(self.interval) and time.monotonic() < end:
+                self.well(status)
+
+        feeder = threading.Thread(target=feed, name="edgecvar-busy", daemon=True)
+        if self.interval is not None:
+            feeder.start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def unwell(self, status: str) -> None:
         """Leaves the watchdog hungry, and says why."""

@@ -124,7 +124,8 @@ class Service:
         try:
             config = load_config(self._file)
             bundle = check_config(self._file, config)
-            self._change(config, bundle)
+            with self._notifier.busy("reloading"):
+                self._change(config, bundle)
         except WrongConfig as error:
             for line in error.lines:
                 self._log.error("reload refused", why=line)
@@ -158,7 +159,7 @@ class Service:
     def _settle(self) -> None:
         """Start what is asked for and does not run, end what runs and is asked for no more."""
         with self._turn:
-            wanted = {**self._added.sources, **self._config.sources}
+            wanted = {**self._config.sources, **self._added.sources, **self._config.sources}
             gone = [name for name, source in self._running.items() if wanted.get(name) != source]
             self._stop(gone)
             for name in gone:

@@ -74,6 +74,12 @@ class Chromium:
         self.call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete'")
 
+    def forget(self) -> None:
+        """Leave the page, and all that was noted."""
+        self.open("about:blank")
+        self.requested.clear()
+        self.errors.clear()
+
     def ask(self, script: str) -> Any:
         """The value of an expression in the page, awaited."""
         got = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
@@ -106,6 +112,10 @@ class Chromium:
 
     def _run(self, work: Any) -> Any:
         return self._loop.run_until_complete(work)
+
+    def _logged(self, entry: Dict[str, Any]) -> None:
+        if entry["level"] == "error" and entry["source"] != "rendering":
+            self.errors.append(f"{entry['source']}: {entry['text']} {entry.get('url', '')}")
 
     async def _connect(self) -> None:
         end = time.monotonic() + 60
@@ -141,9 +151,7 @@ class Chromium:
             "Network.requestWillBeSent": lambda told: self.requested.append(told["request"]["url"]),
             "Network.webSocketCreated": lambda told: self.requested.append(told["url"]),
             "Runtime.exceptionThrown": lambda told: self.errors.append(str(told["exceptionDetails"])),
-            "Log.entryAdded": lambda told: self.errors.append(
-                f"{told['entry']['text']} {told['entry'].get('url', '')}"
-            ),
+            "Log.entryAdded": lambda told: self._logged(told["entry"]),
         }
         async for message in self._socket:
             told = message.json()

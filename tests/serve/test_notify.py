@@ -30,6 +30,15 @@ def test_states_are_datagrams(tmp_path: Path, abstract: bool) -> None:
     assert told[3] == "STATUS=stuck" and told[4] == "STOPPING=1"
 
 
+def test_what_takes_long_is_no_reason_to_be_ended(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(5)
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "20000"})
+        with notifier.busy("loading"):
+            assert heard.recv(4096) == heard.recv(4096) == b"WATCHDOG=1\nSTATUS=loading"
+
+
 def test_without_a_socket_nothing_is_said_and_nothing_fails(tmp_path: Path) -> None:
     Notifier({}).ready("alone")
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).well("alone")

@@ -42,6 +42,10 @@ class PacedStream:
         begin = time.perf_counter()
         for picture in self._stream:
             due = begin + picture.decode_index / float(self.info.fps)
-            if self._leaving.wait(max(0.0, due - time.perf_counter())):
+            if self._left_within(due - time.perf_counter()):
                 return
             yield replace(picture, arrived=max(due, time.perf_counter()))
+
+    def _left_within(self, seconds: float) -> bool:
+        """Wait so long, or not at all; whether it was left."""
+        return self._leaving.wait(max(0.0, seconds))

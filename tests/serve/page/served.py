@@ -74,8 +74,9 @@ class Asking:
 
 
 @contextmanager
-def served(behind: Played, **config: Any) -> Iterator[Asking]:
-    server = PageServer(PageConfig(port=0, **config), behind)
+def served(behind: Played, at: int = 0, **config: Any) -> Iterator[Asking]:
+    """The page, at a port that is free unless told which."""
+    server = PageServer(PageConfig(port=at, **config), behind)
     try:
         yield Asking(server.port)
     finally:
