@@ -23,7 +23,7 @@ from edgecvar.run.loaded import LoadedRunner
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
 from edgecvar.stream.packets import PacketTap
-from edgecvar.stream.reader import open_stream
+from edgecvar.stream.reader import Stream
 from edgecvar.stream.sources.opening import TIMEOUT, source_name
 from edgecvar.stream.types import StreamInfo
 
@@ -174,7 +174,7 @@ class Run:
         self._loaded = loaded
         self._stack = ExitStack()
         frames = takes_frames(bundle.manifest.stages)
-        reading = open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True, tap=settings.tap)
+        reading = Stream(source, settings.extraction, frames, settings.timeout, on_demand=True, tap=settings.tap)
         stream = self._stack.enter_context(reading)
         try:
             self.info: StreamInfo = stream.info
