@@ -57,7 +57,7 @@ class LabelSettings(_Strict):
 class EventSettings(_Strict):
     """How an event begins and ends; seconds are the stream's own.
 
-    Each sampled picture's own probabilities are smoothed with the time constant `smoothing`. An event is a stretch of at
+    A sampled picture's own probabilities are smoothed with the time constant `smoothing`. An event is a stretch of at
     least `shortest` seconds in which a label's smoothed one is at `off` or above, and for `hold` seconds at a time at
     `on` or above; it begins where that rises to `off`. `cooldown` seconds pass before another one of its label may
     begin. `labels` differ by name. `background`: labels that never give an event, instead of those whose name says so
@@ -99,7 +99,7 @@ def background_of(settings: EventSettings, labels: Sequence[str]) -> FrozenSet[s
     if settings.background is not None:
         return frozenset(settings.background)
     plain = {label: re.sub(r"[\W_]+", "", label).casefold() for label in labels}
-    negated = {f"{negation}{name}" for negation in NEGATIONS for name in plain.values() if name}
+    negated = {f"{negation}{name}" for negation in NEGATIONS for name in plain.values() if len(name) > 2}
     return frozenset(label for label, name in plain.items() if name in BACKGROUND or name in negated)
 
 

@@ -94,6 +94,8 @@ class KeptPackets:
         """A cut from the I-picture `before` seconds before `start`, or as near as there is; None without any."""
         with self._lock:
             packets = list(self._packets)
+            if not packets:
+                return None
             shown = self._last_shown(start) or 0
             opens = next((at for at in range(shown, -1, -1) if packets[at].opens), 0)
             ends = next((at for at in range(shown + 1, len(packets)) if packets[at].opens), len(packets))
