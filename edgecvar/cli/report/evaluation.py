@@ -189,7 +189,7 @@ def print_thresholds(found: Thresholds, console: Console) -> None:
 
 def threshold_lines(found: Thresholds) -> List[str]:
     """What was asked, and what of it these clips do not show."""
-    asked = f"{found.asked_per_hour:g} false alarms an hour"
+    asked = f"{found.asked_per_hour:g} false alarm{'s' * (found.asked_per_hour != 1)} an hour"
     recalled, clips = sum(each.found for each in found.labels), sum(each.clips for each in found.labels)
     lines = [f"at most {asked} of each label; {recalled} of {clips} clips found"]
     if found.missed:
