@@ -37,6 +37,16 @@ class Output:
     "--sources", is_flag=True, help="Several DIRs of the same classes, such as other encodings of the same clips."
 )
 @click.option("--match", metavar="REGEX", help="Only clips whose file name contains this regular expression.")
+@click.option("--thresholds", is_flag=True, help="Find thresholds for `run --event-file`, one a label.")
+@click.option(
+    "--false-alarms-per-hour",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="N",
+    help="With --thresholds: at most so many of each label.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write them into this YAML file.")
 @every_flag
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a checkpoint: a key of its recipe.")
@@ -51,15 +61,28 @@ def command(**options: Any) -> None:
 
     With --sources several DIRs are compared with the first: clips of the same name, how many answers changed.
 
+    With --thresholds each clip is run as a stream, and for each label the `on` and `off` of its events are chosen by
+    what clips of other labels give. A run is compiled for that, into a bundle that is thrown away.
+
     \b
     edgecvar eval attp.edgecvar data/synth/val --html page.html
     edgecvar eval attp.edgecvar --sources data/h264 data/mpeg4
+    edgecvar eval attp.edgecvar data/synth/val --thresholds -o events.yaml
     edgecvar eval runs/attp/20260101-120000 --set test.segments=25 --set test.crops=5 --set test.flip=true
     """
     source, folders, overrides = options["bundle"], options.pop("folders"), options.pop("overrides")
     _check_folders(folders, options.pop("sources"))
     output = Output(options["as_json"], options.pop("page"))
     _check_page(output.page)
+    asked = Asked(options.pop("false_alarms_per_hour"), options.pop("output"))
+    thresholds = options.pop("thresholds")
+    if asked.file is not None and not thresholds:
+        raise click.UsageError("-o: the file of --thresholds, which is not asked for")
+    if thresholds:
+        if len(folders) > 1 or output.page is not None:
+            raise click.UsageError("--thresholds takes one DIR, and writes no page")
+        find_event_thresholds(folders, overrides, options, asked)
+        return
     if source.suffix == ".pt" or (source / "best.pt").is_file():
         _refuse_runner_flags()
         evaluate_checkpoint(source, folders, options["match"], overrides, output)
@@ -92,10 +115,80 @@ def _check_page(page: Optional[Path]) -> None:
     check_writable(page.parent, "choose another --html")
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Of thresholds: false alarms an hour of each label, and the file that they go into."""
+
+    per_hour: float
+    file: Optional[Path]
+
+
+def find_event_thresholds(
+    folders: Sequence[Path], overrides: Sequence[str], options: Dict[str, Any], asked: Asked
+) -> None:
+    """Run the clips that validate as streams, choose and tell; raises EdgecvarError."""
+    from tempfile import TemporaryDirectory
+
+    from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.cli.report import evaluation as report
+    from edgecvar.config import from_flags
+    from edgecvar.console import Console
+    from edgecvar.judge.evaluate import EvalConfig, matching, score_clips
+    from edgecvar.judge.thresholds import find_thresholds
+    from edgecvar.progress import tracked
+    from edgecvar.run.event_settings import EventSettings, write_event_settings
+    from edgecvar.sinks.untrained import warn_untrained
+
+    source = options["bundle"]
+    left_out: List[str] = []
+    with TemporaryDirectory(prefix="edgecvar-") as scratch:
+        checkpoint = source.suffix == ".pt" or (source / "best.pt").is_file()
+        bundle = open_bundle(_compiled(source, Path(scratch)) if checkpoint else source)
+        if folders:
+            clips = _find(folders, bundle.manifest.labels, options["match"], left_out)[str(folders[0])]
+        elif checkpoint:
+            clips = matching(_held_out(source, overrides), options["match"])
+        else:
+            raise click.UsageError("Missing argument 'DIR': the folder that holds a folder of clips for each class")
+        warn_untrained(bundle)
+        config = from_flags(EvalConfig, {**options, "bundle": bundle.path, "folder": clips[0].path, "traced": True})
+        results = list(tracked(score_clips(bundle, clips, config), len(clips), "clips"))
+        found = find_thresholds(bundle.manifest.labels, results, EventSettings(), asked.per_hour)
+    if asked.file is not None:
+        write_event_settings(asked.file, found.settings, [f"of {source}", *report.threshold_lines(found)])
+    if options["as_json"]:
+        say_json({"bundle": str(source), "left_out": left_out, "thresholds": report.thresholds_document(found)})
+    else:
+        report.print_thresholds(found, Console())
+    if asked.file is not None:
+        say(f"thresholds: {asked.file}", err=options["as_json"])
+
+
+def _compiled(checkpoint: Path, scratch: Path) -> Path:
+    """A bundle of a checkpoint, in fp32, in a folder that goes."""
+    from edgecvar.errors import need_extra
+
+    need_extra("train", "compiling a checkpoint", "torch", "onnx", "onnxscript")
+    from edgecvar.compile.bundle import compile_bundle
+    from edgecvar.compile.config import CompileConfig
+    from edgecvar.compile.plan import plan_compilation
+
+    file = checkpoint / "best.pt" if checkpoint.is_dir() else checkpoint
+    fields = {"checkpoint": file, "output": scratch / "scratch.edgecvar", "precision": frozenset(["fp32"])}
+    return compile_bundle(plan_compilation(CompileConfig.model_validate(fields))).bundle.path
+
+
+def _held_out(path: Path, overrides: Sequence[str]) -> List[Clip]:
+    from edgecvar.train.evaluate import held_out, open_checkpoint
+
+    checkpoint, recipe = open_checkpoint(path, overrides)
+    return held_out(checkpoint, recipe.data, path if path.is_dir() else path.parent)
+
+
 def _refuse_runner_flags() -> None:
     """A flag that says how a bundle runs would go unheard."""
     context = click.get_current_context()
-    heard = ("bundle", "folders", "as_json", "page", "sources", "match", "overrides")
+    heard = ("bundle", "folders", "as_json", "page", "sources", "match", "overrides", "false_alarms_per_hour")
     for name in context.params:
         if name not in heard and context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} is for a bundle; a checkpoint runs in torch")

@@ -46,16 +46,30 @@ class RunningAnswers:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """What each sampled picture of a clip said: probabilities float32 (n, classes) at rising `seconds` (n,).
+
+    `duration`: seconds that the clip lasts.
+    """
+
+    seconds: NDArray[np.float64]
+    probabilities: NDArray[np.float32]
+    duration: float
+
+
+@dataclass(frozen=True)
 class ClipScore:
     """A clip's scores (classes,), the mean over all that was looked at, or None where there was nothing.
 
-    `error` says why a clip could not be read; it then has no scores. `answers`: of a clip that was run as a stream.
+    `error` says why a clip could not be read; it then has no scores. `answers`: of a clip that was run as a stream,
+    and its `trace` where that was asked for.
     """
 
     clip: Clip
     scores: Optional[NDArray[np.float64]]
     error: Optional[str] = None
     answers: Optional[RunningAnswers] = None
+    trace: Optional[Trace] = None
 
 
 def chance_level(counts: Iterable[int]) -> Optional[float]:

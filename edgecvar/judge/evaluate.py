@@ -19,9 +19,10 @@ from pydantic import Field
 from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import PictureStream
-from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, chance_level, class_clips
+from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, Trace, chance_level, class_clips
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, named, unknown_name
+from edgecvar.run.decisions import softmax
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
@@ -35,6 +36,7 @@ class EvalConfig(RunnerChoice):
     """`match`: a regular expression that the file name must contain.
 
     `jobs`: processes; unless given, one a core with ONNX Runtime and one with TensorRT, whose device they would share.
+    `traced`: keep every decision of every clip, not their mean alone.
     """
 
     bundle: Path
@@ -43,6 +45,7 @@ class EvalConfig(RunnerChoice):
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     jobs: Optional[int] = Field(None, ge=1, le=64)
     as_json: bool = False
+    traced: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,12 @@ def matching(clips: Sequence[Clip], match: Optional[str]) -> List[Clip]:
 
 
 def score_clip(
-    clip: Clip, manifest: Manifest, runner: Runner, every: Optional[int], stopped: Callable[[], bool] = lambda: False
+    clip: Clip,
+    manifest: Manifest,
+    runner: Runner,
+    every: Optional[int],
+    stopped: Callable[[], bool] = lambda: False,
+    traced: bool = False,
 ) -> ClipScore:
     """Run one clip to its end, or until `stopped`; what cannot be read becomes a result, never a guess.
 
@@ -124,6 +132,7 @@ def score_clip(
     total = np.zeros(len(manifest.labels), np.float64)
     times: List[float] = []
     classes: List[int] = []
+    kept: List[NDArray[np.float32]] = []
     try:
         with open_stream(clip.path, frames=takes_frames(manifest.stages), on_demand=True) as stream:
             timed = _Timed(stream)
@@ -132,6 +141,8 @@ def score_clip(
                     total += decision.scores
                     times.append(decision.pts_seconds)
                     classes.append(int(np.argmax(total)))
+                    if traced:
+                        kept.append(softmax(decision.scores).astype(np.float32))
                     if stopped():
                         break
     except StreamError as error:
@@ -141,22 +152,29 @@ def score_clip(
     if not times:
         return ClipScore(clip, None)
     answers = RunningAnswers(np.array(times) - timed.first, np.array(classes, np.int64))
-    return ClipScore(clip, total / len(times), answers=answers)
+    trace = Trace(np.array(times), np.array(kept), timed.duration) if traced else None
+    return ClipScore(clip, total / len(times), answers=answers, trace=trace)
 
 
 class _Timed:
-    """A stream that notes when its first picture is displayed; before a decision comes it has been read."""
+    """A stream that notes when its first picture, and the last so far, is displayed, before a decision comes of it."""
 
     def __init__(self, stream: PictureStream) -> None:
         self.info, self.summary = stream.info, stream.summary
-        self.first = math.inf
+        self.first, self.last = math.inf, -math.inf
         self._stream = stream
 
     def __iter__(self) -> Iterator[CodedPicture]:
         for picture in self._stream:
             if picture.shown:
                 self.first = min(self.first, picture.pts_seconds)
+                self.last = max(self.last, picture.pts_seconds)
             yield picture
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first picture to the end of the last."""
+        return max(0.0, self.last - self.first) + 1.0 / float(self.info.fps)
 
 
 def tally(labels: Sequence[str], results: Sequence[ClipScore]) -> Evaluation:
@@ -187,12 +205,12 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
     if jobs == 1:
         with make_runner(bundle, choice) as runner:
             for clip in clips:
-                yield score_clip(clip, bundle.manifest, runner, config.every)
+                yield score_clip(clip, bundle.manifest, runner, config.every, traced=config.traced)
         return
     stop = stop_signal()
     with worker_pool(jobs, _enter_worker, (bundle.path, choice, stop)) as pool:
         with starting():
-            futures = [pool.submit(_score_here, clip, config.every) for clip in clips]
+            futures = [pool.submit(_score_here, clip, config.every, config.traced) for clip in clips]
         try:
             for future in futures:
                 yield future.result()
@@ -222,5 +240,5 @@ def _enter_worker(path: Path, choice: RunnerChoice, stop: Event) -> None:
     _WORKER.update(manifest=bundle.manifest, runner=runner, stack=stack, stopped=stop.is_set)
 
 
-def _score_here(clip: Clip, every: Optional[int]) -> ClipScore:
-    return score_clip(clip, _WORKER["manifest"], _WORKER["runner"], every, _WORKER["stopped"])
+def _score_here(clip: Clip, every: Optional[int], traced: bool) -> ClipScore:
+    return score_clip(clip, _WORKER["manifest"], _WORKER["runner"], every, _WORKER["stopped"], traced)

@@ -20,7 +20,7 @@ class Decision:
     `top` holds (label, probability), most probable first. `latency_ms` runs from the moment when the picture's
     packet came out of the reader, of a live source from when it arrived. `scores` float32 (classes,) are this picture's
     own, before the consensus. `opens` is why the stream broke since the decision before this one, empty where it did
-    not. `probabilities` float64 (classes,) are all of them, in the order of the model's labels.
+    not.
     """
 
     pts_seconds: float
@@ -32,7 +32,6 @@ class Decision:
     latency_ms: float
     scores: NDArray[np.float32] = field(repr=False, compare=False)
     opens: str = ""
-    probabilities: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"<Decision at {self.pts_seconds:.2f} s: {self.label} {self.probability:.0%}>"

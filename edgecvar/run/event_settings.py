@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecvar.config import mistake
 from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
+from edgecvar.files import whole_file
 from edgecvar.plain_yaml import parse_yaml
+from edgecvar.terminal import printable
 
 BACKGROUND = frozenset(
     (
@@ -45,7 +48,7 @@ class LabelSettings(_Strict):
     """What differs for one label; what is None is as for all. The fields are those of `EventSettings`."""
 
     on: Optional[float] = Field(None, gt=0, le=1)
-    off: Optional[float] = Field(None, ge=0, le=1)
+    off: Optional[float] = Field(None, gt=0, le=1)
     hold: Optional[float] = Field(None, ge=0, le=LONGEST)
     shortest: Optional[float] = Field(None, ge=0, le=LONGEST)
     cooldown: Optional[float] = Field(None, ge=0, le=LONGEST)
@@ -54,14 +57,15 @@ class LabelSettings(_Strict):
 class EventSettings(_Strict):
     """How an event begins and ends; seconds are the stream's own.
 
-    Probabilities are smoothed with the time constant `smoothing`. An event begins where the smoothed one rises to `on`,
-    if it stays there for `hold` seconds, and lasts for `shortest` at least; it ends where it falls below `off`. After
-    it `cooldown` seconds pass before another one of its label may begin. `labels` differ by name. `background`: labels
-    that never give an event, instead of those whose name says so (see `background_of`).
+    A sampled picture's own probabilities are smoothed with the time constant `smoothing`. An event is a stretch of at
+    least `shortest` seconds in which a label's smoothed one is at `off` or above, and for `hold` seconds at a time at
+    `on` or above; it begins where that rises to `off`. `cooldown` seconds pass before another one of its label may
+    begin. `labels` differ by name. `background`: labels that never give an event, instead of those whose name says so
+    (see `background_of`).
     """
 
     on: float = Field(0.7, gt=0, le=1)
-    off: float = Field(0.4, ge=0, le=1)
+    off: float = Field(0.3, gt=0, le=1)
     smoothing: float = Field(0.3, ge=0, le=LONGEST)
     hold: float = Field(0.2, ge=0, le=LONGEST)
     shortest: float = Field(0.4, ge=0, le=LONGEST)
@@ -95,7 +99,7 @@ def background_of(settings: EventSettings, labels: Sequence[str]) -> FrozenSet[s
     if settings.background is not None:
         return frozenset(settings.background)
     plain = {label: re.sub(r"[\W_]+", "", label).casefold() for label in labels}
-    negated = {f"{negation}{name}" for negation in NEGATIONS for name in plain.values() if name}
+    negated = {f"{negation}{name}" for negation in NEGATIONS for name in plain.values() if len(name) > 2}
     return frozenset(label for label, name in plain.items() if name in BACKGROUND or name in negated)
 
 
@@ -117,6 +121,18 @@ def read_event_settings(path: Optional[Path], overrides: Sequence[str] = ()) -> 
         return EventSettings.model_validate(document)
     except ValidationError as error:
         raise ConfigError(f"{where}: {mistake(error, EventSettings)}") from error
+
+
+def write_event_settings(path: Path, settings: EventSettings, notes: Sequence[str] = ()) -> None:
+    """A file that `read_event_settings` reads, led by notes; raises ConfigError where it cannot be written."""
+    document = settings.model_dump(mode="json", exclude_none=True)
+    lines = [f"# {printable(note)}" for note in notes]
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    try:
+        with whole_file(path) as draft:
+            draft.write_text("\n".join([*lines, text]), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({reason(error)}); choose another file") from error
 
 
 def _apply(document: Dict[Any, Any], override: str) -> None:

@@ -9,7 +9,7 @@ from typing import Dict, List, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.run.decisions import Decision
+from edgecvar.run.decisions import Decision, softmax
 from edgecvar.run.event_settings import EventSettings, background_of
 
 
@@ -35,21 +35,22 @@ class Event:
 
 @dataclass
 class _Rise:
-    """A label whose smoothed probability has risen to `on` and not yet fallen; `event` once that is told."""
+    """A label whose smoothed probability is at `off`, and since when it is at `on`; `event` once that is told."""
 
     start: float
     peak: float
     peak_seconds: float
-    held: bool = False
+    above: Optional[float] = None
     event: Optional[Event] = None
 
 
 class EventTracker:
     """Follows one stream's decisions, and tells events as they begin and as they end.
 
-    An event is told to have begun when it has held, and lasted, for as long as its label's settings ask. A break of the
-    stream ends what is open at the decision before it, and forgets all that was. `labels` are those of the
-    probabilities; raises ConfigError where `settings` name another one.
+    It smooths what each picture's own scores say: their consensus, a mean of some seconds, would blur where they begin.
+    An event is told to have begun when it has held, and lasted, for as long as its label's settings ask; its start is
+    earlier, where its smoothed probability rose. A break of the stream ends what is open at the decision before it, and
+    forgets all that was. `labels` are those of the probabilities; raises ConfigError where `settings` name another one.
     """
 
     def __init__(self, labels: Sequence[str], settings: EventSettings) -> None:
@@ -58,21 +59,21 @@ class EventTracker:
         self._labels = labels
         self._rules = [settings.of(label) for label in labels]
         silent = [label in self.background for label in labels]
-        self._on = np.where(silent, np.inf, [rules.on for rules in self._rules])
+        self._off = np.where(silent, np.inf, [rules.off for rules in self._rules])
         self._smoothing = settings.smoothing
         self._told = 0
         self._forget()
 
     def decision(self, decision: Decision) -> List[Event]:
         """What is known by one more decision: events that have ended, then those that have begun."""
-        return self.push(decision.pts_seconds, decision.probabilities, bool(decision.opens))
+        return self.push(decision.pts_seconds, softmax(decision.scores), bool(decision.opens))
 
     def push(self, seconds: float, probabilities: NDArray[np.float64], opens: bool = False) -> List[Event]:
         """As `decision`, of `probabilities` (classes,) at a time later than those before; it `opens` after a break."""
         ended = self.finish() if opens else []
         smoothed = self._smooth(seconds, probabilities)
         begun: List[Event] = []
-        for number in sorted({*self._rises, *map(int, np.flatnonzero(smoothed >= self._on))}):
+        for number in sorted({*self._rises, *map(int, np.flatnonzero(smoothed >= self._off))}):
             event = self._follow(number, seconds, float(smoothed[number]))
             if event is not None:
                 (begun if event.end_seconds is None else ended).append(event)
@@ -107,16 +108,20 @@ class EventTracker:
             if seconds < self._rests_until.get(number, -math.inf):
                 return None
             rise = self._rises[number] = _Rise(seconds, probability, seconds)
-        if probability < (rules.off if rise.held else rules.on):
+        if probability < rules.off:
             del self._rises[number]
             if rise.event is not None:
                 self._rests_until[number] = seconds + rules.cooldown
             return self._ended(rise, seconds)
         if probability > rise.peak:
             rise.peak, rise.peak_seconds = probability, seconds
-        lasted = seconds - rise.start
-        rise.held = rise.held or lasted >= rules.hold
-        if rise.event is not None or not rise.held or lasted < rules.shortest:
+        if rise.event is not None:
+            return None
+        if probability < rules.on:
+            rise.above = None
+            return None
+        rise.above = seconds if rise.above is None else rise.above
+        if seconds - rise.above < rules.hold or seconds - rise.start < rules.shortest:
             return None
         rise.event = Event(self._told, self._labels[number], rise.start, None, rise.peak, rise.peak_seconds)
         self._told += 1

@@ -25,7 +25,7 @@ from edgecvar.run.recognizer import Recognition, RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner
 from edgecvar.stream.live import LiveStream, PacedStream, Patience
 from edgecvar.stream.packets import PacketTap
-from edgecvar.stream.reader import Stream, open_stream
+from edgecvar.stream.reader import Stream
 from edgecvar.stream.sources.address import is_live, scheme_of
 from edgecvar.stream.sources.opening import TIMEOUT, source_name
 from edgecvar.stream.types import StreamInfo
@@ -65,7 +65,7 @@ AnyStream = Union[Stream, LiveStream, PacedStream]
 def opened(source: Source, settings: RunSettings, frames: bool) -> AnyStream:
     """The stream of a source; that of a live one is not waited for."""
     opening = partial(
-        open_stream, extraction=settings.extraction, frames=frames, timeout=settings.timeout, on_demand=True
+        Stream, extraction=settings.extraction, frames=frames, timeout=settings.timeout, on_demand=True
     )
     waited_for = is_live(source) or (settings.reconnect is True and scheme_of(source) not in ("", "file"))
     if not waited_for or not isinstance(source, str):

@@ -263,7 +263,6 @@ class Recognition:
             latency_ms=(time.perf_counter() - sampled.read_at) * 1000,
             scores=scores,
             opens=opens,
-            probabilities=probabilities,
         )
 
 

@@ -34,7 +34,6 @@ def open_stream(
     timeout: float = TIMEOUT,
     threads: Optional[int] = None,
     on_demand: bool = False,
-    tap: Optional[PacketTap] = None,
 ) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
@@ -46,21 +45,17 @@ def open_stream(
     cores, on one, and then nothing ahead, where the source may keep one waiting or with `frames`. The pictures are the
     same. `on_demand` it parses those pictures alone of which vectors, weights or residual are asked, when they are, and
     what these need of others: the way to read where few are sampled. Damage inside the others is not seen then, nor
-    counted. `tap` sees the packets that are read. Raises StreamError where a source is given up, nothing can be
-    decoded, or "native" does not cover it, and UnsupportedCodecError where the codec gives no vectors.
+    counted. Raises StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, and
+    UnsupportedCodecError where the codec gives no vectors.
     """
-    if extraction not in EXTRACTIONS:
-        raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
-    if threads is not None and threads < 1:
-        raise StreamError(f"threads={threads}: expected at least 1")
-    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand, tap=tap)
+    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand)
 
 
 class Stream:
     """One reading of one video stream: `info`, `summary`, and the pictures in decode order, once.
 
     `summary` counts as it goes. A picture is given out as soon as its place in display order is certain, and that
-    of all before it in decode order. With `stretches` of a file its packets are those alone.
+    of all before it in decode order. With `stretches` of a file its packets are those alone. `tap` sees the packets.
     """
 
     info: StreamInfo
@@ -76,6 +71,10 @@ class Stream:
         on_demand: bool = False,
         tap: Optional[PacketTap] = None,
     ) -> None:
+        if extraction not in EXTRACTIONS:
+            raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
+        if threads is not None and threads < 1:
+            raise StreamError(f"threads={threads}: expected at least 1")
         self.summary = StreamSummary()
         self._turn = RLock()
         self._closed = False

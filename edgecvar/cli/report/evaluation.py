@@ -1,4 +1,4 @@
-"""An evaluation as plain data and as tables."""
+"""An evaluation, or thresholds that clips lead to, as plain data and as tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from edgecvar.clips.labelled import ClipScore
 from edgecvar.judge.evaluate import Evaluation
 from edgecvar.judge.outcomes import Outcomes, largest_confusions
 from edgecvar.judge.sources import SourceRow
+from edgecvar.judge.thresholds import SURE, Thresholds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -147,3 +148,59 @@ def _class_table(evaluation: Evaluation, matrix: bool) -> Table:
             cells.append(Text(str(count), style=style) if count else ".")
         table.add_row(*cells)
     return table
+
+
+def thresholds_document(found: Thresholds) -> Dict[str, Any]:
+    """Plain data; rates that no clip bounds are None."""
+    rows = [
+        {
+            "label": each.label,
+            "on": each.on,
+            "off": each.off,
+            "clips": each.clips,
+            "recall": _part(each.found, each.clips),
+            "false_alarms": each.false_alarms,
+            "hours": round(each.hours, 6),
+            "most_per_hour": round(each.most_per_hour, 6) if each.hours else None,
+            "supported": each.most_per_hour <= found.asked_per_hour,
+        }
+        for each in found.labels
+    ]
+    return {"asked_per_hour": found.asked_per_hour, "confidence": SURE, "labels": rows}
+
+
+def print_thresholds(found: Thresholds, console: Console) -> None:
+    """A row a label, then what the clips cannot tell."""
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("label", overflow="fold")
+    for name in ("on", "off", "clips", "found", "false alarms", "hours", "at most an hour"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found.labels:
+        recall = "-" if each.recall is None else f"{each.recall:.0%}"
+        most = f"{each.most_per_hour:.3g}" if each.hours else "-"
+        counts = str(each.clips), recall, str(each.false_alarms), f"{each.hours:.3g}", most
+        table.add_row(each.label, f"{each.on:g}", f"{each.off:g}", *counts)
+    console.print(table)
+    for line in threshold_lines(found):
+        console.print(line)
+
+
+def threshold_lines(found: Thresholds) -> List[str]:
+    """What was asked, and what of it these clips do not show."""
+    asked = f"{found.asked_per_hour:g} false alarm{'s' * (found.asked_per_hour != 1)} an hour"
+    recalled, clips = sum(each.found for each in found.labels), sum(each.clips for each in found.labels)
+    lines = [f"at most {asked} of each label; {recalled} of {clips} clips found"]
+    if found.missed:
+        names = ", ".join(each.label for each in found.missed)
+        lines.append(f"no threshold gives so few in these clips: {names}")
+    if found.unsupported:
+        hours = max(each.hours for each in found.unsupported)
+        bound = min(each.most_per_hour for each in found.unsupported)
+        bounded = f"{hours:.2g} h of other clips show no less than {bound:.3g} an hour" if hours else "no other clips"
+        lines.append(
+            f"too few clips to show it for {len(found.unsupported)} of {len(found.labels)} labels: {bounded} "
+            f"({SURE:.0%}); {found.hours_needed:.3g} h without a false alarm would"
+        )
+    return lines

@@ -1,4 +1,4 @@
-"""The folder of clips: what each is called, and how old and how large all of them may become."""
+"""The folder of clips: names, and how old or large all of them may become."""
 
 from __future__ import annotations
 

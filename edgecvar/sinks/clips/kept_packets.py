@@ -93,17 +93,20 @@ class KeptPackets:
     def begin(self, start: float, before: float) -> Optional[Cut]:
         """A cut from the I-picture `before` seconds before `start`, or as near as there is; None without any."""
         with self._lock:
-            shown = self._last_shown(start)
-            if shown is None:
+            packets = list(self._packets)
+            if not packets:
                 return None
-            packets = list(islice(self._packets, shown + 1))
+            shown = self._last_shown(start) or 0
             opens = next((at for at in range(shown, -1, -1) if packets[at].opens), 0)
-            keys = [at for at in range(opens, shown + 1) if packets[at].keyframe and packets[at].seconds is not None]
-            if not keys:
+            ends = next((at for at in range(shown + 1, len(packets)) if packets[at].opens), len(packets))
+            keys = [at for at in range(opens, ends) if packets[at].keyframe]
+            known = [(at, packets[at].seconds) for at in keys]
+            held = [(at, when) for at, when in known if when is not None and when <= max(start, self.decided)]
+            if not held:
                 return None
-            early = [at for at in keys if (packets[at].seconds or 0.0) <= start - before]
-            key = early[-1] if early else keys[0]
-            cut = Cut(self._first + key, packets[key].seconds or 0.0)
+            early = [each for each in held if each[1] <= start - before]
+            key, when = early[-1] if early else held[0]
+            cut = Cut(self._first + key, when)
             self._cuts.append(cut)
             return cut
 
