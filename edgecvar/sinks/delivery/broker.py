@@ -53,6 +53,11 @@ class Broker:
             self._connect()
         return self._client is not None
 
+    @property
+    def connected(self) -> bool:
+        """As far as is known."""
+        return self._client is not None
+
     def pause(self) -> None:
         """Wait a little for the next attempt."""
         self._aborted.wait(PAUSE)

@@ -172,7 +172,7 @@ class _Publisher:
             for shown in self._shown.values():
                 shown.status = OFFLINE
         with suppress(Unreachable):
-            if self._broker.ready():
+            if self._broker.connected:  # who was never told of it needs not be told that it is over
                 self._tell()
                 self._broker.publish(f"{self._base}/status", OFFLINE, retain=True)
         self._broker.close()
