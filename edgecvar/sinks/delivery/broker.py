@@ -105,6 +105,7 @@ class Broker:
             return
         self._attempts = 0
         self.connections += 1
+        self._tally.recovered()
 
     def _note(self, client: Any, data: Any, flags: Any, answer: Any, properties: Any) -> None:
         """What the broker says of a connection."""
