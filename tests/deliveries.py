@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -61,7 +62,9 @@ def free_port() -> int:
 class Receiver:
     """A webhook's other end: `answer` says for each request which status, and which headers, it gets."""
 
-    def __init__(self, answer: Callable[[int], Tuple[int, Dict[str, str]]], port: int = 0) -> None:
+    def __init__(
+        self, answer: Callable[[int], Tuple[int, Dict[str, str]]], port: int = 0, tls: Optional[ssl.SSLContext] = None
+    ) -> None:
         self.requests: List[Tuple[str, Dict[str, str], bytes]] = []
         receiver = self
 
@@ -79,8 +82,11 @@ class Receiver:
                 return None
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.handle_error = lambda *told: None  # type: ignore[method-assign]
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Receiver:

@@ -53,6 +53,11 @@ class Broker:
             self._connect()
         return self._client is not None
 
+    @property
+    def connected(self) -> bool:
+        """As far as is known."""
+        return self._client is not None
+
     def pause(self) -> None:
         """Wait a little for the next attempt."""
         self._aborted.wait(PAUSE)
@@ -100,6 +105,7 @@ class Broker:
             return
         self._attempts = 0
         self.connections += 1
+        self._tally.recovered()
 
     def _note(self, client: Any, data: Any, flags: Any, answer: Any, properties: Any) -> None:
         """What the broker says of a connection."""

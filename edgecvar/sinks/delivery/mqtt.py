@@ -43,7 +43,7 @@ class Mqtt:
         self._base = address.path.strip("/")
         password = address.password if address.password is not None else os.environ.get(PASSWORD)
         broker = Broker(address, password, (f"{self._base}/status", OFFLINE), backoff, self._tally)
-        self._publisher = _Publisher(broker, self._base, address.settings.get("discovery", PREFIX))
+        self._publisher = _Publisher(broker, self._base, address.settings.get("discovery", PREFIX).strip("/"))
         self._courier = Courier(self._publisher, spool, self._tally, backoff)
 
     def __enter__(self) -> Mqtt:
@@ -172,7 +172,7 @@ class _Publisher:
             for shown in self._shown.values():
                 shown.status = OFFLINE
         with suppress(Unreachable):
-            if self._broker.ready():
+            if self._broker.connected:  # who was never told of it needs not be told that it is over
                 self._tell()
                 self._broker.publish(f"{self._base}/status", OFFLINE, retain=True)
         self._broker.close()

@@ -6,9 +6,14 @@ import hashlib
 import hmac
 import json
 import random
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -252,3 +257,51 @@ def test_a_secret_that_is_not_set_is_an_error_before_anything_is_read(tmp_path, 
     monkeypatch.delenv("OTHER", raising=False)
     with pytest.raises(ConfigError, match="the environment has no OTHER"):
         deliveries(tmp_path, "http://127.0.0.1:1/#secret=OTHER")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody has signed but itself, with its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    subprocess.run([*command, "-keyout", str(file), "-out", str(file) + ".crt"], check=True, capture_output=True)
+    return file, Path(str(file) + ".crt")
+
+
+def test_a_receiver_must_be_who_it_says(tmp_path, monkeypatch, certificate):
+    key, file = certificate
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with Receiver(lambda number: (200, {}), tls=context) as receiver:
+        with deliveries(tmp_path, receiver.url) as made:
+            with made.for_source("cam") as sink:
+                tell(sink, range(3))
+            soon(lambda: "certificate verify failed" in counts(made).trouble)
+        assert receiver.requests == [] and counts(made).waiting == 3
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        with deliveries(tmp_path, receiver.url) as made:
+            soon(lambda: counts(made).delivered == 3)
+    assert starts(receiver) == [0, 1, 2]
+
+
+def test_several_sources_at_a_time_share_one(tmp_path):
+    def run(name):
+        with made.for_source(name) as sink:
+            for number in range(50):
+                sink.event(event(number))
+
+    with Receiver(lambda number: (200, {})) as receiver, deliveries(tmp_path, receiver.url) as made:
+        threads = [threading.Thread(target=run, args=(f"cam{place}",)) for place in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        soon(lambda: counts(made).delivered == 200)
+    told = [json.loads(body) for _, _, body in receiver.requests]
+    assert len({each["id"] for each in told}) == 200
+    for place in range(4):
+        assert [each["start_seconds"] for each in told if each["source"] == f"cam{place}"] == list(range(50))

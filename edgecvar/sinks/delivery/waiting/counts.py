@@ -56,6 +56,11 @@ class Tally:
         with self._lock:
             self._counts = replace(self._counts, delivered=self._counts.delivered + 1, trouble="")
 
+    def recovered(self) -> None:
+        """What went wrong is over."""
+        with self._lock:
+            self._counts = replace(self._counts, trouble="")
+
     def refused(self, trouble: str) -> None:
         with self._lock:
             self._counts = replace(self._counts, refused=self._counts.refused + 1, trouble=trouble)

@@ -19,7 +19,7 @@ MOST_USERS = 16
 """Processes that may deliver to one place at a time, each out of a folder of its own."""
 
 RETRY = 5.0
-"""Seconds after which a disk that took nothing is tried again, if nothing comes before."""
+"""Seconds after which a disk that has failed is tried again."""
 ROOM = 1 << 16
 """Bytes that a journal may always take, so that a small bound does not mean much writing."""
 
@@ -43,7 +43,7 @@ DEFAULT = Bounds()
 class Spool:
     """A queue of records, oldest first. `put` never waits for the disk: a thread writes what is put.
 
-    Where the disk is full or gone, records are kept in memory alone, and are written with the next. What processes
+    Where the disk is full or gone, records are kept in memory alone, and tried again. What processes
     that have ended left in `folder` is taken up when this is entered, which raises ConfigError where nothing can be
     kept there.
     """
@@ -131,7 +131,7 @@ class Spool:
             self._stack.close()
 
     def put(self, content: bytes) -> None:
-        """Add a record, which holds no line break; the oldest that nobody is delivering makes room for it."""
+        """Add a record, which holds no line break; the oldest make room for it."""
         with self._changed:
             if self._closing:
                 self.dropped += 1
@@ -140,19 +140,9 @@ class Spool:
             self._next += 1
             self._size += len(content)
             while len(self._waiting) > self._bounds.records or self._size > self._bounds.size:
-                if not self._drop():
-                    break
+                self._remove_oldest()
+                self.dropped += 1
             self._changed.notify_all()
-
-    def _drop(self) -> bool:
-        """Let the oldest go; whether there was one to go."""
-        held = bool(self._waiting) and self._waiting[0][0] == self._taken
-        if len(self._waiting) <= int(held):
-            return False
-        self._size -= len(self._waiting[int(held)][1])
-        del self._waiting[int(held)]
-        self.dropped += 1
-        return True
 
     def take(self, timeout: float) -> Optional[Numbered]:
         """The oldest record, which stays until `done`; None where none has come within `timeout` seconds."""
@@ -165,12 +155,19 @@ class Spool:
             return self._waiting[0]
 
     def done(self, number: int) -> None:
-        """The record is delivered, or nobody wants it."""
+        """The record that was taken last is delivered, or nobody wants it."""
         with self._changed:
-            if not self._closing and self._waiting and self._waiting[0][0] == number:
-                self._size -= len(self._waiting.popleft()[1])
-                self._taken = None
+            if self._closing:
+                return
+            if self._waiting and self._waiting[0][0] == number:
+                self._remove_oldest()
                 self._changed.notify_all()
+            elif self._taken == number:  # dropped while it was under way, and has come there all the same
+                self.dropped -= 1
+            self._taken = None
+
+    def _remove_oldest(self) -> None:
+        self._size -= len(self._waiting.popleft()[1])
 
     def wake(self) -> None:
         """Whoever waits for a record looks again."""
@@ -186,10 +183,11 @@ class Spool:
         closing = False
         while not closing:
             with self._changed:
+                if self.trouble:
+                    self._changed.wait_for(lambda: self._closing, RETRY)
+                else:
+                    self._changed.wait_for(lambda: self._closing or self._is_news(*self._to_write()))
                 fresh, first = self._to_write()
-                if not self._closing and (self.trouble or (not fresh and first == self._marked)):
-                    self._changed.wait(RETRY if self.trouble else None)
-                    fresh, first = self._to_write()
                 closing = self._closing
             if self._journal is not None:
                 try:
@@ -203,16 +201,26 @@ class Spool:
         fresh = list(takewhile(lambda record: record[0] >= self._saved, reversed(self._waiting)))
         return fresh[::-1], self._waiting[0][0] if self._waiting else self._next
 
+    def _is_news(self, fresh: List[Numbered], first: int) -> bool:
+        return bool(fresh) or first != self._marked
+
     def _store(self, journal: Journal, fresh: List[Numbered], first: int) -> None:
-        if fresh:
-            journal.append(fresh)
-            self._saved = fresh[-1][0] + 1
-        if first >= self._saved:  # nothing waits
+        if first >= self._saved:
             journal.clear()
         else:
             journal.begin_at(first)
         self._marked = first
+        try:
+            self._append(journal, fresh)
+        except OSError:
+            for record in fresh:  # as many as there is room for
+                self._append(journal, [record])
         if journal.size > self._bounds.file:
             with self._changed:
                 saved = [record for record in self._waiting if record[0] < self._saved]
             journal.rewrite(saved)
+
+    def _append(self, journal: Journal, records: List[Numbered]) -> None:
+        if records:
+            journal.append(records)
+            self._saved = records[-1][0] + 1

@@ -10,10 +10,16 @@ import threading
 import pytest
 
 from edgecvar.errors import ConfigError
+from edgecvar.sinks.delivery.waiting import spool as module
 from edgecvar.sinks.delivery.waiting.journal import Journal
 from edgecvar.sinks.delivery.waiting.spool import MOST_USERS, Bounds, Spool
 from tests.deliveries import soon
 from tests.full_disk import no_room
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(module, "RETRY", 0.05)
 
 
 def contents(spool):
@@ -130,14 +136,28 @@ def test_beyond_its_bounds_the_oldest_is_dropped_and_counted(tmp_path, bounds):
         assert spool.dropped == 0 and contents(spool) == [b"07", b"08", b"09"]
 
 
-def test_what_is_under_way_is_not_dropped(tmp_path):
+def test_what_is_dropped_under_way_and_comes_there_all_the_same_is_not_counted_as_dropped(tmp_path):
     with Spool(tmp_path, Bounds(records=2)) as spool:
         put(spool, b"a", b"b")
         number, content = spool.take(0)
         put(spool, b"c", b"d")
         assert (content, spool.dropped) == (b"a", 2)
         spool.done(number)
-        assert contents(spool) == [b"d"]
+        assert spool.dropped == 1 and contents(spool) == [b"c", b"d"]
+
+
+def test_what_was_dropped_is_not_taken_up_by_the_next_start_either(tmp_path):
+    with Spool(tmp_path, Bounds(records=3)) as spool:
+        put(spool, b"a", b"b", b"c")
+        soon(lambda: saved(tmp_path) == [b"a", b"b", b"c"])
+        spool.take(0)
+        with no_room((tmp_path / "0" / "journal").stat().st_size):
+            put(spool, b"d", b"e")
+            soon(lambda: spool.trouble and saved(tmp_path) == [b"c"])
+            spool.close()
+    assert (spool.dropped, spool.waiting) == (4, 1)
+    with Spool(tmp_path) as spool:
+        assert contents(spool) == [b"c"]
 
 
 def test_a_record_larger_than_the_bound_is_dropped(tmp_path):
@@ -168,6 +188,7 @@ def test_a_full_disk_is_said_and_what_it_does_not_take_is_kept_in_memory(tmp_pat
             put(spool, *(b"%03d" % number for number in range(100)))
             soon(lambda: spool.trouble)
             assert (spool.waiting, spool.dropped) == (101, 0) and "large" in spool.trouble
+            soon(lambda: saved(tmp_path) == [b"a", b"000", b"001", b"002", b"003"])  # for which there was room
         put(spool, b"more")
         soon(lambda: not spool.trouble)
         assert len(saved(tmp_path)) == 102
