@@ -34,7 +34,7 @@ def command(uri: Optional[str], seconds: float, timeout: float, as_json: bool) -
     A camera is rtsp://, rtsps://, http:// (HLS too), udp://, srt://, v4l2:// or csi://. User and password may be in
     EDGECVAR_USER and EDGECVAR_PASSWORD.
     """
-    from edgecvar.cli.report.sources import cameras_document, print_cameras, print_trial, trial_document
+    from edgecvar.cli.report.live.sources import cameras_document, print_cameras, print_trial, trial_document
     from edgecvar.errors import ConfigError
     from edgecvar.stream.sources.address import scheme_of
     from edgecvar.stream.sources.opening import without_password

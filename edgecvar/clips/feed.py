@@ -223,7 +223,7 @@ class Feed:
             read_at=read_at,
             part=self._part,
         )
-        return Coming(partial(self._sampled, made, inputs, current, self._neighbour()))
+        return Coming(partial(self._sampled, made, inputs, current, self._neighbour()), read_at)
 
     def _sampled(
         self,

@@ -67,7 +67,8 @@ class Coming:
     """A message that waits for I-pictures, which are decoded while the reader goes on, or is still to be prepared.
 
     `message` does the rest, in any thread; None where an I-picture cannot be decoded. It raises StreamError where the
-    stream gives no images.
+    stream gives no images. Of a sampled picture, `read_at` is what it will have, and it may be left out.
     """
 
     message: Callable[[], Optional[Message]]
+    read_at: Optional[float] = None

@@ -14,7 +14,8 @@ CALM = 10.0
 class Pace:
     """`every`, doubled while samples come to be run more than `late` seconds after they arrived, and halved after calm.
 
-    One thread tells how late they are, another asks for `every`. With None for `late` it stays as it is.
+    Those samples are left out, so that what is run is never later than that. One thread tells how late they are,
+    another asks for `every`. With None for `late` it stays as it is.
     """
 
     def __init__(self, every: int, late: Optional[float]) -> None:
@@ -23,12 +24,18 @@ class Pace:
         self._late = late
         self._changed = self._uneasy = float("-inf")
 
-    def reached(self, arrived: float) -> None:
-        """A sample that arrived then, by `time.perf_counter`, is about to be run."""
+    def keeps(self, arrived: float) -> bool:
+        """Whether a sample that arrived then, by `time.perf_counter`, is to be run; one that is late is not."""
+        if self._late is None:
+            return True
         now = time.perf_counter()
-        if self._late is None or arrived <= self._changed:  # it was on its way when `every` was another
-            return
         lag = now - arrived
+        if arrived > self._changed:  # else it was on its way when `every` was another
+            self._adapt(lag, now)
+        return lag <= self._late
+
+    def _adapt(self, lag: float, now: float) -> None:
+        assert self._late is not None
         if lag > self._late / 2:
             self._uneasy = now
         if lag > self._late and self.every < MOST * self._least:

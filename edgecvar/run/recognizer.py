@@ -36,7 +36,7 @@ class RunOptions:
     """How to run. `every`: sample one of every k pictures, as the spec says unless given; `top`: labels a decision.
 
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
-    `late`: of a live source, seconds after a picture's arrival at which fewer are sampled; None: never.
+    `late`: of a live source, seconds after a picture's arrival from which on it is not run, and fewer are sampled.
     """
 
     every: Optional[int] = None
@@ -84,7 +84,7 @@ class Recognition:
         self._part = 0
         self._channel: Channel[Union[Message, Coming]] = Channel(2 * AHEAD)  # each is followed by at most one Settled
         self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
-        self._decisions = 0
+        self._decisions = self._left_out = 0
         self._ended = UNDER_WAY
         self._span: Tuple[Optional[float], Optional[float]] = (None, None)
 
@@ -138,7 +138,7 @@ class Recognition:
             damage=dict(packets.damage),
             hidden=packets.hidden,
             breaks=dict(packets.breaks),
-            live=None if packets.live is None else replace(packets.live, thinned=counts.thinned),
+            live=None if packets.live is None else replace(packets.live, thinned=counts.thinned + self._left_out),
         )
 
     def _read(self) -> None:
@@ -184,8 +184,12 @@ class Recognition:
                 # A stream that ends in its first window: the window is its own neighbour.
                 self._release(None)
                 self._settled = math.inf
+            elif not isinstance(message, Coming):
+                self._take(message)
+            elif message.read_at is None or self._feed.pace.keeps(message.read_at):
+                self._take(message.message())
             else:
-                self._take(message.message() if isinstance(message, Coming) else message)
+                self._left_out += 1
         except BaseException as error:
             self._settled = math.inf  # what was scored before is sound
             return error
@@ -204,7 +208,6 @@ class Recognition:
             self._reasons.append(message.reason)
 
     def _picture(self, sampled: SampledPicture) -> None:
-        self._feed.pace.reached(sampled.read_at)
         started = self._walk.start(sampled)
         if self._waits and sampled.adjacent is None:
             self._waiting.append(started)

@@ -12,8 +12,7 @@ from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.camera import camera_place, camera_settings
 from edgecvar.stream.sources.demuxing import open_container
 from edgecvar.stream.sources.detached import DetachedInput
-from edgecvar.stream.sources.encoded import CONTAINER, EncodedCamera
-from edgecvar.stream.sources.flv import WithoutSound
+from edgecvar.stream.sources.encoded import CONTAINER, STATED_RATE, EncodedCamera
 from edgecvar.stream.sources.launched import (
     LAUNCH,
     LaunchedPipe,
@@ -122,14 +121,14 @@ def _open_csi(uri: str, name: str, timeout: float, attempt: Attempt) -> Detached
 
 
 def _of_camera(camera: EncodedCamera, timeout: float, attempt: Attempt) -> DetachedInput:
-    opening: Any = lambda: open_container(camera, camera.name, demuxer=CONTAINER)  # noqa: E731
+    opening: Any = lambda: open_container(camera, camera.name, None, CONTAINER, STATED_RATE)  # noqa: E731
     return DetachedInput(camera.name, opening, timeout, camera, attempt)
 
 
 def _of_pipeline(pipe: LaunchedPipe, timeout: float, attempt: Attempt) -> DetachedInput:
     def opening() -> InputContainer:
         try:
-            return open_container(WithoutSound(pipe), pipe.name)
+            return open_container(pipe, pipe.name)
         except StreamError as error:
             said = pipe.complaint()
             raise StreamError(f"{pipe.name}: {LAUNCH} says: {said}" if said else str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,7 +17,7 @@ class CameraSettings(BaseModel):
     I-pictures stand `bframes` B-pictures, each of which makes whoever reads wait for a picture more.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     size: Tuple[int, int] = (640, 480)
     fps: Fraction = Fraction(30)
@@ -37,9 +37,13 @@ class CameraSettings(BaseModel):
             raise ValueError("expected WIDTHxHEIGHT, even numbers from 16 to 4096")
         return size
 
-    @field_validator("fps")
+    @field_validator("fps", mode="before")
     @classmethod
-    def _plausible(cls, fps: Fraction) -> Fraction:
+    def _plausible(cls, text: Any) -> Fraction:
+        try:
+            fps = Fraction(text)
+        except (ValueError, TypeError, ZeroDivisionError) as error:
+            raise ValueError("expected a number such as 15, or 30000/1001") from error
         if not 1 <= fps <= 240:
             raise ValueError("expected 1 to 240")
         return fps

@@ -16,6 +16,8 @@ from edgecvar.stream.sources.channel import Channel
 
 CONTAINER = "nut"
 """Its packets say how long they are: whoever reads has a picture when it is written, not when the next one is."""
+STATED_RATE = {"fpsprobesize": "0"}
+"""What x264 writes of its rate is believed, so that nobody waits for pictures to count."""
 _WRITES = 64
 """Writes of the muxer that a reader may be behind; while it is, raw pictures are left out, which nothing refers to."""
 

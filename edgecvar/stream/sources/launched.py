@@ -82,7 +82,7 @@ def has_argus() -> bool:
 
 
 def csi_pipeline(sensor: int, settings: CameraSettings, hardware: bool) -> List[str]:
-    """From a CSI camera to FLV, whose packets have times and lengths; not run on a device."""
+    """From a CSI camera to Matroska, which says times, lengths and the rate; not run on a device."""
     memory = "(memory:NVMM)"
     camera = [ARGUS, f"sensor-id={sensor}", "!", _caps(f"video/x-raw{memory}", settings, "NV12")]
     if hardware:
@@ -112,7 +112,7 @@ def _hardware_encoder(settings: CameraSettings) -> List[str]:
 
 
 def _packaged() -> List[str]:
-    return ["!", "h264parse", "config-interval=-1", "!", "flvmux", "streamable=true", "!", "fdsink"]
+    return ["!", "h264parse", "config-interval=-1", "!", "matroskamux", "streamable=true", "!", "fdsink"]
 
 
 def _caps(kind: str, settings: CameraSettings, samples: str) -> str:

@@ -1,0 +1,1 @@
+"""What comes live, for people and for machines."""

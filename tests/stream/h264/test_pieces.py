@@ -1,0 +1,95 @@
+"""I-pictures that come in several packets, as GStreamer's servers have FFmpeg cut them, are one picture each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List
+
+import av
+import numpy as np
+import pytest
+
+from edgecvar.stream.h264.pieces import Pieces
+from edgecvar.stream.h264.units import IDR_SLICE, PICTURE_SET, SEQUENCE_SET, joined_units, kind_of, split_units
+from edgecvar.stream.reader import open_stream
+from tests.stream.known_clips import translation
+
+
+def sliced(path: Path, slices: int, gop: int = 8) -> Path:
+    """Annex B in MPEG-TS, `slices` slices a picture."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.codec_context.options = {"x264-params": f"slices={slices}:keyint={gop}:bframes=0:scenecut=0:aud=1"}
+        for index, picture in enumerate(translation(24, (64, 96), (1, 0))):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def cut(path: Path, made: Path) -> Path:
+    """The same with the parameter sets before every IDR slice, as rtph264pay has them."""
+    raw = b""
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            sets: List[bytes] = []
+            for unit in split_units(bytes(packet), None):
+                unit = unit.rstrip(b"\0")
+                if kind_of(unit) in (SEQUENCE_SET, PICTURE_SET):
+                    sets.append(unit)
+                else:
+                    raw += joined_units([*(sets if kind_of(unit) == IDR_SLICE else []), unit], None)
+    made.write_bytes(raw)
+    return made
+
+
+@pytest.mark.parametrize("slices", [1, 2, 4])
+@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
+def test_a_picture_is_one_however_many_packets_it_came_in(tmp_path: Path, slices: int, extraction: str) -> None:
+    whole = sliced(tmp_path / "whole.ts", slices)
+    pieces = cut(whole, tmp_path / "pieces.h264")
+    with av.open(str(pieces)) as container:  # the premise: there are more packets than pictures
+        packets = sum(packet.size > 0 for packet in container.demux(video=0))
+        assert packets == 24 + 3 * (slices - 1)
+    with open_stream(whole, extraction) as expected, open_stream(pieces, extraction) as stream:
+        read, found = list(expected), list(stream)
+        assert "".join(picture.kind for picture in found) == ("I" + "P" * 7) * 3
+        assert (stream.summary.pictures, stream.summary.skipped, stream.summary.damaged) == (24, 0, 0)
+        for one, other in zip(read, found):
+            assert (one.display_index, one.kind) == (other.display_index, other.kind)
+            if one.kind == "I":
+                assert one.image is not None and other.image is not None and np.array_equal(one.image, other.image)
+            else:
+                assert one.motion is not None and other.motion is not None
+                assert np.array_equal(one.motion.mv_qpel, other.motion.mv_qpel)
+
+
+class Fed:
+    """A packet that notes when it is asked for."""
+
+    def __init__(self, data: bytes, keyframe: bool) -> None:
+        self.data, self.is_keyframe, self.size = data, keyframe, len(data)
+        self.pts = self.dts = self.time_base = None
+
+    def __bytes__(self) -> bytes:
+        return self.data
+
+
+def idr(first: bool) -> bytes:
+    return b"\0\0\0\1" + bytes([0x65, 0x80 if first else 0x20]) + b"data"
+
+
+def test_nothing_waits_where_pictures_are_whole_nor_longer_than_it_has_to() -> None:
+    fed: List[int] = []
+
+    def packets(kinds: str) -> Any:
+        for number, kind in enumerate(kinds):
+            fed.append(number)
+            yield Fed(idr(kind == "I") if kind in "Ii" else b"\0\0\1\x41\x9a", kind in "Ii")
+
+    assert [len(fed) for _ in Pieces(None).joined(packets("IPPIPPI"))] == [2, 2, 3, 4, 5, 6, 7]
+    fed.clear()
+    # Once it is known that there are three, the third is not followed by a wait for the next picture.
+    assert [len(fed) for _ in Pieces(None).joined(packets("IiiPIiiPIiPI"))] == [4, 4, 7, 8, 11, 11, 12]
