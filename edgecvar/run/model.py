@@ -64,9 +64,7 @@ AnyStream = Union[Stream, LiveStream, PacedStream]
 
 def opened(source: Source, settings: RunSettings, frames: bool) -> AnyStream:
     """The stream of a source; that of a live one is not waited for."""
-    opening = partial(
-        Stream, extraction=settings.extraction, frames=frames, timeout=settings.timeout, on_demand=True
-    )
+    opening = partial(Stream, extraction=settings.extraction, frames=frames, timeout=settings.timeout, on_demand=True)
     waited_for = is_live(source) or (settings.reconnect is True and scheme_of(source) not in ("", "file"))
     if not waited_for or not isinstance(source, str):
         stream = opening(source, tap=settings.tap)
