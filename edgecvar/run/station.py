@@ -120,6 +120,12 @@ class Station:
             posts = dict(self._sources)
         return {name: post.state for name, post in posts.items()}
 
+    @property
+    def batches(self) -> Dict[int, int]:
+        """How many batches went through, by how many launches each was of."""
+        loaded = self._loaded
+        return {} if loaded is None else loaded.batches
+
     def wait(self, timeout: Optional[float] = None) -> bool:
         """Wait for all sources to be over, `timeout` seconds at most; whether they are."""
         with self._lock:
