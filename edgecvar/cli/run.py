@@ -17,6 +17,7 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--csv", "as_csv", is_flag=True, help="One row a decision.")
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here; .csv, .json and .jsonl say how.")
 @click.option("--overlay", type=click.Path(), help="Also draw label and motion into this video; of several, a folder.")
+@click.option("--together", is_flag=True, help="Run several sources at the same time, on one engine.")
 @every_flag
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
@@ -29,10 +30,11 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     edgecvar run camera.mp4
     edgecvar run recordings/ --csv -o seen.csv
     edgecvar run rtsp://camera/stream --timeout 30
+    edgecvar run rtsp://door/stream rtsp://yard/stream --together --json
     cat camera.ts | edgecvar run - --json
 
-    Several are run one after the other. A video that cannot be read, or gives no decision, is named, the others go on,
-    and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
+    Several are run one after the other, or --together. A video that cannot be read, or gives no decision, is named, the
+    others go on, and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
     Damage is counted, inside pictures where they are sampled; the others are not parsed.
     Without --bundle the demo's is run.
     """

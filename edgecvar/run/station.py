@@ -1,4 +1,4 @@
-"""Many streams on one runner: a thread a source, and sources that come and go while the others run."""
+"""Many streams on one runner, whose sources come and go while the others run."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from edgecvar.sinks.json_lines import JsonLines
 from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
+from edgecvar.sinks.together import run_together
 from edgecvar.sinks.untrained import warn_untrained
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
@@ -43,7 +44,7 @@ class RunConfig(RunnerChoice):
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
     a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without
-    data.
+    data. `together`: several run at the same time.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -55,6 +56,7 @@ class RunConfig(RunnerChoice):
     top: int = Field(5, ge=1, le=1000)
     extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
+    together: bool = False
 
     @property
     def written_form(self) -> str:
@@ -88,6 +90,8 @@ def run_job(config: RunConfig) -> bool:
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
         out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
+        if config.together:
+            return run_together(config, bundle, out)
         job = _Job(config, model, out)
         if len(config.sources) > 1:
             return job.run_all()
@@ -176,6 +180,8 @@ def _check(config: RunConfig) -> None:
     """Refuse what cannot be written before anything is read; raises ConfigError."""
     if "-" in config.sources and len(config.sources) > 1:
         raise ConfigError("- is standard input, and cannot be one of several sources")
+    if config.together and config.overlay is not None:
+        raise ConfigError("--together: it draws no --overlay; run the source that is to have one apart")
     output = config.output
     if output is not None:
         if any(is_source(each, output) for each in config.sources):

@@ -46,10 +46,10 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     with StepBar() as bar:
         session = measure_together(from_flags(TogetherConfig, {"sources": sources, **options}), bar.show)
     if as_json:
-        from edgecvar.cli.report.together import together_document
+        from edgecvar.cli.report.streams.together import together_document
 
         say_json(together_document(session))
         return
-    from edgecvar.cli.report.together import print_together
+    from edgecvar.cli.report.streams.together import print_together
 
     print_together(session, Console())
