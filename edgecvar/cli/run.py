@@ -20,6 +20,7 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--overlay", type=click.Path(), help="Also draw label and motion into this video; of several, a folder.")
 @click.option("--to", multiple=True, metavar="URI", help="Also deliver there; several times for several places.")
 @click.option("--spool", type=click.Path(), metavar="FOLDER", help="Keep here what waits to be delivered.")
+@click.option("--together", is_flag=True, help="Run several sources at the same time, on one engine.")
 @every_flag
 @click.option("--events", is_flag=True, help="Say where labels begin and end; CSV has a row an event then.")
 @click.option(
@@ -64,13 +65,14 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     edgecvar run camera.mp4
     edgecvar run recordings/ --csv -o seen.csv
     edgecvar run rtsp://camera/stream --timeout 30
+    edgecvar run rtsp://door/stream rtsp://yard/stream --together --json
     edgecvar run v4l2:///dev/video0
     cat camera.ts | edgecvar run - --json
 
     A camera that is away is waited for, also at the start; user and password may be in EDGECVAR_USER and
     EDGECVAR_PASSWORD. `edgecvar sources` lists what is attached.
-    Several are run one after the other. A video that cannot be read, or gives no decision, is named, the others go on,
-    and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
+    Several are run one after the other, or --together. A video that cannot be read, or gives no decision, is named, the
+    others go on, and the exit code is 1. Ctrl-C and SIGTERM end a run with what it has (130 and 143).
     --to tells others, and keeps what they do not take for the next run: mqtt[s]://HOST/TOPIC, http[s]://HOST/PATH (a
     webhook, told of events alone), sqlite:FILE, metrics://127.0.0.1:9109 (for Prometheus).
     An event is a label that lasts: it begins where its smoothed probability rises to `on`, and ends below `off`.

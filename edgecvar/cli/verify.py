@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from edgecvar.cli.flags import engine_flags
+from edgecvar.cli.flags import engine_flags, max_batch_flag
 from edgecvar.terminal import say_json
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--layers", is_flag=True, help="Find the layer at which a stage goes wrong, and say what mends it.")
 @engine_flags
+@max_batch_flag
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the table.")
 def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
     """Compare every runner and precision of BUNDLE [default: the shipped one] with a reference, on real clips.

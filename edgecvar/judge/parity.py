@@ -103,14 +103,21 @@ def walk_all(runner: Runner, stages: Sequence[StageSpec], samples: Sequence[Samp
     return np.stack([scores[place] for place in range(len(samples))])
 
 
-def compare_stage(stage: str, reference: Recording, runner: Runner) -> StageRun:
-    """Run one stage of an entered runner on what the reference recorded; raises BundleError for another shape."""
+def compare_stage(stage: str, reference: Recording, runner: Runner, batch: int = 1) -> StageRun:
+    """Run one stage of an entered runner on what the reference recorded, `batch` of its launches as one.
+
+    Raises BundleError for another shape.
+    """
     outputs: List[Array] = []
     spent: List[float] = []
-    for inputs in reference.inputs[stage]:
+    recorded = reference.inputs[stage]
+    for first in range(0, len(recorded), batch):
+        together = recorded[first : first + batch]
+        inputs = {name: np.concatenate([each[name] for each in together]) for name in together[0]}
         start = time.perf_counter()
-        outputs.append(run_stage(runner, stage, inputs))
-        spent.append((time.perf_counter() - start) * 1e3)
+        given = run_stage(runner, stage, inputs)
+        spent.append((time.perf_counter() - start) * 1e3 / len(together))
+        outputs += [given] if len(together) == 1 else [given[row : row + 1] for row in range(len(together))]
     where, expected = f"stage {stage}: {runner.name}", reference.outputs[stage]
     return StageRun(stage, compare_stages(where, outputs, expected, reference.widths.get(stage)), median_ms(spent))
 

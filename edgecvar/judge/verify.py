@@ -25,6 +25,7 @@ from edgecvar.judge.layers import LayerFault, find_faults
 from edgecvar.judge.parity import Recording, StageRun, WholeRun, compare_stage, compare_whole, record
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import (
+    LARGEST_BATCH,
     Engine,
     RunnerChoice,
     engine_precisions,
@@ -51,7 +52,7 @@ class VerifyConfig(BaseModel):
     """What to compare. `runners`: of NAMES, those that this machine has unless given. `data`: a clip or a folder.
 
     `checkpoint`: what the bundle was compiled from, looked for under `runs` unless given. `layers`: say where in
-    a stage things go wrong. The rest: see RunnerChoice.
+    a stage things go wrong. `max_batch`: of a stage, so many pictures go through as one. The rest: see RunnerChoice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +67,7 @@ class VerifyConfig(BaseModel):
     dla: Optional[int] = Field(None, ge=0)
     converter: Converter = "onnx"
     layers: bool = False
+    max_batch: Optional[int] = Field(None, ge=1, le=LARGEST_BATCH)
 
     @field_validator("runners", mode="before")
     @classmethod
@@ -81,8 +83,8 @@ class VerifyConfig(BaseModel):
     def choice(self, engine: Engine, precision: Precision) -> RunnerChoice:
         shared = {"runner": engine, "precision": precision}
         if engine == "onnx":
-            return RunnerChoice.model_validate({**shared, "threads": self.threads})
-        fields = {"device": self.device, "dla": self.dla, "converter": self.converter}
+            return RunnerChoice.model_validate({**shared, "threads": self.threads, "max_batch": self.max_batch})
+        fields = {"device": self.device, "dla": self.dla, "converter": self.converter, "max_batch": self.max_batch}
         return RunnerChoice.model_validate({**shared, **fields})
 
 
@@ -276,7 +278,7 @@ def _compare(
             name = runner.name
             for spec in stages:
                 progress(0, 0, f"{name}: {spec.name}")
-                runs.append(compare_stage(spec.name, reference, runner))
+                runs.append(compare_stage(spec.name, reference, runner, choice.max_batch or 1))
             progress(0, 0, f"{name}: end to end")
             whole = compare_whole(runner, stages, samples, reference, TOLERANCES[precision].tie)
     except EdgecvarError as error:

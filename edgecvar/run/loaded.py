@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from contextlib import ExitStack
-from typing import Any, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,5 +59,11 @@ class LoadedRunner:
 
     def __init__(self, runner: Runner, max_batch: Optional[int] = None) -> None:
         in_turns = RunnerInTurns(runner)
-        self.runner: Runner = in_turns if max_batch is None else SharedRunner(in_turns, max_batch)
+        self._shared = None if max_batch is None else SharedRunner(in_turns, max_batch)
+        self.runner: Runner = self._shared or in_turns
         self.close = weakref.finalize(self, in_turns.__exit__)
+
+    @property
+    def batches(self) -> Dict[int, int]:
+        """How many batches went through, by how many launches each was of."""
+        return {} if self._shared is None else dict(self._shared.sizes)

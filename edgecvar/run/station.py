@@ -1,4 +1,4 @@
-"""Many streams on one runner: a thread a source, and sources that come and go while the others run."""
+"""Many streams on one runner, whose sources come and go while the others run."""
 
 from __future__ import annotations
 
@@ -128,6 +128,12 @@ class Station:
         with self._lock:
             posts = dict(self._sources)
         return {name: post.state for name, post in posts.items()}
+
+    @property
+    def batches(self) -> Dict[int, int]:
+        """How many batches went through, by how many launches each was of."""
+        loaded = self._loaded
+        return {} if loaded is None else loaded.batches
 
     def wait(self, timeout: Optional[float] = None) -> bool:
         """Wait for all sources to be over, `timeout` seconds at most; whether they are."""

@@ -34,6 +34,7 @@ from edgecvar.sinks.json_lines import JsonLines
 from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
+from edgecvar.sinks.together import run_together
 from edgecvar.sinks.untrained import warn_untrained
 from edgecvar.stream.live import LATE, Patience
 from edgecvar.stream.reader import Extraction
@@ -55,7 +56,7 @@ class RunConfig(RunnerChoice):
     one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data. `events`: how
     decisions become events, none unless given; `clips`: where those are cut out of the stream. `reconnect`: whether a
     URL is waited for, by default a live one's; `wait`: seconds that it may be away; `late`: seconds after a live
-    picture's arrival from which on fewer are sampled, and packets fall.
+    picture's arrival from which on fewer are sampled, and packets fall. `together`: several run at the same time.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -74,6 +75,7 @@ class RunConfig(RunnerChoice):
     reconnect: Optional[bool] = None
     wait: Optional[float] = Field(None, gt=0, le=LONGEST)
     late: float = Field(LATE, gt=0, le=LONGEST)
+    together: bool = False
 
     @property
     def written_form(self) -> str:
@@ -109,6 +111,8 @@ def run_job(config: RunConfig) -> bool:
         stack.enter_context(_delivering(deliveries, config, out))
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
+        if config.together:
+            return run_together(config, bundle, out)
         job = _Job(config, model, out, deliveries)
         if len(config.sources) > 1:
             return job.run_all()
@@ -262,6 +266,8 @@ def _check(config: RunConfig) -> None:
     """Refuse what cannot be written before anything is read; raises ConfigError."""
     if "-" in config.sources and len(config.sources) > 1:
         raise ConfigError("- is standard input, and cannot be one of several sources")
+    if config.together and config.overlay is not None:
+        raise ConfigError("--together: it draws no --overlay; run the source that is to have one apart")
     output = config.output
     if output is not None:
         if any(is_source(each, output) for each in config.sources):

@@ -183,3 +183,21 @@ def test_a_wrong_stage_shows_in_itself_and_at_the_end_alone(bundle, clips):
 def test_the_first_run_does_not_count_in_the_median():
     assert median_ms([100.0, 1.0, 2.0, 3.0]) == 2.0
     assert median_ms([100.0]) == 100.0
+
+
+class Mixed(OnnxRunner):
+    """Gives the rows of a batch in another order."""
+
+    def launch(self, stage, inputs):
+        return super().launch(stage, inputs)[::-1]
+
+
+def test_a_stage_is_compared_in_batches(bundle, clips):
+    samples = read_samples(clips, bundle.manifest.input, 10)
+    with OnnxRunner(bundle, threads=1) as runner, Mixed(bundle, threads=1) as mixed:
+        reference = record(runner, bundle.manifest.stages, samples)
+        for batch in (1, 4, 64):
+            same = compare_stage("motion", reference, runner, batch)
+            assert same.comparison.samples == 10 and same.comparison.exceeds(TOLERANCES["fp32"]) == []
+        assert compare_stage("motion", reference, mixed).comparison.exceeds(TOLERANCES["fp32"]) == []
+        assert compare_stage("motion", reference, mixed, 4).comparison.exceeds(TOLERANCES["fp32"]) != []

@@ -47,10 +47,10 @@ def command(as_json: bool, **options: Any) -> None:
     with StepBar() as bar:
         session = measure_streams(from_flags(StreamsConfig, options), bar.show)
     if as_json:
-        from edgecvar.cli.report.streams import streams_document
+        from edgecvar.cli.report.streams.most import streams_document
 
         say_json(streams_document(session))
         return
-    from edgecvar.cli.report.streams import print_streams
+    from edgecvar.cli.report.streams.most import print_streams
 
     print_streams(session, Console())

@@ -11,11 +11,13 @@ from edgecvar.cli.bench.data import command as data
 from edgecvar.cli.bench.extract import command as extract
 from edgecvar.cli.bench.networks import command as networks
 from edgecvar.cli.bench.streams import command as streams
+from edgecvar.cli.bench.together import command as together
 from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
 from edgecvar.terminal import say, say_json
 
 OTHERS = {
     "streams PATH...": streams,
+    "together [SOURCE...]": together,
     "extract PATH...": extract,
     "networks RUN...": networks,
     "data RECIPE": data,

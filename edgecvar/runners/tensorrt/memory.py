@@ -1,4 +1,4 @@
-"""What an engine reads and writes, and the values on the device that it gives."""
+"""What an engine takes, and the values on the device that it gives."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from edgecvar.bench.streams.session import Camera, StreamsSession, Trial, Way, drift_of
-from edgecvar.cli.report.streams import print_streams, streams_document
+from edgecvar.cli.report.streams.most import print_streams, streams_document
 from edgecvar.console import Console
 
 MIB = 1 << 20
