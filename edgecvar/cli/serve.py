@@ -29,13 +29,13 @@ def command(config: Optional[Path], check: bool, example: bool) -> None:
     Ctrl-C end it. What happens is logged to standard error. The page needs the extra `live`.
     """
     if example:
-        from edgecvar.serve.example import EXAMPLE
+        from edgecvar.serve.configuration.example import EXAMPLE
 
         print(EXAMPLE, end="")
         return
     if config is None:
         raise click.UsageError("name a configuration: edgecvar serve CONFIG.yaml; --example prints one")
-    from edgecvar.serve.loading import WrongConfig, check_config, load_config
+    from edgecvar.serve.configuration.loading import WrongConfig, check_config, load_config
 
     try:
         loaded = load_config(config)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.serve.view import Motion, thin_motion
+from edgecvar.serve.page.view import Motion, thin_motion
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 State = Literal["waiting", "running", "away", "ended", "failed"]

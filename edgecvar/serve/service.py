@@ -16,19 +16,19 @@ from edgecvar import __version__
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
 from edgecvar.runners.choice import RunnerChoice
-from edgecvar.serve.added import Added, added_file
 from edgecvar.serve.board import Board
-from edgecvar.serve.config import MOST_SOURCES, ServeConfig, SourceConfig, check_name
+from edgecvar.serve.configuration.added import Added, added_file
+from edgecvar.serve.configuration.config import MOST_SOURCES, ServeConfig, SourceConfig, check_name
+from edgecvar.serve.configuration.loading import WrongConfig, check_config, load_config
 from edgecvar.serve.device import power_watts, temperature_celsius
 from edgecvar.serve.lane import Lane
-from edgecvar.serve.loading import WrongConfig, check_config, load_config
 from edgecvar.serve.log import Log
 from edgecvar.serve.notify import Notifier
 from edgecvar.serve.outlets import Outlets
-from edgecvar.serve.page_door import Page, open_page
+from edgecvar.serve.page.door import Page, open_page
+from edgecvar.serve.page.trial import look_at
 from edgecvar.serve.session import Hearing, Session
 from edgecvar.serve.streams import Streams
-from edgecvar.serve.trial import look_at
 from edgecvar.sinks.delivery.opening import DeliveryOptions
 from edgecvar.stream.sources.opening import without_password
 

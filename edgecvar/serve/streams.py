@@ -10,7 +10,7 @@ from edgecvar.errors import EdgecvarError
 from edgecvar.run.model import RunSettings
 from edgecvar.run.station import STOPPED, SourceState, Station
 from edgecvar.runners.choice import RunnerChoice
-from edgecvar.serve.config import SourceConfig
+from edgecvar.serve.configuration.config import SourceConfig
 from edgecvar.serve.session import Hearing, Session
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0

@@ -18,7 +18,7 @@ import pytest
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import ConfigError
-from edgecvar.serve.loading import load_config
+from edgecvar.serve.configuration.loading import load_config
 from edgecvar.serve.log import Log
 from edgecvar.serve.service import Service
 

@@ -16,7 +16,7 @@ from edgecvar.run.event_settings import EventSettings
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve import streams as streams_module
 from edgecvar.serve.board import Board
-from edgecvar.serve.config import SourceConfig
+from edgecvar.serve.configuration.config import SourceConfig
 from edgecvar.serve.lane import Lane
 from edgecvar.serve.log import Log
 from edgecvar.serve.outlets import Outlets

@@ -9,7 +9,7 @@ import socket
 from typing import Optional
 from urllib.parse import urlsplit
 
-from edgecvar.serve.config import PageConfig
+from edgecvar.serve.configuration.config import PageConfig
 
 COOKIE = "edgecvar"
 HEADERS = {

@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 
 from edgecvar.serve.lane import Lane
 from edgecvar.serve.page.operations import Operations
-from edgecvar.serve.view import jpeg_message, jpeg_of, motion_message
+from edgecvar.serve.page.view import jpeg_message, jpeg_of, motion_message
 from edgecvar.stream.types import CodedPicture
 
 TICK = 0.125

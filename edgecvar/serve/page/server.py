@@ -11,7 +11,7 @@ from typing import Any, Coroutine, Optional, TypeVar
 from aiohttp import web
 
 from edgecvar.errors import EdgecvarError, reason
-from edgecvar.serve.config import PageConfig
+from edgecvar.serve.configuration.config import PageConfig
 from edgecvar.serve.page.app import App
 from edgecvar.serve.page.guard import Guard
 from edgecvar.serve.page.operations import Operations

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from edgecvar.errors import ConfigError
 from edgecvar.serve.board import Board
-from edgecvar.serve.config import PageConfig
+from edgecvar.serve.configuration.config import PageConfig
 from edgecvar.serve.page.server import PageServer
 
 TOKEN = "a-token-that-nobody-guesses"

@@ -11,7 +11,7 @@ pytest.importorskip("aiohttp")
 
 from edgecvar.errors import EdgecvarError
 from edgecvar.run.events import Event
-from edgecvar.serve.config import PageConfig
+from edgecvar.serve.configuration.config import PageConfig
 from edgecvar.serve.lane import Lane
 from edgecvar.serve.page import app
 from edgecvar.serve.page.app import static_files

@@ -17,8 +17,8 @@ pytest.importorskip("aiohttp")
 from edgecvar.bundle.default import default_clip
 from edgecvar.run.decisions import Decision
 from edgecvar.run.events import Event
+from edgecvar.serve.configuration.loading import check_config, load_config
 from edgecvar.serve.lane import Lane
-from edgecvar.serve.loading import check_config, load_config
 from edgecvar.serve.log import Log
 from edgecvar.serve.service import Service
 from tests.serve.chromium import CHROMIUM, Chromium

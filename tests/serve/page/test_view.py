@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecvar.bundle.default import default_clip
 from edgecvar.serve.lane import Lane
-from edgecvar.serve.view import jpeg_message, jpeg_of, motion_message, thin_motion
+from edgecvar.serve.page.view import jpeg_message, jpeg_of, motion_message, thin_motion
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
 

@@ -14,7 +14,7 @@ from edgecvar.config import mistake
 from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import ConfigError, EdgecvarError, reason
 from edgecvar.files import whole_file
-from edgecvar.serve.config import SourceConfig
+from edgecvar.serve.configuration.config import SourceConfig
 
 
 class _Kept(BaseModel):

@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Optional
 import pytest
 import yaml
 
-from edgecvar.serve.config import ServeConfig
-from edgecvar.serve.example import EXAMPLE
-from edgecvar.serve.loading import WrongConfig, check_config, load_config
+from edgecvar.serve.configuration.config import ServeConfig
+from edgecvar.serve.configuration.example import EXAMPLE
+from edgecvar.serve.configuration.loading import WrongConfig, check_config, load_config
 
 TOKEN = "a-token-that-nobody-guesses"
 

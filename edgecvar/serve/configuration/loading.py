@@ -17,8 +17,8 @@ from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
 from edgecvar.files import check_writable
 from edgecvar.plain_yaml import parse_yaml
 from edgecvar.runners.choice import resolve
-from edgecvar.serve.config import ServeConfig
-from edgecvar.serve.environment import fill_in
+from edgecvar.serve.configuration.config import ServeConfig
+from edgecvar.serve.configuration.environment import fill_in
 from edgecvar.sinks.delivery.opening import open_delivery
 from edgecvar.stream.sources.address import scheme_of
 from edgecvar.stream.sources.opening import path_of, without_password

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional, Protocol
 
 from edgecvar.errors import need_extra
-from edgecvar.serve.config import PageConfig
+from edgecvar.serve.configuration.config import PageConfig
 
 if TYPE_CHECKING:
     from edgecvar.serve.page.operations import Operations

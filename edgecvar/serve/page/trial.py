@@ -6,7 +6,7 @@ import base64
 from typing import Any, Dict, List
 
 from edgecvar.errors import EdgecvarError
-from edgecvar.serve.view import jpeg_of
+from edgecvar.serve.page.view import jpeg_of
 from edgecvar.stream.live.trial import try_source
 from edgecvar.stream.types import CodedPicture
 
