@@ -136,20 +136,27 @@ class Service:
     def _change(self, config: ServeConfig, bundle: Bundle) -> None:
         """Another configuration; raises EdgecvarError, with the streams as they were, where that cannot be had."""
         with self._turn:
-            hearing = self._hears(config, bundle)
-            before, self._config = self._config, config
+            before = self._config
             anew = _runner(before) != _runner(config) or bundle.manifest != self._bundle.manifest
+            hearing = self._hears(config, bundle)
+            try:
+                loaded = Streams(bundle, config) if anew else self._streams
+            except BaseException:
+                self._hears(before)
+                self._outlets.keep(before.to)
+                raise
+            self._config = config
             if anew:
+                before_it, self._streams = self._streams, loaded
                 self._bundle = bundle
-                self._streams.close()
-                self._streams = Streams(bundle, config)
+                before_it.close()
             if anew or before.clips != config.clips:
                 self._stop(list(self._running))
             self._hearing = hearing
             self._streams.use(hearing)
             self._outlets.keep(config.to)
             self._settle()
-        if before.page != config.page:
+        if before.page != config.page or self._page is None:
             if self._page is not None:
                 self._page.close()
                 self._page = None
@@ -160,11 +167,10 @@ class Service:
         """Start what is asked for and does not run, end what runs and is asked for no more."""
         with self._turn:
             wanted = {**self._config.sources, **self._added.sources, **self._config.sources}
-            gone = [name for name, source in self._running.items() if wanted.get(name) != source]
-            self._stop(gone)
-            for name in gone:
-                if name not in wanted:
-                    self.board.remove(name)
+            self._stop([name for name, source in self._running.items() if wanted.get(name) != source])
+            for lane in self.board.lanes:
+                if lane.name not in wanted:
+                    self.board.remove(lane.name)
             for name, source in wanted.items():
                 if name not in self._running:
                     self._begin(name, source)

@@ -102,13 +102,20 @@ def test_a_reload_leaves_what_did_not_change_and_an_end_is_clean(tmp_path: Path)
         assert [line["stream"] for line in service.log if line["event"] == "stream removed"] == ["yard"]
         service.wait("event begins", stream="door")
 
+        service.reload(configuration("door", "yard", more="precision: int8"))  # another engine: all begin anew
+        service.wait("reloaded", 2)
+        service.wait("stream running", 2, stream="door")
+        service.wait("stream running", 2, stream="yard")
+        service.reload(configuration("door", "gate", more="precision: int8"))
+        service.wait("reloaded", 3)
         service.reload("sauces: {}\nlog: jason\n")
         service.wait("reload refused", 2)
         refused = [line["why"] for line in service.log if line["event"] == "reload refused"]
         assert any("did you mean 'sources'?" in why for why in refused) and any("log: " in why for why in refused)
-        service.reload(configuration("door", "gate") + "clips: {folder: /proc/nothing}\n")
+        service.reload(configuration("door", "gate", more="precision: int8\nclips: {folder: /proc/nothing}"))
         assert "clips.folder: " in service.wait("reload refused", 3)["why"]
-        assert not [line for line in service.log if line["event"] == "stream removed" and line["stream"] == "door"]
+        removed = [line["stream"] for line in service.log if line["event"] == "stream removed"]
+        assert removed == ["yard", "door", "gate", "yard"]
 
         service.process.send_signal(signal.SIGTERM)
         service.told("STOPPING=1")

@@ -250,6 +250,9 @@ async def _body(request: web.Request, needed: Set[str], more: Optional[Set[str]]
 
 
 def _from_here(request: web.Request) -> bool:
+    """Whether this machine asks, and not for another one."""
+    if "Forwarded" in request.headers or "X-Forwarded-For" in request.headers:
+        return False
     try:
         return ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:

@@ -128,6 +128,7 @@ def test_health_is_a_status_and_words() -> None:
     behind = Played()
     with served(behind, token=TOKEN) as page:
         assert (page.get("/healthz").status, page.get("/healthz").json) == (200, {"well": True, "wrong": []})
+        assert page.get("/healthz", X_Forwarded_For="192.0.2.1").status == 401
         behind.said = ["yard: away for 73 s: no route"]
         answer = page.get("/healthz")
         assert (answer.status, answer.json["wrong"]) == (503, behind.said)
