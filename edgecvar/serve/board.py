@@ -120,10 +120,10 @@ class Board:
         said = []
         for lane in self.lanes:
             state, why, since = lane.state
-            seconds = time.time() - since
+            begun = time.strftime("%H:%M:%S", time.localtime(since))  # a duration would be another text each second
             reason = f": {why}" if why else ""
             if state == "failed":
                 said.append(f"{lane.name}: failed{reason}")
-            elif state in ("away", "waiting") and seconds > PATIENCE:
-                said.append(f"{lane.name}: {state} for {seconds:.0f} s{reason}")
+            elif state in ("away", "waiting") and time.time() - since > PATIENCE:
+                said.append(f"{lane.name}: {state} since {begun}{reason}")
         return said

@@ -21,8 +21,8 @@ CLIPS = {
     "corridor": ("still,right,left,still,part,meet", 13, 20),
     "stairs": ("up,still,down,zoom_out,shake", 21, 15),
 }
-SECONDS = 62.0
-"""After which the strips are full."""
+SECONDS = 40.0
+"""After which strips and events have something to show."""
 
 
 def main(folder: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from pathlib import Path
-from typing import Callable, List
+from typing import Any, Callable, List
 
 import pytest
 
@@ -25,6 +25,8 @@ from edgecvar.serve.streams import Streams
 from edgecvar.sinks.clips.event_clips import ClipSettings
 from edgecvar.sinks.delivery.opening import DeliveryOptions
 from edgecvar.stream.live import PacedStream
+from edgecvar.stream.reader import open_stream
+from tests.stream.rtsp import serving as rtsp_serving
 
 BUNDLE = open_bundle(default_bundle())
 
@@ -32,12 +34,12 @@ BUNDLE = open_bundle(default_bundle())
 class Kept:
     """Streams, and all that hears of them."""
 
-    def __init__(self, folder: Path, clips: bool = False) -> None:
+    def __init__(self, folder: Path, clips: bool = False, **events: Any) -> None:
         self.board, self.out = Board(), io.StringIO()
         self.outlets = Outlets(DeliveryOptions(folder / "spool"))
         self.hearing = Hearing(
             BUNDLE.manifest.labels,
-            EventSettings(hold=0.0, shortest=0.0),
+            EventSettings(hold=0.0, shortest=0.0, **events),
             ClipSettings(clips=folder) if clips else None,
             self.outlets.open([]),
         )
@@ -134,3 +136,26 @@ def test_who_hears_of_it_changes_while_it_runs(tmp_path: Path) -> None:
         assert len(kept.board.events()) == told and all(each.event.end_seconds for each in kept.board.events())
         kept.outlets.keep([])
     assert (tmp_path / "a.db").stat().st_size > 0
+
+
+def test_a_camera_that_comes_back_has_events_and_clips_again(tmp_path: Path) -> None:
+    """Its clips are of what came after it was back: numbers and times of packets go on."""
+    with rtsp_serving() as server, Kept(tmp_path, clips=True, on=0.2, off=0.19, smoothing=0.0) as kept:
+        lane = kept.add("yard", server.uri())
+        kept.until(lambda: lane.document()["decisions"] > 60)
+        server.kill()
+        kept.until(lambda: lane.state[0] == "away")
+        before, events = lane.document()["decisions"], len(kept.board.events())
+        server.start()
+        kept.until(lambda: lane.state[0] == "running" and lane.document()["decisions"] > before + 120)
+        counts = lane.document()["counts"]
+        assert counts["breaks"] >= 1 and counts["away_seconds"] > 0 and lane.document()["opened"] == 1
+        kept.streams.remove("yard")
+        assert len(kept.board.events()) > events > 0
+        for each in kept.board.events():
+            assert each.clip is not None
+            with open_stream(each.clip) as clip:
+                pictures = list(clip)
+                assert clip.summary.skipped == 0
+            assert pictures[0].kind == "I" and len(pictures) > 5
+    assert kept.said.count("stream away") >= 1

@@ -75,9 +75,9 @@ export function figures(stream) {
   const counts = stream.counts;
   const left = counts ? counts.skipped + counts.damaged + counts.dropped : 0;
   return [
-    ["Pictures", `${stream.pictures_per_second.toFixed(1)} /s`],
-    ["Decisions", `${stream.decisions_per_second.toFixed(1)} /s`],
-    ["p50 / p99", stream.latency_ms ? milliseconds(stream.latency_ms) : "–"],
+    ["Pictures", `${stream.pictures_per_second.toFixed(1)}/s`],
+    ["Decisions", `${stream.decisions_per_second.toFixed(1)}/s`],
+    ["p50/p99", stream.latency_ms ? milliseconds(stream.latency_ms) : "–"],
     ["Dropped", counts ? left.toLocaleString() : "–"],
   ];
 }

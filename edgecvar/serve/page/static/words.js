@@ -19,7 +19,7 @@ export function moment(seconds) {
   return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
 }
 
-export const milliseconds = ([half, most]) => `${figure(half)} / ${figure(most)} ms`;
+export const milliseconds = ([half, most]) => `${figure(half)}/${figure(most)} ms`;
 
 const figure = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 
