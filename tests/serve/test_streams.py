@@ -146,8 +146,8 @@ def test_a_camera_that_comes_back_has_events_and_clips_again(tmp_path: Path) -> 
         server.kill()
         kept.until(lambda: lane.state[0] == "away")
         before, events = lane.document()["decisions"], len(kept.board.events())
-        server.start()
-        kept.until(lambda: lane.state[0] == "running" and lane.document()["decisions"] > before + 120)
+        server.start("wide")
+        kept.until(lambda: lane.state[0] == "running" and lane.document()["decisions"] > before + 240)
         counts = lane.document()["counts"]
         assert counts["breaks"] >= 1 and counts["away_seconds"] > 0 and lane.document()["opened"] == 1
         kept.streams.remove("yard")
@@ -158,4 +158,5 @@ def test_a_camera_that_comes_back_has_events_and_clips_again(tmp_path: Path) -> 
                 pictures = list(clip)
                 assert clip.summary.skipped == 0
             assert pictures[0].kind == "I" and len(pictures) > 5
+            assert clip.info.width == (320 if each.number < events else 640)
     assert kept.said.count("stream away") >= 1
