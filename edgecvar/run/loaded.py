@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgecvar.errors import EdgecvarError
 from edgecvar.runners.runner import Runner
-from edgecvar.runners.shared import SharedRunner
+from edgecvar.runners.shared import DEADLINE, SharedRunner
 
 
 class RunnerInTurns:
@@ -54,12 +54,12 @@ class RunnerInTurns:
 class LoadedRunner:
     """An entered runner, left by `close` or when nobody holds it any more: neither its model nor a run of its.
 
-    With `max_batch` it is for several streams, see SharedRunner.
+    With `max_batch` it is for several streams, see SharedRunner, as `deadline`.
     """
 
-    def __init__(self, runner: Runner, max_batch: Optional[int] = None) -> None:
+    def __init__(self, runner: Runner, max_batch: Optional[int] = None, deadline: float = DEADLINE) -> None:
         in_turns = RunnerInTurns(runner)
-        self._shared = None if max_batch is None else SharedRunner(in_turns, max_batch)
+        self._shared = None if max_batch is None else SharedRunner(in_turns, max_batch, deadline)
         self.runner: Runner = self._shared or in_turns
         self.close = weakref.finalize(self, in_turns.__exit__)
 

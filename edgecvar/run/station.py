@@ -14,8 +14,8 @@ from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary, ended_by
 from edgecvar.run.loaded import LoadedRunner
 from edgecvar.run.model import AnyStream, Run, RunSettings, Source, opened
-from edgecvar.runners.choice import RunnerChoice, make_runner
-from edgecvar.runners.shared import MAX_BATCH
+from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
+from edgecvar.runners.shared import DEADLINE, MAX_BATCH
 from edgecvar.stream.sources.opening import source_name
 from edgecvar.stream.types import StreamInfo
 
@@ -69,13 +69,16 @@ class Station:
         self.bundle = bundle
         choice = choice or RunnerChoice()
         self._max_batch = choice.max_batch or (MAX_BATCH if choice.dla is None else 1)  # a DLA takes one at a time
-        self._runner = make_runner(bundle, choice.model_copy(update={"max_batch": self._max_batch}))
+        choice = choice.model_copy(update={"max_batch": self._max_batch})
+        self._runner = make_runner(bundle, choice)
+        # On a CPU a batch takes about as long as its launches one by one: it is worth no waiting.
+        self._deadline = DEADLINE if resolve(bundle, choice)[0] == "trt" else 0.0
         self._loaded: Optional[LoadedRunner] = None
         self._sources: Dict[str, _Post] = {}
         self._lock = Lock()
 
     def __enter__(self) -> Station:
-        self._loaded = LoadedRunner(self._runner, self._max_batch)
+        self._loaded = LoadedRunner(self._runner, self._max_batch, self._deadline)
         return self
 
     def __exit__(self, *exc: object) -> None:

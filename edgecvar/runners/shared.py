@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from edgecvar.runners.runner import Gathered, Runner, part_of, rows_of
 
 MAX_BATCH = 8
-LONGEST_WAIT = 0.005
-"""Seconds for which a launch waits for those of other streams, at most."""
+DEADLINE = 0.002
+"""Seconds after it came that a launch may wait for launches of other streams."""
 ACTIVE = 1.0
 """Seconds since its last launch for which a stream is waited for."""
 
@@ -29,11 +29,11 @@ class SharedRunner:
     launched again one by one, and an error is its own stream's alone. No thread runs here but those that launch: the
     one whose launch is the oldest computes for the others.
 
-    `deadline`: seconds after it came that a launch may wait for those of other streams. Unless given it waits as long
-    as one of its stage took: what is gained is not more, and a small network's launches are there before others come.
+    `deadline`: for so many seconds after it came a launch waits for those of other streams, so far as any are active.
+    With 0 those alone go through together that had to wait anyway.
     """
 
-    def __init__(self, runner: Runner, max_batch: int = MAX_BATCH, deadline: Optional[float] = None) -> None:
+    def __init__(self, runner: Runner, max_batch: int = MAX_BATCH, deadline: float = DEADLINE) -> None:
         self.name = runner.name
         self.max_batch = max_batch
         self.sizes: Dict[int, int] = {}
@@ -45,7 +45,6 @@ class SharedRunner:
         self._led = False
         self._gathering: Optional[_Launch] = None
         self._active: Dict[int, float] = {}
-        self._took: Dict[str, float] = {}
 
     def __enter__(self) -> SharedRunner:
         self._runner.__enter__()
@@ -84,19 +83,16 @@ class SharedRunner:
         with self._lock:
             batch = self._next()
             self.sizes[len(batch)] = self.sizes.get(len(batch), 0) + 1
-        began = time.monotonic()
         try:
             self._compute(batch)
         finally:
-            self._took[own.stage] = (time.monotonic() - began) / len(batch)
             with self._lock:
                 self._waiting.extendleft(each for each in reversed(batch) if not each.answered and each is not own)
                 self._appoint(own)
 
     def _gather(self, own: _Launch) -> None:
         """Wait for other streams: until all that are active have launched, the batch is full, or `own` is due."""
-        longest = min(LONGEST_WAIT, self._took.get(own.stage, 0.0)) if self._deadline is None else self._deadline
-        until = own.came + longest
+        until = own.came + self._deadline
         try:
             while True:
                 left = until - time.monotonic()
