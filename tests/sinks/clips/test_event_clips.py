@@ -93,7 +93,7 @@ def test_what_memory_does_not_hold_is_cut_there(tmp_path):
     times, _ = decoded(clip)
     packets = source_packets(clip)
     assert packets[0] == source_packets(source)[20] and clips.failed == 0
-    assert sum(len(unit) for packet in packets for unit in packet) <= 1 << 16 and 0.3 < times[-1] < 5
+    assert sum(len(unit) for packet in packets for unit in packet) < 1.2 * (1 << 16) and 0.3 < times[-1] < 5
 
 
 def test_a_break_ends_a_clip_and_none_reaches_over_it(tmp_path):
