@@ -20,7 +20,7 @@ from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, StreamError, reason
 from edgecvar.files import check_writable
 from edgecvar.run.decisions import ended_by
-from edgecvar.run.event_settings import EventSettings
+from edgecvar.run.event_settings import EventSettings, background_of
 from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
@@ -94,6 +94,8 @@ def run_job(config: RunConfig) -> bool:
     with ExitStack() as stack:
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
+        if config.events is not None:
+            _name_background(config.events, model.labels)
         out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
         job = _Job(config, model, out)
         if len(config.sources) > 1:
@@ -233,6 +235,14 @@ def _check(config: RunConfig) -> None:
         target = _overlay_file(config, source)
         if target is not None:
             check_overlay(source, target)
+
+
+def _name_background(events: EventSettings, labels: Sequence[str]) -> None:
+    """Which labels give no event, where nobody said so but their names."""
+    found = sorted(background_of(events, labels))
+    if found and events.background is None:
+        names = ", ".join(found)
+        say(f"events: {names}: background by name, gives none; --event background= lists others", err=True)
 
 
 def _check_clips(config: RunConfig, clips: ClipSettings) -> None:
