@@ -69,6 +69,12 @@ SMALL: Dict[str, Small] = {
     "motion": Small(
         {"channels": 8, "width": 24, "dropout": 0.0}, recipe={"sampling": {"name": "stream", "late": 0.0}}, segments=8
     ),
+    "motion-anywhere": Small(
+        {"channels": 8, "width": 24, "dropout": 0.0, "anywhere": True, "compress": True, "intra": True},
+        recipe={"sampling": {"name": "stream", "late": 0.0}},
+        model="motion",
+        segments=8,
+    ),
     "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),
     "team": Small({"appearance": EFFICIENTNET, "motion": EFFICIENTNET, "residual": EFFICIENTNET, "dropout": 0.0}),
     "team-r50": Small(

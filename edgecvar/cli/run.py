@@ -30,9 +30,25 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
     "--event", "event", multiple=True, metavar="KEY=VALUE", help="As in that file: on=0.8, labels.fight.hold=1"
 )
 @click.option("--clips", type=click.Path(), metavar="DIR", help="Cut a clip around each event into this folder.")
-@click.option("--clip-before", type=float, default=2.0, show_default=True, metavar="SECONDS", help="Of it before.")
-@click.option("--clip-after", type=float, default=2.0, show_default=True, metavar="SECONDS", help="Of it after.")
-@click.option("--clip-longest", type=float, default=60.0, show_default=True, metavar="SECONDS", help="At most.")
+@click.option(
+    "--clip-before",
+    type=float,
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Of the stream, before the event.",
+)
+@click.option(
+    "--clip-after",
+    type=float,
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Of the stream, after the event.",
+)
+@click.option(
+    "--clip-longest", type=float, default=60.0, show_default=True, metavar="SECONDS", help="Of a clip, at most."
+)
 @click.option("--clips-keep", metavar="TIME", help="Remove clips that are older, such as 12h or 7d.")
 @click.option("--clips-size", metavar="SIZE", help="Remove the oldest where all are larger, such as 500MB or 2GB.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")

@@ -34,11 +34,14 @@ STRIDE = 2 * CELL
 class MotionOptions(PastOptions):
     """`channels`: of a picture's maps. `residual`, `intra`: look at it too. The rest is how the past is seen.
 
-    `anywhere`: what happens is the same wherever in the picture it does: of the maps go on their means and peaks.
+    `anywhere`: what happens is the same wherever in the picture it does: of the maps, which two convolutions then make,
+    go on the means, the peaks, and the means of the highest tenth. `compress`: what is seen is seen by its logarithm,
+    log(1 + x), as what is near moves so many times faster than what is far.
     """
 
     channels: int = Field(default=12, ge=1, le=256)
     anywhere: bool = False
+    compress: bool = False
     residual: bool = True
     intra: bool = False
 
@@ -60,23 +63,35 @@ class Picture(nn.Module):
             got = f"{spec.width} x {spec.height}"
             raise ConfigError(f"input: got {got}, expected multiples of {STRIDE} for this network, such as 64 x 48")
         places = (spec.height // STRIDE, spec.width // STRIDE)
-        self.residual = options.residual
+        self.residual, self.compress, self.anywhere = options.residual, options.compress, options.anywhere
         self.grid = nn.AvgPool2d(CELL)
-        self.conv = nn.Conv2d(3 + len(options.sources), options.channels, 3, stride=2, padding=1, bias=False)
+        seen, pooled, self.first = 3 + len(options.sources), (options.channels, places), nn.Sequential()
+        if options.anywhere:
+            few = -(-options.channels // 2)
+            conv = nn.Conv2d(seen, few, 3, padding=1, bias=False)
+            self.first = nn.Sequential(nn.BatchNorm2d(seen), conv, nn.BatchNorm2d(few), nn.ReLU())
+            seen, pooled = few, (3 * options.channels, (1, 1))
+        self.conv = nn.Conv2d(seen, options.channels, 3, stride=2, padding=1, bias=False)
         self.conv_norm = nn.BatchNorm2d(options.channels)
-        self.anywhere = options.anywhere
-        pooled = (2 * options.channels, (1, 1)) if options.anywhere else (options.channels, places)
         self.project = nn.Conv2d(pooled[0], options.width, pooled[1], bias=False)
         self.project_norm = nn.BatchNorm2d(options.width)
 
     def forward(self, velocity: Tensor, *others: Tensor) -> Tensor:
         sizes = [each.abs().mean(1, keepdim=True) for each in others[: self.residual]]
         seen = [velocity, velocity.abs(), *sizes, *others[self.residual :]]
-        maps = torch.relu(self.conv_norm(self.conv(self.grid(torch.cat(seen, 1)))))  # (B, channels, h / 8, w / 8)
-        if self.anywhere:
-            maps = torch.cat([maps.mean((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)], 1)
-        features: Tensor = self.project_norm(self.project(maps))
+        grid = self.grid(torch.cat(seen, 1))
+        if self.compress:
+            grid = torch.log1p(torch.relu(grid)) - torch.log1p(torch.relu(-grid))
+        maps = torch.relu(self.conv_norm(self.conv(self.first(grid))))  # (B, channels, h / 8, w / 8)
+        features: Tensor = self.project_norm(self.project(_pooled(maps) if self.anywhere else maps))
         return features
+
+
+def _pooled(maps: Tensor) -> Tensor:
+    """Means, peaks and means of the highest tenth of maps (B, C, h, w): (B, 3 * C, 1, 1)."""
+    places = maps.flatten(2)
+    highest = places.topk(max(1, places.shape[2] // 10), 2).values
+    return torch.cat([places.mean(2), places.amax(2), highest.mean(2)], 1)[..., None, None]
 
 
 class MotionStage(nn.Module):

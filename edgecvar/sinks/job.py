@@ -21,7 +21,7 @@ from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError, StreamError, reason
 from edgecvar.files import check_writable
 from edgecvar.run.decisions import ended_by
-from edgecvar.run.event_settings import EventSettings
+from edgecvar.run.event_settings import EventSettings, background_of
 from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.model import Model, Run, RunSettings
 from edgecvar.runners.choice import RunnerChoice
@@ -111,6 +111,8 @@ def run_job(config: RunConfig) -> bool:
         stack.enter_context(_delivering(deliveries, config, out))
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
+        if config.events is not None:
+            _name_background(config.events, model.labels)
         if config.together:
             return run_together(config, bundle, out)
         job = _Job(config, model, out, deliveries)
@@ -289,6 +291,14 @@ def _check(config: RunConfig) -> None:
         target = _overlay_file(config, source)
         if target is not None:
             check_overlay(source, target)
+
+
+def _name_background(events: EventSettings, labels: Sequence[str]) -> None:
+    """Which labels give no event, where nobody said so but their names."""
+    found = sorted(background_of(events, labels))
+    if found and events.background is None:
+        names = ", ".join(found)
+        say(f"events: {names}: background by name, gives none; --event background= lists others", err=True)
 
 
 def _check_clips(config: RunConfig, clips: ClipSettings) -> None:

@@ -149,10 +149,10 @@ class LiveTable:
             self._live.console.print(line)
 
     def _table(self) -> Any:
+        from rich.console import Group
         from rich.table import Table
 
         caption = f"latency {self._latency_ms:.0f} ms" if self._rows else "waiting for the first decision"
-        caption = "\n".join([*map(event_line, self._events.values()), caption])
         table = Table(title=self._title, caption=caption, title_justify="left")
         for name, justify in (("from", "right"), ("to", "right"), ("label", "left"), ("probability", "left")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -162,4 +162,4 @@ class LiveTable:
             broke = f"  (after a break: {row.opens})" if row.opens else ""
             times = f"{row.start_seconds:.2f} s", f"{row.end_seconds:.2f} s"
             table.add_row(*times, row.label + broke, f"{row.probability:6.1%} {bar}", style=style)
-        return table
+        return Group(table, *map(event_line, self._events.values()))

@@ -73,6 +73,15 @@ def test_settings_come_from_a_file(edgecvar, bundle, gestures, tmp_path):
     assert code == 0 and [row["label"] for row in csv.DictReader(io.StringIO(out))] == ["right"]
 
 
+def test_a_label_that_is_background_by_its_name_is_said(edgecvar, gestures, tmp_path):
+    bundle = tiny_bundle(tmp_path, labels=["left", "right", "Not left"])
+    code, out, err = edgecvar("run", gestures, "--bundle", bundle, "--events", "--event", "on=0.5", "--csv")
+    assert code == 0 and {row["label"] for row in csv.DictReader(io.StringIO(out))} == {"left", "right"}
+    assert err == "events: Not left: background by name, gives none; --event background= lists others\n"
+    _, out, err = edgecvar("run", gestures, "--bundle", bundle, "--event", "on=0.5", "--event", "background=", "--csv")
+    assert err == "" and "Not left" in out
+
+
 @pytest.mark.parametrize(
     "flags, wrong",
     [

@@ -52,13 +52,14 @@ def verifying(data: Path, checkpoint: Path) -> VerifyConfig:
 def in_a_row(network: Any, samples: Any) -> Any:
     """(samples, classes) of a network that remembers: the samples of one clip as that clip, in display order."""
     order = np.argsort([sample.display_index for sample in samples])
-    columns = [
-        [samples[place].current.image for place in order],
-        [samples[place].neighbour.image for place in order],
-        *([samples[place].inputs[name] for place in order] for name in ("motion", "residual")),
-    ]
-    tensors = [torch.from_numpy(np.stack(column))[None] for column in columns]
-    scores = network.each_picture(ClipBatch(*tensors, labels=torch.zeros(1, dtype=torch.int64)))[0].numpy()
+    columns = {
+        "image": [samples[place].current.image for place in order],
+        "adjacent_image": [samples[place].neighbour.image for place in order],
+        **{name: [samples[place].inputs[name] for place in order] for name in samples[0].inputs},
+    }
+    tensors = {name: torch.from_numpy(np.stack(column))[None] for name, column in columns.items()}
+    batch = ClipBatch(**tensors, labels=torch.zeros(1, dtype=torch.int64))
+    scores = network.each_picture(batch)[0].numpy()
     return scores[np.argsort(order)]
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
-from edgecvar.sinks.csv_lines import CsvLines
+from edgecvar.run.events import Event
+from edgecvar.sinks.csv_lines import CsvLines, EventRows
 from edgecvar.sinks.json_lines import JsonLines, summary_document
-from edgecvar.sinks.table import LIVE_ROWS, LiveTable, PlainTable, summary_lines
+from edgecvar.sinks.table import LIVE_EVENTS, LIVE_ROWS, LiveTable, PlainTable, summary_lines
 
 SUMMARY = RunSummary(
     pictures=100,
@@ -175,3 +176,41 @@ def test_breaks_and_hidden_pictures_are_counted_apart():
     assert "1 break (picture size changed: 1)" in summary_lines(summary)[0]
     document = summary_document(summary)
     assert (document["hidden"], document["breaks"]) == (12, {"picture size changed": 1})
+
+
+EVENT = Event(4, "wave\x1b[2J", 1.25, None, 0.75, 2.0)
+
+
+def events(sink_of):
+    out = io.StringIO()
+    with sink_of(out) as sink:
+        sink.event(EVENT)
+        sink.event(replace(EVENT, end_seconds=3.5))
+    return out.getvalue().splitlines()
+
+
+def test_an_event_in_each_form():
+    (line,) = events(lambda out: PlainTable(out, ["a"], False))
+    assert line.strip() == "-- event 4: wave\\x1b[2J, 1.25 s to 3.50 s, at most 75.0% at 2.00 s --"
+    began, ended = map(json.loads, events(lambda out: JsonLines(out, "a.mp4", False)))
+    same = {"number": 4, "label": "wave\x1b[2J", "start_seconds": 1.25, "peak": 0.75, "peak_seconds": 2.0}
+    assert began == {"source": "a.mp4", "event": {"phase": "began", **same}}
+    assert ended == {"source": "a.mp4", "event": {"phase": "ended", **same, "end_seconds": 3.5}}
+    assert events(lambda out: EventRows(out, "a.mp4")) == [
+        "source,event,label,start_seconds,end_seconds,peak,peak_seconds",
+        "a.mp4,4,wave\\x1b[2J,1.25,3.5,0.75,2.0",
+    ]
+
+
+def test_the_live_table_shows_a_bounded_number_of_events(monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr("edgecvar.sinks.table.Console", lambda: Console(file=out, force_terminal=True, width=100))
+    sink = LiveTable("source.mp4")
+    for number in range(50):
+        sink.event(replace(EVENT, number=number))
+        sink.event(replace(EVENT, number=number, end_seconds=3.0))
+    with sink:
+        sink.finish(SUMMARY)
+    shown = out.getvalue()
+    assert "event 49: wave\\x1b[2J, 1.25 s to 3.00 s" in shown and f"event {49 - LIVE_EVENTS}:" not in shown
+    assert "\x1b[2J" not in shown

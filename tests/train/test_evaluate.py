@@ -19,6 +19,7 @@ from edgecvar.clips.sampling import centre_segments
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.run.event_settings import read_event_settings
 from edgecvar.train.checkpoint import Checkpoint
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.evaluate import clip_batches, held_out, open_checkpoint, regions, score_checkpoint
@@ -158,3 +159,15 @@ def test_scores_that_are_no_numbers_are_an_error(run: Path, moving: Path) -> Non
     clip = Clip(moving / "left" / "clip_0.mp4", "left")
     with pytest.raises(ConfigError, match=r"clip_0\.mp4: the network gives NaN or infinity"):
         list(score_checkpoint(checkpoint, recipe.views, recipe.machine, [clip]))
+
+
+def test_thresholds_of_a_run_are_of_the_clips_that_validate(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    """Compiled on the way: events are of streams."""
+    network = "network={channels: 2, width: 4, dilations: [1]}"
+    training = start_run(small("model=motion", network, "epochs=1"), tmp_path, Listener())
+    training.fit()
+    code, document, _ = invoke(training.folder, "--thresholds", "--jobs", "1", "-o", tmp_path / "events.yaml")
+    rows = document["thresholds"]["labels"]
+    assert code == 0 and [(row["label"], row["clips"]) for row in rows] == [("left", 1), ("right", 1), ("still", 1)]
+    assert set(read_event_settings(tmp_path / "events.yaml").labels) == {"left", "right", "still"}
+    assert not list(training.folder.glob("*.edgecvar"))

@@ -57,6 +57,7 @@ class KeptPackets:
         self._packets: Deque[KeptPacket] = deque()
         self._first = 0
         self._bytes = 0
+        self._broke = -1
         self._cuts: List[Cut] = []
 
     def opened(self, video: OpenVideo) -> None:
@@ -77,9 +78,9 @@ class KeptPackets:
 
     def broke(self, pts_seconds: float) -> None:
         with self._lock:
-            for kept in reversed(self._packets):
-                if kept.seconds == pts_seconds:
-                    kept.opens = True
+            for at in range(len(self._packets) - 1, -1, -1):
+                if self._packets[at].seconds == pts_seconds:
+                    self._packets[at].opens, self._broke = True, self._first + at
                     return
 
     def passed(self, seconds: float) -> None:
@@ -116,11 +117,14 @@ class KeptPackets:
         Pictures that need what is before the cut, and those that were lost, are not among them.
         """
         with self._lock:
+            over = final or cut.taken is not None or self._broke > cut.first
+            if not over and end > self.decided:
+                return None
             packets = self._of(cut)
             opens = next((at for at, kept in enumerate(packets) if at and kept.opens), None)
             packets = packets[:opens]
             whole, limit = _whole_to(packets, end)
-            if not (final or opens is not None or cut.taken is not None or limit <= self.decided):
+            if not over and limit > self.decided:
                 return None
             self._cuts.remove(cut)
             return [kept for kept in packets[:whole] if kept.seconds is not None and kept.seconds >= cut.start]
