@@ -156,6 +156,10 @@ class Mosquitto:
         self._process.send_signal(10)
         time.sleep(0.2)
 
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -89,13 +89,13 @@ class Broker:
         client = mqtt.Client(CallbackAPIVersion.VERSION2, f"edgecvar-{secrets.token_hex(6)}", clean_session=True)
         client.connect_timeout = ANSWER
         client.will_set(*self._will, qos=1, retain=True)
-        if self._address.user is not None:
-            client.username_pw_set(self._address.user, self._password)
-        if self._address.scheme == "mqtts":
-            client.tls_set_context(ssl.create_default_context())
         client.on_connect = self._note
         self._client, self._answer = client, None
         try:
+            if self._address.user is not None:
+                client.username_pw_set(self._address.user, self._password)
+            if self._address.scheme == "mqtts":
+                client.tls_set_context(ssl.create_default_context())
             client.connect(self._address.host, self._address.port, KEEPALIVE)
         except (OSError, ValueError) as error:
             self._lose(reason(error))

@@ -93,7 +93,7 @@ class _Events:
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
     """The hexadecimal HMAC-SHA256 of `timestamp`, a dot and the body: what a receiver computes and compares."""
-    return hmac.new(secret.encode(), b"%d.%s" % (timestamp, body), hashlib.sha256).hexdigest()
+    return hmac.new(os.fsencode(secret), b"%d.%s" % (timestamp, body), hashlib.sha256).hexdigest()
 
 
 def _secret(address: Address) -> Optional[str]:
@@ -159,7 +159,7 @@ class _Post:
             headers["X-Edgecvar-Signature"] = f"t={timestamp},v1={signature(self._secret, timestamp, body)}"
         if self._address.user is not None:
             login = f"{self._address.user}:{self._address.password or ''}"
-            headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
+            headers["Authorization"] = f"Basic {b64encode(os.fsencode(login)).decode()}"
         return headers
 
     def tick(self) -> None:

@@ -169,7 +169,8 @@ def test_who_asks_and_says_no_more_holds_nobody_for_long(scraped):
         thread.join()
 
 
-def test_nothing_listens_beyond_loopback_unless_told(tmp_path):
+def test_nothing_listens_beyond_loopback_unless_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "PORT", free_port())
     for uri in ("metrics:", "metrics://", f"metrics://:{free_port()}"):
         made = deliveries(tmp_path, uri)
         with made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from threading import Event, Thread
-from typing import Optional, Protocol
+from typing import Protocol
 
 from edgecvar.errors import reason
 from edgecvar.sinks.delivery.waiting.counts import DeliveryCounts, Tally
@@ -103,25 +103,33 @@ class Courier:
     def _run(self) -> None:
         """The courier's thread."""
         attempts, failed = 0, False
-        record: Optional[Numbered] = None
         while not self._aborted:
             leaving = self._leaving.is_set()
-            try:
-                record = self._spool.take(0.0 if leaving else TICK)
-                if leaving and (record is None or failed):
-                    break
-                self._carrier.tick()
-                outcome = DELIVERED if record is None else self._carrier.deliver(record)
-            except Exception as error:  # what no carrier foresaw must neither end deliveries nor come again and again
-                outcome = Outcome(over=not isinstance(error, OSError), trouble=reason(error))
+            record = self._spool.take(0.0 if leaving else TICK)
+            if leaving and (record is None or failed):
+                break
+            self._tick()
             if record is None:
                 continue
+            outcome = self._attempt(record)
             failed = not outcome.over
             attempts = attempts + 1 if failed else 0
             self._settle(record, outcome)
             if failed and outcome.trouble:
                 self._leaving.wait(max(outcome.after, self._backoff.delay(attempts)))
         self._end()
+
+    def _tick(self) -> None:
+        try:
+            self._carrier.tick()
+        except Exception as error:  # it must not end deliveries
+            self._tally.failed(reason(error))
+
+    def _attempt(self, record: Numbered) -> Outcome:
+        try:
+            return self._carrier.deliver(record)
+        except Exception as error:  # what no carrier foresaw must neither end deliveries nor come again and again
+            return Outcome(over=not isinstance(error, OSError), trouble=reason(error))
 
     def _settle(self, record: Numbered, outcome: Outcome) -> None:
         if not outcome.over:

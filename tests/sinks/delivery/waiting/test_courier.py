@@ -81,6 +81,18 @@ def test_what_a_carrier_raises_ends_nothing(tmp_path, error, refused):
     assert courier.counts == DeliveryCounts(delivered=2 - refused, refused=refused, failed=1 - refused)
 
 
+def test_what_goes_wrong_beside_the_records_costs_none(tmp_path, monkeypatch):
+    def fail(self):
+        raise ValueError("of no record")
+
+    monkeypatch.setattr(Fake, "tick", fail)
+    carrier, courier = courier_of(tmp_path, lambda fake, attempt: DELIVERED)
+    courier.put("a")
+    soon(lambda: courier.counts.delivered == 1)
+    end(courier)
+    assert carrier.attempts == ["a"] and courier.counts.failed >= 1 and courier.counts.refused == 0
+
+
 def test_leaving_delivers_what_it_can_and_keeps_the_rest(tmp_path):
     carrier, courier = courier_of(tmp_path, lambda fake, attempt: LATER, Backoff(3600.0, 3600.0))
     courier.put("a")
