@@ -75,7 +75,7 @@ def test_it_is_given_up_where_that_was_asked_for(edgecvar, bundle):
     assert code == 1 and "refused" in err and err.count("\n") == 1
     began = time.monotonic()
     code, _, err = edgecvar("run", url, "--bundle", bundle, "--wait", "0.5")
-    assert code == 1 and "given up, as it was away for 0 s (--wait 0.5)" in err and time.monotonic() - began < MOST
+    assert code == 1 and "given up, as it was away for" in err and time.monotonic() - began < MOST
 
 
 def test_another_url_is_waited_for_where_that_was_asked_for(edgecvar, bundle):

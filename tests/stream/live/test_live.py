@@ -116,6 +116,18 @@ def test_the_pauses_grow_are_bounded_and_begin_anew_after_a_while(monkeypatch: p
     assert absence.pause(AWAY) == pytest.approx(2 * (1 - absences.JITTER))
 
 
+def test_the_last_attempt_is_when_it_has_been_waited_for_as_long_as_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(absences.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(absences.random, "random", lambda: 0.0)
+    absence = absences.Absence(NAME, Patience(wait=5), lambda line: None)
+    for pause in (1, 2, 2):
+        assert absence.pause(AWAY) == pause
+        now[0] += pause
+    with pytest.raises(StreamError, match=r"given up, as it was away for 5 s \(--wait 5\)"):
+        absence.pause(AWAY)
+
+
 def test_reasons_are_bounded() -> None:
     absence = absences.Absence(NAME, QUICK, lambda line: None)
     for number in range(100):
