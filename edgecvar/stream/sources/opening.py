@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Optional, Protocol, U
 from urllib.parse import unquote, urlsplit
 
 from edgecvar.errors import StreamError, reason
-from edgecvar.stream.sources.address import open_address
+from edgecvar.stream.sources.address import is_live, open_address
 from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.demuxing import demuxed, open_container
 from edgecvar.stream.sources.detached import DetachedInput
@@ -133,7 +133,9 @@ def path_of(source: Union[str, Path]) -> Optional[Path]:
 
 
 def read_once(name: str) -> bool:
-    """Whether what a command's argument names can be read once only: standard input, a pipe, a device."""
+    """Whether what an argument names can be read once only: standard input, a pipe, a device, a live source."""
+    if is_live(name):
+        return True
     path = None if name == "-" else path_of(name)
     return name == "-" or (path is not None and os.path.exists(path) and not (path.is_file() or path.is_dir()))
 
