@@ -20,6 +20,7 @@ from edgecvar.stream.sources.launched import (
     encodes_in_hardware,
     has_element,
     srt_pipeline,
+    usb_pipeline,
 )
 from edgecvar.stream.sources.pattern import moving_pattern
 from edgecvar.stream.sources.v4l2 import DEMUXER, attached_camera, raw_pictures
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 PUSHED = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "v4l2", "csi", "test")
 """Schemes of what comes at its own rate, whether anybody is ready for it or not."""
 USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
+NOT_RUN = "not run on a device by us"
 _WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
 _OPTIONS: Dict[str, Dict[str, str]] = {
     # By TCP, and by UDP where the server takes no TCP.
@@ -106,6 +108,10 @@ def _open_v4l2(uri: str, name: str, timeout: float, attempt: Attempt) -> Detache
         return DetachedInput(
             name, lambda: open_container(path, name, timeout, DEMUXER, asked), timeout, attempt=attempt
         )
+    if encodes_in_hardware():
+        attempt.note = f"a raw camera, encoded by the device with a GOP of {settings.gop}; {NOT_RUN}"
+        pipeline = usb_pipeline(path, "MJPG" in camera.formats, settings)
+        return _of_pipeline(LaunchedPipe(name, pipeline), timeout, attempt)
     attempt.note = f"a raw camera, encoded here by libx264 with a GOP of {settings.gop}"
     return _of_camera(EncodedCamera(name, raw_pictures(camera, settings, timeout), settings), timeout, attempt)
 
@@ -116,7 +122,7 @@ def _open_csi(uri: str, name: str, timeout: float, attempt: Attempt) -> Detached
         raise ConfigError(f"{name}: {sensor!r} is no number of a camera; the first is csi://0")
     hardware = encodes_in_hardware()
     by = "the device's encoder" if hardware else "x264enc, as there is no encoder"
-    attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; not run on a device by us"
+    attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; {NOT_RUN}"
     return _of_pipeline(LaunchedPipe(name, csi_pipeline(int(sensor), settings, hardware)), timeout, attempt)
 
 
