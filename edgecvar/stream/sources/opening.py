@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgecvar.stream.sources.demuxing import demuxed, open_container
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encryption import StreamKey, encryption
 from edgecvar.stream.sources.flv import WithoutSound
+from edgecvar.stream.sources.passwords import without_password as without_password
 from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ Source = Union[str, Path, ByteSource, LiveSource]
 TIMEOUT = 10.0
 """Seconds without data after which a source is given up, unless said otherwise."""
 LONGEST = 86_400
-_USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
-_SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;/]*")
 
 
 class Input(Protocol):
@@ -91,13 +89,6 @@ def source_name(source: Source) -> str:
     if isinstance(source, (str, Path)):
         return without_password(str(source))
     return str(getattr(source, "name", "the given stream"))
-
-
-def without_password(url: str) -> str:
-    """A URL with *** for its password, and for what looks like one among its parameters; other text as it is."""
-    if "://" not in url:
-        return url
-    return _SECRET.sub(r"\1***", _USER.sub(r"\1***@", url))
 
 
 def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
