@@ -171,7 +171,8 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
     bundle = open_bundle(config.bundle or default_bundle())
     source = config.source or str(default_clip())
     if read_once(source):
-        raise ConfigError(f"{source}: a source is measured several times, and this one can be read once; give a file")
+        name = source_name(source)
+        raise ConfigError(f"{name}: a source is measured several times, and this one can be read once; give a file")
     _, precision = resolve(bundle, config)
     look = look_of(bundle.manifest) if config.against == "decode" else None
     with make_runner(bundle, config) as runner:

@@ -61,7 +61,8 @@ def _inspect_video(
     from edgecvar.stream.sources.pipe import named_source
 
     if picture is not None and read_once(name):
-        raise ConfigError(f"--picture reads its video twice, and {name} can be read once; save it to a file first")
+        once = without_password(name)
+        raise ConfigError(f"--picture reads its video twice, and {once} can be read once; save it to a file first")
     with open_stream(named_source(name), extraction, timeout=timeout) as stream:
         whole = anatomy(stream)
     if as_json:

@@ -20,7 +20,7 @@ from edgecvar.sinks.caption import Caption, draw_caption
 from edgecvar.sinks.drawing import Arrows
 from edgecvar.sinks.sink import WithoutEvents
 from edgecvar.stream.pixels import ShownPicture, decoded_pictures
-from edgecvar.stream.sources.opening import TIMEOUT, is_source, read_once
+from edgecvar.stream.sources.opening import TIMEOUT, is_source, read_once, source_name
 from edgecvar.stream.types import CodedPicture, StreamInfo
 
 TICKS = 90_000
@@ -128,7 +128,7 @@ class _Rate:
 def check_overlay(source: str, target: Path) -> None:
     """Refuse what cannot be written before anything is read; raises ConfigError."""
     if read_once(source):
-        what = "standard input" if source == "-" else source
+        what = "standard input" if source == "-" else source_name(source)
         raise ConfigError(f"--overlay reads its source twice, and {what} cannot be; save the stream to a file first")
     if target.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"--overlay {target}: got suffix {target.suffix!r}, expected one of {', '.join(SUFFIXES)}")

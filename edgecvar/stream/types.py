@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BLOCK = 4
 """Side of one motion block, in luma samples."""
+MOST_REASONS, OTHER_REASONS = 200, "other reasons"
+"""That are told apart: a stream of months may be damaged in ever new ways."""
 RECONNECTED = "reconnected"
 """The reason of a break where a live source was opened again: nothing after it rests on what came before."""
 
@@ -297,12 +299,12 @@ class StreamSummary:
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        _count(self.reasons, reason)
 
     def conceal(self, reason: str) -> None:
         """One more picture that is given out although a part of it is made up or out of place."""
         self.damaged += 1
-        self.damage[reason] = self.damage.get(reason, 0) + 1
+        _count(self.damage, reason)
 
     def broke(self, reason: str) -> None:
         """The stream did not go on as it was."""
@@ -321,8 +323,13 @@ class StreamSummary:
         )
 
 
+def _count(counts: dict[str, int], reason: str, number: int = 1) -> None:
+    known = reason if reason in counts or len(counts) < MOST_REASONS else OTHER_REASONS
+    counts[known] = counts.get(known, 0) + number
+
+
 def _sums(counts: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
     sums = dict(counts)
     for reason, number in dict(others).items():  # a copy at once: its reader may be adding to it
-        sums[reason] = sums.get(reason, 0) + number
+        _count(sums, reason, number)
     return sums

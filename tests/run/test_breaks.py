@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edgecvar.run.recognizer import RunOptions, recognize
-from edgecvar.stream.types import Break
+from edgecvar.stream.types import RECONNECTED, Break
 from tests.run.scripted import INFO, MOTION, RecordingRunner, ScriptedStream, histories, manifest, run, stage
 
 CLASSIFY = stage("classify", "picture", ("motion", "motion", "current"), output=[3])
@@ -47,6 +47,15 @@ def test_pictures_of_another_size_are_prepared_for_it_and_wait_for_an_i_picture(
     assert pairs == [(1, 0, 0), (2, 0, 0), (2, 4, 6), (4, 6, 4)]
     assert [decision.decode_index for decision in decisions] == [1, 2, 5, 7]
     assert summary.reasons == {"before the first I-picture": 1} and summary.breaks == {RESIZED.reason: 1}
+
+
+def test_no_i_picture_is_kept_over_a_reconnection():
+    """It is of another time, and the first pictures of a connection may refer to what never came."""
+    back = Break(RECONNECTED, INFO)
+    _, runner, summary = run("", stream=ScriptedStream("IPP" + "P" + "IPIP", breaks={3: back}))
+    pairs = [(seen["motion"], seen["appearance"], seen["adjacent"]) for seen in runner.of("fuse")]
+    assert pairs == [(1, 0, 0), (2, 0, 0), (5, 4, 6), (7, 6, 4)]
+    assert summary.reasons == {"before the first I-picture": 1} and summary.breaks == {RECONNECTED: 1}
 
 
 def test_consensus_and_clips_begin_again_after_a_break():

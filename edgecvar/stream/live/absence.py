@@ -83,13 +83,13 @@ class Absence:
         pause = patience.longest if refused else min(patience.longest, patience.first * 2 ** min(self._tries, 30))
         self._tries += 1
         away = 0.0 if self._since is None else time.monotonic() - self._since
-        if patience.wait is not None and away + pause > patience.wait:
-            raise type(error)(
-                f"{error}; given up, as it was away for {away:.0f} s (--wait {patience.wait:g})"
-            ) from error
+        if patience.wait is not None:
+            if away >= patience.wait:
+                raise type(error)(f"{error}; given up, as it was away for {away:.0f} s (--wait {patience.wait:g})")
+            pause = min(pause, patience.wait - away)
         if why not in self._told and len(self._told) < _MOST_REASONS:
             self._told.add(why)
-            how = f"it is asked again every {pause:g} s" if refused else "it is waited for"
+            how = f"it is asked again every {patience.longest:g} s" if refused else "it is waited for"
             self._tell(f"{self._name}: {why}; {how} {OR_END}")
         return pause * (1 - JITTER * random.random())
 

@@ -149,7 +149,7 @@ class LiveStream:
         opens = picture.opens
         first = self._absence.over()
         if first:
-            if self._line.begun:
+            if self._line.begun or stream.info != self._info:  # what was known at first may never have had a picture
                 opens = Break(RECONNECTED, stream.info)
                 stream.summary.broke(RECONNECTED)
             self._line.connect(picture, 1 / float(stream.info.fps))

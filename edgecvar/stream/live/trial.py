@@ -104,7 +104,8 @@ def try_source(
 def _told(info: StreamInfo, note: str, seen: _Seen, attempt: Attempt, measured: Tuple[float, float]) -> SourceTrial:
     first_seconds, seconds = measured
     span = max(seen.times) - min(seen.times)
-    rate = (len(seen.times) - 1) / span if span > 0 else float(info.fps)
+    # Of those that were displayed last some are missing, where pictures are reordered.
+    rate = 1 / float(np.median(np.diff(np.sort(seen.times)))) if span > 0 else float(info.fps)
     steps = _steps(list(attempt.arrivals))
     places = [place for place, kind in enumerate(seen.kinds) if kind == "I"]
     gop = max((after - before for before, after in zip(places, places[1:])), default=0)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
 from typing import TYPE_CHECKING, Any, Dict, Optional
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.stream.sources.attempt import Attempt
@@ -20,7 +18,10 @@ from edgecvar.stream.sources.launched import (
     encodes_in_hardware,
     has_element,
     srt_pipeline,
+    usb_pipeline,
 )
+from edgecvar.stream.sources.passwords import scheme_of as scheme_of
+from edgecvar.stream.sources.passwords import with_credentials, without_password
 from edgecvar.stream.sources.pattern import moving_pattern
 from edgecvar.stream.sources.v4l2 import DEMUXER, attached_camera, raw_pictures
 
@@ -29,21 +30,12 @@ if TYPE_CHECKING:
 
 PUSHED = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "v4l2", "csi", "test")
 """Schemes of what comes at its own rate, whether anybody is ready for it or not."""
-USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
-_WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
+NOT_RUN = "not run on a device by us"
 _OPTIONS: Dict[str, Dict[str, str]] = {
     # By TCP, and by UDP where the server takes no TCP.
     "rtsp": {"rtsp_flags": "prefer_tcp"},
     "rtsps": {"rtsp_flags": "prefer_tcp"},
 }
-
-
-def scheme_of(source: object) -> str:
-    """The scheme of a URI, in small letters; empty for what is a path, or no name."""
-    if not isinstance(source, str) or os.path.exists(source):
-        return ""
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", source)
-    return found[1].lower() if found else ""
 
 
 def is_pushed(source: object) -> bool:
@@ -76,15 +68,6 @@ def open_address(uri: str, name: str, timeout: float, attempt: Optional[Attempt]
     return DetachedInput(name, lambda: _connected(target, name, timeout, options), timeout, attempt=attempt)
 
 
-def with_credentials(uri: str) -> str:
-    """The URI with the user and password of the environment, where it has none of its own and is of a server's."""
-    user, parts = os.environ.get(USER, ""), urlsplit(uri)
-    if not user or scheme_of(uri) not in _WITH_CREDENTIALS or "@" in parts.netloc:
-        return uri
-    password = quote(os.environ.get(PASSWORD, ""), safe="")
-    return parts._replace(netloc=f"{quote(user, safe='')}:{password}@{parts.netloc}").geturl()
-
-
 def _connected(target: str, name: str, timeout: float, options: Dict[str, str]) -> InputContainer:
     return open_container(target, name, timeout, options=options)
 
@@ -106,6 +89,10 @@ def _open_v4l2(uri: str, name: str, timeout: float, attempt: Attempt) -> Detache
         return DetachedInput(
             name, lambda: open_container(path, name, timeout, DEMUXER, asked), timeout, attempt=attempt
         )
+    if encodes_in_hardware():
+        attempt.note = f"a raw camera, encoded by the device with a GOP of {settings.gop}; {NOT_RUN}"
+        pipeline = usb_pipeline(path, "MJPG" in camera.formats, settings)
+        return _of_pipeline(LaunchedPipe(name, pipeline), timeout, attempt)
     attempt.note = f"a raw camera, encoded here by libx264 with a GOP of {settings.gop}"
     return _of_camera(EncodedCamera(name, raw_pictures(camera, settings, timeout), settings), timeout, attempt)
 
@@ -116,7 +103,7 @@ def _open_csi(uri: str, name: str, timeout: float, attempt: Attempt) -> Detached
         raise ConfigError(f"{name}: {sensor!r} is no number of a camera; the first is csi://0")
     hardware = encodes_in_hardware()
     by = "the device's encoder" if hardware else "x264enc, as there is no encoder"
-    attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; not run on a device by us"
+    attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; {NOT_RUN}"
     return _of_pipeline(LaunchedPipe(name, csi_pipeline(int(sensor), settings, hardware)), timeout, attempt)
 
 
@@ -130,7 +117,7 @@ def _of_pipeline(pipe: LaunchedPipe, timeout: float, attempt: Attempt) -> Detach
         try:
             return open_container(pipe, pipe.name)
         except StreamError as error:
-            said = pipe.complaint()
+            said = without_password(pipe.complaint())
             raise StreamError(f"{pipe.name}: {LAUNCH} says: {said}" if said else str(error)) from error
 
     return DetachedInput(pipe.name, opening, timeout, pipe, attempt)

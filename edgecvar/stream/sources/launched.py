@@ -1,4 +1,4 @@
-"""What GStreamer sends through the pipe of a process of its own: CSI cameras, and SRT where FFmpeg has none."""
+"""What GStreamer sends through the pipe of a process of its own: cameras of a Jetson, and SRT."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from edgecvar.stream.sources.pipe import PipeSource
 
 LAUNCH, INSPECT = "gst-launch-1.0", "gst-inspect-1.0"
 ARGUS, ENCODER = "nvarguscamerasrc", "nvv4l2h264enc"
+_MEMORY = "(memory:NVMM)"
 _ENCODER_DEVICES = ("/dev/nvhost-msenc", "/dev/v4l2-nvenc")
 """One of which a Jetson with an encoder has; Orin Nano has the element alone."""
 _FAREWELL = 1.0
@@ -83,16 +84,30 @@ def has_argus() -> bool:
 
 def csi_pipeline(sensor: int, settings: CameraSettings, hardware: bool) -> List[str]:
     """From a CSI camera to Matroska, which says times, lengths and the rate; not run on a device."""
-    memory = "(memory:NVMM)"
-    camera = [ARGUS, f"sensor-id={sensor}", "!", _caps(f"video/x-raw{memory}", settings, "NV12")]
+    camera = [ARGUS, f"sensor-id={sensor}", "!", _caps(f"video/x-raw{_MEMORY}", settings, ",format=NV12")]
     if hardware:
         return [*camera, "!", *_hardware_encoder(settings), *_packaged()]
-    return [*camera, "!", "nvvidconv", "!", "video/x-raw,format=I420", "!", *software_encoder(settings), *_packaged()]
+    return [*camera, "!", "nvvidconv", "!", "video/x-raw,format=I420", "!", *_software_encoder(settings), *_packaged()]
+
+
+def usb_pipeline(device: str, motion_jpeg: bool, settings: CameraSettings) -> List[str]:
+    """The same from a raw USB camera, encoded by the device; not run on one."""
+    camera = ["v4l2src", f"device={device}", "!", _caps("image/jpeg" if motion_jpeg else "video/x-raw", settings)]
+    decoded = ["!", "jpegdec"] if motion_jpeg else []
+    moved = ["!", "nvvidconv", "!", f"video/x-raw{_MEMORY},format=NV12"]
+    return [*camera, *decoded, *moved, "!", *_hardware_encoder(settings), *_packaged()]
 
 
 def software_pipeline(camera: Sequence[str], settings: CameraSettings) -> List[str]:
     """The same from any element, encoded by x264."""
-    return [*camera, "!", _caps("video/x-raw", settings, "I420"), "!", *software_encoder(settings), *_packaged()]
+    return [
+        *camera,
+        "!",
+        _caps("video/x-raw", settings, ",format=I420"),
+        "!",
+        *_software_encoder(settings),
+        *_packaged(),
+    ]
 
 
 def srt_pipeline(uri: str) -> List[str]:
@@ -100,7 +115,7 @@ def srt_pipeline(uri: str) -> List[str]:
     return ["srtsrc", f"uri={uri}", "!", "fdsink"]
 
 
-def software_encoder(settings: CameraSettings) -> List[str]:
+def _software_encoder(settings: CameraSettings) -> List[str]:
     """x264 without delay."""
     gop = f"key-int-max={settings.gop}"
     return ["x264enc", "tune=zerolatency", "speed-preset=ultrafast", gop, f"bframes={settings.bframes}"]
@@ -115,7 +130,7 @@ def _packaged() -> List[str]:
     return ["!", "h264parse", "config-interval=-1", "!", "matroskamux", "streamable=true", "!", "fdsink"]
 
 
-def _caps(kind: str, settings: CameraSettings, samples: str) -> str:
+def _caps(kind: str, settings: CameraSettings, samples: str = "") -> str:
     width, height = settings.size
     rate = f"{settings.fps.numerator}/{settings.fps.denominator}"
-    return f"{kind},format={samples},width={width},height={height},framerate={rate}"
+    return f"{kind}{samples},width={width},height={height},framerate={rate}"

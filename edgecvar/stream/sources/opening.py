@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Optional, Protocol, U
 from urllib.parse import unquote, urlsplit
 
 from edgecvar.errors import StreamError, reason
-from edgecvar.stream.sources.address import open_address
+from edgecvar.stream.sources.address import is_live, open_address
 from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.demuxing import demuxed, open_container
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encryption import StreamKey, encryption
 from edgecvar.stream.sources.flv import WithoutSound
+from edgecvar.stream.sources.passwords import without_password as without_password
 from edgecvar.stream.sources.pipe import ByteSource, PipeSource, Unseekable, named_pipe, pipe_of
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ Source = Union[str, Path, ByteSource, LiveSource]
 TIMEOUT = 10.0
 """Seconds without data after which a source is given up, unless said otherwise."""
 LONGEST = 86_400
-_USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
-_SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd)?|pwd|token|secret|key|auth)=)[^&;/]*")
 
 
 class Input(Protocol):
@@ -93,13 +91,6 @@ def source_name(source: Source) -> str:
     return str(getattr(source, "name", "the given stream"))
 
 
-def without_password(url: str) -> str:
-    """A URL with *** for its password, and for what looks like one among its parameters; other text as it is."""
-    if "://" not in url:
-        return url
-    return _SECRET.sub(r"\1***", _USER.sub(r"\1***@", url))
-
-
 def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
     """The input of a path, URL or binary file object, given up after `timeout` s without data; raises StreamError."""
     if not (isinstance(timeout, (int, float)) and 0 < timeout <= LONGEST):
@@ -133,7 +124,9 @@ def path_of(source: Union[str, Path]) -> Optional[Path]:
 
 
 def read_once(name: str) -> bool:
-    """Whether what a command's argument names can be read once only: standard input, a pipe, a device."""
+    """Whether what an argument names can be read once only: standard input, a pipe, a device, a live source."""
+    if is_live(name):
+        return True
     path = None if name == "-" else path_of(name)
     return name == "-" or (path is not None and os.path.exists(path) and not (path.is_file() or path.is_dir()))
 

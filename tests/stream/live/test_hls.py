@@ -36,7 +36,8 @@ def playlist(folder: Path) -> None:
     options = {"hls_time": "1", "hls_list_size": "0"}
     with av.open(str(clip)) as source, av.open(str(folder / "live.m3u8"), "w", format="hls", options=options) as made:
         template = source.streams.video[0]
-        stream = made.add_stream_from_template(template)
+        add = getattr(made, "add_stream_from_template", lambda like: made.add_stream(template=like))
+        stream = add(template)
         for packet in source.demux(template):
             if packet.size:
                 packet.stream = stream

@@ -11,6 +11,7 @@ import pytest
 from edgecvar.errors import ConfigError, RefusedError, StreamError
 from edgecvar.stream.live import LiveStream, Patience
 from edgecvar.stream.live import absence as absences
+from edgecvar.stream.types import MOST_REASONS, StreamSummary
 from tests.run.scripted import INFO, ScriptedStream
 
 URI = "rtsp://user:secret@camera/live"
@@ -116,7 +117,43 @@ def test_the_pauses_grow_are_bounded_and_begin_anew_after_a_while(monkeypatch: p
     assert absence.pause(AWAY) == pytest.approx(2 * (1 - absences.JITTER))
 
 
+def test_the_last_attempt_is_when_it_has_been_waited_for_as_long_as_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(absences.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(absences.random, "random", lambda: 0.0)
+    absence = absences.Absence(NAME, Patience(wait=5), lambda line: None)
+    for pause in (1, 2, 2):
+        assert absence.pause(AWAY) == pause
+        now[0] += pause
+    with pytest.raises(StreamError, match=r"given up, as it was away for 5 s \(--wait 5\)"):
+        absence.pause(AWAY)
+
+
+def test_a_source_of_another_size_than_was_known_opens_a_break_before_its_first_picture() -> None:
+    other = scripted("IPP", RuntimeError("the end of this test"))
+    other.info = replace(INFO, width=128, height=128)
+    stream, pictures = LiveStream(URI, Connections(scripted(""), other), QUICK), []
+    assert stream.info == INFO
+    with pytest.raises(RuntimeError):
+        for picture in stream:
+            pictures.append(picture)
+    assert [picture.opens is not None and picture.opens.info == other.info for picture in pictures] == [
+        True,
+        False,
+        False,
+    ]
+    assert [picture.decode_index for picture in pictures] == [0, 1, 2]
+
+
 def test_reasons_are_bounded() -> None:
+    counts, more = StreamSummary(), StreamSummary()
+    for number in range(1000):
+        counts.skip(f"reason {number}")
+        counts.conceal(f"damage {number}")
+        more.skip(f"another {number}")
+    both = counts.and_of(more)
+    assert len(both.reasons) == len(both.damage) == MOST_REASONS + 1
+    assert sum(both.reasons.values()) == both.skipped == 2000 and sum(both.damage.values()) == 1000
     absence = absences.Absence(NAME, QUICK, lambda line: None)
     for number in range(100):
         absence.pause(StreamError(f"{NAME}: reason {number}"))

@@ -20,7 +20,7 @@ ONCE = Patience(reconnect=False)
 
 
 def live(uri: str, patience: Patience = QUICK, said: Any = None) -> LiveStream:
-    opening = partial(open_stream, timeout=5, on_demand=True)
+    opening = partial(open_stream, timeout=15, on_demand=True)
     return LiveStream(uri, opening, patience, (lambda line: None) if said is None else said.append)
 
 

@@ -105,6 +105,30 @@ def test_what_a_jetson_is_asked_for() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "jpeg, middle", [(True, "image/jpeg,width=640,height=480,framerate=30/1 ! jpegdec"), (False, "raw")]
+)
+def test_a_raw_usb_camera_is_encoded_by_a_device_that_can(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jpeg: bool, middle: str
+) -> None:
+    device = tmp_path / "video0"
+    device.write_bytes(b"")
+    words: List[str] = []
+
+    def pipe(name: str, pipeline: List[str]) -> Any:
+        words.append(" ".join(pipeline))
+        raise StreamError(f"{name}: enough")
+
+    monkeypatch.setattr(address, "LaunchedPipe", pipe)
+    monkeypatch.setattr(address, "encodes_in_hardware", lambda: True)
+    monkeypatch.setattr(v4l2.fcntl, "ioctl", Kernel(b"YUYV", *([b"MJPG"] if jpeg else [])))
+    attempt = Attempt("camera")
+    with pytest.raises(StreamError, match="enough"):
+        open_stream(LiveSource(f"v4l2://{device}?gop=9", attempt))
+    assert words[0].startswith(f"v4l2src device={device} ! ") and middle in words[0]
+    assert "nvv4l2h264enc insert-sps-pps=1 idrinterval=9" in words[0] and "GOP of 9" in attempt.note
+
+
 def need_gstreamer() -> None:
     if shutil.which(launched.LAUNCH) is None or not launched.has_element("x264enc"):
         pytest.skip("no GStreamer with x264enc: apt install gstreamer1.0-tools gstreamer1.0-plugins-ugly")

@@ -278,6 +278,7 @@ def test_a_file_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("rtsp://user:secret@host:554", "rtsp://user:***@host:554"),
         ("rtsp://user@host/x", "rtsp://user@host/x"),
         ("http://host/a?user=me&password=secret&x=1", "http://host/a?user=me&password=***&x=1"),
+        ("srt://host:1?passphrase=secret&x=1", "srt://host:1?passphrase=***&x=1"),
         ("rtsp://host/user=me_password=secret_channel=1", "rtsp://host/user=me_password=***"),
         ("http://host/a@b:c", "http://host/a@b:c"),
         ("a:b@c.mp4", "a:b@c.mp4"),

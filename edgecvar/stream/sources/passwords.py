@@ -1,0 +1,36 @@
+"""Passwords of URIs: taken from the environment where a URI has none, and left out of what is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote, urlsplit
+
+USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
+_WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
+_USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
+_SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd|phrase)?|pwd|token|secret|key|auth)=)[^&;/]*")
+
+
+def scheme_of(source: object) -> str:
+    """The scheme of a URI, in small letters; empty for what is a path, or no name."""
+    if not isinstance(source, str) or os.path.exists(source):
+        return ""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", source)
+    return found[1].lower() if found else ""
+
+
+def with_credentials(uri: str) -> str:
+    """The URI with the user and password of the environment, where it has none of its own and is of a server's."""
+    user, parts = os.environ.get(USER, ""), urlsplit(uri)
+    if not user or scheme_of(uri) not in _WITH_CREDENTIALS or "@" in parts.netloc:
+        return uri
+    password = quote(os.environ.get(PASSWORD, ""), safe="")
+    return parts._replace(netloc=f"{quote(user, safe='')}:{password}@{parts.netloc}").geturl()
+
+
+def without_password(url: str) -> str:
+    """A URL with *** for its password, and for what looks like one among its parameters; other text as it is."""
+    if "://" not in url:
+        return url
+    return _SECRET.sub(r"\1***", _USER.sub(r"\1***@", url))
