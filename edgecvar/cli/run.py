@@ -7,7 +7,7 @@ from typing import Any, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
+from edgecvar.cli.flags import decoder_flag, every_flag, extraction_flag, runner_flags, timeout_flag
 
 
 @click.command("run")
@@ -20,6 +20,7 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @every_flag
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
+@decoder_flag
 @timeout_flag
 @runner_flags
 def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: Any) -> None:

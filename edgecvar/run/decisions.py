@@ -40,7 +40,8 @@ class RunSummary:
     """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why; `damaged` pictures were
     used although a part of them is made up, `damage` says what is wrong with them: inside, of the sampled ones alone,
     as others are not looked into. `hidden` ones, which an edit list hides, are not among `pictures`. `breaks`: places
-    where the stream did not go on as it was, by reason.
+    where the stream did not go on as it was, by reason. `decoder` is the one in hardware that decoded I-pictures, or
+    began to, and how far it was from software; `fallbacks`: what software decoded in its place, by reason.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time, without the gaps at breaks. `ended` is empty where the stream was run to its end, else what
@@ -59,6 +60,8 @@ class RunSummary:
     damage: Mapping[str, int] = field(default_factory=dict)
     hidden: int = 0
     breaks: Mapping[str, int] = field(default_factory=dict)
+    decoder: str = ""
+    fallbacks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

@@ -32,7 +32,8 @@ Source = Union[str, Path, BinaryIO]
 @dataclass(frozen=True)
 class RunSettings:
     """`every`: sample one of every k pictures, as the bundle says unless given; `top`: labels a decision; `timeout`:
-    seconds without data after which the source is given up; `extraction`: how vectors are got, see `open_stream`.
+    seconds without data after which the source is given up; `extraction`: how vectors are got, and `decoder`: what
+    decodes I-pictures, see `open_stream`.
 
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
     """
@@ -42,6 +43,7 @@ class RunSettings:
     timeout: float = TIMEOUT
     extraction: str = "auto"
     watch: Callable[[StreamInfo], Optional[Watcher]] = field(default=lambda info: None)
+    decoder: str = "auto"
 
 
 _DEFAULT = RunSettings()
@@ -112,17 +114,19 @@ class Model:
         top: int = 5,
         timeout: float = TIMEOUT,
         extraction: str = "auto",
+        decoder: str = "auto",
     ) -> Run:
         """Decisions of a video, in display order: a path, a URL or a binary file object.
 
         `every`: sample one of every k pictures, as the bundle says unless given; `top`: labels listed with a decision;
-        `timeout`: seconds without data after which the source is given up; `extraction`: as `open_stream` has it.
+        `timeout`: seconds without data after which the source is given up; `extraction` and `decoder`: as `open_stream`
+        has them.
         The source is opened here, which raises StreamError; what goes wrong later is raised where decisions are taken.
         """
         for name, value, most in (("every", every, LARGEST_STRIDE), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
                 raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
-        return self.start(source, RunSettings(every, top, timeout, extraction))
+        return self.start(source, RunSettings(every, top, timeout, extraction, decoder=decoder))
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
         """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""
@@ -171,8 +175,9 @@ class Run:
         self._loaded = loaded
         self._stack = ExitStack()
         frames = takes_frames(bundle.manifest.stages)
-        reading = open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True)
-        stream = self._stack.enter_context(reading)
+        stream = self._stack.enter_context(
+            open_stream(source, settings.extraction, frames, settings.timeout, on_demand=True, decoder=settings.decoder)
+        )
         try:
             self.info: StreamInfo = stream.info
             options = RunOptions(

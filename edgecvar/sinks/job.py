@@ -27,6 +27,7 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.images.choice import Decoder
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
 from edgecvar.stream.sources.pipe import named_source
@@ -42,8 +43,8 @@ class RunConfig(RunnerChoice):
     """`sources`: files, URLs, or "-" alone for standard input.
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
-    a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without
-    data.
+    a folder. `every`: sample one of every k pictures. `top`: labels listed with a decision. `decoder`: what decodes
+    I-pictures. `timeout`: seconds without data.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -54,6 +55,7 @@ class RunConfig(RunnerChoice):
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     top: int = Field(5, ge=1, le=1000)
     extraction: Extraction = "auto"
+    decoder: Decoder = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
     @property
@@ -133,7 +135,7 @@ class _Job:
                 return overlays[0]
 
             config = self._config
-            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch)
+            settings = RunSettings(config.every, config.top, config.timeout, config.extraction, watch, config.decoder)
             run = stack.enter_context(self._model.start(named_source(source), settings))
             sinks: List[Sink] = [stack.enter_context(sink) for sink in (self._written(source), *overlays)]
             _pour(run, sinks)

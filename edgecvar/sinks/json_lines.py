@@ -48,7 +48,8 @@ def decision_document(decision: Decision) -> Dict[str, Any]:
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
     """A summary as plain data.
 
-    `damaged` and `damage`, `hidden` and `breaks` only where there are any, `ended` where that was before the stream's
+    `damaged` and `damage`, `hidden`, `breaks` and `fallbacks` only where there are any, `decoder` where it is one in
+    hardware, `ended` where that was before the stream's
     end, `note` where there is no decision.
     """
     document: Dict[str, Any] = {
@@ -67,6 +68,10 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
         document["hidden"] = summary.hidden
     if summary.breaks:
         document["breaks"] = dict(summary.breaks)
+    if summary.decoder:
+        document["decoder"] = summary.decoder
+    if summary.fallbacks:
+        document["fallbacks"] = dict(summary.fallbacks)
     if summary.ended:
         document["ended"] = summary.ended
     return {**document, "note": summary.note} if summary.note else document

@@ -33,8 +33,11 @@ def summary_lines(summary: RunSummary) -> List[str]:
         if count:
             why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
             parts.insert(3, f"{count} {what}" + (f" ({why})" if why else ""))
+    decoder = f"I-pictures by {summary.decoder}" if summary.decoder else ""
+    fallbacks = ", ".join(f"{why}: {number}" for why, number in sorted(summary.fallbacks.items()))
+    fallen = f"I-pictures in software instead: {fallbacks}" if fallbacks else ""
     ended = f"ended early: {summary.ended}" if summary.ended else ""
-    return [line for line in (", ".join(parts), ended, summary.note) if line]
+    return [line for line in (", ".join(parts), decoder, fallen, ended, summary.note) if line]
 
 
 class PlainTable(Stateless):

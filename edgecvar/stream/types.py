@@ -27,6 +27,8 @@ class StreamInfo:
     16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
     `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
     `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
+    `decoder` is what decodes I-pictures at its start, "software" or the name of one in hardware, and `decoder_note`
+    says why, and how far its first picture is from software's.
     """
 
     codec: str
@@ -42,6 +44,8 @@ class StreamInfo:
     crop_top: int = 0
     rotation: int = 0
     extraction_note: str = ""
+    decoder: str = "software"
+    decoder_note: str = ""
 
     def __repr__(self) -> str:
         rate = f"{float(self.fps):.4g} pictures/s"
@@ -251,7 +255,8 @@ class StreamSummary:
     """Running counts of one reading: pictures given out, packets that gave none and why, damage in those given.
 
     `hidden` pictures are given out, not shown, and not among `pictures`. `damaged` ones are among both; `damage` counts
-    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was.
+    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `fallbacks`
+    counts by reason what fell back from a decoder in hardware to software: an I-picture, or all from there on.
     """
 
     pictures: int = 0
@@ -261,6 +266,7 @@ class StreamSummary:
     damage: dict[str, int] = field(default_factory=dict)
     hidden: int = 0
     breaks: dict[str, int] = field(default_factory=dict)
+    fallbacks: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -280,6 +286,10 @@ class StreamSummary:
         """One more picture that is given out although a part of it is made up or out of place."""
         self.damaged += 1
         self.damage[reason] = self.damage.get(reason, 0) + 1
+
+    def fall_back(self, reason: str) -> None:
+        """An I-picture, or all of them from now on, is decoded in software instead of in hardware."""
+        self.fallbacks[reason] = self.fallbacks.get(reason, 0) + 1
 
     def broke(self, reason: str) -> None:
         """The stream did not go on as it was."""
