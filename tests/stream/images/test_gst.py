@@ -42,8 +42,7 @@ def test_what_goes_in_comes_out(form: str, planes: int) -> None:
 
 
 @NEEDS_GSTREAMER
-def test_strides_and_offsets_of_a_buffer_are_what_is_read() -> None:
-    """A pool of the test pattern's own lays 36 x 18 out with padding, where there is a place for it to say so."""
+def test_rows_are_padded_where_nothing_says_otherwise() -> None:
     pipeline = raw(PICTURES, "I420", 36, 18)
     try:
         y, half = 36 * 18, 20 * 9  # rows of 18 chroma samples are padded to 20 bytes
@@ -53,6 +52,20 @@ def test_strides_and_offsets_of_a_buffer_are_what_is_read() -> None:
         assert np.array_equal(got.y, np.frombuffer(data, np.uint8)[:y].reshape(18, 36))
         for plane, at in ((got.cb, y), (got.cr, y + half)):
             assert np.array_equal(plane, np.frombuffer(data, np.uint8)[at : at + half].reshape(9, 20)[:, :18])
+    finally:
+        pipeline.close()
+
+
+@NEEDS_GSTREAMER
+def test_strides_and_offsets_that_a_buffer_brings_hold() -> None:
+    layout = 'width=32 height=16 format=i420 plane-strides="<40,24,24>" plane-offsets="<64,768,1024>" frame-size=1300'
+    pipeline = Pipeline(f"appsrc name=source ! rawvideoparse {layout} ! {PICTURES}", {})
+    try:
+        data = picture(1300)
+        pipeline.push(data)
+        got = pipeline.pull(5)
+        assert (got.offsets, got.strides) == ((64, 768, 1024), (40, 24, 24))
+        assert np.array_equal(planes_of(got).cr[7], np.frombuffer(data, np.uint8)[1024 + 7 * 24 :][:16])
     finally:
         pipeline.close()
 
