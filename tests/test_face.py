@@ -34,7 +34,7 @@ MEMBERS = {
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width", "decoder", "decoder_note"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
-    | {"breaks", "broke", "gave", "hidden", "fall_back", "fallbacks"},
+    | {"breaks", "broke", "gave", "hidden", "decoder", "fall_back", "fallbacks"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
     | {

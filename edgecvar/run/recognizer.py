@@ -113,7 +113,7 @@ class Recognition:
     @property
     def summary(self) -> RunSummary:
         """The counts so far, or of the whole run once it has ended."""
-        counts, packets, info = self._feed.counts, self._stream.summary, self._stream.info
+        counts, packets = self._feed.counts, self._stream.summary
         reasons = dict(packets.reasons)
         for reason, number in list(counts.unusable.items()):
             reasons[reason] = reasons.get(reason, 0) + number
@@ -132,7 +132,7 @@ class Recognition:
             damage=dict(packets.damage),
             hidden=packets.hidden,
             breaks=dict(packets.breaks),
-            decoder="" if info.decoder == "software" else f"{info.decoder}, {info.decoder_note}",
+            decoder=packets.decoder,
             fallbacks=dict(packets.fallbacks),
         )
 

@@ -27,8 +27,8 @@ class StreamInfo:
     16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
     `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
     `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
-    `decoder` is what decodes I-pictures at its start, "software" or the name of one in hardware, and `decoder_note`
-    says why, and how far its first picture is from software's.
+    `decoder` is what decodes I-pictures from its first on, "software" or the name of one in hardware, and
+    `decoder_note` says why, and how far its first picture is from software's.
     """
 
     codec: str
@@ -255,8 +255,9 @@ class StreamSummary:
     """Running counts of one reading: pictures given out, packets that gave none and why, damage in those given.
 
     `hidden` pictures are given out, not shown, and not among `pictures`. `damaged` ones are among both; `damage` counts
-    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `fallbacks`
-    counts by reason what fell back from a decoder in hardware to software: an I-picture, or all from there on.
+    them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `decoder` is
+    the one in hardware that decodes I-pictures, or began to, and how far it is from software; `fallbacks` counts by
+    reason what fell back to software: an I-picture, or all from there on.
     """
 
     pictures: int = 0
@@ -266,6 +267,7 @@ class StreamSummary:
     damage: dict[str, int] = field(default_factory=dict)
     hidden: int = 0
     breaks: dict[str, int] = field(default_factory=dict)
+    decoder: str = ""
     fallbacks: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:

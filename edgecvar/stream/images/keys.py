@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from edgecvar.errors import DeviceError, EdgecvarError, StreamError
 from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.decoders import KeyDecoder
-from edgecvar.stream.images.choice import Candidate, candidates
+from edgecvar.stream.images.choice import candidates
 from edgecvar.stream.images.decoder import CodedPlanes, ImageDecoder, NotRewritten
 from edgecvar.stream.images.hardware import HardwareDecoder
 from edgecvar.stream.planes import Geometry, coded_planes
@@ -29,17 +29,21 @@ _NOT_REWRITTEN = "not for hardware"
 
 
 class KeyImages:
-    """Decodes I-pictures; `name` says by what, and `note` why. May be shared by threads, which take turns.
+    """Decodes I-pictures by what `decoder` stands for; `name` says by what, and `note` why. Threads take turns.
 
-    `context` is the container's, which nothing else may decode with; `core` the compiled module. Whenever parameter
-    sets change a picture is decoded twice, and compared: it also tells the colours that they speak of.
+    `context` is the container's, which nothing else may decode with; `core` the compiled module. What is chosen is
+    chosen with the first I-picture that can be rewritten. Whenever parameter sets change a picture is decoded twice,
+    and compared: it also tells the colours that they speak of.
     """
 
-    def __init__(self, context: VideoCodecContext, core: Any, summary: StreamSummary) -> None:
+    def __init__(self, context: VideoCodecContext, core: Any, summary: StreamSummary, decoder: str) -> None:
         self.name, self.note = SOFTWARE, ""
         self._software = KeyDecoder(context)
-        self._extradata = context.extradata or b""
         self._core, self._summary = core, summary
+        self._writer: IdrWriter = core.IdrWriter(context.extradata or b"")
+        self._asked, self._untried = decoder, candidates(decoder)
+        if decoder == "auto" and not self._untried:
+            self.note = "no device file speaks of a decoder in hardware"
         self._decoder: Optional[ImageDecoder] = None
         self._sets: Optional[bytes] = None  # of the last comparison
         self._matrix, self._full = 0, False
@@ -50,49 +54,51 @@ class KeyImages:
         """The picture in software; raises StreamError with the reason."""
         return self._software.frame(sets, packet)
 
-    def choose(self, decoder: str, sets: bytes, packet: bytes, frame: Optional[VideoFrame]) -> None:
-        """Tries what `decoder` stands for with the stream's first I-picture; `frame` is it in software.
+    def choose(self, sets: bytes, packet: bytes, frame: Optional[VideoFrame]) -> None:
+        """Tries decoders in hardware with the first I-picture; `frame` is it in software.
 
         Raises DeviceError where one that was asked for by name is not here.
         """
-        found = candidates(decoder)
-        self.note = "no device file speaks of a decoder in hardware" if decoder == "auto" and not found else ""
-        if not found:
-            return
         try:
-            true, writer = _exact(frame), self._core.IdrWriter(self._extradata)
-            reasons = self._try(found, writer, sets, packet, true)
-        except (NotRewritten, self._core.Damage) as error:
-            self._fall_back(f"{_NOT_REWRITTEN}: {error}")
+            self._choose(sets, packet, frame)
+        except NotRewritten as error:
+            self.note = f"{_NOT_REWRITTEN}: {error}"
+
+    def _choose(self, sets: bytes, packet: bytes, frame: Optional[VideoFrame]) -> None:
+        if not self._untried:
             return
-        if self._decoder is not None:
-            assert frame is not None
+        reasons = self._try(sets, packet, _exact(frame))
+        self._untried = []
+        if self._closed:
+            return
+        if self._decoder is not None and frame is not None:
             self._tell(sets, frame)
             return
         self.note = "; ".join(f"{name}: {error}" for name, error in reasons.items())
         if not all(isinstance(error, DeviceError) for error in reasons.values()):
             self._summary.fall_back(self.note)
-        elif decoder != "auto":
-            raise DeviceError(f"decoder {decoder!r}: {self.note}; use 'auto' (--decoder auto)")
+        elif self._asked != "auto":
+            raise DeviceError(f"decoder {self._asked!r}: {self.note}; use 'auto' (--decoder auto)")
 
-    def _try(
-        self, found: List[Candidate], writer: IdrWriter, sets: bytes, packet: bytes, true: CodedPlanes
-    ) -> Dict[str, EdgecvarError]:
+    def _try(self, sets: bytes, packet: bytes, true: CodedPlanes) -> Dict[str, EdgecvarError]:
         """Takes the first that gives the picture `true`; why others did not. Raises NotRewritten."""
         reasons: Dict[str, EdgecvarError] = {}
-        for each in found:
-            decoder = HardwareDecoder(each.name, each.begin, self._core, writer)
+        for each in self._untried:
+            if self._closed:
+                break
+            self._decoder = decoder = HardwareDecoder(each.name, each.begin, self._core, self._writer)
             try:
                 difference = _compared(decoder, sets, packet, true, _BEGIN_SECONDS)
             except BaseException as error:
-                decoder.close()
+                self._leave()
                 if isinstance(error, NotRewritten) or not isinstance(error, (StreamError, DeviceError)):
                     raise
                 reasons[each.name] = error
                 continue
-            self._decoder, self.name = decoder, each.name
+            self.name = each.name
             before = [f"{name}: {error}" for name, error in reasons.items()]
             self.note = "; ".join([f"differs by {difference:.3g} from software, on average", *before])
+            self._summary.decoder = f"{self.name}, {self.note}"
             break
         return reasons
 
@@ -108,8 +114,13 @@ class KeyImages:
                 if planes is not None:
                     return planes.shown(geometry, self._matrix, self._full)
             frame = self._software.frame(sets, packet) if frame is None else frame
-            if decoder is not None and sets != self._sets:
-                self._compare(decoder, sets, packet, frame)
+            try:
+                if self._untried and not self._closed:
+                    self._choose(sets, packet, frame)
+                elif decoder is not None and sets != self._sets:
+                    self._compare(decoder, sets, packet, frame)
+            except NotRewritten as error:
+                self._summary.fall_back(f"{_NOT_REWRITTEN}: {error}")
         if (frame.width, frame.height) != (geometry.coded_width, geometry.coded_height):
             raise StreamError(f"it is decoded as {frame.width}x{frame.height}")
         return planes_of(frame, geometry)
@@ -129,12 +140,15 @@ class KeyImages:
         self._sets, self._matrix, self._full = sets, shown.matrix, shown.full
 
     def _compare(self, decoder: ImageDecoder, sets: bytes, packet: bytes, frame: VideoFrame) -> None:
-        """By parameter sets that are new, for what they say of colours; falls back where the decoder gives another."""
+        """By parameter sets that are new, for what they say of colours; falls back where the decoder gives another.
+
+        Raises NotRewritten.
+        """
         try:
             _compared(decoder, sets, packet, _exact(frame), _PICTURE_SECONDS)
             self._tell(sets, frame)
-        except NotRewritten as error:
-            self._summary.fall_back(f"{_NOT_REWRITTEN}: {error}")
+        except NotRewritten:
+            raise
         except (StreamError, DeviceError) as error:
             self._fall_back(f"{decoder.name}: {error}")
 

@@ -85,14 +85,15 @@ class NativeReading:
         context = source.video.context
         self._on_demand = on_demand
         self._ahead = ParsingAhead(probe.core, context.extradata or b"", threads, on_demand)
-        self._images = KeyImages(context, probe.core, source.summary)
+        self._images = KeyImages(context, probe.core, source.summary, decoder)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
         reorders = bool(getattr(context, "has_b_frames", True)) and probe.sequence.profile_idc != _BASELINE
         has_b = reorders and probe.sequence.max_reorder > 0
         self._given_sequence, self._geometry = probe.sequence, _geometry(probe.sequence)
         info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
-        self._images.choose(decoder, probe.sets, probe.packet, self._first_frame)
+        if probe.intra:
+            self._images.choose(probe.sets, probe.packet, self._first_frame)
         self._now = self.info = replace(info, decoder=self._images.name, decoder_note=self._images.note)
         self._order = DisplayOrder(None if reorders else FRAME_STEP)
         self._queue: Deque[_ParsedPicture] = deque()

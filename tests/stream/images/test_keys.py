@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import threading
 import time
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import List
 import pytest
 
 from edgecvar.errors import DeviceError, StreamError
+from edgecvar.stream.h264.units import kind_of, split_units
 from edgecvar.stream.images import keys
 from edgecvar.stream.reader import open_stream
 from tests.stream.images.intra_clips import Fake, clip, equal, offer, read
@@ -112,7 +116,26 @@ def test_a_picture_that_is_not_rewritten_is_decoded_in_software(
     ten_bit = encode(tmp_path / "ten.mp4", translation(14, (32, 32), (1, 0)), pixel_format="yuv420p10le")
     info, planes, summary = read(ten_bit, "auto")
     assert info.decoder == "software" and equal(planes, read(ten_bit, "software")[1])
-    assert summary.fallbacks == {"not for hardware: samples of the form yuv420p10le": 1}
+    assert summary.fallbacks == {"not for hardware: samples of the form yuv420p10le": len(planes)}
+    assert info.decoder_note in summary.fallbacks and not summary.decoder
+
+
+def test_a_stream_that_is_joined_in_the_middle_chooses_at_its_first_i_picture(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole, cut = clip(tmp_path / "whole.h264", "keyint=6", 0), tmp_path / "cut.h264"
+    packets = re.split(b"(?=\0\0\0\1\x67)", whole.read_bytes())  # parameter sets come with each I-picture
+    first = [b"\0\0\1" + unit for unit in split_units(packets[1], None)]
+    cut.write_bytes(b"".join([unit for unit in first if kind_of(unit[3:]) != 5] + packets[2:]))
+    made: List[Fake] = []
+    offer(monkeypatch, ("works", lambda: made.append(Fake()) or made[-1]))
+    with open_stream(cut, decoder="auto", threads=1) as stream:
+        assert (stream.info.decoder, stream.info.decoder_note, made) == ("software", "", [])
+        pictures = list(stream)
+        assert pictures[0].kind == "P" and sum(picture.kind == "I" for picture in pictures) == 3
+        planes = [picture.planes for picture in pictures if picture.kind == "I"]
+        assert stream.summary.decoder == "works, differs by 0 from software, on average"
+    assert equal(planes, read(cut, "software")[1]) and made[0].pictures == 3
 
 
 def test_pictures_are_compared_again_where_parameter_sets_change(
@@ -150,3 +173,15 @@ def test_closing_lets_go_of_a_device_that_hangs(path: Path, monkeypatch: pytest.
     made[0].closed = True
     assert not waiting.is_alive() and not stream.summary.fallbacks
     assert len(images) == 1  # in software
+
+
+def test_ctrl_c_is_not_kept_waiting_by_a_device_that_hangs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_PICTURE_SECONDS", 60.0)
+    made: List[Fake] = []
+    offer(monkeypatch, ("hangs", lambda: made.append(Fake("hangs", 1)) or made[-1]))
+    with open_stream(path, decoder="auto", threads=1) as stream:
+        key = [picture for picture in stream if picture.kind == "I"][1]
+        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            assert key.image is None
+    made[0].closed = True
