@@ -23,6 +23,8 @@ _ERROR = 1 << 1
 _READ = 1
 """GST_MAP_READ."""
 _MOST_PLANES = 4
+_STEP_NANOSECONDS = 40_000_000
+"""Between the times of pictures, by which one that comes late is known."""
 
 
 class _GError(ctypes.Structure):
@@ -38,6 +40,20 @@ class _MapInfo(ctypes.Structure):
         ("maxsize", c_size_t),
         ("user_data", c_void_p * 4),
         ("reserved", c_void_p * 4),
+    ]
+
+
+class _Buffer(ctypes.Structure):
+    _fields_ = [
+        ("type", c_size_t),
+        ("refcount", c_int),
+        ("lockstate", c_int),
+        ("flags", c_uint),
+        ("functions", c_void_p * 3),
+        ("priv_uint", c_uint),
+        ("priv_pointer", c_void_p),
+        ("pool", c_void_p),
+        ("pts", c_uint64),
     ]
 
 
@@ -172,6 +188,7 @@ class Pipeline:
     def __init__(self, description: str, properties: Mapping[str, str]) -> None:
         self._library = library = _library()
         self._owned: List[int] = []
+        self._time = 0
         self._bus: Optional[int] = None
         error = POINTER(_GError)()
         self._pipeline: Optional[int] = library.gst_parse_launch(description.encode(), byref(error))
@@ -222,39 +239,39 @@ class Pipeline:
         if not buffer:
             raise StreamError("no memory for a picture")
         library.gst_buffer_fill(buffer, 0, data, len(data))
+        self._time += _STEP_NANOSECONDS
+        _Buffer.from_address(buffer).pts = self._time
         if library.gst_app_src_push_buffer(self._source, buffer) != 0:  # which has taken it in any case
             raise StreamError(self._error() or "it takes no more pictures")
 
-    def discard(self) -> None:
-        """Lets go of a picture that nobody waits for."""
-        sample = self._library.gst_app_sink_try_pull_sample(self._sink, 0)
-        if sample:
-            self._library.gst_mini_object_unref(sample)
-
     def pull(self, seconds: float) -> RawPicture:
-        """The next picture; raises StreamError where none comes in time, or the pipeline has ended."""
+        """The picture of what was pushed last, earlier ones are let go of.
+
+        Raises StreamError where it does not come in time, or the pipeline has ended.
+        """
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
             wait = int(max(0.0, min(left, _POLL_SECONDS)) * 1e9)
             sample = self._library.gst_app_sink_try_pull_sample(self._sink, wait)
+            error = self._error()  # asked each time: messages would pile up
             if sample:
-                self._error()  # messages would pile up
                 try:
-                    return self._picture(sample)
+                    buffer = self._library.gst_sample_get_buffer(sample)
+                    if buffer and _Buffer.from_address(buffer).pts >= self._time:  # the greatest where there is none
+                        return self._picture(sample, buffer)
                 finally:
                     self._library.gst_mini_object_unref(sample)
-            error = self._error()
-            if error:
+            elif error:
                 raise StreamError(error)
             if left <= 0:
                 raise StreamError(f"no picture within {seconds:g} s")
 
-    def _picture(self, sample: int) -> RawPicture:
+    def _picture(self, sample: int, buffer: int) -> RawPicture:
         library = self._library
-        buffer, caps = library.gst_sample_get_buffer(sample), library.gst_sample_get_caps(sample)
-        if not buffer or not caps:
-            raise StreamError("it gives a picture without content")
+        caps = library.gst_sample_get_caps(sample)
+        if not caps:
+            raise StreamError("it gives a picture that says nothing of itself")
         structure = library.gst_caps_get_structure(caps, 0)
         width, height = c_int(), c_int()
         library.gst_structure_get_int(structure, b"width", byref(width))

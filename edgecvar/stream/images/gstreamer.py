@@ -13,7 +13,7 @@ from edgecvar.stream.images.decoder import CodedPlanes, Samples, packed_nv12
 
 _CAPS = "video/x-h264,stream-format=byte-stream,alignment=au"
 _LINK = (
-    f"appsrc name=source is-live=true do-timestamp=true format=time caps={_CAPS} ! h264parse ! {{chain}} ! "
+    f"appsrc name=source is-live=true format=time caps={_CAPS} ! h264parse ! {{chain}} ! "
     "video/x-raw,format=(string){{ I420, NV12 }} ! appsink name=sink sync=false max-buffers=4"
 )
 _PROPERTIES: Dict[str, str] = {
@@ -64,7 +64,6 @@ class GStreamerDevice:
 
     def decode(self, unit: bytes, seconds: float) -> CodedPlanes:
         """Raises StreamError."""
-        self._pipeline.discard()
         self._pipeline.push(unit)
         return planes_of(self._pipeline.pull(seconds))
 

@@ -42,6 +42,21 @@ def test_what_goes_in_comes_out(form: str, planes: int) -> None:
 
 
 @NEEDS_GSTREAMER
+def test_a_picture_that_nobody_waited_for_is_not_taken_for_the_next() -> None:
+    pipeline = raw(PICTURES)
+    try:
+        for number in range(6):
+            pipeline.push(picture(768, number))
+        assert pipeline.pull(5).data == picture(768, 5)
+        with pytest.raises(StreamError, match="no picture within"):
+            pipeline.pull(0.1)
+        pipeline.push(picture(768, 9))
+        assert pipeline.pull(5).data == picture(768, 9)
+    finally:
+        pipeline.close()
+
+
+@NEEDS_GSTREAMER
 def test_rows_are_padded_where_nothing_says_otherwise() -> None:
     pipeline = raw(PICTURES, "I420", 36, 18)
     try:
