@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import List
 
 import pytest
 
 from edgecvar.errors import EdgecvarError
+from edgecvar.stream.images import keys
 from edgecvar.stream.images.decoder import CodedPlanes
-from edgecvar.stream.images.gstreamer import SOFTWARE
+from edgecvar.stream.images.gstreamer import SOFTWARE, Element, GStreamerDevice
 from edgecvar.stream.native import _h264
-from tests.stream.images.intra_clips import NEEDS_GSTREAMER, OPEN_GOP, clip, coded, equal, read, same
+from tests.stream.images.intra_clips import NEEDS_GSTREAMER, OPEN_GOP, clip, coded, equal, offer, read, same
 
 pytestmark = NEEDS_GSTREAMER
 SECONDS = 10.0
@@ -48,6 +50,23 @@ def test_a_stream_may_change_its_size(tmp_path: Path) -> None:
     info, planes, summary = read(path, "gstreamer")
     assert info.decoder == "avdec_h264" and not summary.fallbacks and summary.breaks
     assert equal(planes, read(path, "software")[1]) and {each.y.shape for each in planes} == set(sizes)
+
+
+@pytest.mark.parametrize(
+    ("after", "what"),
+    [("identity error-after=3", "."), ("valve drop-mode=drop-all drop=true", "no picture within 0.2 s")],
+)
+def test_a_pipeline_that_fails_is_left_for_software(
+    after: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "_BEGIN_SECONDS", 0.2)
+    path = clip(tmp_path / "clip.mp4")
+    offer(monkeypatch, ("breaks", lambda: GStreamerDevice(Element("avdec_h264", after=after))))
+    info, planes, summary = read(path, "auto")
+    assert info.decoder == ("breaks" if "error" in after else "software")
+    (why,) = summary.fallbacks
+    assert re.match(f"breaks: .*{what}", why) and summary.fallbacks[why] == 1 and "\n" not in why
+    assert equal(planes, read(path, "software")[1]) and len(planes) > 3
 
 
 @pytest.mark.real_media
