@@ -5,10 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
+from typing import ContextManager, Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
 
 from pydantic import Field
 
@@ -27,12 +27,12 @@ from edgecvar.sinks.overlay import Overlay, check_overlay
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.untrained import warn_untrained
-from edgecvar.stream.images.choice import Decoder
+from edgecvar.stream.images.choice import Decoder, candidates
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
-from edgecvar.terminal import say
+from edgecvar.terminal import own_output, say
 
 Form = Literal["table", "json", "csv"]
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -89,7 +89,7 @@ def run_job(config: RunConfig) -> bool:
     with ExitStack() as stack:
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
-        out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
+        out = stack.enter_context(_standard_output(config) if config.output is None else _opened(config.output))
         job = _Job(config, model, out)
         if len(config.sources) > 1:
             return job.run_all()
@@ -203,6 +203,10 @@ def _overlay_file(config: RunConfig, source: str) -> Optional[Path]:
     if config.overlay is None or not config.overlay.is_dir():
         return config.overlay
     return config.overlay / f"{Path(without_password(source)).stem}.mp4"
+
+
+def _standard_output(config: RunConfig) -> ContextManager[TextIO]:
+    return own_output() if candidates(config.decoder) else nullcontext(sys.stdout)
 
 
 @contextmanager

@@ -263,3 +263,24 @@ def test_what_decoded_i_pictures_is_said(edgecvar, bundle, clip, monkeypatch):
         1,
         "",
     ) and err == "error: decoder 'cuda': fake: it is not here; use 'auto' (--decoder auto)\n"
+
+
+def test_what_a_decoder_prints_is_not_among_the_decisions(bundle, clip):
+    program = (
+        "import os, sys\n"
+        "from edgecvar.cli.main import main\n"
+        "from edgecvar.sinks import job\n"
+        "from edgecvar.stream.images import choice, keys\n"
+        "from tests.stream.images.intra_clips import Fake\n"
+        "class Loud(Fake):\n"
+        "    def decode(self, *given):\n"
+        "        os.write(1, b'Opening in BLOCKING MODE\\n')\n"
+        "        return super().decode(*given)\n"
+        "job.candidates = keys.candidates = lambda decoder: [choice.Candidate('loud', Loud)]\n"
+        "main(sys.argv[1:])\n"
+    )
+    given = ["run", str(clip), "--bundle", str(bundle), "--json"]
+    done = subprocess.run([sys.executable, "-c", program, *given], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and set(done.stderr.splitlines()) == {"Opening in BLOCKING MODE"}, done.stderr
+    *decisions, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert decisions and last["summary"]["decoder"].startswith("loud, ")
