@@ -8,7 +8,7 @@ from typing import Any, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
+from edgecvar.cli.flags import decoder_flag, every_flag, extraction_flag, runner_flags, timeout_flag
 
 
 @click.command("run")
@@ -53,6 +53,7 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--clips-size", metavar="SIZE", help="Remove the oldest where all are larger, such as 500MB or 2GB.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
+@decoder_flag
 @timeout_flag
 @click.option(
     "--reconnect/--no-reconnect",

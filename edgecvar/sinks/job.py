@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
+from typing import ContextManager, Iterator, List, Literal, Optional, Sequence, TextIO, Tuple
 
 from pydantic import Field
 
@@ -36,12 +36,13 @@ from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import LiveTable, PlainTable
 from edgecvar.sinks.together import run_together
 from edgecvar.sinks.untrained import warn_untrained
+from edgecvar.stream.images.choice import Decoder, candidates
 from edgecvar.stream.live import LATE, Patience
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source, path_of, without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import StreamInfo
-from edgecvar.terminal import json_line, printable, say
+from edgecvar.terminal import json_line, own_output, printable, say
 
 Form = Literal["table", "json", "csv"]
 FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
@@ -53,10 +54,11 @@ class RunConfig(RunnerChoice):
 
     `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
     a folder. `to`: URIs of sinks that deliver elsewhere, `spool`: where what waits for them is kept. `every`: sample
-    one of every k pictures. `top`: labels listed with a decision. `timeout`: seconds without data. `events`: how
-    decisions become events, none unless given; `clips`: where those are cut out of the stream. `reconnect`: whether a
-    URL is waited for, by default a live one's; `wait`: seconds that it may be away; `late`: seconds after a live
-    picture's arrival from which on fewer are sampled, and packets fall. `together`: several run at the same time.
+    one of every k pictures. `top`: labels listed with a decision. `decoder`: what decodes I-pictures. `timeout`:
+    seconds without data. `events`: how decisions become events, none unless given; `clips`: where those are cut out of
+    the stream. `reconnect`: whether a URL is waited for, by default a live one's; `wait`: seconds that it may be away;
+    `late`: seconds after a live picture's arrival from which on fewer are sampled, and packets fall. `together`:
+    several run at the same time.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -69,6 +71,7 @@ class RunConfig(RunnerChoice):
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     top: int = Field(5, ge=1, le=1000)
     extraction: Extraction = "auto"
+    decoder: Decoder = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
     events: Optional[EventSettings] = None
     clips: Optional[ClipSettings] = None
@@ -107,7 +110,7 @@ def run_job(config: RunConfig) -> bool:
     deliveries = open_deliveries(config.to, DeliveryOptions(config.spool))
     bundle = open_bundle(config.bundle or default_bundle())
     with ExitStack() as stack:
-        out = sys.stdout if config.output is None else stack.enter_context(_opened(config.output))
+        out = stack.enter_context(_standard_output(config) if config.output is None else _opened(config.output))
         stack.enter_context(_delivering(deliveries, config, out))
         model = stack.enter_context(Model(bundle, config))
         warn_untrained(bundle)
@@ -171,6 +174,7 @@ class _Job:
                 config.reconnect,
                 Patience(wait=config.wait, late=config.late),
                 partial(say, err=True),
+                decoder=config.decoder,
             )
             run = stack.enter_context(self._model.start(named_source(source), settings))
             told = self._deliveries.for_source(without_password(source), lambda: run.summary)
@@ -317,6 +321,10 @@ def _overlay_file(config: RunConfig, source: str) -> Optional[Path]:
     if config.overlay is None or not config.overlay.is_dir():
         return config.overlay
     return config.overlay / f"{Path(without_password(source)).stem}.mp4"
+
+
+def _standard_output(config: RunConfig) -> ContextManager[TextIO]:
+    return own_output() if candidates(config.decoder) else nullcontext(sys.stdout)
 
 
 @contextmanager
