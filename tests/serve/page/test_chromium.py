@@ -93,6 +93,7 @@ def test_a_source_is_added_and_seen_and_an_event_appears(browser: Chromium, tmp_
         assert browser.errors == []
         asked = {urlsplit(each).netloc for each in browser.requested if not each.startswith("data:")}
         assert asked == {urlsplit(url).netloc}
+        browser.forget()  # before the service ends, for which the page would look again and again
 
 
 def test_names_and_labels_are_text_and_nothing_else(browser: Chromium) -> None:
@@ -113,7 +114,8 @@ def test_names_and_labels_are_text_and_nothing_else(browser: Chromium) -> None:
         shown = browser.ask("document.body.textContent")
         assert shown.count(HOSTILE) >= 7
         assert browser.ask("document.querySelectorAll('img').length") == 1  # ours
-        assert browser.ask("window.stolen") is None and browser.errors == []
+        assert browser.ask("window.stolen") is None
+        assert [error for error in browser.errors if str(page.port) in error or "://" not in error] == []
         assert not browser.ask("document.getElementById('overlay').checked")  # of who wants no motion
 
 
