@@ -24,7 +24,7 @@ SIGNATURES = {
 }
 MEMBERS = {
     "Model": {"bundle", "close", "input", "labels", "run", "start", "summary", "untrained"},
-    "Run": {"close", "info", "summary"},
+    "Run": {"close", "info", "leave", "summary"},
     "Stream": {"close", "info", "leave", "summary"},
     "Decision": {"decode_index", "display_index", "label", "latency_ms", "probability", "pts_seconds", "scores", "top"}
     | {"opens"},
