@@ -55,10 +55,14 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
             (*run, clip, "-o", out / f"{NAME}.csv"),
             (*run, broken),
             ("run", clip, "--bundle", broken),
+            (*run, f"rtsp://127.0.0.1:1/{NAME}", "--no-reconnect"),
             (*run, clip, f"--{NAME}"),
         ],
         "inspect": [(subject, *flags) for subject in (clip, broken) for flags in ((), ("--json",))]
         + [(clip, "--picture", out / f"{NAME}.png"), (f"{SIGNS}net",)],
+        "sources": [(), ("--json",), (clip,)]
+        + [(uri,) for uri in (f"test://{NAME}", f"test://?{NAME}=1", f"rtsp://127.0.0.1:1/{NAME}", f"csi://{NAME}")]
+        + [(f"v4l2:///dev/{NAME}",), (f"test://?size={NAME}",)],
         "extract": [(clip, "-o", out / f"{NAME}.npz", *flags) for flags in ((), ("--json",))]
         + [(broken, "-o", out / "no.npz"), (clip, "-o", out / NAME)],
         "models": [(NAME,)],

@@ -67,10 +67,9 @@ class LiveStream:
     def info(self) -> StreamInfo:
         """What is known of the first connection, which is waited for; raises StreamError where it is given up."""
         if self._info is None:
-            if not self._connect():
-                raise StreamError(f"{self._name}: it was closed before it could be opened")
-            assert self._stream is not None
-            self._info = self._stream.info
+            self._connect()
+        if self._info is None:
+            raise StreamError(f"{self._name}: it was closed before it could be opened")
         return self._info
 
     @property
@@ -137,8 +136,10 @@ class LiveStream:
                 if not self._leaving.is_set():
                     self._rest(error)
                 continue
-            if attempt.note and self._info is None:
-                self._tell(f"{self._name}: {attempt.note}")
+            if self._info is None:
+                self._info = self._stream.info
+                if attempt.note:
+                    self._tell(f"{self._name}: {attempt.note}")
             return True
         return False
 

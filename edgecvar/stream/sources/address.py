@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Dict, Optional
-from urllib.parse import urlsplit
 
 from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.stream.sources.attempt import Attempt
@@ -45,7 +45,7 @@ def is_pushed(source: object) -> bool:
 
 def is_live(source: object) -> bool:
     """Whether it is a camera or the like, which comes and goes and has no end of its own."""
-    hls = scheme_of(source) in ("http", "https") and urlsplit(str(source)).path.lower().endswith(".m3u8")
+    hls = scheme_of(source) in ("http", "https") and re.split("[?#]", str(source))[0].lower().endswith(".m3u8")
     return hls or is_pushed(source)
 
 

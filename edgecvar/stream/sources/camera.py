@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from typing import Any, Dict, Mapping, Tuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -51,7 +51,7 @@ class CameraSettings(BaseModel):
 
 def camera_settings(uri: str, **defaults: object) -> CameraSettings:
     """What the query of a URI asks for; raises ConfigError."""
-    asked: Dict[str, str] = dict(parse_qsl(urlsplit(uri).query, keep_blank_values=True))
+    asked: Dict[str, str] = dict(parse_qsl(uri.partition("?")[2], keep_blank_values=True))
     for name in asked:
         if name not in CameraSettings.model_fields:
             raise unknown_name("setting", name, CameraSettings.model_fields, f" in {uri}")
@@ -64,8 +64,7 @@ def camera_settings(uri: str, **defaults: object) -> CameraSettings:
 
 def camera_place(uri: str) -> str:
     """Which camera: the path or number behind the scheme."""
-    parts = urlsplit(uri)
-    return unquote(parts.netloc + parts.path)
+    return unquote(uri.partition("?")[0].partition("://")[2])
 
 
 def _given(error: Mapping[str, object], asked: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
 _WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
@@ -22,11 +22,10 @@ def scheme_of(source: object) -> str:
 
 def with_credentials(uri: str) -> str:
     """The URI with the user and password of the environment, where it has none of its own and is of a server's."""
-    user, parts = os.environ.get(USER, ""), urlsplit(uri)
-    if not user or scheme_of(uri) not in _WITH_CREDENTIALS or "@" in parts.netloc:
+    user, (scheme, _, rest) = os.environ.get(USER, ""), uri.partition("://")
+    if not user or scheme_of(uri) not in _WITH_CREDENTIALS or "@" in re.split("[/?#]", rest)[0]:
         return uri
-    password = quote(os.environ.get(PASSWORD, ""), safe="")
-    return parts._replace(netloc=f"{quote(user, safe='')}:{password}@{parts.netloc}").geturl()
+    return f"{scheme}://{quote(user, safe='')}:{quote(os.environ.get(PASSWORD, ''), safe='')}@{rest}"
 
 
 def without_password(url: str) -> str:
