@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Deque, Dict, List, Optional
 
@@ -60,11 +61,14 @@ class Board:
         """A stream of a new name, or in place of the one that had it."""
         with self._lock:
             self._lanes[lane.name] = lane
-            self._numbers[lane.name] = self._numbers.get(lane.name, len(self._numbers))
+            if lane.name not in self._numbers:
+                taken = set(self._numbers.values())
+                self._numbers[lane.name] = next(number for number in count() if number not in taken)
 
     def remove(self, name: str) -> None:
         with self._lock:
             self._lanes.pop(name, None)
+            self._numbers.pop(name, None)
 
     @property
     def lanes(self) -> List[Lane]:
@@ -76,9 +80,9 @@ class Board:
             return self._lanes.get(name)
 
     def number(self, name: str) -> int:
-        """Of a stream, by which messages name it; of a name always the same."""
+        """Of a stream, by which messages name it, for as long as it is here; -1 where there is none."""
         with self._lock:
-            return self._numbers[name]
+            return self._numbers.get(name, -1)
 
     def event(self, stream: str, event: Event, clip: Optional[Path] = None) -> None:
         """An event begins, goes on, has ended, or has its clip: told under the same number of the same stream."""

@@ -85,6 +85,8 @@ class Service:
     def _start(self) -> None:
         self._page = open_page(self._config.page, self)
         self._log.info("start", version=__version__, bundle=self._bundle.name, page=self.url or None)
+        if self._bundle.manifest.provenance.untrained:
+            self._log.warning("untrained", bundle=self._bundle.name, why="its weights are random: labels mean nothing")
         self._settle()
         self._notifier.ready(f"{len(self._running)} streams")
 

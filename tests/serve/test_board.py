@@ -82,4 +82,6 @@ def test_a_stream_that_comes_again_keeps_its_number() -> None:
         board.add(Lane(name, "uri", added=False))
     assert (board.number("door"), board.number("yard"), len(board.lanes)) == (0, 1, 2)
     board.remove("door")
-    assert board.lane("door") is None and board.number("door") == 0
+    assert board.lane("door") is None and board.number("door") == -1
+    board.add(Lane("gate", "uri", added=False))
+    assert (board.number("gate"), board.number("yard")) == (0, 1)

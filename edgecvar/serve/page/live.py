@@ -77,6 +77,12 @@ class Viewer:
 
     async def _send(self) -> None:
         """A browser that is slow is sent less: what is sent is always the newest."""
+        try:
+            await self._send_all()
+        finally:
+            await self._socket.close()
+
+    async def _send_all(self) -> None:
         tick = 0
         while not self._socket.closed:
             self._look({lane for lane in self._operations.board.lanes if lane.name in self._names})
@@ -118,6 +124,8 @@ class Viewer:
 
     async def _send_view(self, lane: Lane) -> None:
         stream = self._operations.board.number(lane.name)
+        if stream < 0:  # it was removed meanwhile
+            return
         number, jpeg = await self._pictures.of(lane)
         if jpeg is not None and self._sent.get((lane, "image")) != number:
             self._sent[lane, "image"] = number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Optional
 
 import pytest
 
@@ -16,7 +17,7 @@ from edgecvar.serve.lane import Lane
 from edgecvar.serve.page import app
 from edgecvar.serve.page.app import static_files
 from edgecvar.serve.page.server import PageServer
-from tests.serve.page.served import TOKEN, Played, served
+from tests.serve.page.served import TOKEN, Asking, Played, served
 
 
 def test_the_page_and_its_files_are_our_own_and_nothing_else_may_be_loaded() -> None:
@@ -132,6 +133,32 @@ def test_health_is_a_status_and_words() -> None:
         behind.said = ["yard: away for 73 s: no route"]
         answer = page.get("/healthz")
         assert (answer.status, answer.json["wrong"]) == (503, behind.said)
+
+
+def test_beyond_loopback_nothing_answers_without_the_token() -> None:
+    """Asked by another address of this machine, as another machine would."""
+    address = own_address()
+    if address is None:
+        pytest.skip("this machine has no address beyond loopback")
+    behind = Played()
+    with served(behind, host="0.0.0.0", token=TOKEN) as page:
+        far = Asking(page.port, address)
+        for path in [*PATHS, "/healthz", "/api/anything"]:
+            assert far.get(path, Host=address).status == 401
+        assert far.get("/api/state", Host=address, Authorization=f"Bearer {TOKEN}").status == 200
+    with served(behind) as page, pytest.raises(OSError):
+        Asking(page.port, address).get("/")
+
+
+def own_address() -> Optional[str]:
+    """Of an interface that leads elsewhere; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        address: str = asking.getsockname()[0]
+    return None if address.startswith("127.") else address
 
 
 def test_what_is_asked_of_the_service_and_what_it_refuses() -> None:
