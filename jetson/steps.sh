@@ -101,6 +101,7 @@ service() {
   ! getent group render > /dev/null || usermod --append --groups render edgecvar
   install -D -m 644 "$CHECKOUT/jetson/edgecvar.service" /etc/systemd/system/edgecvar.service
   install -D -m 644 "$CHECKOUT/jetson/edgecvar@.service" /etc/systemd/system/edgecvar@.service
+  install -d -m 755 /etc/edgecvar
   [ -e /etc/edgecvar.conf ] || install -m 644 "$CHECKOUT/jetson/edgecvar.conf" /etc/edgecvar.conf
   systemctl daemon-reload
 }

@@ -80,7 +80,9 @@ class App:
     async def _check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every request: its host, its origin, its token; every answer gets the headers."""
         try:
-            response = self._refusal(request) or await handler(request)
+            refusal = self._refusal(request)
+            # Asked by `is`: an aiohttp before 3.11 takes a response, which is a mapping, for false.
+            response = await handler(request) if refusal is None else refusal
         except web.HTTPException as error:
             response = _said(error.status, error.reason)
         except EdgecvarError as error:
