@@ -40,6 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for file in (f"{NAME}.mp4", f"no{NAME}.mp4"):
             shutil.copy(root / file, root / "data" / label / file)
     (root / f"{NAME}.yaml").write_text("model: [\n")
+    (root / f"well{NAME}.yaml").write_text(json.dumps({"page": False, "sources": {"door[bold]": "test://"}}))
+    (root / f"ill{NAME}.yaml").write_text(json.dumps({"page": False, SIGNS: SIGNS, "sources": {"door": "test://"}}))
     return root
 
 
@@ -58,6 +60,8 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
             (*run, f"rtsp://127.0.0.1:1/{NAME}", "--no-reconnect"),
             (*run, clip, f"--{NAME}"),
         ],
+        "serve": [("--check", folder / f"well{NAME}.yaml"), ("--example",)]
+        + [(folder / f"ill{NAME}.yaml",), (document,), ("--check", broken), (folder / NAME,)],
         "inspect": [(subject, *flags) for subject in (clip, broken) for flags in ((), ("--json",))]
         + [(clip, "--picture", out / f"{NAME}.png"), (f"{SIGNS}net",)],
         "sources": [(), ("--json",), (clip,)]

@@ -102,8 +102,9 @@ def _shown(document: Any, place: Sequence[str]) -> str:
     for part in place:
         if any(word in part.lower() for word in SECRET):
             return "***"
-        if isinstance(value, dict) and part in value:
-            value = value[part]
+        word = {"on": True, "off": False}.get(part, part)  # which YAML takes for them
+        if isinstance(value, dict) and (part in value or word in value):
+            value = value[part if part in value else word]
         elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
             value = value[int(part)]
         else:

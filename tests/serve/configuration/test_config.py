@@ -80,6 +80,22 @@ def test_what_is_wrong_is_said_without_what_is_secret(tmp_path: Path, text: str,
     assert told and not any(secret in told for secret in secrets)
 
 
+def test_on_and_off_are_keys_however_they_are_written(tmp_path: Path) -> None:
+    for key in ("on", "'on'"):
+        assert loaded(tmp_path, f"events: {{{key}: 0.9}}").events.on == 0.9
+        (line,) = wrong(tmp_path, f"events: {{{key}: 7}}")
+        assert line.startswith("events.on: ") and line.endswith("got 7")
+
+
+def test_clips_have_a_folder_and_bounds(tmp_path: Path) -> None:
+    clips = loaded(tmp_path, "clips: {folder: seen, keep: 12h, size: 2GB, before: 1}").clips
+    assert clips is not None and (clips.settings.clips_keep, clips.settings.clips_size) == (43200.0, 2 * 10**9)
+    assert loaded(tmp_path, "clips: seen").clips is not None
+    lines = wrong(tmp_path, "clips: {folder: seen, keep: 3 moons, siez: 2GB}")
+    assert len(lines) == 2 and any("expected a duration such as" in line and "'3 moons'" in line for line in lines)
+    assert "unknown key 'siez' in 'clips': did you mean 'size'?" in lines
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "edge.example.org"])
 def test_beyond_loopback_a_token_is_wanted(tmp_path: Path, host: str) -> None:
     (line,) = wrong(tmp_path, f"page: {{host: '{host}'}}")
