@@ -60,8 +60,10 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
             (*run, f"rtsp://127.0.0.1:1/{NAME}", "--no-reconnect"),
             (*run, clip, f"--{NAME}"),
         ],
-        "serve": [("--check", folder / f"well{NAME}.yaml"), ("--example",)]
-        + [(folder / f"ill{NAME}.yaml",), (document,), ("--check", broken), (folder / NAME,)],
+        "serve": [
+            *(("--check", folder / f"well{NAME}.yaml"), ("--example",)),
+            *((folder / f"ill{NAME}.yaml",), (document,), ("--check", broken), (folder / NAME,)),
+        ],
         "inspect": [(subject, *flags) for subject in (clip, broken) for flags in ((), ("--json",))]
         + [(clip, "--picture", out / f"{NAME}.png"), (f"{SIGNS}net",)],
         "sources": [(), ("--json",), (clip,)]
