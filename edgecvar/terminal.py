@@ -7,7 +7,8 @@ import io
 import json
 import os
 import sys
-from typing import Any, TextIO, Tuple
+from contextlib import contextmanager
+from typing import Any, Iterator, TextIO, Tuple
 
 
 def printable(text: str) -> str:
@@ -65,3 +66,28 @@ def _escape(error: UnicodeError) -> Tuple[str, int]:
 
 _ESCAPED = "edgecvar.escaped"
 codecs.register_error(_ESCAPED, _escape)
+
+
+@contextmanager
+def own_output() -> Iterator[TextIO]:
+    """Standard output for what is written here alone: what libraries print there meanwhile goes to standard error.
+
+    NVIDIA's decoders print to it, into what another program is to read. A terminal is left as it is.
+    """
+    out = sys.stdout
+    try:
+        descriptor = -1 if out.isatty() else out.fileno()
+    except (OSError, ValueError):  # none of the system's
+        descriptor = -1
+    if descriptor < 0:
+        yield out
+        return
+    out.flush()
+    kept = os.dup(descriptor)
+    os.dup2(2, descriptor)
+    try:
+        with open(os.dup(kept), "w", encoding=out.encoding, errors=out.errors, newline="\n") as mine:
+            yield mine
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)

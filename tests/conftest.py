@@ -37,6 +37,12 @@ def never_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgecvar.progress.INTERVAL", 3600.0)
 
 
+@pytest.fixture(autouse=True)
+def no_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test sees does not depend on the decoders of the machine."""
+    monkeypatch.setattr("edgecvar.stream.images.choice._any_here", lambda patterns: False)
+
+
 @pytest.fixture(scope="session")
 def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty synthetic clips in class folders; not to be written to."""

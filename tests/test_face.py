@@ -14,9 +14,10 @@ SIGNATURES = {
     " precision: 'Optional[Precision]' = None, threads: 'Optional[int]' = None, device: 'Optional[str]' = None,"
     " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx') -> 'Model'",
     "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0,"
-    " threads: 'Optional[int]' = None, on_demand: 'bool' = False) -> 'Stream'",
+    " threads: 'Optional[int]' = None, on_demand: 'bool' = False,"
+    " decoder: 'str' = 'software') -> 'Stream'",
     "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0,"
-    " extraction: 'str' = 'auto', reconnect: 'Optional[bool]' = None) -> 'Run'",
+    " extraction: 'str' = 'auto', reconnect: 'Optional[bool]' = None, decoder: 'str' = 'auto') -> 'Run'",
     "Model.close": "(self) -> 'None'",
     "Run.close": "(self) -> 'None'",
     "Stream.close": "(self) -> 'None'",
@@ -29,11 +30,11 @@ MEMBERS = {
     "Decision": {"decode_index", "display_index", "label", "latency_ms", "probability", "pts_seconds", "scores", "top"}
     | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "ended", "note", "pictures", "reasons", "sampled"}
-    | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped", "live"},
+    | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped", "live", "decoder", "fallbacks"},
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
-    | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width"},
+    | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width", "decoder", "decoder_note"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
-    | {"and_of", "breaks", "broke", "gave", "hidden", "live"},
+    | {"and_of", "breaks", "broke", "gave", "hidden", "live", "decoder", "fall_back", "fallbacks"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
     | {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecvar.console import Console
-from edgecvar.terminal import json_line, printable
+from edgecvar.terminal import json_line, own_output, printable
 
 ANYTHING = st.text(st.characters(), max_size=20)
 
@@ -52,3 +54,26 @@ def test_strings_are_no_markup_and_are_laid_out_as_they_are_shown():
     assert lines[2].split() == ["[bold]:car:\\x1b[1m\\u202e", "x"]
     assert lines[1].rindex("b") == lines[2].rindex("x")
     assert lines[3] == "[bold]" + "long " * 60 + "\\r"
+
+
+def test_what_libraries_print_is_kept_out_of_our_output():
+    program = (
+        "import os, sys\n"
+        "from edgecvar.terminal import own_output\n"
+        "print('before')\n"
+        "with own_output() as out:\n"
+        "    out.write('ours \\u00fc\\n')\n"
+        "    os.write(1, b'theirs\\n')\n"
+        "    out.flush()\n"
+        "    os.write(1, b'theirs again\\n')\n"
+        "os.write(1, b'after\\n')\n"
+    )
+    done = subprocess.run([sys.executable, "-X", "utf8", "-c", program], capture_output=True, timeout=60, check=True)
+    assert done.stdout.decode() == "before\nours ü\nafter\n"
+    assert done.stderr == b"theirs\ntheirs again\n"
+
+
+def test_output_that_is_no_file_of_the_system_is_left_as_it_is(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    with own_output() as out:
+        assert out is sys.stdout

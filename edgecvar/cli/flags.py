@@ -63,6 +63,13 @@ extraction_flag = click.option(
     show_default=True,
     help="How vectors are got: native parses H.264, ffmpeg decodes everything, auto is native where that can.",
 )
+decoder_flag = click.option(
+    "--decoder",
+    type=click.Choice(["auto", "software", "gstreamer", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What decodes I-pictures; auto is hardware where there is some that gives the same picture as software.",
+)
 timeout_flag = click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True, max=86_400),

@@ -8,7 +8,7 @@ from typing import Any, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
+from edgecvar.cli.flags import decoder_flag, every_flag, extraction_flag, runner_flags, timeout_flag
 
 
 @click.command("run")
@@ -53,6 +53,7 @@ from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeou
 @click.option("--clips-size", metavar="SIZE", help="Remove the oldest where all are larger, such as 500MB or 2GB.")
 @click.option("--top", type=int, default=5, show_default=True, help="Labels listed with each decision.")
 @extraction_flag
+@decoder_flag
 @timeout_flag
 @click.option(
     "--reconnect/--no-reconnect",
@@ -92,7 +93,7 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     --to tells others, and keeps what they do not take for the next run: mqtt[s]://HOST/TOPIC, http[s]://HOST/PATH (a
     webhook, told of events alone), sqlite:FILE, metrics://127.0.0.1:9109 (for Prometheus).
     An event is a label that lasts: it begins where its smoothed probability rises to `on`, and ends below `off`.
-    --event-file and --event imply --events.
+    --event-file, --event and a webhook imply --events.
     Damage is counted, inside pictures where they are sampled; the others are not parsed.
     Without --bundle the demo's is run.
     """
@@ -101,7 +102,8 @@ def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: An
     from edgecvar.config import from_flags
     from edgecvar.run.event_settings import read_event_settings
     from edgecvar.sinks.clips.event_clips import ClipSettings
-    from edgecvar.sinks.job import RunConfig, find_sources, run_job
+    from edgecvar.sinks.job import run_job
+    from edgecvar.sinks.settings import RunConfig, find_sources
 
     wanted, file, overrides = (options.pop(name) for name in ("events", "event_file", "event"))
     if wanted or file or overrides:

@@ -43,6 +43,8 @@ class RunSummary:
     used although a part of them is made up, `damage` says what is wrong with them: inside, of the sampled ones alone,
     as others are not looked into. `hidden` ones, which an edit list hides, are not among `pictures`. `breaks`: places
     where the stream did not go on as it was, by reason. `live`: of a source that comes and goes, how often and long.
+    `decoder` is the one in hardware that decoded I-pictures, or began to, and how far it was from software;
+    `fallbacks`: what software decoded in its place, by reason.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time, without the gaps at breaks, but with the time that a live source was away. `ended` is empty
@@ -63,6 +65,8 @@ class RunSummary:
     hidden: int = 0
     breaks: Mapping[str, int] = field(default_factory=dict)
     live: Optional[LiveCounts] = None
+    decoder: str = ""
+    fallbacks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

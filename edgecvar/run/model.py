@@ -36,7 +36,8 @@ Source = Union[str, Path, BinaryIO]
 @dataclass(frozen=True)
 class RunSettings:
     """`every`: sample one of every k pictures, as the bundle says unless given; `top`: labels a decision; `timeout`:
-    seconds without data after which the source is given up; `extraction`: how vectors are got, see `open_stream`.
+    seconds without data after which the source is given up; `extraction`: how vectors are got, and `decoder`: what
+    decodes I-pictures, see `open_stream`.
 
     A live URI is waited for as `patience` says, and not opened again where `reconnect` is False; another URL is waited
     for only where that is True, and a file never. `tell` is given what there is to say of it.
@@ -54,6 +55,7 @@ class RunSettings:
     patience: Patience = field(default_factory=Patience)
     tell: Callable[[str], None] = field(default=lambda line: None)
     paced: bool = False
+    decoder: str = "auto"
 
 
 _DEFAULT = RunSettings()
@@ -64,7 +66,8 @@ AnyStream = Union[Stream, LiveStream, PacedStream]
 
 def opened(source: Source, settings: RunSettings, frames: bool) -> AnyStream:
     """The stream of a source; that of a live one is not waited for."""
-    opening = partial(Stream, extraction=settings.extraction, frames=frames, timeout=settings.timeout, on_demand=True)
+    asked = partial(Stream, extraction=settings.extraction, timeout=settings.timeout, decoder=settings.decoder)
+    opening = partial(asked, frames=frames, on_demand=True)
     waited_for = is_live(source) or (settings.reconnect is True and scheme_of(source) not in ("", "file"))
     if not waited_for or not isinstance(source, str):
         stream = opening(source, tap=settings.tap)
@@ -139,19 +142,21 @@ class Model:
         timeout: float = TIMEOUT,
         extraction: str = "auto",
         reconnect: Optional[bool] = None,
+        decoder: str = "auto",
     ) -> Run:
         """Decisions of a video, in display order: a path, a URL or a binary file object.
 
         `every`: sample one of every k pictures, as the bundle says unless given; `top`: labels listed with a decision;
-        `timeout`: seconds without data after which the source is given up; `extraction`: as `open_stream` has it;
-        `reconnect`: whether a URL is waited for, and opened again when it goes away, by default a camera's or another
-        live one's. The source is opened here, which raises StreamError; what goes wrong later is raised where decisions
-        are taken.
+        `timeout`: seconds without data after which the source is given up; `extraction` and `decoder`: as `open_stream`
+        has them; `reconnect`: whether a URL is waited for, and opened again when it goes away, by default a camera's or
+        another live one's. The source is opened here, which raises StreamError; what goes wrong later is raised where
+        decisions are taken.
         """
         for name, value, most in (("every", every, LARGEST_STRIDE), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
                 raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
-        return self.start(source, RunSettings(every, top, timeout, extraction, reconnect=reconnect))
+        settings = RunSettings(every, top, timeout, extraction, reconnect=reconnect, decoder=decoder)
+        return self.start(source, settings)
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
         """As `run`, with a watcher of the pictures; raises BundleError, ConfigError or DeviceError where it loads."""

@@ -139,6 +139,8 @@ class Recognition:
             hidden=packets.hidden,
             breaks=dict(packets.breaks),
             live=None if packets.live is None else replace(packets.live, thinned=counts.thinned + self._left_out),
+            decoder=packets.decoder,
+            fallbacks=dict(packets.fallbacks),
         )
 
     def _read(self) -> None:

@@ -12,6 +12,7 @@ from edgecvar.run.station import STOPPED, SourceState, Station
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.configuration.config import SourceConfig
 from edgecvar.serve.session import Hearing, Session
+from edgecvar.stream.live import Patience
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds between two tries of a source that has failed; they double."""
@@ -82,6 +83,8 @@ class _Minded:
             top=source.top,
             timeout=source.timeout,
             extraction=source.extraction,
+            decoder=source.decoder,
+            patience=Patience(late=source.late),
             watch=lambda info: session,
             tap=session.tap,
             tell=session.heard,

@@ -69,8 +69,9 @@ def event_document(event: Event) -> Dict[str, Any]:
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
     """A summary as plain data.
 
-    `live` only of sources that come and go, `damaged` and `damage`, `hidden` and `breaks` only where there are any,
-    `ended` where that was before the stream's end, `note` where there is no decision.
+    `live` only of sources that come and go, `damaged` and `damage`, `hidden`, `breaks` and `fallbacks` only where there
+    are any, `decoder` where it is one in hardware, `ended` where that was before the stream's end, `note` where there
+    is no decision.
     """
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
@@ -90,6 +91,10 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
         document["breaks"] = dict(summary.breaks)
     if summary.live is not None:
         document["live"] = {**asdict(summary.live), "away_seconds": round(summary.live.away_seconds, 3)}
+    if summary.decoder:
+        document["decoder"] = summary.decoder
+    if summary.fallbacks:
+        document["fallbacks"] = dict(summary.fallbacks)
     if summary.ended:
         document["ended"] = summary.ended
     return {**document, "note": summary.note} if summary.note else document

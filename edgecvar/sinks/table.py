@@ -37,9 +37,12 @@ def summary_lines(summary: RunSummary) -> List[str]:
         if count:
             why = ", ".join(f"{reason}: {number}" for reason, number in sorted(reasons.items()))
             parts.insert(3, f"{count} {what}" + (f" ({why})" if why else ""))
-    live = [] if summary.live is None else [live_line(summary.live)]
+    decoder = f"I-pictures by {summary.decoder}" if summary.decoder else ""
+    fallbacks = ", ".join(f"{why}: {number}" for why, number in sorted(summary.fallbacks.items()))
+    fallen = f"I-pictures in software instead: {fallbacks}" if fallbacks else ""
+    live = "" if summary.live is None else live_line(summary.live)
     ended = f"ended early: {summary.ended}" if summary.ended else ""
-    return [line for line in (", ".join(parts), *live, ended, summary.note) if line]
+    return [line for line in (", ".join(parts), live, decoder, fallen, ended, summary.note) if line]
 
 
 def live_line(live: LiveCounts) -> str:

@@ -3,55 +3,57 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Callable, List, Optional, TextIO, cast
+from typing import Callable, List, Optional, TextIO, cast
 
 from edgecvar.bundle.manifest import Bundle
-from edgecvar.run.decisions import Decision
-from edgecvar.run.model import RunSettings
+from edgecvar.run.decisions import Decision, RunSummary
+from edgecvar.run.events import Event
 from edgecvar.run.station import SourceState, Station
-from edgecvar.sinks.csv_lines import CsvLines
+from edgecvar.sinks.csv_lines import CsvLines, EventRows
+from edgecvar.sinks.delivery.delivery import Deliveries
 from edgecvar.sinks.json_lines import JsonLines
+from edgecvar.sinks.outflow import Outflow, run_settings
+from edgecvar.sinks.settings import RunConfig
 from edgecvar.sinks.sink import Sink
 from edgecvar.sinks.table import PlainTable
 from edgecvar.stream.sources.opening import without_password
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.terminal import printable, say
 
-if TYPE_CHECKING:
-    from edgecvar.sinks.job import RunConfig
-
 LOOK_SECONDS = 0.1
 """How often it is looked whether what is written to has broken."""
 
 
-def run_together(config: RunConfig, bundle: Bundle, out: TextIO) -> bool:
+def run_together(config: RunConfig, bundle: Bundle, out: TextIO, deliveries: Deliveries) -> bool:
     """Run every source until all are over; whether all could be run. Raises what writing raises."""
-    names = [without_password(source) for source in config.sources]
-    width = max(len(printable(name)) for name in names)
-    settings = RunSettings(config.every, config.top, config.timeout, config.extraction)
-    untrained, labels, lock = bundle.manifest.provenance.untrained, bundle.manifest.labels, Lock()
-    writing: List[_Written] = []
-    for number, name in enumerate(names):
-        sink: Sink
-        if config.written_form == "json":
-            sink = JsonLines(out, name, untrained)
-        elif config.written_form == "csv":
-            sink = CsvLines(out, name, header=not number)
-        else:
-            sink = PlainTable(cast(TextIO, _Column(out, name, width)), labels, untrained)
-        writing.append(_Written(name, sink, lock))
+    labels, lock = bundle.manifest.labels, Lock()
+    running: List[_Source] = []
     with Station(bundle, config) as station:
-        for source, written in zip(config.sources, writing):
-            station.add(source, named_source(source), settings, [written])
-        while not station.wait(LOOK_SECONDS) and not any(each.broken for each in writing):
+        for number, source in enumerate(config.sources):
+            written = _Locked(_written(config, bundle, out, number), lock)
+            running.append(_Source(station, source, Outflow(config, source, labels, deliveries), written))
+        for each in running:
+            station.add(each.source, named_source(each.source), run_settings(config, each.outflow), [each])
+        while not station.wait(LOOK_SECONDS) and not any(each.broken for each in running):
             pass
-    for each in writing:
+    for each in running:
         if each.broken is not None:
             raise each.broken
-    failed = sum(each.failed for each in writing)
+    failed = sum(each.failed for each in running)
     if failed:
-        say(f"{failed} of {len(writing)} sources could not be run", err=True)
+        say(f"{failed} of {len(running)} sources could not be run", err=True)
     return not failed
+
+
+def _written(config: RunConfig, bundle: Bundle, out: TextIO, number: int) -> Sink:
+    """What is written of the source of that number."""
+    name, untrained = without_password(config.sources[number]), bundle.manifest.provenance.untrained
+    if config.written_form == "json":
+        return JsonLines(out, name, untrained)
+    if config.written_form == "csv":
+        return (CsvLines if config.events is None else EventRows)(out, name, header=not number)
+    width = max(len(printable(without_password(source))) for source in config.sources)
+    return PlainTable(cast(TextIO, _Column(out, name, width)), bundle.manifest.labels, untrained)
 
 
 class _Column:
@@ -67,31 +69,75 @@ class _Column:
         self._out.flush()
 
 
-class _Written:
-    """What is written of one source; `broken` is what writing it raised."""
+class _Locked:
+    """A sink, told one thing at a time with all others of its lock."""
 
-    def __init__(self, name: str, sink: Sink, lock: Lock) -> None:
+    def __init__(self, sink: Sink, lock: Lock) -> None:
+        self._sink, self._lock = sink, lock
+
+    def __enter__(self) -> _Locked:
+        self._sink.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._sink.__exit__(*exc)
+
+    def decision(self, decision: Decision) -> None:
+        with self._lock:
+            self._sink.decision(decision)
+
+    def event(self, event: Event) -> None:
+        with self._lock:
+            self._sink.event(event)
+
+    def finish(self, summary: RunSummary) -> None:
+        with self._lock:
+            self._sink.finish(summary)
+
+    def fail(self, error: str) -> None:
+        """A source could not be run, or not to its end."""
+        with self._lock:
+            say(f"error: {error}", err=True)
+            if isinstance(self._sink, JsonLines):
+                self._sink.fail(error)
+
+
+class _Source:
+    """Hears of one source; `failed` where it could not be run, `broken` is what writing it raised."""
+
+    def __init__(self, station: Station, source: str, outflow: Outflow, written: _Locked) -> None:
+        self.source, self.outflow = source, outflow
         self.failed = False
         self.broken: Optional[BaseException] = None
-        self._name, self._sink, self._lock = name, sink, lock
+        self._station, self._written = station, written
+        self._counts: Optional[RunSummary] = None
 
     def decision(self, name: str, decision: Decision) -> None:
-        with self._lock:
-            self._write(lambda: self._sink.decision(decision))
+        self._write(lambda: self.outflow.decision(decision))
 
     def state(self, name: str, state: SourceState) -> None:
-        if not state.over:
-            return
+        if state.phase == "running":
+            self._counts = state.summary
+            self._write(lambda: self.outflow.enter([self._written], self._summary))
+        elif state.over:
+            self._write(lambda: self._over(state))
+
+    def _summary(self) -> RunSummary:
+        """The counts so far, or those known last."""
+        state = self._station.state(self.source)
+        self._counts = (None if state is None else state.summary) or self._counts
+        assert self._counts is not None  # it runs
+        return self._counts
+
+    def _over(self, state: SourceState) -> None:
         summary, reason = state.summary, state.reason if state.phase == "failed" else ""
-        with self._lock:
-            if summary is not None:
-                self._write(lambda: self._sink.finish(summary))
-                reason = reason or (f"{self._name}: {summary.note}" if summary.note else "")
-            if reason and self.broken is None:
-                self.failed = True
-                say(f"error: {reason}", err=True)
-                if isinstance(self._sink, JsonLines):
-                    self._write(lambda: cast(JsonLines, self._sink).fail(reason))
+        if summary is not None:
+            with self.outflow:
+                (self.outflow.fail if self.broken else self.outflow.finish)(summary)
+            reason = reason or (f"{without_password(self.source)}: {summary.note}" if summary.note else "")
+        if reason and self.broken is None:
+            self.failed = True
+            self._written.fail(reason)
 
     def _write(self, what: Callable[[], None]) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
 
 import av
 
-from edgecvar.errors import StreamError, reason
+from edgecvar.errors import DeviceError, StreamError, reason
 from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.recovery import RecoveryRun
 
@@ -73,6 +73,19 @@ class KeyDecoder:
         finally:
             if self._context.is_open:
                 self._context.flush_buffers()
+
+
+def cuda_context() -> VideoCodecContext:
+    """A decoder of H.264 on an NVIDIA GPU, whose frames come back into system memory; raises DeviceError."""
+    try:
+        from av.codec.hwaccel import HWAccel
+    except ImportError:
+        raise DeviceError(f"PyAV {av.__version__} has no HWAccel; install 14.1 or newer") from None
+    try:
+        device = HWAccel(device_type="cuda", allow_software_fallback=False)
+        return av.CodecContext.create("h264", "r", hwaccel=device)
+    except (av.error.FFmpegError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise DeviceError(f"no CUDA device that PyAV can use ({reason(error)})") from error
 
 
 def vector_decoder(context: VideoCodecContext) -> VideoCodecContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generator, Iterator, Literal, Optional, Sequence, Type, get_args
@@ -12,6 +13,7 @@ from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import open_video
 from edgecvar.stream.ffmpeg.reading import FFmpegReading
 from edgecvar.stream.frames import FrameDecoder
+from edgecvar.stream.images.choice import DECODERS
 from edgecvar.stream.native.choice import Probe, probe_packets, rejoined
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.open_source import OpenSource, Reading
@@ -34,6 +36,7 @@ def open_stream(
     timeout: float = TIMEOUT,
     threads: Optional[int] = None,
     on_demand: bool = False,
+    decoder: str = "software",
 ) -> Stream:
     """Opens a video for reading as coded pictures; a context manager.
 
@@ -45,10 +48,22 @@ def open_stream(
     cores, on one, and then nothing ahead, where the source may keep one waiting or with `frames`. The pictures are the
     same. `on_demand` it parses those pictures alone of which vectors, weights or residual are asked, when they are, and
     what these need of others: the way to read where few are sampled. Damage inside the others is not seen then, nor
-    counted. Raises StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, and
-    UnsupportedCodecError where the codec gives no vectors.
+    counted. `decoder` is what decodes I-pictures on the native path: "software", "gstreamer" (its decoders in hardware,
+    else FFmpeg's in it), "cuda", or "auto", which is hardware where there is some that gives the same first picture;
+    what fails falls back to software, and `info.decoder`, `info.decoder_note` and `summary.fallbacks` say so. Raises
+    StreamError where a source is given up, nothing can be decoded, or "native" does not cover it, UnsupportedCodecError
+    where the codec gives no vectors, and DeviceError where the decoder asked for is not here.
     """
-    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand)
+    return Stream(source, extraction, frames, timeout, threads=threads, on_demand=on_demand, decoder=decoder)
+
+
+@dataclass(frozen=True)
+class _Native:
+    """What the native path alone takes."""
+
+    threads: int
+    on_demand: bool
+    decoder: str
 
 
 class Stream:
@@ -70,9 +85,12 @@ class Stream:
         threads: Optional[int] = None,
         on_demand: bool = False,
         tap: Optional[PacketTap] = None,
+        decoder: str = "software",
     ) -> None:
         if extraction not in EXTRACTIONS:
             raise StreamError(f"extraction {extraction!r} is unknown: choose 'auto', 'native' or 'ffmpeg'")
+        if decoder not in DECODERS:
+            raise StreamError(f"decoder {decoder!r} is unknown: choose {', '.join(map(repr, DECODERS))}")
         if threads is not None and threads < 1:
             raise StreamError(f"threads={threads}: expected at least 1")
         self.summary = StreamSummary()
@@ -89,7 +107,7 @@ class Stream:
                 tap.opened(self._video)
             self._packets = coded_packets(self._video, self._broke_off, stretches)
             ahead = threads or (0 if self._video.input.at_hand and not frames else 1)
-            self._reading = self._read(self._packets, extraction, frames, ahead, on_demand)
+            self._reading = self._read(self._packets, extraction, frames, _Native(ahead, on_demand, decoder))
             self._pictures = self._frames.pictures(self._reading) if self._frames else self._reading.pictures()
             self.info = self._reading.info
         except BaseException:
@@ -156,9 +174,7 @@ class Stream:
                 self._tap.broke(picture.pts_seconds)
             yield picture
 
-    def _read(
-        self, packets: Iterator[Packet[Any]], extraction: str, frames: bool, threads: int, on_demand: bool
-    ) -> Reading:
+    def _read(self, packets: Iterator[Packet[Any]], extraction: str, frames: bool, native: _Native) -> Reading:
         video = self._video
         if extraction == "ffmpeg":
             probe = Probe(refused="asked for")
@@ -173,7 +189,7 @@ class Stream:
             whole, clock = self._frames.packets(whole), self._frames.clock
         source = OpenSource(video, whole, clock, self.summary)
         if not probe.refused:
-            return NativeReading(source, probe, threads, on_demand)
+            return NativeReading(source, probe, native.threads, native.on_demand, native.decoder)
         if extraction == "native":
             if probe.empty:
                 self.summary.skip(probe.refused)
@@ -182,6 +198,8 @@ class Stream:
             raise StreamError(
                 f"{video.name}: the native core does not read it: {why}; use extraction='ffmpeg' (--extraction ffmpeg)"
             )
+        if native.decoder not in ("auto", "software"):
+            self.summary.fall_back("FFmpeg decodes every picture of this stream")
         return FFmpegReading(source, "" if extraction == "ffmpeg" else f"native core not used: {probe.refused}")
 
     def _broke_off(self, reason: str) -> None:

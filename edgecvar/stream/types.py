@@ -31,6 +31,8 @@ class StreamInfo:
     16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
     `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
     `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
+    `decoder` is what decodes I-pictures from its first on, "software" or the name of one in hardware, and
+    `decoder_note` says why, and how far its first picture is from software's.
     """
 
     codec: str
@@ -46,6 +48,8 @@ class StreamInfo:
     crop_top: int = 0
     rotation: int = 0
     extraction_note: str = ""
+    decoder: str = "software"
+    decoder_note: str = ""
 
     def __repr__(self) -> str:
         rate = f"{float(self.fps):.4g} pictures/s"
@@ -275,7 +279,9 @@ class StreamSummary:
 
     `hidden` pictures are given out, not shown, and not among `pictures`. `damaged` ones are among both; `damage` counts
     them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `live` is
-    there for sources that come and go.
+    there for sources that come and go. `decoder` is the one in hardware that decodes I-pictures, or began to, and how
+    far it is from software; `fallbacks` counts by reason what fell back to software: an I-picture, or all from there
+    on.
     """
 
     pictures: int = 0
@@ -286,6 +292,8 @@ class StreamSummary:
     hidden: int = 0
     breaks: dict[str, int] = field(default_factory=dict)
     live: Optional[LiveCounts] = None
+    decoder: str = ""
+    fallbacks: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -306,6 +314,10 @@ class StreamSummary:
         self.damaged += 1
         _count(self.damage, reason)
 
+    def fall_back(self, reason: str) -> None:
+        """An I-picture, or all of them from now on, is decoded in software instead of in hardware."""
+        self.fallbacks[reason] = self.fallbacks.get(reason, 0) + 1
+
     def broke(self, reason: str) -> None:
         """The stream did not go on as it was."""
         self.breaks[reason] = self.breaks.get(reason, 0) + 1
@@ -320,6 +332,8 @@ class StreamSummary:
             damage=_sums(self.damage, other.damage),
             hidden=self.hidden + other.hidden,
             breaks=_sums(self.breaks, other.breaks),
+            decoder=other.decoder or self.decoder,
+            fallbacks=_sums(self.fallbacks, other.fallbacks),
         )
 
 

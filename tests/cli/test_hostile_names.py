@@ -61,8 +61,12 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
             (*run, clip, f"--{NAME}"),
         ],
         "serve": [
-            *(("--check", folder / f"well{NAME}.yaml"), ("--example",)),
-            *((folder / f"ill{NAME}.yaml",), (document,), ("--check", broken), (folder / NAME,)),
+            ("--check", folder / f"well{NAME}.yaml"),
+            ("--example",),
+            (folder / f"ill{NAME}.yaml",),
+            (document,),
+            ("--check", broken),
+            (folder / NAME,),
         ],
         "inspect": [(subject, *flags) for subject in (clip, broken) for flags in ((), ("--json",))]
         + [(clip, "--picture", out / f"{NAME}.png"), (f"{SIGNS}net",)],

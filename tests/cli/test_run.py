@@ -12,6 +12,7 @@ import av
 import pytest
 
 from tests.moving_clip import moving_clip
+from tests.stream.images.intra_clips import Fake, offer
 from tests.stream.test_containers import edited
 from tests.tiny_bundle import tiny_bundle
 
@@ -244,3 +245,43 @@ def test_a_trimmed_file_is_what_a_player_shows(edgecvar, bundle, tmp_path):
     assert all(0 <= decision["pts_seconds"] <= 0.6 for decision in decisions)
     with av.open(str(tmp_path / "seen.mp4")) as container:
         assert len(list(container.decode(video=0))) == 16
+
+
+def test_what_decoded_i_pictures_is_said(edgecvar, bundle, clip, monkeypatch):
+    offer(monkeypatch, ("fake", lambda: Fake("refuses", 2)))
+    code, out, err = edgecvar("run", clip, "--bundle", bundle)
+    *_, by, instead = out.splitlines()
+    assert (code, err, by) == (0, "", "I-pictures by fake, differs by 0 from software, on average")
+    assert instead == "I-pictures in software instead: fake: it refuses: 1"
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--json", "--decoder", "gstreamer")
+    summary = json.loads(out.splitlines()[-1])["summary"]
+    assert summary["decoder"] == by[len("I-pictures by ") :] and summary["fallbacks"] == {"fake: it refuses": 1}
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--json", "--decoder", "software")
+    assert not {"decoder", "fallbacks"} & set(json.loads(out.splitlines()[-1])["summary"])
+    offer(monkeypatch, ("fake", lambda: Fake("absent")))
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--decoder", "cuda")
+    assert (code, out) == (
+        1,
+        "",
+    ) and err == "error: decoder 'cuda': fake: it is not here; use 'auto' (--decoder auto)\n"
+
+
+def test_what_a_decoder_prints_is_not_among_the_decisions(bundle, clip):
+    program = (
+        "import os, sys\n"
+        "from edgecvar.cli.main import main\n"
+        "from edgecvar.sinks import job\n"
+        "from edgecvar.stream.images import choice, keys\n"
+        "from tests.stream.images.intra_clips import Fake\n"
+        "class Loud(Fake):\n"
+        "    def decode(self, *given):\n"
+        "        os.write(1, b'Opening in BLOCKING MODE\\n')\n"
+        "        return super().decode(*given)\n"
+        "job.candidates = keys.candidates = lambda decoder: [choice.Candidate('loud', Loud)]\n"
+        "main(sys.argv[1:])\n"
+    )
+    given = ["run", str(clip), "--bundle", str(bundle), "--json"]
+    done = subprocess.run([sys.executable, "-c", program, *given], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and set(done.stderr.splitlines()) == {"Opening in BLOCKING MODE"}, done.stderr
+    *decisions, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert decisions and last["summary"]["decoder"].startswith("loud, ")

@@ -11,8 +11,9 @@ import pytest
 
 from edgecvar.errors import EdgecvarError, StreamError
 from edgecvar.run.walk import StageWalk
-from edgecvar.sinks.job import RunConfig, run_job
+from edgecvar.sinks.job import run_job
 from edgecvar.sinks.overlay import Overlay
+from edgecvar.sinks.settings import RunConfig
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import tiny_bundle
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from edgecvar.errors import ConfigError
-from edgecvar.sinks.job import RunConfig, run_job
+from edgecvar.run.event_settings import EventSettings
+from edgecvar.sinks.clips.event_clips import ClipSettings
+from edgecvar.sinks.job import run_job
 from edgecvar.sinks.json_lines import JsonLines
+from edgecvar.sinks.settings import RunConfig
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import tiny_bundle
 
@@ -47,11 +52,24 @@ def by_source(lines):
     return said
 
 
-def test_each_has_the_lines_that_it_has_alone(folder):
-    together, alone = (ran(folder, "left.mp4", "right.mp4", form="json", together=each) for each in (True, False))
-    assert together[0] and alone[0]
+@pytest.mark.parametrize("events", [None, EventSettings(on=0.5, hold=0.1, shortest=0.1)])
+def test_each_has_the_lines_that_it_has_alone(folder, events):
+    settings = {"form": "json", "events": events}
+    together, alone = (ran(folder, "left.mp4", "right.mp4", together=each, **settings) for each in (True, False))
+    assert together[0] and alone[0] and together[1].count('"began"') == (2 if events else 0)
     assert by_source(together[1]) == by_source(alone[1])
     assert {line["label"] for line in map(json.loads, together[1].splitlines()) if "label" in line} == {"left", "right"}
+
+
+def test_each_has_its_clips_and_is_told_to_others(folder, tmp_path):
+    (tmp_path / "clips").mkdir()
+    options = {"clips": ClipSettings(clips=tmp_path / "clips"), "events": EventSettings(on=0.5)}
+    options.update(to=(f"sqlite:{tmp_path}/log.db",), spool=tmp_path)
+    assert ran(folder, "left.mp4", "right.mp4", form="table", together=True, **options)[0]
+    with closing(sqlite3.connect(str(tmp_path / "log.db"))) as log:
+        told = log.execute("select source, label from events order by label").fetchall()
+    assert told == [(str(folder / f"{name}.mp4"), name) for name in ("left", "right")]
+    assert [each.name.split("_")[0] for each in sorted((tmp_path / "clips").iterdir())] == ["left", "right"]
 
 
 def test_a_table_says_of_which_source_a_line_is(folder):

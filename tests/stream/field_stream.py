@@ -10,21 +10,21 @@ WIDTH, HEIGHT = 48, 32
 _MACROBLOCKS = WIDTH // 16 * HEIGHT // 32
 
 
-class _Bits:
+class Bits:
     def __init__(self) -> None:
         self._bits = ""
 
-    def u(self, value: int, count: int) -> _Bits:
+    def u(self, value: int, count: int) -> Bits:
         self._bits += format(value, f"0{count}b")
         return self
 
-    def ue(self, *values: int) -> _Bits:
+    def ue(self, *values: int) -> Bits:
         for value in values:
             code = format(value + 1, "b")
             self._bits += "0" * (len(code) - 1) + code
         return self
 
-    def samples(self, data: bytes) -> _Bits:
+    def samples(self, data: bytes) -> Bits:
         self._bits += "0" * (-len(self._bits) % 8) + "".join(format(byte, "08b") for byte in data)
         return self
 
@@ -42,14 +42,14 @@ class _Bits:
 
 
 def _sets() -> bytes:
-    sequence = _Bits().u(77, 8).u(0, 8).u(30, 8).ue(0, 0, 0, 4, 2).u(0, 1)
+    sequence = Bits().u(77, 8).u(0, 8).u(30, 8).ue(0, 0, 0, 4, 2).u(0, 1)
     sequence.ue(WIDTH // 16 - 1, HEIGHT // 32 - 1).u(0b00100, 5)  # fields allowed, direct 8x8, no crop, no VUI
-    picture = _Bits().ue(0, 0).u(0b00, 2).ue(0, 0, 0).u(0, 3).ue(0, 0, 0).u(0b100, 3)
+    picture = Bits().ue(0, 0).u(0b00, 2).ue(0, 0, 0).u(0, 3).ue(0, 0, 0).u(0b100, 3)
     return sequence.unit(0x67) + picture.unit(0x68)
 
 
-def _slice(kind: int, idr: bool, frame_num: int, bottom: bool, order: int) -> _Bits:
-    bits = _Bits().ue(0, kind, 0).u(frame_num, 4).u(1, 1).u(bottom, 1)
+def _slice(kind: int, idr: bool, frame_num: int, bottom: bool, order: int) -> Bits:
+    bits = Bits().ue(0, kind, 0).u(frame_num, 4).u(1, 1).u(bottom, 1)
     if idr:
         bits.ue(0)
     bits.u(order, 8)

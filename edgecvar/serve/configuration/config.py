@@ -15,6 +15,8 @@ from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.log import Form
 from edgecvar.sinks.clips.event_clips import ClipSettings
 from edgecvar.sinks.clips.folder import duration, file_size
+from edgecvar.stream.images.choice import Decoder
+from edgecvar.stream.live import LATE
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT
 
@@ -28,7 +30,8 @@ PORT = 8470
 class SourceConfig(BaseModel):
     """`uri` and how it is run: see `edgecvar.run.model.RunSettings`. A text alone is the URI.
 
-    `again`: what is done at a file's end; it is played at its own speed, as a camera would send it.
+    `late`: seconds after a picture's arrival from which on fewer are sampled, and packets fall. `again`: whether a file
+    begins anew at its end; it is played at its own speed, as a camera would send it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +41,8 @@ class SourceConfig(BaseModel):
     top: int = Field(5, ge=1, le=1000)
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
     extraction: Extraction = "auto"
+    decoder: Decoder = "auto"
+    late: float = Field(LATE, gt=0, le=LONGEST)
     again: bool = False
 
     @model_validator(mode="before")

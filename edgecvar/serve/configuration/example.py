@@ -12,6 +12,8 @@ sources:
     uri: rtsp://10.0.0.8/stream1
     every: 4          # sample one of every so many pictures; as the bundle says unless given
     timeout: 10       # seconds without data after which the camera is away, and tried again
+    late: 1           # seconds by which a decision may be late; beyond, fewer pictures are sampled
+    decoder: auto     # of I-pictures: auto, software, gstreamer, cuda
   # lobby: {uri: lobby.mp4, again: true}   # a file at its own speed; again: from the beginning at its end
 
 # bundle: my.edgecvar   # the demo's unless given

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Optional
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import ShownPlanes, planes_of
-from edgecvar.stream.decoders import KeyDecoder, recovered_frame
+from edgecvar.stream.decoders import recovered_frame
 from edgecvar.stream.h264.recovery import RecoveryRun
+from edgecvar.stream.images.keys import KeyImages
 from edgecvar.stream.planes import Geometry
 
 if TYPE_CHECKING:
@@ -21,20 +22,21 @@ class KeyPicture:
     """The I-picture `index` (in decode order); `frame` where it is decoded already. `name` is that of the source."""
 
     name: str
-    decoder: KeyDecoder
+    images: KeyImages
     index: int
     sets: bytes
     packet: bytes
     frame: Optional[VideoFrame] = None
 
     def planes(self, geometry: Geometry) -> ShownPlanes:
-        """Its displayed rectangle; raises StreamError where FFmpeg cannot decode the packet."""
-        which = f"{self.name}: I-picture {self.index} has no image, though its header is sound"
-        return _planes(which, self._decoded, geometry)
-
-    def _decoded(self) -> VideoFrame:
+        """Its displayed rectangle; raises StreamError where no decoder can decode the packet."""
         frame, self.frame = self.frame, None
-        return self.decoder.frame(self.sets, self.packet) if frame is None else frame
+        try:
+            return self.images.shown(self.sets, self.packet, geometry, frame)
+        except StreamError as error:
+            raise _none(
+                f"{self.name}: I-picture {self.index} has no image, though its header is sound", error
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,16 @@ class RecoveredPicture:
 
     def planes(self, geometry: Geometry) -> ShownPlanes:
         """Its displayed rectangle; raises StreamError where the run cannot be decoded."""
-        which = f"{self.name}: picture {self.index} has no image, though a recovery ends there"
-        return _planes(which, lambda: recovered_frame(self.like, self.run), geometry)
+        try:
+            frame = recovered_frame(self.like, self.run)
+            if (frame.width, frame.height) != (geometry.coded_width, geometry.coded_height):
+                raise StreamError(f"it is decoded as {frame.width}x{frame.height}")
+        except StreamError as error:
+            raise _none(
+                f"{self.name}: picture {self.index} has no image, though a recovery ends there", error
+            ) from error
+        return planes_of(frame, geometry)
 
 
-def _planes(which: str, decoded: Callable[[], VideoFrame], geometry: Geometry) -> ShownPlanes:
-    try:
-        frame = decoded()
-        if (frame.width, frame.height) != (geometry.coded_width, geometry.coded_height):
-            raise StreamError(f"it is decoded as {frame.width}x{frame.height}")
-    except StreamError as error:
-        raise StreamError(f"{which}: {error}; vectors and residuals can be read without images") from error
-    return planes_of(frame, geometry)
+def _none(which: str, error: StreamError) -> StreamError:
+    return StreamError(f"{which}: {error}; vectors and residuals can be read without images")

@@ -131,6 +131,18 @@ class Parser:
     def without_sets(self, packet: bytes) -> bytes:
         """The packet but for its parameter sets."""
 
+class IdrWriter:
+    """Writes I-pictures of one stream so that any decoder gives each at once, with the same samples to the bit.
+
+    Threads that share it take turns. Raises Damage where `extradata` is broken.
+    """
+
+    def __init__(self, extradata: bytes) -> None: ...
+    def write(self, sets: bytes, packet: bytes) -> bytes:
+        """An IDR access unit of Annex B with its parameter sets, nothing of it cropped, from an I-picture's packet and
+        the sets in force. Raises Damage where slices are missing or broken, and Unsupported for what other decoders may
+        not read: other than 8-bit 4:2:0, slice groups, slices out of order, data partitioning."""
+
 class Axis:
     """One axis of a filter onto another grid: output o is the sum over k of weight[o, k] * input[index[o, k]]."""
 

@@ -28,8 +28,8 @@ class Probe:
 
     `empty`: there was no picture in them.
 
-    Of the first picture: `sequence`, the number `first` of its packet, that `packet` itself, and the parameter `sets`
-    that it was read with.
+    Of the first picture: `sequence`, the number `first` of its packet, that `packet` itself, the parameter `sets` that
+    it was read with, and whether it is an I-picture (`intra`).
     """
 
     core: Any = None
@@ -39,6 +39,7 @@ class Probe:
     first: int = 0
     packet: bytes = b""
     sets: bytes = b""
+    intra: bool = False
     packets: List[Packet[Any]] = field(default_factory=list)
 
 
@@ -77,6 +78,7 @@ def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Pack
             if pictures and probe.sequence is None:
                 probe.sequence, probe.first = pictures[0].sequence, number
                 probe.packet, probe.sets = bytes(packet), parser.parameter_sets()
+                probe.intra = pictures[0].kind == "I"
             if any(picture.kind != "I" or picture.sequence.profile_idc != EXTENDED for picture in pictures):
                 return probe
     except core.Unsupported as error:

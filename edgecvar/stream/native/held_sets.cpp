@@ -35,6 +35,8 @@ std::vector<std::vector<uint8_t>> HeldSets::units() const {
     return units;
 }
 
+NalUnit HeldSets::unit(NalType type, int id) const { return unit_of(units_.at(type << 8 | id)); }
+
 void HeldSets::take(const NalUnit& unit) {
     unescape(unit, scratch_);
     read(unit, scratch_, sets_);

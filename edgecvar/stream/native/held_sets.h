@@ -20,6 +20,9 @@ public:
     // All NAL units that hold, SPS before PPS.
     std::vector<std::vector<uint8_t>> units() const;
 
+    // The one of a type and id that holds; it has been taken.
+    NalUnit unit(NalType type, int id) const;
+
     // Damage where it cannot be read, Unsupported where it is not parsed here.
     void take(const NalUnit& unit);
     // A set in mid-stream; false where it waits. Damage where it cannot be read, Unsupported where it persists and is

@@ -18,23 +18,6 @@ namespace py = pybind11;
 namespace edgecvar {
 namespace {
 
-// The bytes of any object that has a contiguous buffer; made and destroyed with the interpreter lock held.
-class Bytes {
-public:
-    explicit Bytes(const py::handle& object) {
-        if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw py::error_already_set();
-    }
-    ~Bytes() { PyBuffer_Release(&view_); }
-    Bytes(const Bytes&) = delete;
-    Bytes& operator=(const Bytes&) = delete;
-
-    const uint8_t* data() const { return static_cast<const uint8_t*>(view_.buf); }
-    size_t size() const { return size_t(view_.len); }
-
-private:
-    Py_buffer view_{};
-};
-
 // A decoder that two threads may call: one waits for the other, without the interpreter lock.
 class Parser {
 public:
@@ -239,6 +222,7 @@ PYBIND11_MODULE(_h264, module) {
     bind_picture(module);
     bind_filters(module);
     bind_accumulation(module);
+    bind_idr_writer(module);
     py::class_<Parser>(module, "Parser")
         .def(py::init([](const py::object& extradata, int threads, bool on_demand) {
                  return std::make_unique<Parser>(Bytes(extradata), threads, on_demand);

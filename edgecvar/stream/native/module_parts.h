@@ -10,8 +10,26 @@
 
 namespace edgecvar {
 
+// The bytes of any object that has a contiguous buffer; made and destroyed with the interpreter lock held.
+class Bytes {
+public:
+    explicit Bytes(const pybind11::handle& object) {
+        if (PyObject_GetBuffer(object.ptr(), &view_, PyBUF_SIMPLE) != 0) throw pybind11::error_already_set();
+    }
+    ~Bytes() { PyBuffer_Release(&view_); }
+    Bytes(const Bytes&) = delete;
+    Bytes& operator=(const Bytes&) = delete;
+
+    const uint8_t* data() const { return static_cast<const uint8_t*>(view_.buf); }
+    size_t size() const { return size_t(view_.len); }
+
+private:
+    Py_buffer view_{};
+};
+
 void bind_filters(pybind11::module_& module);
 void bind_accumulation(pybind11::module_& module);
+void bind_idr_writer(pybind11::module_& module);
 
 // Has a picture parsed, or waits for it where that is done ahead, without the interpreter lock.
 const ParsedPicture& parsed(const ParsedPicture& picture);

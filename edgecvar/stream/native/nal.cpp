@@ -118,6 +118,20 @@ void unescape(const NalUnit& unit, Payload& payload) {
     std::memset(out, 0, Payload::PADDING);
 }
 
+void append_unit(uint8_t header, const std::vector<uint8_t>& payload, std::vector<uint8_t>& bytes) {
+    bytes.reserve(bytes.size() + payload.size() + payload.size() / 64 + 5);
+    bytes.insert(bytes.end(), {0, 0, 0, 1, header});
+    int zeros = 0;
+    for (const uint8_t byte : payload) {
+        if (zeros == 2 && byte <= 3) {
+            bytes.push_back(3);
+            zeros = 0;
+        }
+        bytes.push_back(byte);
+        zeros = byte == 0 ? zeros + 1 : 0;
+    }
+}
+
 Extradata read_extradata(const uint8_t* data, size_t size) {
     Extradata extradata;
     if (size == 0) return extradata;

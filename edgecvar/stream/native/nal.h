@@ -10,7 +10,7 @@
 namespace edgecvar {
 
 // nal_unit_type (Table 7-1), of those that are told apart here.
-enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8 };
+enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8, DELIMITER = 9 };
 
 struct NalUnit {
     int ref_idc = 0, type = 0;
@@ -30,6 +30,9 @@ std::vector<uint8_t> join(const std::vector<std::vector<uint8_t>>& units, int le
 
 // The payload that follows the header byte(s), its emulation prevention bytes removed; `payload` is reused.
 void unescape(const NalUnit& unit, Payload& payload);
+
+// A NAL unit of Annex B: start code, header byte and payload, with emulation prevention bytes put in.
+void append_unit(uint8_t header, const std::vector<uint8_t>& payload, std::vector<uint8_t>& bytes);
 
 // What an AVCDecoderConfigurationRecord, or Annex B extradata, holds.
 struct Extradata {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import NEVER, Moment
-from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.h264.images import KeyPicture, RecoveredPicture
 from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.images.keys import KeyImages
 from edgecvar.stream.native.ahead import ParsingAhead
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import Imaged, NativeContent
@@ -71,9 +71,12 @@ class NativeReading:
     an open GOP) come with `exact` False, where a decoder would drop them. With several `threads`, or 0 for all cores,
     packets are read and parsed ahead of the pictures that are given; what is given is the same. `on_demand` a picture
     is parsed when something of it is asked, or of one that needs it, and only then counted if it is damaged inside.
+    I-pictures are decoded by what `decoder` stands for (images/choice.py); raises DeviceError where that is not here.
     """
 
-    def __init__(self, source: OpenSource, probe: Probe, threads: int = 1, on_demand: bool = False) -> None:
+    def __init__(
+        self, source: OpenSource, probe: Probe, threads: int = 1, on_demand: bool = False, decoder: str = "software"
+    ) -> None:
         assert probe.sequence is not None  # the core has taken the stream
         self.summary = source.summary
         self._source = source
@@ -82,14 +85,16 @@ class NativeReading:
         context = source.video.context
         self._on_demand = on_demand
         self._ahead = ParsingAhead(probe.core, context.extradata or b"", threads, on_demand)
-        self._decoder = KeyDecoder(context)
+        self._images = KeyImages(context, probe.core, source.summary, decoder)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
         reorders = bool(getattr(context, "has_b_frames", True)) and probe.sequence.profile_idc != _BASELINE
         has_b = reorders and probe.sequence.max_reorder > 0
         self._given_sequence, self._geometry = probe.sequence, _geometry(probe.sequence)
-        self.info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
-        self._now = self.info
+        info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
+        if probe.intra:
+            self._images.choose(probe.sets, probe.packet, self._first_frame)
+        self._now = self.info = replace(info, decoder=self._images.name, decoder_note=self._images.note)
         self._order = DisplayOrder(None if reorders else FRAME_STEP)
         self._queue: Deque[_ParsedPicture] = deque()
         self._unnumbered: Dict[int, _ParsedPicture] = {}
@@ -116,11 +121,12 @@ class NativeReading:
         self._unnumbered.clear()
         self._first_frame = None
         self._ahead.close()
+        self._images.close()
 
     def _decode_first(self, probe: Probe) -> Optional[VideoFrame]:
         """The first picture's frame, for what the container says of display; None where it cannot be decoded."""
         try:
-            return self._decoder.frame(probe.sets, probe.packet)
+            return self._images.frame(probe.sets, probe.packet)
         except StreamError:
             return None
 
@@ -211,7 +217,7 @@ class NativeReading:
     def _imaged(self, parsed: _ParsedPicture, index: int) -> Optional[Imaged]:
         name = self._source.name
         if parsed.picture.kind == "I":
-            return KeyPicture(name, self._decoder, index, parsed.sets, parsed.packet, parsed.frame)
+            return KeyPicture(name, self._images, index, parsed.sets, parsed.packet, parsed.frame)
         if parsed.run is None:
             return None
         return RecoveredPicture(name, self._source.video.context, index, parsed.run)

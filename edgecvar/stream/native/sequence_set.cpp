@@ -83,6 +83,7 @@ void read_format(BitReader& reader, Sps& sps) {
 }
 
 void read_order_count(BitReader& reader, Sps& sps) {
+    sps.order_position = reader.position();
     sps.log2_max_frame_num = 4 + int(at_most(reader.ue(), 12, "log2_max_frame_num_minus4"));
     sps.poc_type = int(at_most(reader.ue(), 2, "pic_order_cnt_type"));
     if (sps.poc_type == 0) {

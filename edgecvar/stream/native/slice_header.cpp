@@ -144,6 +144,7 @@ SliceHeader ParameterSets::read_slice_header(const NalUnit& unit, const Payload&
     if (header.idr && header.type != SliceType::I) throw Damage("IDR picture with predicted slices");
     if (header.idr && header.nal_ref_idc == 0) throw Damage("IDR picture that is no reference");
 
+    header.frame_num_position = reader.position();
     header.frame_num = int(reader.bits(unsigned(sps.log2_max_frame_num)));
     if (header.idr) header.idr_pic_id = at_most(reader.ue(), 65535, "idr_pic_id");
     read_order_count(reader, header);
@@ -158,6 +159,7 @@ SliceHeader ParameterSets::read_slice_header(const NalUnit& unit, const Payload&
     if (header.pps->cabac && header.type != SliceType::I) {
         header.cabac_init_idc = int(at_most(reader.ue(), 2, "cabac_init_idc"));
     }
+    header.qp_position = reader.position();
     const int lowest_qp = -6 * (sps.bit_depth_luma - 8);
     const int delta = within(reader.se(), -128, 128, "slice_qp_delta");
     header.qp = within(header.pps->qp + delta, lowest_qp, 51, "SliceQPY");

@@ -21,6 +21,7 @@ struct Sps {
     bool transform_bypass = false;             // qpprime_y_zero_transform_bypass_flag
     bool has_scaling = false;                  // seq_scaling_matrix_present_flag
     ScalingLists scaling{};
+    size_t order_position = 0;                 // bits from the start of the payload to log2_max_frame_num_minus4
     int log2_max_frame_num = 4;
     int poc_type = 0, log2_max_poc_lsb = 4;
     bool delta_pic_order_always_zero = false;
@@ -110,7 +111,9 @@ struct SliceHeader {
     int qp = 26;                               // SliceQPY
     int disable_deblocking = 0;
     uint32_t slice_group_change_cycle = 0;
-    size_t data_position = 0;                  // bits from the start of the payload to the slice data
+    size_t frame_num_position = 0;             // bits from the start of the payload to frame_num,
+    size_t qp_position = 0;                    // to what follows dec_ref_pic_marking in an I slice,
+    size_t data_position = 0;                  // and to the slice data
 };
 
 }  // namespace edgecvar

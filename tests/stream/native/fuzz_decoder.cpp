@@ -1,6 +1,7 @@
 // Any bytes through the whole core (libFuzzer): they are read as a stream file, see packets.h.
 #include <cstdlib>
 
+#include "idr_writer.h"
 #include "inputs.h"
 #include "packets.h"
 #include "planes.h"
@@ -12,8 +13,24 @@ constexpr size_t MAX_PACKETS = 64;
 
 namespace {
 
+// What is written of an I-picture is one IDR picture to a decoder that has seen nothing before it.
+void write_idr(edgecvar::IdrWriter& writer, const std::vector<uint8_t>& sets, const std::vector<uint8_t>& packet) {
+    std::vector<uint8_t> written;
+    try {
+        written = writer.write(sets, packet.data(), packet.size());
+    } catch (const edgecvar::Damage&) {
+        return;
+    } catch (const edgecvar::Unsupported&) {
+        return;
+    }
+    edgecvar::Decoder fresh(nullptr, 0);
+    const auto pictures = fresh.parse(written.data(), written.size(), 0);
+    if (pictures.size() != 1 || !pictures[0]->idr || pictures[0]->damages() > 0) std::abort();
+}
+
 void read_all(const StreamFile& file) {
     edgecvar::Decoder decoder(file.extradata.data, file.extradata.size);
+    edgecvar::IdrWriter writer(file.extradata.data, file.extradata.size);
     size_t macroblocks = 0;
     Traces traces;
     for (uint32_t i = 0; i < file.packets.size() && i < MAX_PACKETS; ++i) {
@@ -33,8 +50,8 @@ void read_all(const StreamFile& file) {
         } catch (const edgecvar::Damage&) {
         } catch (const edgecvar::Unsupported&) {
         }
+        write_idr(writer, decoder.parameter_sets(), packet);
     }
-    decoder.parameter_sets();
 }
 
 // What is known of a picture once it is parsed, in one number.
