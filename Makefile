@@ -14,7 +14,7 @@ CORE = $(addprefix edgecvar/stream/native/,*.cpp *.h)
 # Tests of one file, or of one network, share a worker (tests/conftest.py); of more than four each waits for memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 # What tests/fuzz/targets.py lists.
-FUZZED = container headers manifest engines recipe flags extension
+FUZZED = container headers manifest engines recipe service flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
 .PHONY: demo test test-device device-environment test-newest bindings native clean

@@ -29,7 +29,8 @@ def mistake(error: ValidationError, model: Type[BaseModel]) -> str:
 def mistakes(
     error: ValidationError, model: Type[BaseModel], shown: Optional[Callable[[Sequence[str], Any], str]] = None
 ) -> List[str]:
-    """All that is wrong, each on one line; `shown` says how a value at a place is shown, as Python has it unless given.
+    """All that is wrong, each on one line; `shown` says how a value at a place is shown, as Python has it unless given;
+    what it has no words for is not.
 
     Keys of a mapping that may be called anything are places like the others.
     """
@@ -46,7 +47,8 @@ def _told(one: Any, model: Type[BaseModel], shown: Callable[[Sequence[str], Any]
     message = one["msg"].replace("Value error, ", "")
     if not place:  # a rule on the model as a whole says itself what it got
         return str(message)
-    return f"{'.'.join(place)}: {message}, got {shown(place, one['input'])}"
+    got = shown(place, one["input"])
+    return f"{'.'.join(place)}: {message}" + (f", got {got}" if got else "")
 
 
 def shortened(value: Any) -> str:

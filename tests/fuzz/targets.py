@@ -12,6 +12,7 @@ TARGETS = {
     "manifest": 25000,
     "engines": 35000,
     "recipe": 11000,
+    "service": 11000,
     "flags": 60000,
     "extension": 3500,
 }

@@ -26,6 +26,7 @@ READERS = {
     "manifest": "open_bundle",
     "engines": "read_engine",
     "recipe": "load_recipe",
+    "service": "load_config",
     "flags": "precision_list",
 }
 

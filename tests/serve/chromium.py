@@ -104,7 +104,9 @@ class Chromium:
         self.ask(f"document.querySelector({selector!r}).click()")
 
     def screenshot(self, file: Path, whole: bool = False) -> None:
-        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        """A .png or a .jpg of what is seen, or of the whole page."""
+        form: Dict[str, Any] = {"format": "jpeg", "quality": 85} if file.suffix == ".jpg" else {"format": "png"}
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole, **form)
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def call(self, method: str, **params: Any) -> Dict[str, Any]:

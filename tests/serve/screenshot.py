@@ -1,4 +1,7 @@
-"""The page's screenshots: `python -m tests.serve.screenshot FOLDER`, of clips that `edgecvar synth` makes."""
+"""The page's screenshots: `python -m tests.serve.screenshot FOLDER`, of clips that `edgecvar synth` makes.
+
+docs/page.jpg is its wide.jpg.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ SECONDS = 40.0
 
 
 def main(folder: Path) -> None:
-    """wide.png, wide-dark.png, narrow.png, narrow-dark.png and first.png, at 1280 and 390 pixels."""
+    """wide, wide-dark, narrow, narrow-dark and first, .jpg each, at 1280 and 390 pixels."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made, Chromium() as browser:
         here = Path(made)
@@ -37,7 +40,7 @@ def main(folder: Path) -> None:
             browser.show(1280, 860)
             browser.open(service.url)
             browser.wait("!document.getElementById('first').hidden")
-            browser.screenshot(folder / "first.png")
+            browser.screenshot(folder / "first.jpg")
             for name, (classes, seed, fps) in CLIPS.items():
                 clip = here / f"{name}.mp4"
                 fixed = Fixed(size=(640, 360), fps=Fraction(fps), gop_length=fps, b_pictures=0, crf=None)
@@ -67,7 +70,7 @@ def _shoot(browser: Chromium, url: str, folder: Path) -> None:
             browser.show(width, height, dark=dark, ratio=1 if width > 600 else 2)
             browser.open(url)
             browser.pause(4)
-            browser.screenshot(folder / f"{name}{'-dark' if dark else ''}.png")
+            browser.screenshot(folder / f"{name}{'-dark' if dark else ''}.jpg")
 
 
 if __name__ == "__main__":

@@ -78,8 +78,7 @@ class PageConfig(BaseModel):
     def _guarded(self) -> PageConfig:
         if self.token is None and not is_loopback(self.host):
             raise ValueError(
-                f"page.host {self.host!r} is beyond loopback, and page.token is missing; "
-                "give one (page.token: ${EDGECVAR_TOKEN}), or leave host out"
+                "host is beyond loopback, and token is missing; give one (token: ${EDGECVAR_TOKEN}), or leave host out"
             )
         return self
 

@@ -109,9 +109,6 @@ def _shown(document: Any, place: Sequence[str]) -> str:
             value = value[int(part)]
         else:
             break
-    return shortened(without_password(value)) if isinstance(value, str) else shortened(_plain(value))
-
-
-def _plain(value: Any) -> Any:
-    """A mapping or a list by what it is: what is in it may be secret."""
-    return value if not isinstance(value, (dict, list)) else f"a {'mapping' if isinstance(value, dict) else 'list'}"
+    if isinstance(value, (dict, list)):  # in which there may be secrets
+        return ""
+    return shortened(without_password(value) if isinstance(value, str) else value)

@@ -99,7 +99,7 @@ def test_clips_have_a_folder_and_bounds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "edge.example.org"])
 def test_beyond_loopback_a_token_is_wanted(tmp_path: Path, host: str) -> None:
     (line,) = wrong(tmp_path, f"page: {{host: '{host}'}}")
-    assert f"page.host {host!r} is beyond loopback, and page.token is missing" in line
+    assert line.startswith("page: host is beyond loopback, and token is missing") and host not in line
     assert loaded(tmp_path, f"page: {{host: '{host}', token: {TOKEN}}}").page is not None
 
 
