@@ -14,6 +14,7 @@ expect 4.6 32 18.04 "$@"
 packages ca-certificates git g++-8 make python3-distutils python3.8 python3.8-dev python3.8-venv \
   libnvinfer-dev=8.2.1-1+cuda10.2 libnvinfer-plugin-dev=8.2.1-1+cuda10.2 \
   libnvonnxparsers-dev=8.2.1-1+cuda10.2 libnvparsers-dev=8.2.1-1+cuda10.2
+cameras
 need_cuda
 environment python3.8 constraints-python38.txt
 CXX=g++-8 edgecvar_and_pycuda

@@ -9,6 +9,7 @@ set -euo pipefail
 
 expect 5.1 35 20.04 "$@"
 packages g++ make python3-dev python3-venv python3-libnvinfer=8.5.2-1+cuda11.4
+cameras
 need_cuda
 environment python3.8 constraints-python38.txt
 edgecvar_and_pycuda

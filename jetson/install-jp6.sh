@@ -9,6 +9,7 @@ set -euo pipefail
 expect 6 36 22.04 "$@"
 # Unpinned, because JetPack 6.0 has 8.6.2 and 6.1 and 6.2 have 10.3.0, and all of them will do.
 packages g++ make python3-dev python3-venv python3-libnvinfer
+cameras
 need_cuda
 environment python3.10 constraints-python310.txt
 edgecvar_and_pycuda

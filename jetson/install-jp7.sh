@@ -10,6 +10,7 @@ set -euo pipefail
 expect 7 "38 39" 24.04 "$@"
 # Unpinned, because 7.0 has 10.13 and 7.2 has 10.16, and both will do.
 packages g++ make python3-dev python3-venv python3-libnvinfer
+cameras
 need_cuda
 environment python3.12 constraints-python312.txt
 edgecvar_and_pycuda

@@ -40,6 +40,12 @@ packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
 }
 
+# cameras: GStreamer, by which cameras are read and I-pictures decoded in hardware; its plugins for that are L4T's own.
+cameras() {
+  packages gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+    gstreamer1.0-plugins-ugly
+}
+
 # need_cuda: pycuda is built from source with the device's own compiler.
 need_cuda() {
   [ -x "$CUDA_ROOT/bin/nvcc" ] || stop "$CUDA_ROOT/bin/nvcc is missing: apt-get install nvidia-jetpack, then again"
@@ -54,10 +60,10 @@ environment() {
   "$TARGET/bin/python" -m pip install --quiet "$(grep '^pip==' "$PIP_CONSTRAINT")"
 }
 
-# edgecvar_and_pycuda: what is C++ is compiled here, the rest are wheels.
+# edgecvar_and_pycuda: what is C++ is compiled here, the rest are wheels, those of its service and page among them.
 edgecvar_and_pycuda() {
   say "edgecvar and pycuda, compiled here"
-  "$TARGET/bin/python" -m pip install --quiet --no-binary=pycuda "${CHECKOUT}[device]"
+  "$TARGET/bin/python" -m pip install --quiet --no-binary=pycuda "${CHECKOUT}[device,live]"
 }
 
 # system_tensorrt: JetPack's own bindings, and nothing else of the system's Python.

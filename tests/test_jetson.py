@@ -56,7 +56,7 @@ def test_scripts_pass_shellcheck():
 
 
 def test_images_pass_hadolint():
-    done = run(linter("hadolint"), *sorted(JETSON.glob("Dockerfile.*")))
+    done = run(linter("hadolint"), *sorted(JETSON.glob("*Dockerfile*")))
     assert done.returncode == 0, done.stdout
 
 
