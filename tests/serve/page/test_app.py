@@ -208,3 +208,19 @@ def test_a_clip_is_the_one_of_an_event_and_can_be_sought_in(tmp_path: Path) -> N
 def test_a_port_that_is_taken_is_said() -> None:
     with served(Played()) as page, pytest.raises(EdgecvarError, match=r"page: cannot listen at 127.0.0.1:\d+ \("):
         PageServer(PageConfig(port=page.port), Played())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"token": "\\ud800"}', {}, 401),
+        (b'{"token": "x"}', {"Content_Type": "application/json; charset=none"}, 400),
+        (b'{"token": "x"}', {"Origin": "http://["}, 403),
+    ],
+)
+def test_what_a_stranger_sends_is_refused_and_breaks_nothing(
+    body: bytes, headers: dict, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "WRONG_TOKEN_SECONDS", 0.0)
+    with served(Played(), token=TOKEN) as page:
+        assert page.post("/api/login", body, **headers).status == status
