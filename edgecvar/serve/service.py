@@ -12,8 +12,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Dict, Iterator, List, Optional
 
+from pydantic import ValidationError
+
 from edgecvar import __version__
 from edgecvar.bundle.manifest import Bundle
+from edgecvar.config import mistakes
 from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.board import Board
@@ -233,8 +236,10 @@ class Service:
         try:
             source = SourceConfig(uri=uri, again=again)
             check_name(name)
+        except ValidationError as error:
+            raise ConfigError(mistakes(error, SourceConfig, lambda place, value: "")[0]) from error
         except ValueError as error:
-            raise ConfigError(str(error).partition("\n")[0]) from error
+            raise ConfigError(str(error)) from error
         with self._turn:
             if name in self._running:
                 raise ConfigError(f"there is a source {name!r} already; choose another name")

@@ -154,6 +154,8 @@ def test_what_is_added_on_the_page_is_kept_and_what_the_file_names_is_not_remove
         for name, said in (("yard", "there is a source 'yard' already"), ("a/b", "no slash")):
             with pytest.raises(ConfigError, match=said):
                 first.add_source(name, str(default_clip()), again=False)
+        with pytest.raises(ConfigError, match=r"uri: String should have at least 1 character$"):
+            first.add_source("empty", "", again=False)
         with pytest.raises(ConfigError, match=r"is in edge\.yaml: take it out there"):
             first.remove_source("door")
         with pytest.raises(ConfigError, match="unknown source 'yrd': did you mean 'yard'"):
