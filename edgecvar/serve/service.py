@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from edgecvar import __version__
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.config import mistakes
-from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
+from edgecvar.errors import ConfigError, EdgecvarError, reason, unknown_name
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.board import Board
 from edgecvar.serve.configuration.added import Added, added_file
@@ -197,7 +197,10 @@ class Service:
         """Who hears of the streams by a configuration; raises ConfigError."""
         clips = None if config.clips is None else config.clips.settings
         if clips is not None:
-            clips.clips.mkdir(parents=True, exist_ok=True)
+            try:
+                clips.clips.mkdir(parents=True, exist_ok=True)
+            except (OSError, ValueError) as error:
+                raise ConfigError(f"clips.folder: {clips.clips} cannot be made ({reason(error)})") from error
         labels = (bundle or self._bundle).manifest.labels
         return Hearing(labels, config.events, clips, self._outlets.open(config.to))
 

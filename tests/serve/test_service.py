@@ -189,3 +189,9 @@ def test_what_was_kept_and_is_none_is_refused(tmp_path: Path) -> None:
         (tmp_path / "edge.added.json").write_text(text)
         with pytest.raises(ConfigError, match=r"edge\.added\.json: .*delete it"):
             service(tmp_path, "")
+
+
+def test_a_folder_of_clips_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    for folder in ('"a\\0b"', tmp_path / "edge.yaml" / "clips"):
+        with pytest.raises(ConfigError, match=r"clips\.folder: .* cannot be made"):
+            service(tmp_path, f"page: false\nclips: {folder}\n")
