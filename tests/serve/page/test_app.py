@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import Optional
@@ -224,3 +225,23 @@ def test_what_a_stranger_sends_is_refused_and_breaks_nothing(
     monkeypatch.setattr(app, "WRONG_TOKEN_SECONDS", 0.0)
     with served(Played(), token=TOKEN) as page:
         assert page.post("/api/login", body, **headers).status == status
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/9.x\r\n\r\n"])
+def test_what_is_no_http_is_refused_and_fills_no_log(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with served(Played()) as page, socket.create_connection((page.host, page.port), 20) as asking:
+        asking.sendall(sent)
+        assert b" 400 Bad Request" in asking.recv(1 << 16)
+        assert "Traceback" not in caplog.text
+
+
+def test_a_page_that_somebody_holds_up_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def held(self: app.App, application: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(app.App, "_close", held)
+    server = PageServer(PageConfig(port=0), Played())
+    monkeypatch.setattr("edgecvar.serve.page.server.PATIENCE", 0.2)
+    server.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), 20)
