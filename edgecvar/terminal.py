@@ -35,9 +35,9 @@ def _json_escaped(sign: str) -> str:
 
 
 def say(text: str = "", err: bool = False) -> None:
-    """One line to standard output, or standard error."""
+    """One line to standard output, or standard error, whole also where several threads say something."""
     out: TextIO = sys.stderr if err else sys.stdout
-    print(printable(text), file=out, flush=True)
+    print(f"{printable(text)}\n", end="", file=out, flush=True)
 
 
 def say_json(document: Any) -> None:

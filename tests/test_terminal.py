@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecvar.console import Console
-from edgecvar.terminal import json_line, own_output, printable
+from edgecvar.terminal import json_line, own_output, printable, say
 
 ANYTHING = st.text(st.characters(), max_size=20)
 
@@ -77,3 +77,15 @@ def test_output_that_is_no_file_of_the_system_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     with own_output() as out:
         assert out is sys.stdout
+
+
+def test_a_line_is_written_at_once_so_that_no_thread_writes_between_it_and_its_end(monkeypatch):
+    class Written(io.StringIO):
+        def write(self, text):
+            pieces.append(text)
+            return super().write(text)
+
+    pieces = []
+    monkeypatch.setattr(sys, "stderr", Written())
+    say("one line", err=True)
+    assert [piece for piece in pieces if piece] == ["one line\n"]

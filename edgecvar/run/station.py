@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Callable, Dict, List, Literal, Optional, Protocol, Sequence
 
 from edgecvar.bundle.manifest import Bundle
@@ -169,7 +169,8 @@ class _Post:
         self._stream: Optional[AnyStream] = None
         self._run: Optional[Run] = None
         self._stopping = self._telling = self._left = False
-        self._thread = Thread(target=self._work, name="edgecvar-stream", daemon=True)
+        # A thread whose `join` Ctrl-C ends counts as ended from then on, before Python 3.13: it is not joined.
+        self._done = Event()
 
     @property
     def state(self) -> SourceState:
@@ -177,11 +178,11 @@ class _Post:
         return replace(state, summary=run.summary) if run is not None and not state.over else state
 
     def begin(self) -> None:
-        self._thread.start()
+        Thread(target=self._work, name="edgecvar-stream", daemon=True).start()
 
     def join(self, until: Optional[float]) -> None:
         """Wait for its end, until a time of the monotonic clock."""
-        self._thread.join(None if until is None else max(0.0, until - time.monotonic()))
+        self._done.wait(None if until is None else max(0.0, until - time.monotonic()))
 
     def leave(self) -> None:
         """Have it end; nothing is waited for."""
@@ -194,7 +195,7 @@ class _Post:
 
     def abandon(self) -> None:
         """Say that it has ended where its thread cannot, as it waits for a source or for a listener."""
-        if not self._thread.is_alive():
+        if self._done.is_set():
             return
         telling, state = self._telling, self.state
         if not state.over:
@@ -223,6 +224,8 @@ class _Post:
             self._over("ended", STOPPED if self._stopping else "")  # the source is let go of
         except BaseException as error:  # of the source, or of a listener: it is this source's end alone
             self._failed(error)
+        finally:
+            self._done.set()
 
     def _failed(self, error: BaseException) -> None:
         with suppress(Exception):  # of a listener that is broken: the first error is the reason

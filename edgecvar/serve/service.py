@@ -12,9 +12,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Dict, Iterator, List, Optional
 
+from pydantic import ValidationError
+
 from edgecvar import __version__
 from edgecvar.bundle.manifest import Bundle
-from edgecvar.errors import ConfigError, EdgecvarError, unknown_name
+from edgecvar.config import mistakes
+from edgecvar.errors import ConfigError, EdgecvarError, reason, unknown_name
 from edgecvar.runners.choice import RunnerChoice
 from edgecvar.serve.board import Board
 from edgecvar.serve.configuration.added import Added, added_file
@@ -194,7 +197,10 @@ class Service:
         """Who hears of the streams by a configuration; raises ConfigError."""
         clips = None if config.clips is None else config.clips.settings
         if clips is not None:
-            clips.clips.mkdir(parents=True, exist_ok=True)
+            try:
+                clips.clips.mkdir(parents=True, exist_ok=True)
+            except (OSError, ValueError) as error:
+                raise ConfigError(f"clips.folder: {clips.clips} cannot be made ({reason(error)})") from error
         labels = (bundle or self._bundle).manifest.labels
         return Hearing(labels, config.events, clips, self._outlets.open(config.to))
 
@@ -233,8 +239,10 @@ class Service:
         try:
             source = SourceConfig(uri=uri, again=again)
             check_name(name)
+        except ValidationError as error:
+            raise ConfigError(mistakes(error, SourceConfig, lambda place, value: "")[0]) from error
         except ValueError as error:
-            raise ConfigError(str(error).partition("\n")[0]) from error
+            raise ConfigError(str(error)) from error
         with self._turn:
             if name in self._running:
                 raise ConfigError(f"there is a source {name!r} already; choose another name")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -215,3 +218,32 @@ def test_threads_of_a_source_are_gone_with_it(bundle, clips):
             station.remove(name)
         assert threading.active_count() == before
         assert station.states() == {}
+
+
+class Leaving(Heard):
+    """Interrupts the main thread, which waits, at its first decision; takes its time to be told of the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.whole = False
+
+    def decision(self, name, decision):
+        first = not self.begun.is_set()
+        super().decision(name, decision)
+        if first:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def state(self, name, state):
+        super().state(name, state)
+        if state.over:
+            time.sleep(0.3)
+            self.whole = True
+
+
+def test_an_interrupted_wait_leaves_no_source_before_its_end_is_told(bundle):
+    heard = Leaving()
+    with pytest.raises(KeyboardInterrupt), Station(bundle, ONNX) as station:
+        station.add("test", "test://?fps=30", None, [heard])
+        while not station.wait(WITHIN):
+            pass
+    assert heard.whole and heard.phases("test")[-1] == ("ended", STOPPED)

@@ -154,6 +154,8 @@ def test_what_is_added_on_the_page_is_kept_and_what_the_file_names_is_not_remove
         for name, said in (("yard", "there is a source 'yard' already"), ("a/b", "no slash")):
             with pytest.raises(ConfigError, match=said):
                 first.add_source(name, str(default_clip()), again=False)
+        with pytest.raises(ConfigError, match=r"uri: String should have at least 1 character$"):
+            first.add_source("empty", "", again=False)
         with pytest.raises(ConfigError, match=r"is in edge\.yaml: take it out there"):
             first.remove_source("door")
         with pytest.raises(ConfigError, match="unknown source 'yrd': did you mean 'yard'"):
@@ -187,3 +189,9 @@ def test_what_was_kept_and_is_none_is_refused(tmp_path: Path) -> None:
         (tmp_path / "edge.added.json").write_text(text)
         with pytest.raises(ConfigError, match=r"edge\.added\.json: .*delete it"):
             service(tmp_path, "")
+
+
+def test_a_folder_of_clips_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    for folder in ('"a\\0b"', tmp_path / "edge.yaml" / "clips"):
+        with pytest.raises(ConfigError, match=r"clips\.folder: .* cannot be made"):
+            service(tmp_path, f"page: false\nclips: {folder}\n")

@@ -241,7 +241,7 @@ async def _body(request: web.Request, needed: Set[str], more: Optional[Set[str]]
     """A request's JSON object of strings with these keys; raises EdgecvarError."""
     try:
         document = json.loads(await request.text())
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, LookupError) as error:  # the last of a charset that there is not
         raise EdgecvarError("the request is not JSON") from error
     known = needed | (more or set())
     if not isinstance(document, dict) or not needed <= set(document) <= known:

@@ -65,7 +65,10 @@ class Guard:
             return False
         if origin is None:
             return True
-        return urlsplit(origin).netloc.lower() == (host or "").lower()
+        try:
+            return urlsplit(origin).netloc.lower() == (host or "").lower()
+        except ValueError:  # it is no URL
+            return False
 
     def token_is(self, given: str) -> bool:
         """Compared in a time that tells nothing."""
@@ -92,4 +95,4 @@ def _name(host: str) -> str:
 
 
 def _digest(text: str, purpose: bytes) -> bytes:
-    return hmac.new(text.encode("utf-8", "surrogateescape"), b"edgecvar page " + purpose, hashlib.sha256).digest()
+    return hmac.new(text.encode("utf-8", "surrogatepass"), b"edgecvar page " + purpose, hashlib.sha256).digest()

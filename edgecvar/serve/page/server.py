@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as StillBusy
+from contextlib import suppress
 from typing import Any, Coroutine, Optional, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from edgecvar.errors import EdgecvarError, reason
 from edgecvar.serve.configuration.config import PageConfig
@@ -20,6 +24,9 @@ T = TypeVar("T")
 PATIENCE = 10.0
 """Seconds after which a page that does not answer is held to be stuck."""
 END_SECONDS = 0.5
+_LOGGER = logging.getLogger("edgecvar.page")
+# What is no HTTP is answered by 400; a traceback of each would let any stranger fill the log.
+_LOGGER.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
 
 
 class PageServer:
@@ -53,7 +60,8 @@ class PageServer:
 
     def close(self) -> None:
         if self._runner is not None:
-            self._call(self._runner.cleanup())
+            with suppress(StillBusy):  # its port is free by then, and nobody can wait for who holds it up
+                self._call(self._runner.cleanup())
         self._stop_loop()
 
     def _answer(self) -> None:
@@ -62,7 +70,7 @@ class PageServer:
     async def _start(self, operations: Operations) -> int:
         app = App(Guard(self._config), operations, self._config.add)
         self._runner = web.AppRunner(
-            app.application(), access_log=None, handle_signals=False, shutdown_timeout=END_SECONDS
+            app.application(), access_log=None, logger=_LOGGER, handle_signals=False, shutdown_timeout=END_SECONDS
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._config.host, self._config.port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Event
+from threading import Event, Lock
 from typing import Callable, Iterator, Optional
 
 from edgecvar.errors import StreamError
@@ -51,6 +51,7 @@ class LiveStream:
         self._info: Optional[StreamInfo] = None
         self._absence = Absence(self._name, patience, tell)
         self._line = Line()
+        self._turn = Lock()  # what one connection has counted goes over to the past at once
         self._past = StreamSummary()
         self._dropped = 0
 
@@ -75,14 +76,15 @@ class LiveStream:
     @property
     def summary(self) -> StreamSummary:
         """The counts of all connections so far."""
-        stream = self._stream
-        counts = self._past if stream is None else self._past.and_of(stream.summary)
+        with self._turn:
+            stream, past, dropped = self._stream, self._past, self._dropped + self._attempt.dropped
+        counts = past if stream is None else past.and_of(stream.summary)
         absence = self._absence
         live = LiveCounts(
             reconnections=counts.breaks.get(RECONNECTED, 0),
             away_seconds=absence.seconds,
             failures=dict(absence.failures),
-            dropped=self._dropped + self._attempt.dropped,
+            dropped=dropped,
         )
         return replace(counts, live=live)
 
@@ -123,9 +125,10 @@ class LiveStream:
     def _connect(self) -> bool:
         """Whether there is a new stream; False once it was left."""
         while not self._leaving.is_set():
-            self._dropped += self._attempt.dropped
-            late = self._patience.late if is_pushed(self._uri) else None
-            attempt = self._attempt = Attempt(self._name, late)
+            attempt = Attempt(self._name, self._patience.late if is_pushed(self._uri) else None)
+            with self._turn:
+                self._dropped += self._attempt.dropped
+                self._attempt = attempt
             if self._leaving.is_set():  # between the two
                 break
             if self._tap is not None and self._connection is not None:
@@ -163,7 +166,8 @@ class LiveStream:
     def _let_go(self, stream: Stream) -> None:
         self._absence.begins()
         stream.close()
-        self._stream, self._past = None, self._past.and_of(stream.summary)
+        with self._turn:
+            self._stream, self._past = None, self._past.and_of(stream.summary)
 
     def _goes_on(self, failure: Optional[StreamError]) -> bool:
         """Whether it is opened again; raises what it ended with where it is not."""

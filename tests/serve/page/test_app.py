@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import Optional
@@ -208,3 +209,39 @@ def test_a_clip_is_the_one_of_an_event_and_can_be_sought_in(tmp_path: Path) -> N
 def test_a_port_that_is_taken_is_said() -> None:
     with served(Played()) as page, pytest.raises(EdgecvarError, match=r"page: cannot listen at 127.0.0.1:\d+ \("):
         PageServer(PageConfig(port=page.port), Played())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b'{"token": "\\ud800"}', {}, 401),
+        (b'{"token": "x"}', {"Content_Type": "application/json; charset=none"}, 400),
+        (b'{"token": "x"}', {"Origin": "http://["}, 403),
+    ],
+)
+def test_what_a_stranger_sends_is_refused_and_breaks_nothing(
+    body: bytes, headers: dict, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "WRONG_TOKEN_SECONDS", 0.0)
+    with served(Played(), token=TOKEN) as page:
+        assert page.post("/api/login", body, **headers).status == status
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/9.x\r\n\r\n"])
+def test_what_is_no_http_is_refused_and_fills_no_log(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with served(Played()) as page, socket.create_connection((page.host, page.port), 20) as asking:
+        asking.sendall(sent)
+        assert b" 400 Bad Request" in asking.recv(1 << 16)
+        assert "Traceback" not in caplog.text
+
+
+def test_a_page_that_somebody_holds_up_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def held(self: app.App, application: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(app.App, "_close", held)
+    server = PageServer(PageConfig(port=0), Played())
+    monkeypatch.setattr("edgecvar.serve.page.server.PATIENCE", 0.2)
+    server.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), 20)

@@ -193,3 +193,35 @@ def test_it_is_left_while_it_pauses() -> None:
     stream.close()
     thread.join(30)
     assert outcome == [f"{NAME}: it was closed before it could be opened"]
+
+
+class Ending(LiveStream):
+    """Its connection ends in another thread while its counts are asked for, unless that has to wait."""
+
+    ends: Optional[threading.Thread] = None
+    asked = False
+
+    @property
+    def _past(self) -> StreamSummary:
+        stream = self._stream
+        if self.asked and self.ends is None and stream is not None:
+            self.ends = threading.Thread(target=self._let_go, args=(stream,))
+            self.ends.start()
+            self.ends.join(0.2)
+        return self.known
+
+    @_past.setter
+    def _past(self, known: StreamSummary) -> None:
+        self.known = known
+
+
+def test_no_connection_is_counted_twice_while_it_ends() -> None:
+    with Ending(URI, Connections(scripted("IPPP")), QUICK) as stream:
+        picture = iter(stream)
+        assert [next(picture).kind for _ in range(4)] == list("IPPP")
+        stream.asked = True
+        assert stream.summary.pictures == 4 and stream.ends is not None
+        stream.ends.join(10)
+        assert stream.summary.pictures == 4
+        stream.leave()
+        picture.close()  # type: ignore[attr-defined]

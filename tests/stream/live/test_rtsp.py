@@ -17,6 +17,8 @@ from tests.stream.rtsp import serving
 
 QUICK = Patience(first=0.05, longest=0.3)
 ONCE = Patience(reconnect=False)
+UNHURRIED = Patience(first=0.05, longest=0.3, late=60)
+"""Nothing falls while a server is started anew, which takes more than a second where the machine is busy."""
 
 
 def live(uri: str, patience: Patience = QUICK, said: Any = None) -> LiveStream:
@@ -43,7 +45,7 @@ def test_it_is_read_by_tcp_and_where_the_server_takes_none_by_udp(words: Any, ki
 
 def test_a_server_that_is_killed_and_comes_back_is_read_on(tmp_path: Any) -> None:
     said: List[str] = []
-    with serving() as server, live(server.uri(), said=said) as stream:
+    with serving() as server, live(server.uri(), UNHURRIED, said) as stream:
         threads = None
         pictures, breaks = [], []
         for picture in stream:
