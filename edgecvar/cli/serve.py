@@ -14,7 +14,7 @@ from edgecvar.terminal import say
 
 @click.command("serve")
 @click.argument("config", required=False, metavar="CONFIG.yaml", type=click.Path(path_type=Path))
-@click.option("--check", is_flag=True, help="Only say what is wrong with CONFIG.yaml, all at once.")
+@click.option("--check", is_flag=True, help="Only say what is wrong with CONFIG.yaml.")
 @click.option("--example", is_flag=True, help="Print a configuration with every key explained.")
 def command(config: Optional[Path], check: bool, example: bool) -> None:
     """Run the sources of CONFIG.yaml for as long as they last, and longer.

@@ -47,8 +47,8 @@ def open_container(
     except (av.error.FFmpegError, ValueError, OSError) as error:
         if type(error).__name__ in _REFUSALS:
             raise RefusedError(f"{name}: {reason(error)}; check the user, the password and the path") from error
-        why = reason(error)
-        raise StreamError(f"{name}: not a video that can be opened ({why}); check the file or its URL") from error
+        check = "check the address, and whether it is switched on" if "://" in name else "check the file"
+        raise StreamError(f"{name}: not a video that can be opened ({reason(error)}); {check}") from error
 
 
 def demuxed(container: InputContainer, stream: VideoStream) -> Iterator[Packet[Any]]:
