@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import sys
+import threading
+from contextlib import suppress
 
 
 def main() -> None:
@@ -11,7 +16,24 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from edgecvar.cli.main import main as begin
 
-    begin()
+    try:
+        begin()
+    except SystemExit as stop:
+        if isinstance(stop.code, int) and any(thread.daemon for thread in threading.enumerate()):
+            _end(stop.code)
+        raise
+
+
+def _end(code: int) -> None:
+    """Ends the process beside threads that were left behind, as in a connection that FFmpeg waits for.
+
+    They would go on, and crash, while the libraries that they are in are torn down.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -143,8 +143,8 @@ class Session:
                 "event ends" if over else "event begins",
                 stream=self._lane.name,
                 label=event.label,
-                seconds=event.end_seconds - event.start_seconds if event.end_seconds is not None else None,
-                peak=event.peak,
+                seconds=round(event.end_seconds - event.start_seconds, 2) if event.end_seconds is not None else None,
+                peak=round(event.peak, 3),
             )
             for sink in self._sinks:
                 sink.event(event)

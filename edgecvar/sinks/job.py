@@ -17,7 +17,7 @@ from edgecvar.run.event_settings import EventSettings, background_of
 from edgecvar.run.model import Model, Run
 from edgecvar.sinks.csv_lines import CsvLines, EventRows
 from edgecvar.sinks.delivery.delivery import Deliveries
-from edgecvar.sinks.delivery.opening import DeliveryOptions, open_deliveries
+from edgecvar.sinks.delivery.opening import DeliveryOptions, default_spool, open_deliveries
 from edgecvar.sinks.json_lines import JsonLines
 from edgecvar.sinks.outflow import Outflow, run_settings
 from edgecvar.sinks.overlay import Overlay
@@ -133,6 +133,8 @@ def _say_counts(deliveries: Deliveries, config: RunConfig, out: TextIO) -> None:
     if config.written_form != "json":
         for name, counts in deliveries.counts.items():
             say(f"{name}: {counts.line}", err=True)
+        if any(counts.waiting for counts in deliveries.counts.values()):
+            say(f"what waits is kept in {config.spool or default_spool()}, for the next run that tells them", err=True)
         return
     documents = [{"to": printable(name), **counts.document} for name, counts in deliveries.counts.items()]
     with suppress(OSError):  # an output that takes no more has been an error before

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from edgecvar.clips.labelled import videos_below
 from edgecvar.clips.spec import LARGEST_STRIDE
-from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.errors import ConfigError, DatasetError, reason
 from edgecvar.files import check_writable
 from edgecvar.run.event_settings import EventSettings
 from edgecvar.runners.choice import RunnerChoice
@@ -115,13 +115,15 @@ def check_settings(config: RunConfig) -> None:
 def _check_clips(config: RunConfig, clips: ClipSettings) -> None:
     if config.events is None:
         raise ConfigError("--clips: clips are of events, which nobody asked for; add --events")
-    if not clips.clips.is_dir():
-        raise ConfigError(f"--clips {clips.clips}: not a folder; make it first")
-    check_writable(clips.clips, "choose another --clips")
     names = [source_part(source) for source in config.sources]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"--clips: those of two sources would be called {twice}; run them apart")
+    try:
+        clips.clips.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--clips {clips.clips}: no folder that can be made ({reason(error)})") from error
+    check_writable(clips.clips, "choose another --clips")
 
 
 def overlay_file(config: RunConfig, source: str) -> Optional[Path]:

@@ -25,7 +25,7 @@ def summary_lines(summary: RunSummary) -> List[str]:
         f"{summary.pictures} pictures ({summary.stream_seconds:.1f} s of video)",
         f"{summary.sampled} sampled",
         f"{summary.decisions} decisions",
-        f"{summary.stream_fps:.0f} pictures/s",
+        *([f"{summary.stream_fps:.0f} pictures/s"] if summary.live is None else []),  # a live one sets its own pace
     ]
     broken = sum(summary.breaks.values())
     for count, what, reasons in (

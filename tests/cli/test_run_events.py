@@ -89,7 +89,7 @@ def test_a_label_that_is_background_by_its_name_is_said(edgecvar, gestures, tmp_
         (["--event", "labels.lefd.on=0.5"], "error: unknown label 'lefd' in the events: did you mean 'left'?"),
         (["--event", "background=stil"], "error: unknown label 'stil' in the events: did you mean 'still'?"),
         (["--clips", "."], "error: --clips: clips are of events, which nobody asked for; add --events"),
-        (["--events", "--clips", "nowhere"], "error: --clips nowhere: not a folder; make it first"),
+        (["--events", "--clips", "nowhere/in"], "error: --clips nowhere/in: no folder that can be made (No such file"),
         (["--events", "--clips", ".", "--clips-keep", "7"], "error: '7': expected a duration such as 90s, 12h or 7d"),
         (["--events", "--clips", ".", "--clip-before", "-1"], "error: --clip_before: Input should be greater than"),
     ],

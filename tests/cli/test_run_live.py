@@ -21,7 +21,7 @@ MOST = 20
 
 
 def spawn(*arguments):
-    command = [sys.executable, "-m", "edgecvar.cli.main", "run", *map(str, arguments)]
+    command = [sys.executable, "-m", "edgecvar", "run", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
 

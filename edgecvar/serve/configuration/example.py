@@ -7,13 +7,14 @@ EXAMPLE = """\
 # that it leaves as they are go on.
 
 sources:
-  door: rtsp://viewer:${DOOR_PASSWORD}@10.0.0.7/stream1
-  yard:
-    uri: rtsp://10.0.0.8/stream1
-    every: 4          # sample one of every so many pictures; as the bundle says unless given
-    timeout: 10       # seconds without data after which the camera is away, and tried again
-    late: 1           # seconds by which a decision may be late; beyond, fewer pictures are sampled
-    decoder: auto     # of I-pictures: auto, software, gstreamer, cuda
+  pattern: test://      # made here, to see all of it work; your cameras in its place:
+  # door: rtsp://viewer:${DOOR_PASSWORD}@10.0.0.7/stream1
+  # yard:
+  #   uri: rtsp://10.0.0.8/stream1
+  #   every: 4          # sample one of every so many pictures; as the bundle says unless given
+  #   timeout: 10       # seconds without data after which the camera is away, and tried again
+  #   late: 1           # seconds by which a decision may be late; beyond, fewer pictures are sampled
+  #   decoder: auto     # of I-pictures: auto, software, gstreamer, cuda
   # lobby: {uri: lobby.mp4, again: true}   # a file at its own speed; again: from the beginning at its end
 
 # bundle: my.edgecvar   # the demo's unless given
@@ -23,7 +24,7 @@ sources:
 events:                 # when a label becomes an event; `edgecvar eval --thresholds` finds settings
   "on": 0.7             # its smoothed probability rises to this, ...
   hold: 0.2             # ... stays there for so many seconds, ...
-  "off": 0.4            # ... and falls below this. Also smoothing, shortest, cooldown, background, labels.NAME
+  "off": 0.3            # ... and falls below this. Also smoothing, shortest, cooldown, background, labels.NAME
 
 # clips:                # of the stream around each event, not encoded again
 #   folder: /var/lib/edgecvar/clips

@@ -20,7 +20,7 @@ from edgecvar.runners.choice import resolve
 from edgecvar.serve.configuration.config import ServeConfig
 from edgecvar.serve.configuration.environment import fill_in
 from edgecvar.sinks.delivery.opening import open_delivery
-from edgecvar.stream.sources.address import scheme_of
+from edgecvar.stream.sources.address import check_address, scheme_of
 from edgecvar.stream.sources.opening import path_of, without_password
 
 LARGEST = 1 << 20
@@ -90,7 +90,8 @@ def check_config(file: Path, config: ServeConfig) -> Bundle:
 
 
 def _check_file(uri: str) -> None:
-    """Raises ConfigError where a path leads nowhere; what a URL leads to is waited for."""
+    """Raises ConfigError where it leads nowhere; what a URL leads to is waited for."""
+    check_address(uri, without_password(uri))
     path = path_of(uri) if scheme_of(uri) in ("", "file") else None
     if path is not None and not path.exists():
         raise ConfigError(f"{path}: no such file; a camera is named by a URL, such as rtsp://")

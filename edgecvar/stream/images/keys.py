@@ -40,8 +40,8 @@ class KeyImages:
         self.name, self.note = SOFTWARE, ""
         self._software = KeyDecoder(context)
         self._core, self._summary = core, summary
-        self._writer: IdrWriter = core.IdrWriter(context.extradata or b"")
         self._asked, self._untried = decoder, candidates(decoder)
+        self._extradata = context.extradata or b""
         if decoder == "auto" and not self._untried:
             self.note = "no device file speaks of a decoder in hardware"
         self._decoder: Optional[ImageDecoder] = None
@@ -83,10 +83,11 @@ class KeyImages:
     def _try(self, sets: bytes, packet: bytes, true: CodedPlanes) -> Dict[str, EdgecvarError]:
         """Takes the first that gives the picture `true`; why others did not. Raises NotRewritten."""
         reasons: Dict[str, EdgecvarError] = {}
+        writer: IdrWriter = self._core.IdrWriter(self._extradata)
         for each in self._untried:
             if self._closed:
                 break
-            self._decoder = decoder = HardwareDecoder(each.name, each.begin, self._core, self._writer)
+            self._decoder = decoder = HardwareDecoder(each.name, each.begin, self._core, writer)
             try:
                 difference = _compared(decoder, sets, packet, true, _BEGIN_SECONDS)
             except BaseException as error:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Dict, Optional
+from urllib.parse import urlsplit
 
-from edgecvar.errors import ConfigError, StreamError, reason
+from edgecvar.errors import ConfigError, StreamError, reason, unknown_name
 from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.camera import camera_place, camera_settings
 from edgecvar.stream.sources.demuxing import open_container
 from edgecvar.stream.sources.detached import DetachedInput
 from edgecvar.stream.sources.encoded import CONTAINER, STATED_RATE, EncodedCamera
 from edgecvar.stream.sources.launched import (
+    ARGUS,
     LAUNCH,
     LaunchedPipe,
     csi_pipeline,
     encodes_in_hardware,
+    has_argus,
     has_element,
     srt_pipeline,
     usb_pipeline,
@@ -30,12 +33,24 @@ if TYPE_CHECKING:
 
 PUSHED = ("rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "v4l2", "csi", "test")
 """Schemes of what comes at its own rate, whether anybody is ready for it or not."""
+OF_HOSTS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "tcp", "tls", "ftp", "sftp")
+"""Schemes that are nothing without a host."""
+SCHEMES = tuple(dict.fromkeys((*PUSHED, *OF_HOSTS, "file", "unix", "mms", "mmsh")))
 NOT_RUN = "not run on a device by us"
 _OPTIONS: Dict[str, Dict[str, str]] = {
     # By TCP, and by UDP where the server takes no TCP.
     "rtsp": {"rtsp_flags": "prefer_tcp"},
     "rtsps": {"rtsp_flags": "prefer_tcp"},
 }
+
+
+def check_address(uri: str, name: str) -> None:
+    """Raises ConfigError for what leads nowhere, however long it is waited for."""
+    scheme = scheme_of(uri)
+    if scheme and scheme not in SCHEMES:
+        raise unknown_name("scheme", scheme, SCHEMES, f" of {name}")
+    if scheme in OF_HOSTS and not urlsplit(uri).hostname:
+        raise ConfigError(f"{name}: it names no host; for example {scheme}://192.168.1.20/stream1")
 
 
 def is_pushed(source: object) -> bool:
@@ -53,6 +68,7 @@ def open_address(uri: str, name: str, timeout: float, attempt: Optional[Attempt]
     """The input of a URI, which `name` stands for in errors; raises StreamError, ConfigError for what it asks for."""
     attempt = attempt or Attempt(name)
     scheme = scheme_of(uri)
+    check_address(uri, name)
     if scheme == "test":
         settings = camera_settings(uri, size="640x360", fps=15, gop=30)
         _refuse_place(uri, name)
@@ -101,6 +117,8 @@ def _open_csi(uri: str, name: str, timeout: float, attempt: Attempt) -> Detached
     sensor, settings = camera_place(uri), camera_settings(uri, size="1280x720")
     if not sensor.isdecimal():
         raise ConfigError(f"{name}: {sensor!r} is no number of a camera; the first is csi://0")
+    if not has_argus():
+        raise ConfigError(f"{name}: CSI cameras are read on a Jetson; GStreamer has no {ARGUS} here")
     hardware = encodes_in_hardware()
     by = "the device's encoder" if hardware else "x264enc, as there is no encoder"
     attempt.note = f"a raw camera, encoded here by {by} with a GOP of {settings.gop}; {NOT_RUN}"

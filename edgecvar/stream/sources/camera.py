@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from edgecvar.errors import ConfigError, unknown_name
 
+_SIZE = "expected WIDTHxHEIGHT, even numbers from 16 to 4096, such as 640x360"
+
 
 class CameraSettings(BaseModel):
     """`size` is (width, height), both even; `fps` pictures a second; I-pictures are `gop` apart, and between two P- or
@@ -27,14 +29,18 @@ class CameraSettings(BaseModel):
     @field_validator("size", mode="before")
     @classmethod
     def _parsed(cls, text: object) -> object:
-        found = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text) if isinstance(text, str) else None
-        return text if found is None else (int(found[1]), int(found[2]))
+        if not isinstance(text, str):
+            return text
+        found = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
+        if found is None:
+            raise ValueError(_SIZE)
+        return int(found[1]), int(found[2])
 
     @field_validator("size")
     @classmethod
     def _even(cls, size: Tuple[int, int]) -> Tuple[int, int]:
         if not all(16 <= side <= 4096 and side % 2 == 0 for side in size):
-            raise ValueError("expected WIDTHxHEIGHT, even numbers from 16 to 4096")
+            raise ValueError(_SIZE)
         return size
 
     @field_validator("fps", mode="before")

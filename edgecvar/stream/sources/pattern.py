@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgecvar.stream.sources.camera import CameraSettings
 from edgecvar.stream.sources.encoded import Pictures
 
-_STEP = 2
-"""Pixels from one picture to the next."""
+_STEPS = 80
+"""Pictures in which it goes once through the picture."""
 _GREY = 128
 
 
@@ -26,9 +26,10 @@ def moving_pattern(settings: CameraSettings) -> Pictures:
         width, height = settings.size
         texture = _texture(width, height)
         whole = np.full((height * 3 // 2, width), _GREY, np.uint8)
+        pixels = max(1, width // _STEPS)
         step, began, number = 1 / float(settings.fps), time.monotonic(), 0
         while not left.wait(max(0.0, began + number * step - time.monotonic())):
-            whole[:height] = np.roll(texture, number * _STEP % width, axis=1)
+            whole[:height] = np.roll(texture, number * pixels % width, axis=1)
             frame = VideoFrame.from_ndarray(whole, format="yuv420p")
             frame.pts, frame.time_base = number, 1 / Fraction(settings.fps)
             yield frame
