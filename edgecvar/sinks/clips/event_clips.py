@@ -154,7 +154,7 @@ class EventClips:
                 return
             try:
                 self._write_one(whole)
-            except (EdgecvarError, OSError) as error:
+            except Exception as error:  # whatever it is: with no writer the stream would wait for ever
                 self._fail(str(error) if isinstance(error, EdgecvarError) else reason(error))
 
     def _write_one(self, whole: _Whole) -> None:

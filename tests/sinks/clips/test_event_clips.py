@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import av
 import pytest
 
@@ -154,3 +156,26 @@ def test_what_is_seen_live_is_called_by_the_time_of_day(tmp_path):
 def test_a_bound_that_is_none_is_refused(tmp_path, wrong):
     with pytest.raises(ConfigError, match="expected a"):
         ClipSettings(clips=tmp_path, **wrong)
+
+
+def test_what_nobody_foresaw_ends_neither_the_writer_nor_the_stream(tmp_path, monkeypatch):
+    def broken(*words):
+        raise RuntimeError("nobody foresaw it")
+
+    monkeypatch.setattr("edgecvar.sinks.clips.event_clips.write_mp4", broken)
+    source = clip_of(tmp_path / "s.mp4")
+    clips = EventClips(ClipSettings(clips=tmp_path, clip_after=0), EventSettings(), str(source))
+
+    def run():
+        with Stream(source, tap=clips.tap) as stream, clips:
+            for number, picture in enumerate(stream):
+                clips.decision(decision_at(picture.pts_seconds))
+                if number in (30, 40, 50, 60, 70, 80):
+                    clips.event(Event(number, "a", number / 25, None, 0.9, number / 25))
+                    clips.event(Event(number, "a", number / 25, number / 25, 0.9, number / 25))
+            clips.finish(DONE)
+
+    running = threading.Thread(target=run, daemon=True)
+    running.start()
+    running.join(20)
+    assert not running.is_alive() and (clips.written, clips.failed) == (0, 6)
