@@ -16,12 +16,16 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from edgecvar.cli.main import main as begin
 
+    code = 0
     try:
         begin()
     except SystemExit as stop:
-        if isinstance(stop.code, int) and any(thread.daemon for thread in threading.enumerate()):
-            _end(stop.code)
-        raise
+        if stop.code is not None and not isinstance(stop.code, int):
+            raise
+        code = stop.code or 0
+    if any(thread.daemon for thread in threading.enumerate()):
+        _end(code)
+    sys.exit(code)
 
 
 def _end(code: int) -> None:

@@ -22,13 +22,19 @@ def test_the_example_is_printed_and_checked(tmp_path: Path, capsys: pytest.Captu
     pytest.importorskip("aiohttp")
     assert run("--example") == 0
     file = tmp_path / "edge.yaml"
-    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    text = capsys.readouterr().out
+    file.write_text(text, encoding="utf-8")
+    assert run("--check", file) == 0
+    assert "1 sources, bundle motion; nothing is wrong" in capsys.readouterr().out
+    sources, *rest = text.partition("\n# bundle")
+    cameras = sources.replace("\n  # ", "\n  ").replace("lobby.mp4", "test://")
+    file.write_text("".join([cameras, *rest]), encoding="utf-8")
     assert run("--check", file) == 1
     assert "${DOOR_PASSWORD} is not set in the environment" in capsys.readouterr().err
     monkeypatch.setenv("DOOR_PASSWORD", "hunter2")
     assert run("--check", file) == 0
     said = capsys.readouterr()
-    assert "2 sources, bundle motion; nothing is wrong" in said.out and "hunter2" not in said.out + said.err
+    assert "4 sources, bundle motion; nothing is wrong" in said.out and "hunter2" not in said.out + said.err
 
 
 def test_all_that_is_wrong_is_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

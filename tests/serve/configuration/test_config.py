@@ -137,8 +137,11 @@ def test_without_a_page_there_is_none(tmp_path: Path) -> None:
 
 
 def test_the_example_is_a_configuration(tmp_path: Path) -> None:
-    config = loaded(tmp_path, EXAMPLE, {"DOOR_PASSWORD": "x"})
-    assert list(config.sources) == ["door", "yard"] and config.sources["yard"].every == 4
+    assert list(loaded(tmp_path, EXAMPLE).sources) == ["pattern"]
+    sources, *rest = EXAMPLE.partition("\n# bundle")
+    cameras = "".join([sources.replace("\n  # ", "\n  "), *rest])
+    config = loaded(tmp_path, cameras, {"DOOR_PASSWORD": "x"})
+    assert list(config.sources) == ["pattern", "door", "yard", "lobby"] and config.sources["yard"].every == 4
 
 
 def test_every_key_is_in_the_example() -> None:
