@@ -231,7 +231,7 @@ def test_what_a_stranger_sends_is_refused_and_breaks_nothing(
 def test_what_is_no_http_is_refused_and_fills_no_log(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with served(Played()) as page, socket.create_connection((page.host, page.port), 20) as asking:
         asking.sendall(sent)
-        assert b" 400 Bad Request" in asking.recv(1 << 16)
+        assert asking.recv(1 << 16).split(b" ")[1][:1] == b"4"  # 400, or of no host 403, by the version of aiohttp
         assert "Traceback" not in caplog.text
 
 
