@@ -17,8 +17,8 @@ from edgecvar.sinks.delivery.broker import Broker, Unreachable
 from edgecvar.sinks.delivery.delivery import SourceRun
 from edgecvar.sinks.delivery.home_assistant import OFFLINE, ONLINE, PREFIX, Topics, discovery
 from edgecvar.sinks.delivery.messages import event_message, state_message
-from edgecvar.sinks.delivery.waiting.counts import DeliveryCounts, Tally
-from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, Courier, Outcome
+from edgecvar.sinks.delivery.waiting.counts import Tally
+from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, ByCourier, Courier, Outcome
 from edgecvar.sinks.delivery.waiting.journal import Numbered
 from edgecvar.sinks.delivery.waiting.spool import Spool
 from edgecvar.sinks.sink import Sink
@@ -32,7 +32,7 @@ MOST_SOURCES = 256
 """Sources of which is known what they see; those that are over are forgotten beyond."""
 
 
-class Mqtt:
+class Mqtt(ByCourier):
     """A Delivery of events to TOPIC/SOURCE/event, of states to TOPIC/SOURCE/state and of who is there to .../status."""
 
     events_only = False
@@ -44,24 +44,10 @@ class Mqtt:
         password = address.password if address.password is not None else os.environ.get(PASSWORD)
         broker = Broker(address, password, (f"{self._base}/status", OFFLINE), backoff, self._tally)
         self._publisher = _Publisher(broker, self._base, address.settings.get("discovery", PREFIX).strip("/"))
-        self._courier = Courier(self._publisher, spool, self._tally, backoff)
-
-    def __enter__(self) -> Mqtt:
-        self._courier.__enter__()
-        return self
+        super().__init__(Courier(self._publisher, spool, self._tally, backoff))
 
     def sink(self, run: SourceRun) -> Sink:
         return _Source(run, Topics(self._base, run.name), self._courier, self._publisher)
-
-    def leave(self) -> None:
-        self._courier.leave()
-
-    def wait(self, seconds: float) -> None:
-        self._courier.wait(seconds)
-
-    @property
-    def counts(self) -> DeliveryCounts:
-        return self._courier.counts
 
 
 class _Source:

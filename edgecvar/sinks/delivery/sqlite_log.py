@@ -11,8 +11,8 @@ from edgecvar.run.events import Event
 from edgecvar.sinks.delivery.database import Database, Limits, Unwritten
 from edgecvar.sinks.delivery.delivery import SourceRun
 from edgecvar.sinks.delivery.messages import event_message, now
-from edgecvar.sinks.delivery.waiting.counts import DeliveryCounts, Tally
-from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, Courier, Outcome
+from edgecvar.sinks.delivery.waiting.counts import Tally
+from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, ByCourier, Courier, Outcome
 from edgecvar.sinks.delivery.waiting.journal import Numbered
 from edgecvar.sinks.delivery.waiting.spool import Spool
 from edgecvar.sinks.json_lines import summary_document
@@ -20,7 +20,7 @@ from edgecvar.sinks.sink import Sink
 from edgecvar.terminal import json_line, printable
 
 
-class SqliteLog:
+class SqliteLog(ByCourier):
     """A Delivery into one file. A database that is locked or full ends no run: what waits for it is kept."""
 
     events_only = False
@@ -28,25 +28,14 @@ class SqliteLog:
     def __init__(self, path: Path, limits: Limits, spool: Spool, backoff: Backoff) -> None:
         self.name = f"sqlite:{printable(str(path))}"
         self._database = Database(path, limits)
-        self._courier = Courier(_Rows(self._database), spool, Tally(), backoff)
+        super().__init__(Courier(_Rows(self._database), spool, Tally(), backoff))
 
     def __enter__(self) -> SqliteLog:
         self._database.check()
-        self._courier.__enter__()
-        return self
+        return super().__enter__()
 
     def sink(self, run: SourceRun) -> Sink:
         return _Log(run, self._courier)
-
-    def leave(self) -> None:
-        self._courier.leave()
-
-    def wait(self, seconds: float) -> None:
-        self._courier.wait(seconds)
-
-    @property
-    def counts(self) -> DeliveryCounts:
-        return self._courier.counts
 
 
 class _Log:

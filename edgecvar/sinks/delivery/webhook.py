@@ -24,8 +24,8 @@ from edgecvar.sinks.delivery.address import Address
 from edgecvar.sinks.delivery.delivery import SourceRun
 from edgecvar.sinks.delivery.head import read_head
 from edgecvar.sinks.delivery.messages import event_message
-from edgecvar.sinks.delivery.waiting.counts import DeliveryCounts, Tally
-from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, Courier, Outcome
+from edgecvar.sinks.delivery.waiting.counts import Tally
+from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, ByCourier, Courier, Outcome
 from edgecvar.sinks.delivery.waiting.journal import Numbered
 from edgecvar.sinks.delivery.waiting.spool import Spool
 from edgecvar.sinks.sink import Sink
@@ -41,7 +41,7 @@ TRIED_AGAIN = (408, 425, 429)
 """The answers from 400 to 499 that are not final."""
 
 
-class Webhook:
+class Webhook(ByCourier):
     """A Delivery of events to one URL."""
 
     events_only = True
@@ -49,24 +49,10 @@ class Webhook:
     def __init__(self, address: Address, spool: Spool, backoff: Backoff) -> None:
         self.name = address.name
         self._tally = Tally()
-        self._courier = Courier(_Post(address, _secret(address)), spool, self._tally, backoff)
-
-    def __enter__(self) -> Webhook:
-        self._courier.__enter__()
-        return self
+        super().__init__(Courier(_Post(address, _secret(address)), spool, self._tally, backoff))
 
     def sink(self, run: SourceRun) -> Sink:
         return _Events(run, self._courier)
-
-    def leave(self) -> None:
-        self._courier.leave()
-
-    def wait(self, seconds: float) -> None:
-        self._courier.wait(seconds)
-
-    @property
-    def counts(self) -> DeliveryCounts:
-        return self._courier.counts
 
 
 class _Events:

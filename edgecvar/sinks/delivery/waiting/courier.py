@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 from threading import Event, Thread
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from edgecvar.errors import reason
 from edgecvar.sinks.delivery.waiting.counts import DeliveryCounts, Tally
 from edgecvar.sinks.delivery.waiting.journal import Numbered
 from edgecvar.sinks.delivery.waiting.spool import Spool
+
+Delivering = TypeVar("Delivering", bound="ByCourier")
 
 TICK = 1.0
 """Seconds after which a carrier without a record may see to what else it has to do."""
@@ -147,3 +149,24 @@ class Courier:
             self._carrier.close()
         except Exception as error:
             self._tally.failed(reason(error))
+
+
+class ByCourier:
+    """What of a Delivery is its courier's: all but its name and its sinks."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+
+    def __enter__(self: Delivering) -> Delivering:
+        self._courier.__enter__()
+        return self
+
+    def leave(self) -> None:
+        self._courier.leave()
+
+    def wait(self, seconds: float) -> None:
+        self._courier.wait(seconds)
+
+    @property
+    def counts(self) -> DeliveryCounts:
+        return self._courier.counts
