@@ -28,7 +28,7 @@ from edgecvar.sinks.delivery.waiting.counts import Tally
 from edgecvar.sinks.delivery.waiting.courier import DELIVERED, Backoff, ByCourier, Courier, Outcome
 from edgecvar.sinks.delivery.waiting.journal import Numbered
 from edgecvar.sinks.delivery.waiting.spool import Spool
-from edgecvar.sinks.sink import Sink
+from edgecvar.sinks.sink import Sink, Stateless
 from edgecvar.terminal import json_line
 
 SECRET = "EDGECVAR_WEBHOOK_SECRET"
@@ -55,17 +55,11 @@ class Webhook(ByCourier):
         return _Events(run, self._courier)
 
 
-class _Events:
+class _Events(Stateless):
     """One source's events."""
 
     def __init__(self, run: SourceRun, courier: Courier) -> None:
         self._run, self._courier = run, courier
-
-    def __enter__(self) -> _Events:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        return None
 
     def decision(self, decision: Decision) -> None:
         return None
