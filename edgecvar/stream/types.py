@@ -307,20 +307,20 @@ class StreamSummary:
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
-        _count(self.reasons, reason)
+        count_reason(self.reasons, reason)
 
     def conceal(self, reason: str) -> None:
         """One more picture that is given out although a part of it is made up or out of place."""
         self.damaged += 1
-        _count(self.damage, reason)
+        count_reason(self.damage, reason)
 
     def fall_back(self, reason: str) -> None:
         """An I-picture, or all of them from now on, is decoded in software instead of in hardware."""
-        self.fallbacks[reason] = self.fallbacks.get(reason, 0) + 1
+        count_reason(self.fallbacks, reason)
 
     def broke(self, reason: str) -> None:
         """The stream did not go on as it was."""
-        self.breaks[reason] = self.breaks.get(reason, 0) + 1
+        count_reason(self.breaks, reason)
 
     def and_of(self, other: StreamSummary) -> StreamSummary:
         """The counts of both, which may go on counting."""
@@ -337,7 +337,8 @@ class StreamSummary:
         )
 
 
-def _count(counts: dict[str, int], reason: str, number: int = 1) -> None:
+def count_reason(counts: dict[str, int], reason: str, number: int = 1) -> None:
+    """So many more of a reason; of new ones beyond MOST_REASONS only that there are others."""
     known = reason if reason in counts or len(counts) < MOST_REASONS else OTHER_REASONS
     counts[known] = counts.get(known, 0) + number
 
@@ -345,5 +346,5 @@ def _count(counts: dict[str, int], reason: str, number: int = 1) -> None:
 def _sums(counts: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
     sums = dict(counts)
     for reason, number in dict(others).items():  # a copy at once: its reader may be adding to it
-        _count(sums, reason, number)
+        count_reason(sums, reason, number)
     return sums
