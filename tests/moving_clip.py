@@ -23,11 +23,12 @@ def moving_clip(
     A `restless` one moves to and fro and changes its texture every ten pictures.
     """
     textures = [_texture(seed) for seed in range(1 + pictures // 10)]
-    settings = {"g": "12", "bf": "0", "sc_threshold": "0", **options}
+    settings = {"g": "12", "bf": "0", "sc_threshold": "0", "mbtree": "0", **options}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         stream.options = settings
+        stream.codec_context.thread_count = 1
         for index in range(pictures):
             texture = textures[index // 10 if restless else 0]
             straight = shift(index) if callable(shift) else shift * index

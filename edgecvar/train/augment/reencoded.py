@@ -17,7 +17,7 @@ from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.progress import Listener
 from edgecvar.workers import starting, stop_signal, worker_pool
 
-VERSION = 1
+VERSION = 2
 """Of what is kept: raised with every change to how it is drawn or encoded."""
 AHEAD = 2
 """Clips in flight a process."""
