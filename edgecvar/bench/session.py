@@ -7,10 +7,12 @@ from typing import Dict, List, Literal, Optional, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from edgecvar.bench.observed import Board, Moment, ObservedStage
 from edgecvar.config import mistake
 from edgecvar.documents import MEBIBYTE, parse_json, read_text
 from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
+from edgecvar.predict.prediction import Prediction
 
 SESSION_BYTES = 256 * MEBIBYTE
 """At most: every span of every picture is in it."""
@@ -83,7 +85,9 @@ class Against(BaseModel):
 class Session(BaseModel):
     """Warm-up, the run itself, and the same stage calls with nothing else going on (`stages_alone`).
 
-    `against`: what the run was compared with, where that was asked for.
+    `against`: what the run was compared with, where that was asked for. `moments`: the first spans of the run with
+    their times. `layers` and `board`: what an engine and a Jetson say of themselves. `prediction`: what was predicted
+    for this machine or device, to be seen beside.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,6 +108,10 @@ class Session(BaseModel):
     run: Phase
     stages_alone: Phase
     against: Optional[Against] = None
+    moments: List[Moment] = Field(default_factory=list)
+    layers: List[ObservedStage] = Field(default_factory=list)
+    board: Optional[Board] = None
+    prediction: Optional[Prediction] = None
 
     _plausible = field_validator("stream_fps")(_plausible)
 
