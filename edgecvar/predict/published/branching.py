@@ -42,12 +42,12 @@ def draw_densenet(drawing: Drawing, name: str) -> None:
             entering = drawing.shape
             _norm(drawing)
             drawing.conv(4 * growth, 1)
-            drawing.conv(growth, 3, act="", norm=False)
+            drawing.conv(growth, 3, act="", learnt="")
             drawing.shape = entering
             drawing.joined(entering[0] + growth)
         _norm(drawing)
         if place < len(blocks) - 1:
-            drawing.conv(drawing.channels // 2, 1, act="", norm=False)
+            drawing.conv(drawing.channels // 2, 1, act="", learnt="")
             drawing.pool(2, 2, operator="AveragePool")
     drawing.mean()
     drawing.linear(1000)

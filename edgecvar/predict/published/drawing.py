@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, List, Literal, Optional, Tuple
 
 from edgecvar.bundle.precision import Precision
 from edgecvar.predict.work import Kind, Layer
@@ -16,10 +17,30 @@ SEPARATE = {"swish": ("Sigmoid", "Mul"), "hardswish": ("HardSwish",)}
 """Activations that stay a layer of their own behind a convolution; any other is fused into it."""
 
 
+Learnt = Literal["norm", "bias", ""]
+PARAMETERS: Dict[Learnt, int] = {"norm": 2, "bias": 1, "": 0}
+"""Of each output channel, beside the kernels."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a layer asks of one sample, in elements; places and outputs are those of the shape where they are 0."""
+
+    reads: int
+    writes: int
+    multiply_adds: int = 0
+    weights: int = 0
+    window: int = 1
+    inputs: int = 1
+    outputs: int = 0
+    places: int = 0
+    stride: int = 1
+
+
 class Drawing:
     """Appends fused layers, each at the current `shape`; a branch sets `shape` back to where it starts.
 
-    A convolution holds its batch norm, its activation and the sum behind it; a concatenation is free, as the layers
+    A convolution holds its batch norm, the sum behind it and its activation; a concatenation is free, as the layers
     before it write to its place. `parameters`: as published, so two a channel for a batch norm, though fusion leaves
     one. Bytes are those of `precision` for activations and weights; `batch` multiplies all but the weights.
     """
@@ -54,39 +75,44 @@ class Drawing:
         groups: int = 1,
         padding: Optional[int] = None,
         act: str = "relu",
-        norm: bool = True,
-        bias: bool = False,
-        adds: bool = False,
+        learnt: Learnt = "norm",
     ) -> None:
         """A convolution; without `padding` the side shrinks to ceil(side / stride).
 
-        `act`: what follows, "" for nothing. `adds`: the sum of a residual block is fused behind it. `bias`: it has
-        one of its own beside or without a batch norm.
+        `act`: what follows, "" for nothing. `learnt`: what it has beside its kernels.
         """
         inputs, height, width = self.shape
         before = self.elements
         height, width = (_side(side, kernel, stride, padding) for side in (height, width))
         self.shape = (outputs, height, width)
         weights = outputs * (inputs // groups) * kernel * kernel
-        self.parameters += weights + (2 * outputs if norm else 0) + (outputs if bias else 0)
-        fused = ("Conv", *(("Add",) if adds else ()), *((act.capitalize(),) if act and act not in SEPARATE else ()))
-        self._append(
-            _conv_kind(inputs, outputs, kernel, groups),
-            fused,
-            multiply_adds=weights * height * width,
-            reads=before + (self.elements if adds else 0),
-            weights=weights + (outputs if norm or bias else 0),
+        self.parameters += weights + PARAMETERS[learnt] * outputs
+        work = _Work(
+            reads=before,
             writes=self.elements,
+            multiply_adds=weights * height * width,
+            weights=weights + (outputs if learnt else 0),
             window=kernel * kernel,
             inputs=inputs // groups,
             stride=stride,
         )
-        if act in SEPARATE:
-            self.elementwise(*SEPARATE[act])
+        self._append(_conv_kind(inputs, outputs, kernel, groups), ("Conv", *_fused(act)), work)
+        self._separate(act)
 
-    def depthwise(self, kernel: int, stride: int = 1, act: str = "relu", norm: bool = True, bias: bool = False) -> None:
+    def add(self, act: str = "") -> None:
+        """The sum of a residual block, fused with its activation into the layer before it."""
+        last = self.layers[-1]
+        fused = ("Add", *_fused(act))
+        self.layers[-1] = replace(
+            last,
+            operators=(*last.operators, *fused),
+            nodes=(*last.nodes, *(f"{last.name}.{operator}" for operator in fused)),
+            reads=last.reads + last.writes,
+        )
+
+    def depthwise(self, kernel: int, stride: int = 1, act: str = "relu", learnt: Learnt = "norm") -> None:
         """A convolution of each channel by itself."""
-        self.conv(self.channels, kernel, stride, groups=self.channels, act=act, norm=norm, bias=bias)
+        self.conv(self.channels, kernel, stride, groups=self.channels, act=act, learnt=learnt)
 
     def pool(
         self, kernel: int, stride: int, padding: Optional[int] = None, ceil: bool = False, operator: str = "MaxPool"
@@ -96,73 +122,60 @@ class Drawing:
         before = self.elements
         height, width = (_side(side, kernel, stride, padding, ceil) for side in (height, width))
         self.shape = (channels, height, width)
-        self._append(
-            "pooling", (operator,), reads=before, writes=self.elements, window=kernel * kernel, stride=stride,
-            inputs=channels,
-        )  # fmt: skip
+        work = _Work(before, self.elements, window=kernel * kernel, stride=stride, inputs=channels)
+        self._append("pooling", (operator,), work)
 
     def mean(self, operator: str = "GlobalAveragePool") -> None:
         """Each channel to one value."""
         channels, height, width = self.shape
         before = self.elements
         self.shape = (channels, 1, 1)
-        self._append(
-            "reduction", (operator,), reads=before, writes=channels, window=height * width, inputs=channels
-        )  # fmt: skip
+        self._append("reduction", (operator,), _Work(before, channels, window=height * width, inputs=channels))
 
     def elementwise(self, *operators: str, beside: int = 0, parameters: int = 0) -> None:
         """Operators that keep the shape, in one layer; `beside`: elements of a second operand that it reads."""
         self.parameters += parameters
-        self._append("elementwise", operators, reads=self.elements + beside, writes=self.elements, inputs=self.channels)
+        self._append("elementwise", operators, _Work(self.elements + beside, self.elements, inputs=self.channels))
 
-    def linear(self, outputs: int, act: str = "", norm_parameters: int = 0, bias: bool = True) -> None:
+    def linear(self, outputs: int, act: str = "", bias: bool = True) -> None:
         """A matrix product of all values of a sample with weights."""
         inputs = self.elements
         weights = inputs * outputs
+        learnt = weights + (outputs if bias else 0)
         self.shape = (outputs, 1, 1)
-        self.parameters += weights + (outputs if bias else 0) + norm_parameters
-        fused = ("Gemm", *((act.capitalize(),) if act and act not in SEPARATE else ()))
-        self._append(
-            "matmul", fused, multiply_adds=weights, reads=inputs, weights=weights + (outputs if bias else 0),
-            writes=outputs, inputs=inputs,
-        )  # fmt: skip
-        if act in SEPARATE:
-            self.elementwise(*SEPARATE[act])
+        self.parameters += learnt
+        work = _Work(inputs, outputs, multiply_adds=weights, weights=learnt, inputs=inputs)
+        self._append("matmul", ("Gemm", *_fused(act)), work)
+        self._separate(act)
 
     def matmul(self, count: int, rows: int, inner: int, columns: int) -> None:
         """`count` products of activations (rows, inner) x (inner, columns); the shape becomes theirs."""
         self.shape = (count * rows, 1, columns)
-        self._append(
-            "matmul", ("MatMul",), multiply_adds=count * rows * inner * columns,
-            reads=count * inner * (rows + columns), writes=count * rows * columns, inputs=inner, outputs=columns,
+        work = _Work(
+            reads=count * inner * (rows + columns),
+            writes=count * rows * columns,
+            multiply_adds=count * rows * inner * columns,
+            inputs=inner,
+            outputs=columns,
             places=count * rows,
-        )  # fmt: skip
+        )
+        self._append("matmul", ("MatMul",), work)
 
     def movement(self, operator: str, shape: Optional[Shape] = None) -> None:
         """Values carried to another place; `shape`: the new one where that differs."""
         if shape is not None:
             self.shape = shape
-        self._append("movement", (operator,), reads=self.elements, writes=self.elements, inputs=self.channels)
+        self._append("movement", (operator,), _Work(self.elements, self.elements, inputs=self.channels))
 
     def joined(self, channels: int) -> None:
         """The current maps beside others, `channels` in all: a free concatenation."""
         self.shape = (channels, *self.shape[1:])
 
-    def _append(
-        self,
-        kind: Kind,
-        operators: Tuple[str, ...],
-        *,
-        reads: int,
-        writes: int,
-        multiply_adds: int = 0,
-        weights: int = 0,
-        window: int = 1,
-        inputs: int = 1,
-        outputs: Optional[int] = None,
-        places: Optional[int] = None,
-        stride: int = 1,
-    ) -> None:
+    def _separate(self, act: str) -> None:
+        if act in SEPARATE:
+            self.elementwise(*SEPARATE[act])
+
+    def _append(self, kind: Kind, operators: Tuple[str, ...], work: _Work) -> None:
         size = ELEMENT_BYTES[self.precision]
         name = f"{len(self.layers)}.{operators[0]}"
         channels, height, width = self.shape
@@ -173,17 +186,21 @@ class Drawing:
                 operators=operators,
                 nodes=(name, *(f"{name}.{operator}" for operator in operators[1:])),
                 precision=self.precision,
-                multiply_adds=self.batch * multiply_adds,
-                reads=self.batch * reads * size,
-                weights=weights * size,
-                writes=self.batch * writes * size,
-                places=self.batch * (height * width if places is None else places),
-                inputs=inputs,
-                outputs=channels if outputs is None else outputs,
-                window=window,
-                stride=stride,
+                multiply_adds=self.batch * work.multiply_adds,
+                reads=self.batch * work.reads * size,
+                weights=work.weights * size,
+                writes=self.batch * work.writes * size,
+                places=self.batch * (work.places or height * width),
+                inputs=work.inputs,
+                outputs=work.outputs or channels,
+                window=work.window,
+                stride=work.stride,
             )
         )
+
+
+def _fused(act: str) -> Tuple[str, ...]:
+    return (act.capitalize(),) if act and act not in SEPARATE else ()
 
 
 def _conv_kind(inputs: int, outputs: int, kernel: int, groups: int) -> Kind:

@@ -1,4 +1,4 @@
-"""EfficientNet B0 with B1 (Tan and Le 2019) and Lite0, and the three B1 of ATTP (Huo et al. 2020)."""
+"""EfficientNet B0, B1 (Tan & Le 2019), Lite0, and the three B1 of ATTP (Huo et al. 2020)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def draw_attp(drawing: Drawing, name: str) -> None:
     for _, channels in ATTP_BRANCHES:
         drawing.shape = (channels, *image[1:])
         _features(drawing, 1.1, lite=False)
-        drawing.conv(ATTP_DIMENSION, 1, act="", norm=False)
+        drawing.conv(ATTP_DIMENSION, 1, act="", learnt="")
         maps = drawing.shape
     assert maps is not None
     drawing.elementwise("Add", "Mul", "Mul", beside=3 * drawing.elements)
@@ -73,14 +73,16 @@ def _mbconv(drawing: Drawing, kernel: int, expand: int, outputs: int, stride: in
     drawing.depthwise(kernel, stride, act=act)
     if act == "swish":
         squeeze_excitation(drawing, max(1, inputs // 4))
-    drawing.conv(outputs, 1, act="", adds=stride == 1 and inputs == outputs)
+    drawing.conv(outputs, 1, act="")
+    if stride == 1 and inputs == outputs:
+        drawing.add()
 
 
 def squeeze_excitation(drawing: Drawing, squeezed: int) -> None:
     """Means of all channels, two pointwise layers, and each channel times its gate."""
     maps = drawing.shape
     drawing.mean()
-    drawing.conv(squeezed, 1, act="swish", norm=False, bias=True)
-    drawing.conv(maps[0], 1, act="", norm=False, bias=True)
+    drawing.conv(squeezed, 1, act="swish", learnt="bias")
+    drawing.conv(maps[0], 1, act="", learnt="bias")
     drawing.shape = maps
     drawing.elementwise("Sigmoid", "Mul", beside=maps[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Tuple
 
-from edgecvar.predict.published.drawing import Drawing
+from edgecvar.predict.published.drawing import Drawing, Learnt
 
 EPSILON_ROW = 1
 """Rows that the values get beside their own: the sum of the keys, by which linear attention divides."""
@@ -37,7 +37,8 @@ def draw_efficientvit(drawing: Drawing, name: str) -> None:
     drawing.conv(sizes.widths[0], 3, 2, act="hardswish")
     for _ in range(sizes.depths[0]):
         drawing.depthwise(3, act="hardswish")
-        drawing.conv(sizes.widths[0], 1, act="", adds=True)
+        drawing.conv(sizes.widths[0], 1, act="")
+        drawing.add()
     for width, depth in zip(sizes.widths[1:3], sizes.depths[1:3]):
         for place in range(depth):
             _mbconv(drawing, width, 2 if place == 0 else 1, norms=True)
@@ -48,17 +49,20 @@ def draw_efficientvit(drawing: Drawing, name: str) -> None:
             _mbconv(drawing, width, 1, norms=False)
     drawing.conv(sizes.head[0], 1, act="hardswish")
     drawing.mean()
-    drawing.linear(sizes.head[1], norm_parameters=2 * sizes.head[1], bias=False)
-    drawing.elementwise("LayerNormalization", "HardSwish")
+    drawing.linear(sizes.head[1], bias=False)
+    drawing.elementwise("LayerNormalization", "HardSwish", parameters=2 * sizes.head[1])
     drawing.linear(1000)
 
 
 def _mbconv(drawing: Drawing, outputs: int, stride: int, norms: bool) -> None:
     """`norms`: a batch norm on every convolution; without, biases on the first two."""
     inputs = drawing.channels
-    drawing.conv(inputs * EXPAND, 1, act="hardswish", norm=norms, bias=not norms)
-    drawing.depthwise(3, stride, act="hardswish", norm=norms, bias=not norms)
-    drawing.conv(outputs, 1, act="", adds=stride == 1 and inputs == outputs)
+    learnt: Learnt = "norm" if norms else "bias"
+    drawing.conv(inputs * EXPAND, 1, act="hardswish", learnt=learnt)
+    drawing.depthwise(3, stride, act="hardswish", learnt=learnt)
+    drawing.conv(outputs, 1, act="")
+    if stride == 1 and inputs == outputs:
+        drawing.add()
 
 
 def _attention(drawing: Drawing, dimension: int) -> None:
@@ -67,9 +71,9 @@ def _attention(drawing: Drawing, dimension: int) -> None:
     channels, height, width = maps
     tokens = height * width
     heads = channels // dimension
-    drawing.conv(3 * channels, 1, act="", norm=False)
-    drawing.depthwise(SCALE, act="", norm=False)
-    drawing.conv(3 * channels, 1, groups=3 * heads, act="", norm=False)
+    drawing.conv(3 * channels, 1, act="", learnt="")
+    drawing.depthwise(SCALE, act="", learnt="")
+    drawing.conv(3 * channels, 1, groups=3 * heads, act="", learnt="")
     drawing.movement("Slice", (2 * 2 * channels, height, width))
     drawing.elementwise("Relu")
     drawing.movement("Pad", (2 * heads * (dimension + EPSILON_ROW), height, width))
@@ -82,4 +86,5 @@ def _attention(drawing: Drawing, dimension: int) -> None:
         drawing.matmul(2 * heads, dimension, tokens, tokens)
     drawing.shape = (2 * channels, height, width)
     drawing.elementwise("Div", beside=2 * heads * tokens)
-    drawing.conv(channels, 1, act="", adds=True)
+    drawing.conv(channels, 1, act="")
+    drawing.add()

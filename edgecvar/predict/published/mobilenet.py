@@ -64,7 +64,9 @@ def inverted_residual(drawing: Drawing, kernel: int, expand: int, outputs: int, 
     if expand != 1:
         drawing.conv(inputs * expand, 1, act=act)
     drawing.depthwise(kernel, stride, act=act)
-    drawing.conv(outputs, 1, act="", adds=stride == 1 and inputs == outputs)
+    drawing.conv(outputs, 1, act="")
+    if stride == 1 and inputs == outputs:
+        drawing.add()
 
 
 def _multiple_of_8(exact: float) -> int:

@@ -1,4 +1,4 @@
-"""AlexNet, VGG (Simonyan and Zisserman 2015) and SqueezeNet (Iandola et al. 2016), as torchvision has them."""
+"""AlexNet, VGG (Simonyan & Zisserman 2015) and SqueezeNet (Iandola et al. 2016), as torchvision has them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SQUEEZENETS: Dict[str, Tuple[Tuple[int, int], Tuple[int, ...]]] = {
 
 def draw_alexnet(drawing: Drawing, name: str) -> None:
     """The whole network, to 1,000 scores."""
-    drawing.conv(64, 11, 4, padding=2, norm=False, bias=True)
+    drawing.conv(64, 11, 4, padding=2, learnt="bias")
     drawing.pool(3, 2, padding=0)
-    drawing.conv(192, 5, norm=False, bias=True)
+    drawing.conv(192, 5, learnt="bias")
     drawing.pool(3, 2, padding=0)
     for channels in (384, 256, 256):
-        drawing.conv(channels, 3, norm=False, bias=True)
+        drawing.conv(channels, 3, learnt="bias")
     drawing.pool(3, 2, padding=0)
     drawing.linear(4096, act="relu")
     drawing.linear(4096, act="relu")
@@ -40,7 +40,7 @@ def draw_vgg(drawing: Drawing, name: str) -> None:
     """The whole network, to 1,000 scores; fusion leaves the same of it with batch norms."""
     for place, count in enumerate(VGGS[name]):
         for _ in range(count):
-            drawing.conv(min(512, 64 << place), 3, norm=False, bias=True)
+            drawing.conv(min(512, 64 << place), 3, learnt="bias")
         drawing.pool(2, 2)
     drawing.linear(4096, act="relu")
     drawing.linear(4096, act="relu")
@@ -50,20 +50,20 @@ def draw_vgg(drawing: Drawing, name: str) -> None:
 def draw_squeezenet(drawing: Drawing, name: str) -> None:
     """The whole network, to 1,000 scores."""
     (channels, kernel), modules = SQUEEZENETS[name]
-    drawing.conv(channels, kernel, 2, padding=0, norm=False, bias=True)
+    drawing.conv(channels, kernel, 2, padding=0, learnt="bias")
     for squeezed in modules:
         if squeezed == POOL:
             drawing.pool(3, 2, padding=0, ceil=True)
         else:
             _fire(drawing, squeezed)
-    drawing.conv(1000, 1, norm=False, bias=True)
+    drawing.conv(1000, 1, learnt="bias")
     drawing.mean()
 
 
 def _fire(drawing: Drawing, squeezed: int) -> None:
-    drawing.conv(squeezed, 1, norm=False, bias=True)
+    drawing.conv(squeezed, 1, learnt="bias")
     entering = drawing.shape
     for kernel in (1, 3):
         drawing.shape = entering
-        drawing.conv(4 * squeezed, kernel, norm=False, bias=True)
+        drawing.conv(4 * squeezed, kernel, learnt="bias")
     drawing.joined(8 * squeezed)

@@ -41,7 +41,8 @@ def _basic(drawing: Drawing, channels: int, stride: int) -> None:
     _shortcut(drawing, channels, stride)
     drawing.shape = entering
     drawing.conv(channels, 3, stride)
-    drawing.conv(channels, 3, adds=True)
+    drawing.conv(channels, 3, act="")
+    drawing.add("relu")
 
 
 def _bottleneck(drawing: Drawing, channels: int, stride: int) -> None:
@@ -50,7 +51,8 @@ def _bottleneck(drawing: Drawing, channels: int, stride: int) -> None:
     drawing.shape = entering
     drawing.conv(channels, 1)
     drawing.conv(channels, 3, stride)
-    drawing.conv(4 * channels, 1, adds=True)
+    drawing.conv(4 * channels, 1, act="")
+    drawing.add("relu")
 
 
 def _shortcut(drawing: Drawing, outputs: int, stride: int) -> None:

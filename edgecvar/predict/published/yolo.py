@@ -1,4 +1,4 @@
-"""YOLOv8 and YOLO11 detectors as Ultralytics publishes them, up to the boxes and class scores of every place."""
+"""YOLOv8 and YOLO11 as Ultralytics publishes them, up to what each place says of boxes."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ def _c2psa(drawing: Drawing, count: int) -> None:
     for _ in range(count):
         _attention(drawing)
         _conv(drawing, 2 * half, 1)
-        drawing.conv(half, 1, act="", adds=True)
+        drawing.conv(half, 1, act="")
+        drawing.add()
     drawing.joined(outputs)
     _conv(drawing, outputs, 1)
 
@@ -174,8 +175,10 @@ def _attention(drawing: Drawing) -> None:
     drawing.elementwise("Mul", "Softmax")
     drawing.matmul(heads, dimension, places, places)
     drawing.shape = maps
-    drawing.conv(channels, 3, groups=channels, act="", adds=True)
-    drawing.conv(channels, 1, act="", adds=True)
+    drawing.conv(channels, 3, groups=channels, act="")
+    drawing.add()
+    drawing.conv(channels, 1, act="")
+    drawing.add()
 
 
 def _upsampled(drawing: Drawing, beside: Shape) -> Shape:
@@ -195,13 +198,13 @@ def _heads(drawing: Drawing, maps: List[Shape], light: bool) -> None:
         drawing.shape = shape
         for _ in range(2):
             _conv(drawing, boxed, 3)
-        drawing.conv(4 * BINS, 1, act="", norm=False, bias=True)
+        drawing.conv(4 * BINS, 1, act="", learnt="bias")
         drawing.shape = shape
         for _ in range(2):
             if light:
                 _conv(drawing, drawing.channels, 3, groups=drawing.channels)
             _conv(drawing, scored, 1 if light else 3)
-        drawing.conv(CLASSES, 1, act="", norm=False, bias=True)
+        drawing.conv(CLASSES, 1, act="", learnt="bias")
     _decoded(drawing, (4 * BINS, 1, places))
 
 
@@ -212,7 +215,7 @@ def _decoded(drawing: Drawing, boxes: Tuple[int, int, int]) -> None:
     drawing.elementwise("Softmax")
     drawing.shape = (BINS, 4, boxes[2])
     drawing.parameters += BINS
-    drawing.conv(1, 1, act="", norm=False)
+    drawing.conv(1, 1, act="", learnt="")
     drawing.parameters -= BINS
     drawing.shape = (4, 1, boxes[2])
     drawing.elementwise("Sub", "Add", "Mul", beside=drawing.elements)
