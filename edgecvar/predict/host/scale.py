@@ -42,8 +42,8 @@ I-pictures alone, and are handed over several at a time."""
 class Host:
     """A device beside its GPU.
 
-    `score`: of one of its cores, over that of the reference's core by the same benchmark. `decoder_pixels_per_second`:
-    luma samples that its decoder in hardware gives, None without one.
+    `score`: of one of its cores, over that of the reference's core by the same benchmark: 7-Zip's MIPS over
+    `Reference.mips`. `decoder_pixels_per_second`: luma samples that its decoder in hardware gives, None without one.
     """
 
     cores: int
