@@ -139,6 +139,8 @@ def _images(path: Path, spec: InputSpec, most: int) -> Dict[str, float]:
     with open_stream(path, "native", threads=1, on_demand=True) as stream:
         preparer, first = Preparer(stream.info, spec), True
         for picture in islice(stream, most):
+            if picture.opens is not None:
+                break  # of another size, perhaps
             if picture.kind == "I":
                 planes = _decoded(picture.content.planes, ThreadClock() if first else clock)
                 first = False

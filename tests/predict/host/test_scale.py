@@ -122,6 +122,12 @@ def test_what_did_not_fit_makes_the_interval_wider():
     assert wide.low < narrow.low < narrow.likely == wide.likely < narrow.high < wide.high
 
 
+def test_a_host_that_was_measured_relies_on_no_score():
+    here = took(("image", "motion"), host=dataclasses.replace(HOST, measured=True))
+    assert here.read.low == here.read.likely == here.read.high == took(("image", "motion")).read.likely
+    assert here.image.low == pytest.approx(here.image.high)
+
+
 def exactly(ms: float) -> Interval:
     return Interval(low=ms, likely=ms, high=ms)
 
