@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes.util import find_library
+from contextlib import suppress
 from importlib import import_module
+from itertools import product
 from typing import Any, Mapping, Optional
 
 from edgecvar.errors import ConfigError
@@ -18,7 +19,8 @@ from edgecvar.run.trace import Ranges
 DOMAIN = "edgecvar"
 UNDER_NSIGHT = "NSYS_PROFILING_SESSION_ID"
 """Of the environment that Nsight Systems gives to what it starts."""
-LIBRARIES = ("nvtx3interop", "nvToolsExt")
+LIBRARIES = ("libnvtx3interop.so.1", "libnvToolsExt.so.1")
+FOLDERS = ("", "/usr/local/cuda/lib64/")
 _VERSION, _INT64, _ASCII = 2, 2, 1
 
 
@@ -31,10 +33,8 @@ def find_ranges(wanted: Optional[bool], environment: Mapping[str, str] = os.envi
         return None
     found = _of_library() or _of_package()
     if found is None and wanted:
-        names = " nor ".join(f"lib{name}.so.1" for name in LIBRARIES)
-        raise ConfigError(
-            f"--nvtx: neither the package nvtx nor {names} is here; pip install nvtx, or cuda-nvtx of JetPack"
-        )
+        names = " nor ".join(LIBRARIES)
+        raise ConfigError(f"--nvtx: neither {names} is here, nor the package; pip install nvtx, or cuda-nvtx of JetPack")
     return found
 
 
@@ -98,11 +98,7 @@ def _of_package() -> Optional[Ranges]:
 
 
 def _of_library() -> Optional[Ranges]:
-    for name in LIBRARIES:
-        for file in (f"lib{name}.so.1", find_library(name)):
-            try:
-                if file is not None:
-                    return LibraryRanges(ctypes.CDLL(file))
-            except (OSError, AttributeError):
-                continue
+    for folder, name in product(FOLDERS, LIBRARIES):
+        with suppress(OSError, AttributeError):
+            return LibraryRanges(ctypes.CDLL(folder + name))
     return None
