@@ -34,7 +34,9 @@ def find_ranges(wanted: Optional[bool], environment: Mapping[str, str] = os.envi
     found = _of_library() or _of_package()
     if found is None and wanted:
         names = " nor ".join(LIBRARIES)
-        raise ConfigError(f"--nvtx: neither {names} is here, nor the package; pip install nvtx, or cuda-nvtx of JetPack")
+        raise ConfigError(
+            f"--nvtx: neither {names} is here, nor the package; pip install nvtx, or cuda-nvtx of JetPack"
+        )
     return found
 
 
