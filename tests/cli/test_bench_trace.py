@@ -85,14 +85,6 @@ def test_every_stream_of_a_run_is_told(edgecvar, tmp_path, bundle, clip, togethe
         assert sum(span.name == "decide" for span in engine) == counts["decisions"] > 0
 
 
-def test_streams_of_a_bench_are_told_way_by_way(edgecvar, tmp_path, bundle, clip):
-    trace = tmp_path / "t.json"
-    asked = ("--bundle", bundle, "--streams", "2", "--seconds", "0.5", "--warm-up", "0", "--trace", trace, "--json")
-    assert edgecvar("bench", "together", clip, *asked, *QUICK)[0] == 0
-    streams = {stream for stream, _ in spans_of(trace)}
-    assert streams == {f"{way}: stream {n}" for way in ("batches", "one by one") for n in (0, 1)}
-
-
 def test_ranges_are_told_where_they_are_asked_for(edgecvar, tmp_path, bundle, clip, monkeypatch):
     told, module = [], ModuleType("nvtx")
     module.push_range = lambda message, domain: told.append(message)
