@@ -1,4 +1,4 @@
-"""Every span of a run as it was: which work, in which thread and stream, for which picture, and when."""
+"""Every span of a run as it was: which work, for which picture, when, in which thread of which stream."""
 
 from __future__ import annotations
 

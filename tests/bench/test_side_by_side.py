@@ -12,7 +12,7 @@ from edgecvar.bench.session import load_session, load_sessions, save_sessions
 from edgecvar.bench.side_by_side import measure_sessions, subjects
 from edgecvar.bench.summary import summarise
 from edgecvar.bundle.default import default_bundle
-from edgecvar.cli.report.side_by_side import as_documents, print_side_by_side
+from edgecvar.cli.report.sessions.side_by_side import as_documents, print_side_by_side
 from edgecvar.console import Console
 from edgecvar.errors import BundleError, ConfigError
 from edgecvar.run.trace import Observers, Trace

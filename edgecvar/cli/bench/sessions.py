@@ -56,6 +56,6 @@ def show(sessions: Sequence[Session], as_json: bool) -> None:
 
         say_json(as_document(sessions[0])) if as_json else print_report(sessions[0], Console())
         return
-    from edgecvar.cli.report.side_by_side import as_documents, print_side_by_side
+    from edgecvar.cli.report.sessions.side_by_side import as_documents, print_side_by_side
 
     say_json(as_documents(sessions)) if as_json else print_side_by_side(sessions, Console())
