@@ -10,12 +10,16 @@ import click
 from edgecvar.cli.bench.data import command as data
 from edgecvar.cli.bench.extract import command as extract
 from edgecvar.cli.bench.networks import command as networks
+from edgecvar.cli.bench.predicted import command as predicted
+from edgecvar.cli.bench.published import command as published
 from edgecvar.cli.bench.streams import command as streams
 from edgecvar.cli.bench.together import command as together
 from edgecvar.cli.flags import engine_flags, every_flag, extraction_flag, runner_flag, timeout_flag, trace_flag
 from edgecvar.terminal import say
 
 OTHERS = {
+    "--for DEVICE [SOURCE]": predicted,
+    "published": published,
     "streams PATH...": streams,
     "together [SOURCE...]": together,
     "extract PATH...": extract,
@@ -31,6 +35,8 @@ class _Bench(click.Command):
     def make_context(
         self, info_name: Optional[str], args: List[str], parent: Optional[click.Context] = None, **extra: Any
     ) -> click.Context:
+        if any(each == "--for" or each.startswith("--for=") for each in args):
+            return predicted.make_context(info_name, args, parent, **extra)
         for other in OTHERS.values():
             if args and args[0] == other.name:
                 return other.make_context(f"{info_name} {other.name}", args[1:], parent, **extra)

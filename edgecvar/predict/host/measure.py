@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, DefaultDict, Dict, Iterator, List, Sequence
+from typing import Callable, DefaultDict, Dict, Iterator, List, Optional, Sequence
 
 from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.messages import Coming
@@ -47,7 +47,7 @@ class ThreadClock:
         self.spans: DefaultDict[str, int] = defaultdict(int)
 
     @contextmanager
-    def span(self, name: str) -> Iterator[None]:
+    def span(self, name: str, picture: Optional[int] = None) -> Iterator[None]:
         start = time.thread_time_ns()
         try:
             yield

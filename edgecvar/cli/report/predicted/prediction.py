@@ -29,9 +29,7 @@ def print_prediction(prediction: Prediction, console: Console) -> None:
     console.print(
         f"{_many(prediction.streams, 'stream')} such as {stream.name}: {stream.width} x {stream.height}, "
         f"{stream.fps:.4g} pictures/s, {stream.megabits_per_second:.2g} Mbit/s, an I-picture every {stream.gop:.3g}; "
-        f"every {stream.every}th sampled"
-        if stream.every > 1
-        else "all sampled"
+        f"{'all sampled' if stream.every == 1 else f'one of {stream.every} sampled'}"
     )
     console.print(_stage_table(prediction))
     console.print(_layer_table(prediction))
@@ -68,9 +66,9 @@ def _layer_table(prediction: Prediction) -> Table:
 
 def _lines(prediction: Prediction) -> Iterator[str]:
     rate = prediction.pictures_per_second
-    yield f"per sampled picture: stages {_interval(prediction.sample_ms)} ms"
+    yield f"per sampled picture: stages {bounded(prediction.sample_ms)} ms"
     yield (
-        f"pictures of the stream a second, all streams together: {_interval(rate)}; "
+        f"pictures of the stream a second, all streams together: {bounded(rate)}; "
         f"{prediction.cameras:.1f} cameras of 25 pictures/s at most"
     )
     yield f"bottleneck: {prediction.bottleneck}"
@@ -125,8 +123,13 @@ def _cells(interval: Interval) -> List[str]:
     ]
 
 
-def _interval(interval: Interval) -> str:
-    return f"{interval.likely:.3g} (from {interval.low:.3g} to {interval.high:.3g})"
+def bounded(interval: Interval) -> str:
+    """The likely figure and its bounds."""
+    return f"{_figure(interval.likely)} (from {_figure(interval.low)} to {_figure(interval.high)})"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _many(count: int, what: str) -> str:
