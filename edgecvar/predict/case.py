@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
@@ -51,13 +51,16 @@ class Case:
         ]
 
     def engine_ms(self) -> Interval:
-        """Of the stages, a sampled picture."""
+        """Of the stages, a sampled picture: one after the other, and at best those that may be wholly side by side."""
         gpu, model = self.target.gpu, self.model.of(self.target.device.name)
-        total = sum(
-            call_ms(work.layers, gpu, model, self.batch).likely / self.batch * self._per_sample(work)
-            for work in self.works
-        )
-        return model.interval(total)
+        ends: Dict[str, float] = {}
+        total = 0.0
+        for work in self.works:
+            own = call_ms(work.layers, gpu, model, self.batch).likely / self.batch * self._per_sample(work)
+            ends[work.spec.name] = own + max((ends.get(each.source, 0.0) for each in work.spec.inputs), default=0.0)
+            total += own
+        one_by_one, beside = model.interval(total), model.interval(max(ends.values()))
+        return Interval(low=beside.low, likely=one_by_one.likely, high=one_by_one.high)
 
     def host_ms(self) -> HostTime:
         """Of what runs beside the engine, a picture of the stream."""

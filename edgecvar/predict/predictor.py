@@ -138,6 +138,8 @@ def _with_streams(case: Case, streams: int) -> Case:
 
 def _notes(case: Case) -> List[str]:
     notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
+    if len(case.works) > 1:
+        notes.append("likely and high have the stages one after the other; low has those that may be side by side so")
     if case.precision not in case.bundle.precisions:
         notes.append(f"the bundle has no {case.precision} files; its fp32 files were counted as {case.precision}")
     if case.target.device.name == "thor":
