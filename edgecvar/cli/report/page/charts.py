@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
 from edgecvar.cli.report.page.elements import Markup, element
-from edgecvar.cli.report.page.report import Curve
-from edgecvar.judge.outcomes import ConfidenceBin
+
+if TYPE_CHECKING:
+    from edgecvar.judge.outcomes import ConfidenceBin
 
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 24, 40, 44
@@ -29,6 +30,14 @@ class Axis:
 
     def written(self, value: float) -> str:
         return f"{100 * value:.3g} %" if self.part else f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value by what is across, such as the epoch, where there is one."""
+
+    name: str
+    points: Sequence[Tuple[float, float]]
 
 
 @dataclass(frozen=True)

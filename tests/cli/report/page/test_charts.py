@@ -16,13 +16,13 @@ from edgecvar.cli.report.page.charts import (
     TOP,
     WIDTH,
     Axis,
+    Curve,
     apart,
     chance_marks,
     line_chart,
     number_axis,
     reliability_chart,
 )
-from edgecvar.cli.report.page.report import Curve
 from edgecvar.judge.outcomes import ConfidenceBin
 
 
