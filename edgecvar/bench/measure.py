@@ -195,6 +195,7 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         run=merged(turns.runs),
         stages_alone=merged(turns.alone),
         against=None if look is None else turns.against(look),
+        flow={each.name: [tensor.source for tensor in each.inputs] for each in bundle.manifest.stages},
     )
 
 
