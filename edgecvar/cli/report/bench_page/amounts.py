@@ -33,7 +33,7 @@ def low_likely_high(interval: Interval) -> str:
 
 def deviation(predicted: float, measured: float) -> str:
     """How far what was predicted is off, as a part of what was measured."""
-    return f"{predicted / measured - 1:+.0%}" if measured > 0 else "-"
+    return f"{round(100 * (predicted / measured - 1)):+d}%" if measured > 0 else "-"
 
 
 def times(interval: Optional[Interval], factor: float) -> Optional[Interval]:

@@ -67,7 +67,7 @@ def measured_flow(session: Session) -> Flow:
     images = len(run.spans_ms.get("image", ()))
     of_window = {stage for stage in stages if images and len(run.spans_ms[f"stage:{stage}"]) <= images}
     size, pace = f"{session.width} x {session.height}", f"{session.stream_fps:.4g} a second"
-    source = Box("source", "file or camera", lines=(size, pace, f"every {session.every} taken"))
+    source = Box("source", "file or camera", lines=(size, pace, f"1 of {session.every} sampled"))
     return _flow([source, *boxes], session.flow, of_window, _busiest(boxes), len(stages) - len(_shown(stages)))
 
 
@@ -83,7 +83,7 @@ def predicted_flow(prediction: Prediction, flow: Mapping[str, Sequence[str]]) ->
         if key in shown or not key.startswith("stage:")
     ]
     stream = prediction.stream
-    lines = (f"{stream.width} x {stream.height}", f"{stream.fps:.4g} a second", f"every {stream.every} taken")
+    lines = (f"{stream.width} x {stream.height}", f"{stream.fps:.4g} a second", f"1 of {stream.every} sampled")
     source = Box("source", f"{prediction.streams} x camera", lines=lines)
     of_window = {each.stage for each in prediction.stages if each.cadence == "gop"}
     held = _named(prediction.bottleneck, boxes) or _busiest(boxes)

@@ -55,19 +55,19 @@ def _table(layers: Sequence[ShownLayer], stage: StageLayers, total: float) -> Op
         return None
     predicted = any(layer.predicted_ms is not None for layer in stage.layers)
     tactics = any(layer.tactic for layer in stage.layers)
-    heads = ["layer", "kind", "type"]
-    heads += (["ms"] if stage.measured else []) + (["predicted ms"] if predicted else []) + ["share"]
+    heads = ["layer"] + (["ms"] if stage.measured else []) + (["predicted ms"] if predicted else []) + ["share"]
     heads += (["off by"] if stage.measured and predicted else []) + (["bound by"] if predicted else [])
-    heads += ["tactic"] if tactics else []
+    heads += ["kind", "type"] + (["tactic"] if tactics else [])
     rows = []
     for layer in layers:
-        cells: List[str] = [_cut(layer.name, NAME), _cut(layer.kind, 20), _cut(layer.precision, 12)]
         expected = "" if layer.predicted_ms is None else f"{layer.predicted_ms:.3f}"
+        cells: List[str] = [_cut(layer.name, NAME)]
         cells += ([f"{layer.time:.3f}"] if stage.measured else []) + ([expected] if predicted else [])
         cells.append(f"{layer.time / total:.1%}" if total > 0 else "-")
         if stage.measured and predicted:
             cells.append("" if layer.predicted_ms is None else deviation(layer.predicted_ms, layer.time))
-        cells += ([layer.bound] if predicted else []) + ([_cut(layer.tactic, TACTIC)] if tactics else [])
+        cells += [layer.bound] if predicted else []
+        cells += [_cut(layer.kind, 20), _cut(layer.precision, 12), *([_cut(layer.tactic, TACTIC)] if tactics else [])]
         rows.append(cells)
     return table(heads, rows, (0, *((len(heads) - 1,) if tactics else ())))
 

@@ -37,11 +37,12 @@ def render_prediction(prediction: Prediction, flow: Mapping[str, Sequence[str]] 
     check_figures(prediction)
     rate, ms = prediction.pictures_per_second, prediction.sample_ms
     title = f"{short(PurePath(prediction.bundle).name)} on {short(prediction.title)}: a prediction"
+    held, _, why = prediction.bottleneck.partition(" (")
     facts = [
         Fact("pictures a second", figure(rate.likely), f"predicted, {span(rate)}"),
         Fact("stages of a sampled picture", f"{figure(ms.likely)} ms", f"predicted, {span(ms)}"),
         Fact("cameras", figure(prediction.cameras), "of 25 pictures a second, predicted"),
-        Fact("bottleneck", prediction.bottleneck, "predicted"),
+        Fact("bottleneck", held, f"predicted, {why}".rstrip(", )")),
     ]
     layers = stage_layers((), prediction)
     parts = [

@@ -95,7 +95,8 @@ def roofline(dots: Sequence[Dot], prediction: Prediction) -> Markup:
     across = _decades([ridge, *(dot.intensity for dot in dots)], LEFT, WIDE - RIGHT - LEFT)
     up = _decades([peak, *(dot.gops for dot in dots)], HIGH - BOTTOM, -(HIGH - BOTTOM - TOP))
     parts = _frame(across, up)
-    parts += _roofs(across, up, peak, bandwidth)
+    roof, *names = _roofs(across, up, peak, bandwidth)
+    parts.append(roof)
     slowest = max(dot.layer.time for dot in dots)
     places = [(across.at(dot.intensity), up.at(dot.gops)) for dot in dots]
     for dot, (x, y) in zip(dots, places):
@@ -105,6 +106,7 @@ def roofline(dots: Sequence[Dot], prediction: Prediction) -> Markup:
         said += f"{figure(dot.intensity)} operations a byte"
         parts.append(_shape(shape, x, y, radius, f"dot c-{colour}", said))
     parts += _labels(dots[:LABELLED], places[:LABELLED])
+    parts += names
     return sized(svg("Roofline of the layers", (WIDE, HIGH), parts, look="drawn"), WIDE)
 
 
@@ -129,15 +131,16 @@ def _frame(across: Decades, up: Decades) -> List[Markup]:
 
 
 def _roofs(across: Decades, up: Decades, peak: float, bandwidth: float) -> List[Markup]:
-    """The slope of the bandwidth up to the ridge, then the peak."""
+    """The slope of the bandwidth up to the ridge, then the peak; and what is written at both."""
     begin = max(10.0**across.low, 10.0**up.low / bandwidth)
     ridge = (across.at(peak / bandwidth), up.at(peak))
     points = [(across.at(begin), up.at(begin * bandwidth)), ridge, (WIDE - RIGHT, up.at(peak))]
+    slope = (points[0][0] + ridge[0]) / 2, (points[0][1] + ridge[1]) / 2
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return [
         element("polyline", points=path, class_="roof"),
-        text_at(WIDE - RIGHT, up.at(peak) - 6, f"{figure(peak)} GOP/s", "small strong", "end"),
-        text_at(points[0][0] + 6, max(points[0][1] - 12, TOP + 12), f"{figure(bandwidth)} GB/s", "small strong"),
+        text_at(WIDE - RIGHT, up.at(peak) - 6, f"{figure(peak)} GOP/s", "small strong halo", "end"),
+        text_at(slope[0] + 8, slope[1] + 14, f"{figure(bandwidth)} GB/s", "small strong halo"),
     ]
 
 
@@ -146,7 +149,7 @@ def _labels(dots: Sequence[Dot], places: Sequence[Place]) -> List[Markup]:
     parts = []
     taken: List[Tuple[float, float, float]] = []
     for dot, (x, y) in sorted(zip(dots, places), key=lambda pair: pair[1][1]):
-        name = _end(dot.layer.name, 24)
+        name = _end(dot.layer.name.partition(" + ")[0], 24)
         long = 6.6 * len(name)
         on_left = x + 14 + long > WIDE - RIGHT
         begin = x - 14 - long if on_left else x + 14
@@ -154,7 +157,7 @@ def _labels(dots: Sequence[Dot], places: Sequence[Place]) -> List[Markup]:
         while any(abs(to - other) < 14 and begin < last and first < begin + long for first, last, other in taken):
             to += 2
         taken.append((begin, begin + long, to))
-        parts.append(text_at(x - 14 if on_left else x + 14, to, name, "small", "end" if on_left else None))
+        parts.append(text_at(x - 14 if on_left else x + 14, to, name, "small halo", "end" if on_left else None))
         if to > y + 8:
             parts.insert(0, line(x, y, x - 12 if on_left else x + 12, to - 4, "axis"))
     return parts

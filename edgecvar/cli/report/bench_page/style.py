@@ -29,6 +29,7 @@ svg.drawn text { font-size: 13px; }
 svg.drawn text.small { font-size: 11.5px; }
 svg.drawn text.strong { font-weight: 650; }
 svg.drawn text.figure { font-size: 17px; font-weight: 650; }
+svg.drawn text.halo { paint-order: stroke; stroke: var(--back); stroke-width: 4px; stroke-linejoin: round; }
 svg rect.box { fill: var(--raised); stroke: var(--line); stroke-width: 1; }
 svg rect.held { stroke: var(--second); stroke-width: 3; }
 svg rect.filled { fill: var(--first); }
@@ -45,8 +46,10 @@ svg .dot { stroke: var(--back); stroke-width: 1; fill-opacity: 0.8; }
 .legend i { display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 0.15rem; margin-right: 0.4rem; }
 .legend svg { display: inline-block; width: 0.9rem; height: 0.9rem; margin-right: 0.35rem; vertical-align: -0.1rem; }
 .note { border-left: 4px solid var(--second); background: var(--raised); padding: 0.5rem 0.8rem; }
-.charts { display: flex; flex-wrap: wrap; gap: 1rem; }
-.charts > figure { flex: 1 1 17rem; max-width: 30rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+h3 { margin-top: 1.25rem; }
+main th.name, main td.name { min-width: 9.5rem; }
+details td.name { min-width: 12rem; }
 details > .scroll, details > details { margin-top: 0.4rem; }
 summary { overflow-wrap: anywhere; }
 """
