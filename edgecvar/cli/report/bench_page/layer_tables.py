@@ -26,7 +26,8 @@ def layers_section(stages: Sequence[StageLayers]) -> Markup:
 def _stage(stage: StageLayers, opened: bool) -> Markup:
     layers, total = stage.layers, sum(layer.time for layer in stage.layers)
     how = f"measured in {stage.runs} runs" if stage.measured else "predicted, not measured"
-    summary = f"{_cut(stage.stage, NAME)}: {len(layers)} layers, {figure(total)} ms, {how}"
+    name = _cut(stage.stage, NAME)
+    summary = f"{name}: {len(layers)} layers, {figure(total)} ms, {how}" if layers else f"{name}: no layers"
     bounds: Dict[str, float] = {}
     for layer in layers:
         if layer.bound:

@@ -70,7 +70,7 @@ def _joined(observed: ObservedStage, predicted: Optional[StageTime]) -> StageLay
         else:
             missed += 1
     layers = [_shown(layer, held.get(place, [])) for place, layer in enumerate(observed.layers)]
-    return StageLayers(observed.stage, _slowest(layers), True, observed.runs, observed.complaint, missed)
+    return StageLayers(observed.stage, _slowest(layers), bool(layers), observed.runs, observed.complaint, missed)
 
 
 def _shown(layer: ObservedLayer, held: Sequence[LayerTime]) -> ShownLayer:

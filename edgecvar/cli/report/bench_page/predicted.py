@@ -39,7 +39,7 @@ def _facts(prediction: Prediction) -> List[Tuple[str, str]]:
             "for",
             f"{streams} of {stream.width} x {stream.height} at {stream.fps:.4g} a second, 1 of {stream.every} sampled",
         ),
-        ("", f"{short(stream.name)}: a GOP of {stream.gop:.3g}, {stream.megabits_per_second:.3g} Mbit/s"),
+        ("stream", f"{short(stream.name)}: a GOP of {stream.gop:.3g}, {stream.megabits_per_second:.3g} Mbit/s"),
         ("pictures a second", f"{figure(rate.likely)}, from {span(rate)}"),
         ("a sampled picture", f"{figure(prediction.sample_ms.likely)} ms of stages, from {span(prediction.sample_ms)}"),
         ("cameras", f"{figure(prediction.cameras)} of 25 pictures a second"),

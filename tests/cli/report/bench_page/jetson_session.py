@@ -49,7 +49,7 @@ def layer_times(stage: str, layers: int) -> List[LayerTime]:
     return [layer_time(stage, number, 0.9 * STAGE_MS[stage] * each / total) for number, each in enumerate(weights)]
 
 
-def prediction(layers: int = 30, **changes: Any) -> Prediction:
+def prediction(many: int = 30, **changes: Any) -> Prediction:
     """ATTP on a TX2 that nobody has asked."""
     fields: Dict[str, Any] = {
         "bundle": "attp.edgecvar",
@@ -65,7 +65,7 @@ def prediction(layers: int = 30, **changes: Any) -> Prediction:
                 cadence="gop" if stage == "appearance" else "picture",
                 per_sample=1 / 6 if stage == "appearance" else 1.0,
                 ms=about(0.9 * ms),
-                layers=layer_times(stage, 3 if stage == "fuse" else layers),
+                layers=layer_times(stage, 3 if stage == "fuse" else many),
             )
             for stage, ms in STAGE_MS.items()
         ],
@@ -153,7 +153,7 @@ def board() -> Board:
     )
 
 
-def session(layers: int = 30, **changes: Any) -> Session:
+def session(many: int = 30, **changes: Any) -> Session:
     """240 pictures in 2.5 s, every second one sampled."""
     samples, images = 120, 20
     run = Phase(
@@ -178,7 +178,7 @@ def session(layers: int = 30, **changes: Any) -> Session:
         "extraction": "native", "machine": {"device": "Jetson TX2", "cores": "6", "tensorrt": "8.2.1"},
         "warm_up": run, "run": run, "stages_alone": alone,
         "against": Against(stage="appearance", threads=6, turns=[turn] * 5, decode=decode),
-        "moments": moments(), "layers": observed(layers), "board": board(), "prediction": prediction(layers),
+        "moments": moments(), "layers": observed(many), "board": board(), "prediction": prediction(many),
         "flow": FLOW,
     }  # fmt: skip
     return Session(**{**fields, **changes})
