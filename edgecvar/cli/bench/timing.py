@@ -107,9 +107,9 @@ def command(
             session = measure(from_flags(BenchConfig, {"source": source, **options}), bar.show)
         save_session(session, save)
     if page is not None:
-        from edgecvar.cli.report.bench_page.page import write_session_page
+        from edgecvar.cli.report.bench_page.page import write_sessions_page
 
-        write_session_page(page, session)
+        write_sessions_page(page, [session])
     if as_json:
         from edgecvar.cli.report.session import as_document
 

@@ -20,16 +20,15 @@ from edgecvar.cli.report.bench_page.stages import beside_table, stages_section
 from edgecvar.cli.report.bench_page.style import BENCH_STYLE
 from edgecvar.cli.report.bench_page.timeline import timeline_section
 from edgecvar.cli.report.page.document import document, write_document
-from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short
+from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table
 from edgecvar.cli.report.page.report import Fact
 from edgecvar.predict.prediction import Prediction
 
 
 def render_session(session: Session) -> str:
     """The document; raises ConfigError where a figure in it cannot be drawn."""
-    check_figures(*session.moments, *session.layers, session.board, session.prediction)
-    title = f"{short(PurePath(session.bundle).name)}: where the time goes"
-    return document(title, _facts(session), _sections(session), style=BENCH_STYLE)
+    _check(session)
+    return document(f"{_name(session)}: where the time goes", _facts(session), _sections(session), style=BENCH_STYLE)
 
 
 def render_prediction(prediction: Prediction, flow: Mapping[str, Sequence[str]] = {}) -> str:
@@ -55,9 +54,56 @@ def render_prediction(prediction: Prediction, flow: Mapping[str, Sequence[str]] 
     return document(title, facts, parts, style=BENCH_STYLE)
 
 
-def write_session_page(target: Path, session: Session) -> None:
-    """Write the page of a session, whole or not at all; raises ConfigError where it cannot be drawn or written."""
-    write_document(target, render_session(session))
+def render_sessions(sessions: Sequence[Session]) -> str:
+    """The document of one session, or of several: their figures side by side, and the sections of each in a fold."""
+    if len(sessions) == 1:
+        return render_session(sessions[0])
+    names = [f"{_name(session)}, {short(session.runner)}, {short(session.precision)}" for session in sessions]
+    folds: List[Markup] = []
+    for name, session in zip(names, sessions):
+        _check(session)
+        folds.append(element("details", element("summary", name), _sections(session), open=None if folds else ""))
+    return document(
+        f"{len(sessions)} measurements, one beside the other",
+        (),
+        _side_by_side(names, sessions),
+        folds,
+        style=BENCH_STYLE,
+    )
+
+
+def write_sessions_page(target: Path, sessions: Sequence[Session]) -> None:
+    """Write the page of sessions, whole or not at all; raises ConfigError where it cannot be drawn or written."""
+    write_document(target, render_sessions(sessions))
+
+
+def _check(session: Session) -> None:
+    check_figures(*session.moments, *session.layers, session.board, session.prediction)
+
+
+def _name(session: Session) -> str:
+    return short(PurePath(session.bundle).name)
+
+
+def _side_by_side(names: Sequence[str], sessions: Sequence[Session]) -> Markup:
+    heads = (
+        "",
+        "pictures a second",
+        "ms a sampled picture",
+        "of it stages",
+        "x real time",
+        "decisions a second",
+        "joules",
+    )
+    rows = []
+    for name, session in zip(names, sessions):
+        summary, board = summarise(session), session.board
+        joules = None if board is None else board.joules_per_decision
+        whole = summary.stage_ms_per_sample + summary.other_ms_per_sample
+        figures = (summary.pictures_per_second, whole, summary.stage_ms_per_sample, summary.realtime)
+        each = [figure(value) for value in (*figures, summary.decisions_per_second)]
+        rows.append([name, *each, "" if joules is None else figure(joules)])
+    return table(heads, rows, (0,))
 
 
 def _facts(session: Session) -> List[Fact]:

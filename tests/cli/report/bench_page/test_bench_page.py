@@ -11,7 +11,7 @@ import pytest
 from edgecvar.bench.observed import Board, Moment, ObservedStage, Reading
 from edgecvar.bench.session import Session, load_session, save_session
 from edgecvar.bench.summary import summarise
-from edgecvar.cli.report.bench_page.page import render_prediction, render_session, write_session_page
+from edgecvar.cli.report.bench_page.page import render_prediction, render_session, render_sessions, write_sessions_page
 from edgecvar.errors import ConfigError
 from tests.cli.report.bench_page.jetson_session import FLOW, board, observed, prediction, session
 from tests.cli.report.page.parsed_page import ParsedPage
@@ -181,10 +181,22 @@ def test_a_figure_that_no_drawing_has_room_for_is_one_line(value: float) -> None
 
 def test_a_session_that_was_saved_has_the_same_page(tmp_path: Path) -> None:
     save_session(session(), tmp_path / "s.json")
-    write_session_page(tmp_path / "page.html", load_session(tmp_path / "s.json"))
+    write_sessions_page(tmp_path / "page.html", [load_session(tmp_path / "s.json")])
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == render_session(session())
     with pytest.raises(ConfigError, match=r"none/page\.html: cannot be written"):
-        write_session_page(tmp_path / "none" / "page.html", session())
+        write_sessions_page(tmp_path / "none" / "page.html", [session()])
+
+
+def test_several_sessions_are_one_page_with_their_figures_side_by_side() -> None:
+    slow = session().run.model_copy(update={"wall_seconds": 5.0})
+    page = ParsedPage(render_sessions([session(), bare(bundle="b.edgecvar", precision="fp32", run=slow)]))
+    names = ["attp.edgecvar, tensorrt-8.2, fp16", "b.edgecvar, tensorrt-8.2, fp32"]
+    cells = page.of("td")
+    assert [cells[cells.index(name) + 1] for name in names] == ["96.0", "48.0"]
+    assert cells[cells.index(names[0]) + 6] == "0.152" and [s for s in page.of("summary") if s in names] == names
+    assert page.of("h2").count("Stages") == 2 and page.of("h2").count("The board") == 1
+    with pytest.raises(ConfigError, match="cannot be drawn"):
+        render_sessions([session(), session(prediction=prediction(peak_gops=1e300))])
 
 
 def test_a_board_without_sensors_says_so() -> None:
