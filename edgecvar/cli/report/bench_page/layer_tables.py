@@ -17,9 +17,9 @@ NAME, TACTIC = 60, 40
 def layers_section(stages: Sequence[StageLayers]) -> Markup:
     """A fold a stage, that of the slowest open."""
     slowest = max(stages, key=lambda stage: sum(layer.time for layer in stage.layers))
-    text = (
-        "Times of one run of a stage. What bounds a layer, arithmetic, memory or its launch, is reckoned, not measured."
-    )
+    text = "Times of one run of a stage."
+    if any(layer.bound for stage in stages for layer in stage.layers):
+        text += " What bounds a layer, arithmetic, memory or its launch, is reckoned, not measured."
     return section("Layers", element("p", text), [_stage(stage, stage is slowest) for stage in stages])
 
 

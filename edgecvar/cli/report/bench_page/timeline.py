@@ -21,6 +21,8 @@ LANE, LABEL = 24, 20
 NARROWEST, WIDEST = 920, 3200
 """Pixels across; the more spans, the wider."""
 SPAN_WIDTH = 9
+SCREEN = 600
+"""Pixels that have a few ticks."""
 
 
 def timeline_section(moments: Sequence[Moment]) -> Markup:
@@ -55,9 +57,9 @@ def _drawing(lanes: Mapping[str, Sequence[Moment]], colours: Mapping[str, int], 
     most = max(len(lane) for lane in lanes.values())
     wide = min(WIDEST, max(NARROWEST, SPAN_WIDTH * most))
     tall = len(lanes) * (LANE + LABEL)
-    axis = number_axis("", [0.0, span_ms])
     per_ms = wide / span_ms
-    parts = [line(4 + value * per_ms, 4, 4 + value * per_ms, tall + 8, "grid") for value in axis.ticks]
+    ticks = _ticks(span_ms, wide)
+    parts = [line(4 + value * per_ms, 4, 4 + value * per_ms, tall + 8, "grid") for value in ticks]
     for number, (thread, lane) in enumerate(lanes.items()):
         y = 4 + number * (LANE + LABEL)
         parts.append(text_at(4, y + LABEL - 6, short(thread), "tick small"))
@@ -72,9 +74,16 @@ def _drawing(lanes: Mapping[str, Sequence[Moment]], colours: Mapping[str, int], 
             )
             for each in lane
         ]
-    parts += [text_at(4 + value * per_ms, tall + 24, f"{value:.4g} ms", "tick small") for value in axis.ticks]
+    parts += [text_at(4 + value * per_ms, tall + 24, f"{value:.4g} ms", "tick small") for value in ticks]
     size = (wide + 60, tall + 32)
     return sized(svg("Spans of the run by thread", size, parts, look="drawn"), size[0])
+
+
+def _ticks(span_ms: float, wide: float) -> List[float]:
+    """Round milliseconds, some of them on any screen however wide the drawing is."""
+    first = number_axis("", [0.0, span_ms * min(1.0, SCREEN / wide)]).ticks
+    step = first[1] - first[0]
+    return [number * step for number in range(int(span_ms / step + 1e-9) + 1)]
 
 
 def _said(moment: Moment, begin: float) -> str:

@@ -59,6 +59,7 @@ def test_where_no_layer_was_measured_those_predicted_are_shown_with_the_reason()
     alone = stage_layers(observed(6), None)
     assert [each.measured for each in alone] == [False, True, True, True]
     page = parsed(layers_section(alone))
+    assert "is reckoned" not in page.text and "is reckoned" in layers_section([first])
     assert "predicted ms" not in page.of("th") and "bound by" not in page.of("th") and "tactic" in page.of("th")
 
 
@@ -105,6 +106,14 @@ def test_spans_lie_where_they_were() -> None:
     assert second[2] > first[2]  # a lane of its own
     assert page.of("title")[1:] == ["read: 250 ms at 0.000 ms, picture 7", "stage:motion: 500 ms at 500 ms"]
     assert "The first 1000 ms of the run" in page.of("p")[0] and page.of("li") == ["read", "stage:motion"]
+
+
+def test_a_wide_timeline_has_times_written_on_every_screen_of_it() -> None:
+    made = [Moment(name="read", thread="reader", start_ms=2.5 * number, ms=1) for number in range(400)]
+    page = parsed(timeline_section(made))
+    places = [float(found["x"]) for found in (attributes for tag, attributes in page.tags if tag == "text")][1:]
+    assert page.of("text")[1] == "0 ms" and len(places) >= 2 * 3200 / 600
+    assert max(b - a for a, b in zip(places, places[1:])) <= 300
 
 
 def test_kinds_keep_their_colours_and_stages_get_others() -> None:
