@@ -6,11 +6,12 @@ from typing import Any, Iterator, Optional
 
 from pydantic import BaseModel
 
+from edgecvar.bench.session import LEAST
 from edgecvar.errors import ConfigError
 from edgecvar.predict.prediction import Interval
 
-MOST = 1e15
-"""Of any figure that is drawn: a larger one was not measured."""
+SMALLEST, MOST = 1e-30, 1e15
+"""Of any figure that is drawn, beside 0: quotients of such are numbers."""
 
 
 def figure(value: float) -> str:
@@ -33,7 +34,7 @@ def low_likely_high(interval: Interval) -> str:
 
 def deviation(predicted: float, measured: float) -> str:
     """How far what was predicted is off, as a part of what was measured."""
-    return f"{round(100 * (predicted / measured - 1)):+d}%" if measured > 0 else "-"
+    return f"{round(100 * (predicted / measured - 1)):+d}%" if measured > LEAST else "-"
 
 
 def times(interval: Optional[Interval], factor: float) -> Optional[Interval]:
@@ -47,8 +48,10 @@ def check_figures(*documents: Optional[BaseModel]) -> None:
     """Raise ConfigError where one holds a number that no drawing has room for."""
     for document in documents:
         for value in _numbers(None if document is None else document.model_dump()):
-            if not abs(value) <= MOST:
-                raise ConfigError(f"a report cannot be drawn of {float_text(value)}: expected at most {MOST:g}")
+            if value and not SMALLEST <= abs(value) <= MOST:
+                raise ConfigError(
+                    f"a report cannot be drawn of {float_text(value)}: expected 0, or {SMALLEST:g} to {MOST:g}"
+                )
 
 
 def float_text(value: float) -> str:

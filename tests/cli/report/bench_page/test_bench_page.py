@@ -166,7 +166,23 @@ def test_it_says_what_reaches_the_goal(changes: Dict[str, Any], said: str) -> No
     assert said in ParsedPage(render_prediction(prediction(**changes))).of("p")
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300, -1e16])
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-30, 1e15])
+def test_other_figures_are_drawn_however_odd(value: float) -> None:
+    reading = Reading(at_seconds=value, clocks_mhz={"gpu": value, "cpu": 0.0})
+    stage = prediction(3).stages[1]
+    layers = [each.model_copy(update={"ms": value}) for each in stage.layers]
+    layers[0] = layers[0].model_copy(update={"multiply_adds": 10**15, "bytes": 1})
+    made = observed(3)[1]
+    found = session(
+        moments=[Moment(name="read", thread="reader", start_ms=value, ms=value)],
+        board=Board(idle=[reading], loaded=[Reading(at_seconds=0.0)]),
+        layers=[made.model_copy(update={"layers": [made.layers[0].model_copy(update={"ms": value})]})],
+        prediction=prediction(stages=[stage.model_copy(update={"layers": layers})], bandwidth_gb_per_s=value),
+    )
+    assert "The board" in headings(found)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300, -1e16, 5e-324])
 def test_a_figure_that_no_drawing_has_room_for_is_one_line(value: float) -> None:
     moment = Moment(name="read", thread="reader", start_ms=0, ms=value)
     for found in (session(moments=[moment]), session(prediction=prediction(peak_gops=value))):
