@@ -29,6 +29,10 @@ class Gpu:
     bandwidth: float
     l2_kib: int
 
+    def on_tensor_cores(self, precision: Precision) -> bool:
+        """Whether matrix products of a precision are done by tensor cores."""
+        return self.matrix.get(precision, 0.0) > 1.5 * self.vector[precision]
+
     def scaled(self, clock: float = 1.0, memory: float = 1.0) -> Gpu:
         """The same at other clocks."""
         return Gpu(

@@ -20,25 +20,32 @@ FAMILIES: Tuple[str, ...] = ("maxwell", "pascal", "volta", "ampere", "blackwell"
 
 PRIOR: Dict[str, Tuple[float, float]] = {
     "dense": (0.6, 0.5),
+    "winograd": (1.5, 0.3),
     "pointwise": (0.5, 0.5),
     "grouped": (0.3, 0.7),
     "matmul": (0.4, 0.5),
+    "tensor": (0.7, 0.4),
+    "int8": (0.8, 0.3),
+    "fill": (0.3, 0.7),
+    "tensor_fill": (0.5, 0.7),
     "depthwise": (0.2, 0.7),
+    "depthwise_cores": (0.2, 0.7),
     "memory": (0.6, 0.4),
-    "int8": (0.7, 0.4),
-    "fill": (0.5, 0.7),
-    "kernel_us": (6.0, 0.5),
-    "call_us": (150.0, 0.8),
-    "maxwell": (1.0, 0.25),
-    "pascal": (1.0, 0.25),
-    "volta": (1.0, 0.25),
-    "ampere": (1.0, 0.25),
-    "blackwell": (1.0, 0.25),
+    "kernel_us": (6.0, 0.4),
+    "graph": (0.6, 0.4),
+    "call_us": (100.0, 0.5),
+    "maxwell": (1.0, 0.2),
+    "pascal": (1.0, 0.2),
+    "volta": (1.0, 0.2),
+    "ampere": (1.0, 0.2),
+    "blackwell": (1.0, 0.2),
 }
 """What is believed of each coefficient before anything is measured, and how firmly: a standard deviation of its log.
 
-By kind, the part of its peak that a large layer reaches; `memory`, that of the bandwidth; `int8`, what of those parts
-int8 keeps; `fill`, tiles a multiprocessor wants for half its speed; microseconds of a kernel, and of a call, at 1 GHz;
+By kind, the part of its peak that a large layer reaches; `winograd`, what 3 x 3 convolutions are faster on cores;
+`tensor`, what tensor cores reach of those parts; `int8`, what int8 does of theirs; `fill` and `tensor_fill`, tiles that a
+multiprocessor wants for half its speed; `depthwise_cores`, `depthwise` of GPUs without tensor cores; `memory`, part of
+the bandwidth; microseconds of a kernel and of a call at 1 GHz, and `graph`, what is left of the former in a CUDA graph;
 what a family's parts are times those of all.
 """
 TILE = 64
@@ -61,6 +68,9 @@ class Costs:
     moved: NDArray[np.float64]
     peaks: NDArray[np.float64]
     int8: NDArray[np.float64]
+    tensor: NDArray[np.bool_]
+    winograd: NDArray[np.float64]
+    graph: NDArray[np.float64]
     tiles: NDArray[np.float64]
     bandwidth: NDArray[np.float64]
     clock_ghz: NDArray[np.float64]
@@ -68,8 +78,13 @@ class Costs:
     first: NDArray[np.int64]
 
     @staticmethod
-    def of(layers: Sequence[Layer], gpu: Gpu, rows: int = 1) -> Costs:
-        """One call, in which `rows` of a batch go through each kernel, which reads its weights once."""
+    def of(layers: Sequence[Layer], gpu: Gpu, rows: int = 1, graph: bool = True) -> Costs:
+        """One call, in which `rows` of a batch go through each kernel, which reads its weights once.
+
+        `graph`: launched as a CUDA graph, as edgecvar does.
+        """
+        tensor = [gpu.on_tensor_cores(layer.precision) and layer.kind in MATRIX for layer in layers]
+        small = [layer.window == 9 and layer.stride == 1 and layer.kind == "dense" for layer in layers]
         own = [gpu.matrix if layer.kind in MATRIX else gpu.vector for layer in layers]
         narrow = [layer.precision == "int8" and layer.kind in MATRIX for layer in layers]
         elements = [2.0 * layer.multiply_adds or OTHER_OPERATIONS * layer.places * layer.outputs for layer in layers]
@@ -81,6 +96,9 @@ class Costs:
             moved=np.array([rows * (layer.reads + layer.writes) + layer.weights for layer in layers], np.float64),
             peaks=np.array(peaks, np.float64),
             int8=np.array(narrow, np.float64),
+            tensor=np.array(tensor),
+            winograd=np.array([one and not other for one, other in zip(small, tensor)], np.float64),
+            graph=np.full(len(layers), float(graph)),
             tiles=np.array(tiles, np.float64) / gpu.multiprocessors,
             bandwidth=np.full(len(layers), gpu.bandwidth),
             clock_ghz=np.full(len(layers), gpu.clock_ghz),
@@ -97,13 +115,17 @@ class Costs:
 
     def parts_us(self, found: Coefficients) -> Tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Microseconds that each layer computes, carries, and takes at least as a kernel, (L,) each."""
+        cores = self.families < FAMILIES.index("volta")
         reached = np.array([found.get(kind, found["depthwise"]) for kind in KINDS])[self.kinds]
-        filled = np.where(self.kinds < len(MATRIX), self.tiles / (self.tiles + found["fill"]), 1.0)
+        reached = np.where((self.kinds >= len(MATRIX)) & cores, found["depthwise_cores"], reached)
+        reached = reached * found["winograd"] ** self.winograd * np.where(self.tensor, found["tensor"], 1.0)
+        wanted = np.where(self.tensor, found["tensor_fill"], found["fill"])
+        filled = np.where(self.kinds < len(MATRIX), self.tiles / (self.tiles + wanted), 1.0)
         family = np.array([found[name] for name in FAMILIES])[self.families]
         reached = reached * found["int8"] ** self.int8 * family * filled
         compute = self.operations / (1e3 * self.peaks * reached)
         carry = self.moved / (1e3 * self.bandwidth * found["memory"])
-        return compute, carry, found["kernel_us"] / self.clock_ghz
+        return compute, carry, found["kernel_us"] * found["graph"] ** self.graph / self.clock_ghz
 
     def call_ms(self, found: Coefficients) -> NDArray[np.float64]:
         """Milliseconds of each call of a stage, its transfers included, (C,)."""
