@@ -77,6 +77,11 @@ def write_sessions_page(target: Path, sessions: Sequence[Session]) -> None:
     write_document(target, render_sessions(sessions))
 
 
+def write_prediction_page(target: Path, prediction: Prediction, flow: Mapping[str, Sequence[str]]) -> None:
+    """The same of a prediction; `flow`: the sources of each stage by its name, empty where they are not known."""
+    write_document(target, render_prediction(prediction, flow))
+
+
 def _check(session: Session) -> None:
     check_figures(*session.moments, *session.layers, session.board, session.prediction)
 

@@ -11,7 +11,13 @@ import pytest
 from edgecvar.bench.observed import Board, Moment, ObservedStage, Reading
 from edgecvar.bench.session import Session, load_session, save_session
 from edgecvar.bench.summary import summarise
-from edgecvar.cli.report.bench_page.page import render_prediction, render_session, render_sessions, write_sessions_page
+from edgecvar.cli.report.bench_page.page import (
+    render_prediction,
+    render_session,
+    render_sessions,
+    write_prediction_page,
+    write_sessions_page,
+)
 from edgecvar.errors import ConfigError
 from tests.cli.report.bench_page.jetson_session import FLOW, board, observed, prediction, session
 from tests.cli.report.page.parsed_page import ParsedPage
@@ -140,8 +146,9 @@ def test_very_much_makes_no_huge_page() -> None:
     assert len(document.encode()) < LARGEST
 
 
-def test_a_prediction_has_a_page_that_says_it_is_one() -> None:
-    page = ParsedPage(render_prediction(prediction(), FLOW))
+def test_a_prediction_has_a_page_that_says_it_is_one(tmp_path: Path) -> None:
+    write_prediction_page(tmp_path / "page.html", prediction(), FLOW)
+    page = ParsedPage((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert page.of("h2") == ["Where a picture's time goes", "Prediction for Jetson TX2", "Layers", "Roofline"]
     assert "A prediction, not a measurement: no such device was asked." in page.text
     assert page.of("dd")[:4] == ["104", "18.2 ms", "4.10", "the stage residual"]
