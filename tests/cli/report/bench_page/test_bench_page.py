@@ -18,6 +18,7 @@ from edgecvar.cli.report.bench_page.page import (
     write_prediction_page,
     write_sessions_page,
 )
+from edgecvar.cli.report.page.charts import LEFT, RIGHT, WIDTH
 from edgecvar.errors import ConfigError
 from tests.cli.report.bench_page.jetson_session import FLOW, board, observed, prediction, session
 from tests.cli.report.page.parsed_page import ParsedPage
@@ -231,3 +232,5 @@ def test_a_board_without_sensors_says_so() -> None:
     assert dict(zip(full.of("dt"), full.of("dd")))["watts, total"].startswith("3.80 idle, ")
     assert full.count("polyline") == 8  # three clocks, two temperatures, two rails, one load
     assert re.search(r"1170 to 910 MHz", full.text)
+    marks = {attributes["x1"] for tag, attributes in full.tags if attributes.get("class") == "mark"}
+    assert marks == {f"{LEFT + (WIDTH - RIGHT - LEFT) * 5 / 39:.1f}"}  # it idled for five of the 39 seconds

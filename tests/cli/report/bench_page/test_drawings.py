@@ -100,6 +100,7 @@ def test_spans_lie_where_they_were() -> None:
     ]
     page = parsed(timeline_section(made))
     (first, second) = numbers(page, "rect", "x", "width", "y")
+    assert first[0] == 4  # the run's first span is at the left edge, whenever it was
     assert second[0] - first[0] == pytest.approx(2 * first[1], abs=0.2) and second[1] == pytest.approx(
         2 * first[1], abs=0.2
     )
