@@ -209,6 +209,7 @@ def measuring(
         stages_alone=merged(turns.alone),
         against=None if look is None else turns.against(look),
         moments=turns.moments,
+        flow={each.name: [tensor.source for tensor in each.inputs] for each in bundle.manifest.stages},
     )
 
 

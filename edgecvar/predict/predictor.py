@@ -47,6 +47,11 @@ class PredictConfig(BaseModel):
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     goal: float = Field(40.0, gt=0, le=1e6)
 
+    @property
+    def folder(self) -> Path:
+        """Of the bundle."""
+        return self.bundle or default_bundle()
+
 
 def counted_stream(source: str) -> StreamCounts:
     """The counts of a file, or of a camera by name; raises EdgecvarError for a file that cannot be read."""
@@ -56,7 +61,7 @@ def counted_stream(source: str) -> StreamCounts:
 def case_of(config: PredictConfig) -> Case:
     """The case that a configuration asks for; raises EdgecvarError."""
     device = find_device(config.device)
-    bundle = open_bundle(config.bundle or default_bundle())
+    bundle = open_bundle(config.folder)
     return _case(bundle, device, config, counted_stream(config.source))
 
 

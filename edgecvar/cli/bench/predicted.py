@@ -61,9 +61,11 @@ def command(calibrate: Tuple[Path, ...], report: Optional[Path], as_json: bool, 
             )
         prediction = predict(config)
     if report is not None:
-        from edgecvar.cli.report.bench_page.page import write_prediction
+        from edgecvar.bundle.manifest import open_bundle
+        from edgecvar.cli.report.bench_page.page import write_prediction_page
 
-        write_prediction(report, prediction)
+        stages = open_bundle(config.folder).manifest.stages
+        write_prediction_page(report, prediction, {each.name: [one.source for one in each.inputs] for each in stages})
         say(f"page written: {report}", err=True)
     if as_json:
         from edgecvar.cli.report.predicted.prediction import prediction_document

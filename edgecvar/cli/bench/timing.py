@@ -89,16 +89,25 @@ class _Bench(click.Command):
     help="Mark the same as NVTX ranges for NVIDIA's profilers [default: under Nsight Systems].",
 )
 @click.option("--from", "saved", type=click.Path(path_type=Path), help="Show a saved session instead of measuring.")
+@click.option(
+    "--report", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page of it, too."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
-def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: bool, **options: Any) -> None:
+def command(
+    source: Optional[str], save: Path, saved: Optional[Path], page: Optional[Path], as_json: bool, **options: Any
+) -> None:
     """Show where the time goes when a bundle runs on SOURCE [default: the demo clip].
 
     Reading, preparing, every stage and end to end, as p50, p90, p99 and share, with warm-up kept apart; then the
     same stage calls with nothing else going on. With --against decode also, in turn, what it takes to decode every
     picture on all cores, to scale the sampled ones to RGB, and to run the network's appearance stage on each. Several
     bundles and precisions are measured in turn and shown side by side. The session is saved as JSON and can be shown
-    again with --from.
+    again with --from; --report makes one HTML page of it.
     """
+    if page is not None:
+        from edgecvar.cli.bench.page import check_page
+
+        check_page(page, source, saved or save)
     if saved is None:
         from edgecvar.cli.bench.sessions import measured
 
@@ -109,6 +118,10 @@ def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: b
         from edgecvar.bench.session import load_sessions
 
         sessions = load_sessions(saved)
+    if page is not None:
+        from edgecvar.cli.report.bench_page.page import write_sessions_page
+
+        write_sessions_page(page, sessions)
     from edgecvar.cli.bench.sessions import show
 
     show(sessions, as_json)
