@@ -92,7 +92,8 @@ def _print_int8(record: Int8Record, console: Console) -> None:
         _print_timed(record.timed, console)
     if not record.kept:
         return
-    table = _layers(f"{len(record.kept)} layers stay fp16 for what int8 costs")
+    console.print(f"{len(record.kept)} layers stay fp16 for what int8 costs:")
+    table = _layers()
     table.add_column("bytes forgone", justify="right")
     table.add_column("loss alone (nats)", justify="right")
     for layer in record.kept:
@@ -107,15 +108,16 @@ def _print_timed(timed: TimedChoice, console: Console) -> None:
     )
     if not timed.unpaid:
         return
-    table = _layers(f"{len(timed.unpaid)} layers stay fp16 because int8 does not pay there")
+    console.print(f"{len(timed.unpaid)} layers stay fp16 because int8 does not pay there:")
+    table = _layers()
     table.add_column("int8 would take more (ms)", justify="right")
     for layer in timed.unpaid:
         table.add_row(layer.stage, layer.layer, f"{layer.ms:.4f}")
     console.print(table)
 
 
-def _layers(title: str) -> Table:
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+def _layers() -> Table:
+    table = Table(box=None, pad_edge=False)
     table.add_column("stage")
     table.add_column("layer")
     return table
