@@ -80,7 +80,7 @@ def command(as_json: bool, **options: Any) -> None:
     Needs the train extra: pip install 'edgecvar[train]'. `edgecvar build`, for the device, does not.
     """
     need_extra("train", "compiling", "torch", "onnx", "onnxscript")
-    from edgecvar.cli.report.compiled import as_document, print_compiled
+    from edgecvar.cli.report.bundle.compiled import as_document, print_compiled
     from edgecvar.compile.bundle import compile_bundle
     from edgecvar.compile.plan import plan_compilation
     from edgecvar.console import Console

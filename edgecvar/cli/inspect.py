@@ -117,7 +117,7 @@ def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ..
 
 def _inspect_bundle(path: Path, as_json: bool) -> None:
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.typing import print_types, types_document
+    from edgecvar.cli.report.bundle.typing import print_types, types_document
     from edgecvar.predict.typing.survey import survey_types
 
     types = survey_types(open_bundle(path))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgecvar.bundle.manifest import open_bundle
-from edgecvar.cli.report.compiled import as_document
+from edgecvar.cli.report.bundle.compiled import as_document
 from edgecvar.compile.bundle import compile_bundle
 from edgecvar.compile.int8.data import Int8Data, hash_samples, read_int8_data
 from edgecvar.compile.plan import CompilePlan, plan_compilation

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
 from onnx import TensorProto, numpy_helper  # noqa: E402
+from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from edgecvar.compile.int8 import layers  # noqa: E402
 from edgecvar.compile.int8.quantize import Quantizer  # noqa: E402
@@ -180,6 +181,20 @@ def look_without(look: onnx.ModelProto, name: str) -> onnx.ModelProto:
     assert first.name == name
     bare.graph.node[0].input[0] = first.input[0]
     return bare
+
+
+def test_a_bound_before_fp16_scales_holds(look: onnx.ModelProto) -> None:
+    """Operator set 19 keeps a Clip, and its bounds are far within the range of the quantisation behind it."""
+    bounds = {"low": 0.0, "high": 0.5}
+    look.graph.initializer.extend(numpy_helper.from_array(np.float32(value), name) for name, value in bounds.items())
+    relu = next(node for node in look.graph.node if node.name == "relu")
+    relu.CopyFrom(onnx.helper.make_node("Clip", ["wide", *bounds], ["seen"], name="relu"))
+    stage = typed(look, largest={**LARGEST, "seen": 0.5})
+    expected = ReferenceEvaluator(stage).run(None, {"picture": X})[0]
+    assert np.abs(run(stage) - expected).max() < CLOSE * np.abs(expected).max()
+    # Without it the tensor would be as large as its range.
+    relu.CopyFrom(onnx.helper.make_node("Relu", ["wide"], ["seen"], name="relu"))
+    assert np.abs(run(typed(look)) - expected).max() > 0.1 * np.abs(expected).max()
 
 
 def test_a_file_with_more_in_fp32_than_fp16_needs_is_refused_with_the_node(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from edgecvar.bundle.precision import Int8Record, KeptLayer, TimedChoice, UnpaidLayer
-from edgecvar.cli.report.compiled import _print_int8
+from edgecvar.cli.report.bundle.compiled import _print_int8
 from edgecvar.console import Console
 
 RECORD = Int8Record(
