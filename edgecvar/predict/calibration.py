@@ -71,7 +71,9 @@ def load_calibrations(device: Device) -> Calibrations:
         raise ConfigError(f"{path}: not what --calibrate keeps: {cause}; delete it") from error
 
 
-def compare(session: str, bundle: str, precision: str, measured: Mapping[str, float], predicted: Mapping[str, float]) -> Calibration:
+def compare(
+    session: str, bundle: str, precision: str, measured: Mapping[str, float], predicted: Mapping[str, float]
+) -> Calibration:
     """What one session says, milliseconds by stage; raises ConfigError where it has no stage of the bundle."""
     shared = {stage: measured[stage] / predicted[stage] for stage in predicted if measured.get(stage)}
     if not shared:

@@ -18,7 +18,7 @@ from edgecvar.predict.prediction import HostTime, Interval, StageTime
 class Case:
     """`gop`: pictures from one I-picture to the next; `batch`: streams whose pictures go through a stage together.
 
-    `corrected_by`: the device's sessions that are in the model.
+    `corrected_by`: the device's sessions that are in the model. `assumed`: what is not known of the device, in words.
     """
 
     bundle: Bundle
@@ -33,6 +33,7 @@ class Case:
     batch: int = 1
     gop: Optional[float] = None
     corrected_by: Tuple[str, ...] = ()
+    assumed: Tuple[str, ...] = ()
 
     @property
     def stages(self) -> List[StageTime]:
@@ -64,7 +65,7 @@ class Case:
         return host_time(self.counts, manifest.input, manifest.stages, self.every, self.host)
 
     def rate(self) -> Interval:
-        """Pictures of the stream a second, of all streams together: what runs beside each other is as fast as the slower."""
+        """Pictures a second of all streams together: of what runs beside each other the slower counts."""
         engine = _rate_of(_times(self.engine_ms(), 1 / self.every))
         host = host_rate(self.host_ms(), self.streams)
         return Interval(

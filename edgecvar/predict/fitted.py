@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Dict, Mapping, Tuple
 
+from edgecvar.files import whole_file
 from edgecvar.predict.prediction import Interval
 
 FITTED = Path(__file__).with_name("fitted.json")
@@ -47,6 +48,18 @@ class EngineModel:
     def of(self, device: str) -> EngineModel:
         """With the spread that holds for a device."""
         return replace(self, spread=self.corrected_spread.get(device, self.spread))
+
+
+def save_fitted(model: EngineModel, path: Path = FITTED) -> None:
+    """Write what `fitted_model` reads, whole or not at all."""
+    document = {
+        "fitted_on": model.fitted_on,
+        "median_error": round(model.median_error, 4),
+        "spread": [round(bound, 4) for bound in model.spread],
+        "coefficients": {name: float(f"{value:.6g}") for name, value in model.coefficients.items()},
+    }
+    with whole_file(path) as draft:
+        draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def fitted_model() -> EngineModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict, Mapping, Tuple
+from typing import Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,10 @@ class Samples:
     weights: NDArray[np.float64]
 
 
-def fit(samples: Samples, prior: Prior) -> Dict[str, float]:
+def fit(samples: Samples, prior: Prior, start: Optional[Mapping[str, float]] = None) -> Dict[str, float]:
     """Coefficients by the largest posterior: logs of times with heavy tails, logs of coefficients normal.
 
-    Levenberg and Marquardt, slopes by differences.
+    Levenberg and Marquardt, slopes by differences, from `start` where something near is known.
     """
     names = list(prior)
     middle = np.log([prior[name][0] for name in names])
@@ -39,7 +39,7 @@ def fit(samples: Samples, prior: Prior) -> Dict[str, float]:
     def residuals(at: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.concatenate([_errors(samples, dict(zip(names, np.exp(at).tolist()))), (at - middle) / firm])
 
-    at, damping = middle.copy(), 1e-2
+    at, damping = middle if start is None else np.log([start[name] for name in names]), 1e-2
     now = residuals(at)
     for _ in range(STEPS):
         slopes = np.stack([(residuals(at + 1e-4 * unit) - now) / 1e-4 for unit in np.eye(len(names))], axis=1)

@@ -1,4 +1,4 @@
-"""A stage's graph as it is reckoned with: nodes and their attributes, every tensor's shape and type."""
+"""A stage's graph as it is reckoned with: its nodes, every tensor's shape and type."""
 
 from __future__ import annotations
 

@@ -93,7 +93,8 @@ class Prediction(BaseModel):
     `typing`: how TensorRT takes the graph's types. `pictures_per_second`: of all streams together, sampled or not, and
     `cameras`: streams of 25 pictures a second that fit. `bottleneck`: the part that bounds the rate. `remedies`: each
     change alone; `enough`: changes one after the other until `goal` pictures a second are reached, or nothing gains any
-    more. `calibrated`: the sessions of that device that corrected it. `notes`: what it leaves out, in sentences.
+    more. `watts`: the most that is published of the device. `calibrated`: the sessions of it that corrected this.
+    `notes`: what it leaves out, in sentences.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +114,7 @@ class Prediction(BaseModel):
     cameras: float
     bottleneck: str
     watts: Optional[float] = None
+    least_watts: Optional[float] = None
     watts_source: str = ""
     peak_gops: float
     bandwidth_gb_per_s: float

@@ -20,8 +20,8 @@ from edgecvar.predict.engines import default_precision, stage_works, target_of
 from edgecvar.predict.fitted import fitted_model
 from edgecvar.predict.hardware import predicted_devices
 from edgecvar.predict.host.counts import CAMERAS, StreamCounts, counts_of
+from edgecvar.predict.hosts import host_of, watts_of
 from edgecvar.predict.prediction import Prediction
-from edgecvar.predict.published.hosts import host_of, published_watts
 from edgecvar.predict.remedies import enough, remedies
 from edgecvar.terminal import printable
 
@@ -80,7 +80,7 @@ def prediction_of(case: Case, goal: Optional[float]) -> Prediction:
     device, model = case.target.device, case.model
     rate = case.rate()
     most = case if case.streams >= MANY else _with_streams(case, MANY)
-    watts, source = published_watts(device.name)
+    least, most_watts, watts_source = watts_of(device.name)
     return Prediction(
         bundle=printable(str(case.bundle.path)),
         device=device.name,
@@ -95,8 +95,9 @@ def prediction_of(case: Case, goal: Optional[float]) -> Prediction:
         pictures_per_second=rate,
         cameras=most.rate().likely / CAMERA_FPS,
         bottleneck=case.bottleneck(),
-        watts=watts,
-        watts_source=source,
+        watts=most_watts,
+        least_watts=least,
+        watts_source=watts_source,
         peak_gops=case.target.gpu.matrix[case.precision],
         bandwidth_gb_per_s=case.target.gpu.bandwidth,
         remedies=[] if goal is None else remedies(case),
@@ -115,6 +116,7 @@ def _case(bundle: Bundle, device: Device, config: PredictConfig, counts: StreamC
     every = config.every or bundle.manifest.input.every(Fraction(counts.fps))
     works = tuple(stage_works(bundle, precision, target))
     model, sessions = corrected(fitted_model(), device)
+    host, assumed = host_of(device.name)
     return Case(
         bundle=bundle,
         precision=precision,
@@ -122,7 +124,8 @@ def _case(bundle: Bundle, device: Device, config: PredictConfig, counts: StreamC
         target=target,
         model=model,
         counts=counts,
-        host=host_of(device.name),
+        host=host,
+        assumed=tuple(assumed),
         every=every,
         streams=config.streams,
         corrected_by=tuple(sessions),
@@ -134,7 +137,7 @@ def _with_streams(case: Case, streams: int) -> Case:
 
 
 def _notes(case: Case) -> List[str]:
-    notes = ["a prediction, not a measurement: nothing of it was run on a device"]
+    notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
     if case.precision not in case.bundle.precisions:
         notes.append(f"the bundle has no {case.precision} files; its fp32 files were counted as {case.precision}")
     if case.target.device.name == "thor":

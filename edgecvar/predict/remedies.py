@@ -10,7 +10,7 @@ from edgecvar.errors import ConfigError
 from edgecvar.predict.case import Case
 from edgecvar.predict.engines import StageWork, resized, stage_works
 from edgecvar.predict.prediction import Remedy
-from edgecvar.predict.published.networks import network
+from edgecvar.predict.published.catalog import network
 from edgecvar.predict.work import Layer
 
 SMALLER = 0.75
@@ -42,7 +42,7 @@ def remedies(case: Case) -> List[Remedy]:
 
 
 def enough(case: Case, goal: float) -> List[Remedy]:
-    """The fewest changes that together reach so many pictures a second, one after the other; all there are if none do."""
+    """Few changes that together reach so many pictures a second, one after the other; all there are if none do."""
     taken: List[Remedy] = []
     kinds: List[Kind] = []
     start = now = case.rate().likely
@@ -69,7 +69,11 @@ def _cost(option: Tuple[float, str, Kind, Case]) -> int:
 def _changes(case: Case) -> Iterator[Change]:
     yield from _precisions(case)
     if 2 * case.every <= LARGEST_STRIDE:
-        yield f"sample every {2 * case.every}th picture (--every {2 * case.every})", "stride", replace(case, every=2 * case.every)
+        yield (
+            f"sample every {2 * case.every}th picture (--every {2 * case.every})",
+            "stride",
+            replace(case, every=2 * case.every),
+        )
     spec = case.bundle.manifest.input
     if min(spec.height, spec.width) * SMALLER >= SMALLEST_SIDE:
         works = tuple(replace(work, layers=resized(work.layers, SMALLER)) for work in case.works)
@@ -82,7 +86,11 @@ def _changes(case: Case) -> Iterator[Change]:
         yield f"let the camera send an I-picture every {LONG_GOP:g} pictures (now {gop:.3g})", "features", changed
     if case.streams > 1 and case.batch == 1:
         rows = min(BATCH, case.streams)
-        yield f"put the pictures of {rows} streams through together (--together, build --max-batch {rows})", "batch", replace(case, batch=rows)
+        yield (
+            f"put the pictures of {rows} streams through together (--together, build --max-batch {rows})",
+            "batch",
+            replace(case, batch=rows),
+        )
 
 
 def _precisions(case: Case) -> Iterator[Change]:
@@ -92,7 +100,11 @@ def _precisions(case: Case) -> Iterator[Change]:
             works = stage_works(case.bundle, precision, case.target)
         except ConfigError:
             continue
-        yield f"run in {precision} (--precision {precision})", "precision", replace(case, precision=precision, works=tuple(works))
+        yield (
+            f"run in {precision} (--precision {precision})",
+            "precision",
+            replace(case, precision=precision, works=tuple(works)),
+        )
 
 
 def _backbones(case: Case) -> Iterator[Change]:

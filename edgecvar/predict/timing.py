@@ -29,7 +29,8 @@ PRIOR: Dict[str, Tuple[float, float]] = {
     "fill": (0.3, 0.7),
     "tensor_fill": (0.5, 0.7),
     "depthwise": (0.2, 0.7),
-    "depthwise_cores": (0.2, 0.7),
+    "depthwise_cores": (0.1, 0.7),
+    "vector": (0.25, 0.5),
     "memory": (0.6, 0.4),
     "kernel_us": (6.0, 0.4),
     "graph": (0.6, 0.4),
@@ -43,10 +44,10 @@ PRIOR: Dict[str, Tuple[float, float]] = {
 """What is believed of each coefficient before anything is measured, and how firmly: a standard deviation of its log.
 
 By kind, the part of its peak that a large layer reaches; `winograd`, what 3 x 3 convolutions are faster on cores;
-`tensor`, what tensor cores reach of those parts; `int8`, what int8 does of theirs; `fill` and `tensor_fill`, tiles that a
-multiprocessor wants for half its speed; `depthwise_cores`, `depthwise` of GPUs without tensor cores; `memory`, part of
-the bandwidth; microseconds of a kernel and of a call at 1 GHz, and `graph`, what is left of the former in a CUDA graph;
-what a family's parts are times those of all.
+`tensor`, what tensor cores reach of those parts; `int8`, what int8 does of theirs; `fill` and `tensor_fill`, tiles that
+a multiprocessor wants for half its speed; `depthwise_cores`, `depthwise` of GPUs without tensor cores; `vector`, of
+what is no product; `memory`, part of the bandwidth; microseconds of a kernel and of a call at 1 GHz; `graph`, what is
+left of the former in a CUDA graph; what a family's parts are times those of all.
 """
 TILE = 64
 """Rows and columns of the tiles that a matrix product is cut into."""
@@ -89,7 +90,12 @@ class Costs:
         narrow = [layer.precision == "int8" and layer.kind in MATRIX for layer in layers]
         elements = [2.0 * layer.multiply_adds or OTHER_OPERATIONS * layer.places * layer.outputs for layer in layers]
         tiles = [-(-layer.places * rows // TILE) * -(-layer.outputs // TILE) for layer in layers]
-        peaks = [each.get(layer.precision, each["fp16"]) for each, layer in zip(own, layers)]
+        # Of depthwise convolutions cores are no faster in fp16: published figures have them alike.
+        wide = [layer.kind == "depthwise" and not gpu.on_tensor_cores("fp16") for layer in layers]
+        peaks = [
+            each["fp32"] if full else each.get(layer.precision, each["fp16"])
+            for each, layer, full in zip(own, layers, wide)
+        ]
         return Costs(
             kinds=np.array([KINDS.index(layer.kind) for layer in layers], np.int64),
             operations=rows * np.array(elements, np.float64),
@@ -116,8 +122,8 @@ class Costs:
     def parts_us(self, found: Coefficients) -> Tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Microseconds that each layer computes, carries, and takes at least as a kernel, (L,) each."""
         cores = self.families < FAMILIES.index("volta")
-        reached = np.array([found.get(kind, found["depthwise"]) for kind in KINDS])[self.kinds]
-        reached = np.where((self.kinds >= len(MATRIX)) & cores, found["depthwise_cores"], reached)
+        reached = np.array([found.get(kind, found["vector"]) for kind in KINDS])[self.kinds]
+        reached = np.where((self.kinds == KINDS.index("depthwise")) & cores, found["depthwise_cores"], reached)
         reached = reached * found["winograd"] ** self.winograd * np.where(self.tensor, found["tensor"], 1.0)
         wanted = np.where(self.tensor, found["tensor_fill"], found["fill"])
         filled = np.where(self.kinds < len(MATRIX), self.tiles / (self.tiles + wanted), 1.0)

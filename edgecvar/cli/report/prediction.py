@@ -22,12 +22,16 @@ def prediction_document(prediction: Prediction) -> Dict[str, Any]:
 def print_prediction(prediction: Prediction, console: Console) -> None:
     """Draw it: stages, what runs beside them, the rate with its bounds, the ranked changes."""
     stream = prediction.stream
-    console.print(f"{prediction.bundle} on {prediction.title} ({prediction.device}), {prediction.precision}", style="bold")
+    console.print(
+        f"{prediction.bundle} on {prediction.title} ({prediction.device}), {prediction.precision}", style="bold"
+    )
     console.print("PREDICTED from data sheets and published figures, not measured", style="bold yellow")
     console.print(
         f"{_many(prediction.streams, 'stream')} such as {stream.name}: {stream.width} x {stream.height}, "
         f"{stream.fps:.4g} pictures/s, {stream.megabits_per_second:.2g} Mbit/s, an I-picture every {stream.gop:.3g}; "
-        f"every {stream.every}th sampled" if stream.every > 1 else "all sampled"
+        f"every {stream.every}th sampled"
+        if stream.every > 1
+        else "all sampled"
     )
     console.print(_stage_table(prediction))
     console.print(_layer_table(prediction))
@@ -74,7 +78,8 @@ def _lines(prediction: Prediction) -> Iterator[str]:
     if prediction.goal is not None:
         yield from _goal(prediction, prediction.goal)
     if prediction.watts is not None:
-        yield f"watts: {prediction.watts:g} ({prediction.watts_source}); what it would draw here is unknown"
+        least = "" if prediction.least_watts is None else f"{prediction.least_watts:g} to "
+        yield f"watts: unknown; published is {least}{prediction.watts:g} ({prediction.watts_source})"
     else:
         yield "watts: unknown"
     if prediction.calibrated:
@@ -82,7 +87,7 @@ def _lines(prediction: Prediction) -> Iterator[str]:
     error = prediction.errors.get("median")
     if error is not None:
         yield (
-            f"bounds: four of five of {prediction.fitted_on} published figures lay within such, their network left out; "
+            f"bounds: four of five of {prediction.fitted_on} published figures lay within such when left out; "
             f"median error {error:.0%}"
         )
     yield from (f"note: {note}" for note in prediction.notes)
@@ -115,7 +120,9 @@ def _bound(stage: StageTime) -> str:
 
 
 def _cells(interval: Interval) -> List[str]:
-    return [f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in (interval.low, interval.likely, interval.high)]
+    return [
+        f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in (interval.low, interval.likely, interval.high)
+    ]
 
 
 def _interval(interval: Interval) -> str:

@@ -29,14 +29,16 @@ Features = Dict[str, float]
 class Reference(BaseModel):
     """Nanoseconds on one core of `processor`, by part and by what is counted.
 
-    `errors`: by part, how far four of five measured times lay from the fitted ones, as a factor. `how`: what was
-    measured, in a sentence.
+    `errors`: by part, how far four of five measured times lay from what is predicted, as a factor. `how`: what was
+    measured, in a sentence. `mips`: what 7-Zip's benchmark said of the same core beside it, on one thread, with which
+    published scores of other cores are compared; 0 where it was not run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     processor: str
     how: str
+    mips: float = 0.0
     nanoseconds: Dict[str, Dict[str, float]]
     errors: Dict[str, float]
 
@@ -70,10 +72,12 @@ def read_features(counts: StreamCounts) -> Features:
 
 
 def parse_features(counts: StreamCounts, kinds: str = "PB") -> Features:
-    """Of one picture of these kinds."""
+    """Of one picture of these kinds; in a B-picture vectors of whole macroblocks are derived, not read."""
+    share = counts.pictures.get("B", 0) / max(1, sum(counts.pictures.get(kind, 0) for kind in kinds))
     return {
         "picture": 1,
         "macroblock": counts.macroblocks,
+        "b macroblock": counts.macroblocks * (share if "B" in kinds else 0.0),
         "moved block": 16 * counts.macroblocks * counts.moved,
         bit_name(counts): counts.bits_each(kinds),
     }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, DefaultDict, Dict, Iterator, List, Sequence
 
 from edgecvar.clips.feed import Demand, Feed
+from edgecvar.clips.messages import Coming
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
@@ -24,7 +26,7 @@ from edgecvar.predict.host.cost import (
     scale_features,
     trace_features,
 )
-from edgecvar.predict.host.counts import KINDS, StreamCounts, counts_of
+from edgecvar.predict.host.counts import KINDS, MOST_PICTURES, StreamCounts, counts_of
 from edgecvar.predict.host.fit import Timed, fit_host
 from edgecvar.predict.host.streams import MADE, Made, make
 from edgecvar.progress import Progress, silent
@@ -58,13 +60,18 @@ class ThreadClock:
         return {name: self.ms[name] / count for name, count in self.spans.items()}
 
 
-def walk(path: Path, wanted: Wanted, every: int) -> Dict[str, float]:
+def walk(path: Path, wanted: Wanted, every: int, most: int = MOST_PICTURES) -> Dict[str, float]:
     """Milliseconds of one span by its name (see clips/clock.py): a file read as a run reads it, and nothing decided."""
     clock = ThreadClock()
     frames = "frame" in wanted.sources
     with open_stream(path, "native", frames, threads=1, on_demand=True) as stream:
-        for _ in Feed(stream, wanted.spec, Demand(wanted.sources, False, every), clock).messages():
-            pass
+        feed = Feed(stream, wanted.spec, Demand(wanted.sources, False, every), clock)
+        with closing(feed.coming()) as messages:
+            for message in messages:
+                if isinstance(message, Coming):
+                    message.message()
+                if stream.summary.pictures >= most:
+                    break
     return clock.each()
 
 
@@ -82,14 +89,17 @@ def measure_host(processor: str, progress: Progress = silent, made: Sequence[Mad
     return fit_host(timed, processor, how)
 
 
-def measure_stream(path: Path, spec: InputSpec, passes: int = PASSES) -> List[Timed]:
-    """All parts of the work on one file; raises StreamError where the native core does not read it."""
-    counts = counts_of(path)
+def measure_stream(path: Path, spec: InputSpec, passes: int = PASSES, most: int = MOST_PICTURES) -> List[Timed]:
+    """All parts of the work on the first pictures of a file, `most` of them.
+
+    Raises StreamError where the native core does not read it, or all are I-pictures.
+    """
+    counts = counts_of(path, most)
     if counts.total == counts.pictures["I"]:
         raise StreamError(f"{path}: its {counts.total} pictures are all I-pictures; give a stream with others")
     plain = {sources: Wanted(spec, frozenset(sources)) for sources in (("motion",), ("residual",), ("intra",))}
     timed: List[Timed] = []
-    walks = {sources: _fastest(partial(walk, path, wanted, 1), passes) for sources, wanted in plain.items()}
+    walks = {sources: _fastest(partial(walk, path, wanted, 1, most), passes) for sources, wanted in plain.items()}
     of_motion = walks["motion",]
     timed.append(Timed("read", counts.name, read_features(counts), of_motion["read"]))
     timed.append(Timed("parse", counts.name, parse_features(counts), of_motion["parse"]))
@@ -99,13 +109,13 @@ def measure_stream(path: Path, spec: InputSpec, passes: int = PASSES) -> List[Ti
     ]
     if not counts.pictures["B"]:  # else those that nothing refers to are traced where they are prepared
         timed += _traced(path, counts, spec, of_motion["parse"], passes)
-    images = _fastest(partial(_images, path, spec), passes)
+    images = _fastest(partial(_images, path, spec, most), passes)
     timed += [
         Timed(part, counts.name, features, images[part])
         for part, features in (("decode", decode_features(counts)), ("scale", scale_features(counts, spec)))
         if part in images
     ]
-    framed = _fastest(partial(walk, path, Wanted(spec, frozenset(("frame",))), FRAME_STRIDE), passes)
+    framed = _fastest(partial(walk, path, Wanted(spec, frozenset(("frame",))), FRAME_STRIDE, most), passes)
     timed.append(Timed("frame", counts.name, decode_features(counts, KINDS), framed["read"] - of_motion["read"]))
     return [each for each in timed if each.ms > 0]
 
@@ -116,19 +126,21 @@ def _traced(path: Path, counts: StreamCounts, spec: InputSpec, parse_ms: float, 
     inter = 1 - 1 / counts.gop
     for sources in (("motion",), ("residual",)):
         wanted = Wanted(traced, frozenset(sources))
-        walked = _fastest(partial(walk, path, wanted, 1), passes)
+        walked = _fastest(partial(walk, path, wanted, 1, counts.total), passes)
         features = trace_features(counts, "residual" in sources)
         timed.append(Timed("trace", counts.name, features, walked["trace"] / inter - parse_ms))
         timed.append(Timed("prepare", counts.name, prepare_features(counts, wanted), walked["prepare"]))
     return timed
 
 
-def _images(path: Path, spec: InputSpec) -> Dict[str, float]:
+def _images(path: Path, spec: InputSpec, most: int) -> Dict[str, float]:
     """I-pictures decoded and scaled, all but the first: opening a stream has decoded that."""
     clock = ThreadClock()
     with open_stream(path, "native", threads=1, on_demand=True) as stream:
         preparer, first = Preparer(stream.info, spec), True
-        for picture in stream:
+        for picture in islice(stream, most):
+            if picture.opens is not None:
+                break  # of another size, perhaps
             if picture.kind == "I":
                 planes = _decoded(picture.content.planes, ThreadClock() if first else clock)
                 first = False

@@ -42,13 +42,15 @@ I-pictures alone, and are handed over several at a time."""
 class Host:
     """A device beside its GPU.
 
-    `score`: of one of its cores, over that of the reference's core by the same benchmark. `decoder_pixels_per_second`:
-    luma samples that its decoder in hardware gives, None without one.
+    `score`: of one of its cores, over that of the reference's core by the same benchmark: 7-Zip's MIPS over
+    `Reference.mips`. `decoder_pixels_per_second`: luma samples that its decoder in hardware gives, None without one.
+    `measured`: the reference was measured on this very device, so that no score is relied on.
     """
 
     cores: int
     score: float
     decoder_pixels_per_second: Optional[float]
+    measured: bool = False
 
     def __post_init__(self) -> None:
         rate = self.decoder_pixels_per_second
@@ -155,9 +157,12 @@ class _Core:
     def took(self, part: str, times: float, features: Features) -> Interval:
         """So many times that part: the fit's error and the scores' are independent of each other."""
         ms = times * self.reference.ms(part, features) / self.host.score
-        fit, core = math.log(self.reference.errors[part]), math.log(CORE_SPREAD)
-        pixels = math.log(PIXEL_SPREAD if part in OVER_PIXELS else CORE_SPREAD)
-        down, up = math.exp(math.hypot(fit, core)), math.exp(math.hypot(fit, pixels))
+        fit = math.log(self.reference.errors[part])
+        slower = PIXEL_SPREAD if part in OVER_PIXELS else CORE_SPREAD
+        down, up = (
+            math.exp(math.hypot(fit, 0.0 if self.host.measured else math.log(spread)))
+            for spread in (CORE_SPREAD, slower)
+        )
         return Interval(low=ms / down, likely=ms, high=ms * up)
 
 

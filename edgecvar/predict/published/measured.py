@@ -16,6 +16,7 @@ MEASUREMENTS = Path(__file__).with_name("measurements.json")
 class Source(BaseModel):
     """Where a figure stands: a file of a repository or a page, and `what` of it was read.
 
+    `caller`: what launched the kernels: a program, a program by CUDA graphs, or Python, whose calls take longer.
     `seen`: "page" where the figure was read in the source itself, "facts page" where only in this project's notes.
     """
 
@@ -26,6 +27,7 @@ class Source(BaseModel):
     commit: str = Field(default="", pattern="^([0-9a-f]{40})?$")
     page: str = ""
     what: str
+    caller: Literal["program", "graph", "python"] = "program"
     seen: Literal["page", "facts page"] = "page"
 
     @property
