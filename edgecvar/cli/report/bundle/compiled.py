@@ -103,8 +103,8 @@ def _print_int8(record: Int8Record, console: Console) -> None:
 
 def _print_timed(timed: TimedChoice, console: Console) -> None:
     console.print(
-        f"int8 for {timed.device}, predicted: {timed.ms:.2f} ms of the stages a sampled picture; all in int8 "
-        f"{timed.int8_ms:.2f}, all in fp16 {timed.fp16_ms:.2f}"
+        f"int8 for {timed.device}, predicted: {timed.ms:.3f} ms of the stages a sampled picture; all in int8 "
+        f"{timed.int8_ms:.3f}, all in fp16 {timed.fp16_ms:.3f}"
     )
     if not timed.unpaid:
         return

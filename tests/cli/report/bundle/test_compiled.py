@@ -37,7 +37,9 @@ def lines(record: Int8Record):
 
 def test_times_and_both_kinds_of_fp16_layers_are_told_apart():
     told = lines(RECORD)
-    timed = "int8 for orin-nano, predicted: 3.25 ms of the stages a sampled picture; all in int8 3.00, all in fp16 4.50"
+    timed = (
+        "int8 for orin-nano, predicted: 3.250 ms of the stages a sampled picture; all in int8 3.000, all in fp16 4.500"
+    )
     assert timed in told
     unpaid = told.index("1 layers stay fp16 because int8 does not pay there:")
     kept = told.index("1 layers stay fp16 for what int8 costs:")
