@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edgecvar.bench.board.watch import NoBoard, Watch, board_watch
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.decoding import Decoding, Look, look_of
+from edgecvar.bench.layers import observed_layers
 from edgecvar.bench.session import Against, Phase, Session, Turn, merged
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
@@ -34,6 +36,8 @@ from edgecvar.terminal import printable
 
 WARM_UP_DECISIONS = 8
 """Decisions before anything counts: sessions allocate and caches fill in the first few."""
+SETTLING_SECONDS = 1.0
+"""Of a run from one reading of the clocks to the next."""
 TURNS = 5
 """Of a comparison at least: medians of fewer would follow what else the machine does."""
 
@@ -89,6 +93,7 @@ class _Bench:
         self.every = 0
         """Of the last run: what a spec's rate comes to depends on the stream."""
         self.info: Optional[StreamInfo] = None
+        self.watch: Watch = NoBoard()
 
     def run(self, seconds: float, decisions: Optional[int] = None) -> Phase:
         """One pass over the source, or `seconds` of it, or at most `decisions`."""
@@ -175,9 +180,12 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         raise ConfigError(f"{name}: a source is measured several times, and this one can be read once; give a file")
     _, precision = resolve(bundle, config)
     look = look_of(bundle.manifest) if config.against == "decode" else None
-    with make_runner(bundle, config) as runner:
+    with board_watch() as watch, make_runner(bundle, config) as runner:
         bench = _Bench(bundle, runner, source, config)
+        bench.watch = watch
         warm_up, turns = _in_turn(bench, config, look, progress)
+        progress(0, 0, "timing layers")
+        layers = observed_layers(runner, bench.recorder.inputs, turns.alone)
     assert bench.info is not None
     return Session(
         bundle=printable(str(bundle.path)),
@@ -195,24 +203,34 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         run=merged(turns.runs),
         stages_alone=merged(turns.alone),
         against=None if look is None else turns.against(look),
+        layers=layers,
+        board=watch.board(sum(run.decisions for run in turns.runs)),
     )
 
 
 def _in_turn(bench: _Bench, config: BenchConfig, look: Optional[Look], progress: Progress) -> Tuple[Phase, _Turns]:
     """The warm-up, and then all that is measured: a machine whose speed drifts is as fast for each part of it."""
     progress(0, 0, "warming up")
-    warm_up = bench.run(config.seconds, WARM_UP_DECISIONS)
+    warm_up = _until_settled(bench, bench.run(config.seconds, WARM_UP_DECISIONS))
     if look is not None:
         bench.decode_all(look, warm_up.pictures)
     least = 1 if look is None else TURNS
     turns = _Turns(config.seconds / least)
     while turns.seconds < config.seconds or len(turns.runs) < least:
         progress(round(turns.seconds), round(config.seconds), "measuring, seconds")
-        turns.runs.append(bench.run(turns.limit))
+        with bench.watch.loaded():
+            turns.runs.append(bench.run(turns.limit))
         turns.alone.append(bench.stages_alone(turns.runs[-1]))
         if look is not None:
             turns.decoded.append(bench.decode_all(look, turns.runs[-1].pictures))
     return warm_up, turns
+
+
+def _until_settled(bench: _Bench, warm_up: Phase) -> Phase:
+    """The warm-up with what it took until the clocks stood still, where they can be read."""
+    more = [warm_up]
+    bench.watch.settle(lambda: more.append(bench.run(SETTLING_SECONDS)))
+    return merged(more)
 
 
 @dataclass
