@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 from edgecvar.bench.board.advice import mean_watts
+from edgecvar.bench.board.clocks import clocks_locked, clocks_mhz
 from edgecvar.bench.observed import Board, Reading
+from edgecvar.bundle.devices import l4t_release
 
 
 def board_facts(board: Board) -> Dict[str, str]:
@@ -32,6 +35,12 @@ def board_facts(board: Board) -> Dict[str, str]:
         facts["load"] = ", ".join(f"{name} {value:.0%}" for name, value in load.items())
     facts["throttled"] = board.throttled or "no sign of it"
     return facts
+
+
+def clock_facts(root: Path = Path("/")) -> Dict[str, str]:
+    """The clocks of this Jetson as they are now, and whether they are held; nothing elsewhere."""
+    clocks = clocks_mhz(root) if l4t_release() is not None else {}
+    return {"clocks": _clocks(clocks) + _held(clocks_locked(root))} if clocks else {}
 
 
 def board_lines(board: Board) -> List[str]:
