@@ -1,4 +1,4 @@
-"""Clocks of a board: CPU, GPU and memory, and whether they are held."""
+"""Clocks of a board, with whether they are held: CPU, GPU and memory."""
 
 from __future__ import annotations
 
