@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edgecvar.bench.board.watch import NoBoard, Watch, board_watch
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.decoding import Decoding, Look, look_of
+from edgecvar.bench.layers import observed_layers
 from edgecvar.bench.observed import MOMENTS, Moment
 from edgecvar.bench.session import Against, Phase, Session, Turn, merged
 from edgecvar.bench.turns import in_turns
@@ -37,6 +39,8 @@ from edgecvar.terminal import printable
 
 WARM_UP_DECISIONS = 8
 """Decisions before anything counts: sessions allocate and caches fill in the first few."""
+SETTLING_SECONDS = 1.0
+"""Of a run from one reading of the clocks to the next."""
 TURNS = 5
 """Of a comparison at least: medians of fewer would follow what else the machine does."""
 Measuring = Generator[None, None, Session]
@@ -95,6 +99,7 @@ class _Bench:
         self.info: Optional[StreamInfo] = None
         self.clock = SpanClock()
         """Of the last run."""
+        self.watch: Watch = NoBoard()
 
     def run(self, seconds: float, decisions: Optional[int] = None, part: str = "run") -> Phase:
         """One pass over the source, or `seconds` of it, or at most `decisions`."""
@@ -188,9 +193,12 @@ def measuring(
         raise ConfigError(f"{name}: a source is measured several times, and this one can be read once; give a file")
     _, precision = resolve(bundle, config)
     look = look_of(bundle.manifest) if config.against == "decode" else None
-    with make_runner(bundle, config) as runner:
+    with board_watch() as watch, make_runner(bundle, config) as runner:
         bench = _Bench(bundle, runner, source, config, observers)
+        bench.watch = watch
         warm_up, turns = yield from _in_turn(bench, look, progress, least if look is None else max(least, TURNS))
+        progress(0, 0, "timing layers")
+        layers = observed_layers(runner, bench.recorder.inputs, turns.alone)
     assert bench.info is not None
     return Session(
         bundle=printable(str(bundle.path)),
@@ -210,6 +218,8 @@ def measuring(
         against=None if look is None else turns.against(look),
         moments=turns.moments,
         flow={each.name: [tensor.source for tensor in each.inputs] for each in bundle.manifest.stages},
+        layers=layers,
+        board=watch.board(sum(run.decisions for run in turns.runs)),
     )
 
 
@@ -219,7 +229,7 @@ def _in_turn(
     """The warm-up, and then all that is measured: a machine whose speed drifts is as fast for each part of it."""
     seconds = bench.config.seconds
     progress(0, 0, "warming up")
-    warm_up = bench.run(seconds, WARM_UP_DECISIONS, "warm-up")
+    warm_up = _until_settled(bench, bench.run(seconds, WARM_UP_DECISIONS, "warm-up"))
     if look is not None:
         bench.decode_all(look, warm_up.pictures)
     turns = _Turns(seconds / least)
@@ -228,12 +238,20 @@ def _in_turn(
             yield
         progress(round(turns.seconds), round(seconds), "measuring, seconds")
         since_ms = turns.seconds * 1e3
-        turns.runs.append(bench.run(turns.limit))
+        with bench.watch.loaded():
+            turns.runs.append(bench.run(turns.limit))
         turns.moments += bench.clock.moments(since_ms, MOMENTS - len(turns.moments))
         turns.alone.append(bench.stages_alone(turns.runs[-1]))
         if look is not None:
             turns.decoded.append(bench.decode_all(look, turns.runs[-1].pictures))
     return warm_up, turns
+
+
+def _until_settled(bench: _Bench, warm_up: Phase) -> Phase:
+    """The warm-up with what it took until the clocks stood still, where they can be read."""
+    more = [warm_up]
+    bench.watch.settle(lambda: more.append(bench.run(SETTLING_SECONDS, part="warm-up")))
+    return merged(more)
 
 
 @dataclass

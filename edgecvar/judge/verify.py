@@ -23,6 +23,7 @@ from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
 from edgecvar.judge.comparison import TOLERANCES
 from edgecvar.judge.layers import LayerFault, find_faults
 from edgecvar.judge.parity import Recording, StageRun, WholeRun, compare_stage, compare_whole, record
+from edgecvar.judge.slowest import SlowLayer, slowest_layers
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import (
     LARGEST_BATCH,
@@ -92,7 +93,7 @@ class VerifyConfig(BaseModel):
 class RunnerResult:
     """One runner at one precision: its stages and its whole walks, and why there are no more of them.
 
-    `layers`: of the stages that go wrong inside, where.
+    `layers`: of the stages that go wrong inside, where. `slowest`: layers of a device's engines.
     """
 
     runner: str
@@ -101,6 +102,7 @@ class RunnerResult:
     whole: Optional[WholeRun] = None
     error: Optional[str] = None
     layers: List[LayerFault] = field(default_factory=list)
+    slowest: List[SlowLayer] = field(default_factory=list)
 
     def failures(self, untrained: bool) -> List[str]:
         """What passes its tolerance, stage by stage; decisions of untrained weights mean nothing and cannot."""
@@ -281,6 +283,7 @@ def _compare(
                 runs.append(compare_stage(spec.name, reference, runner, choice.max_batch or 1))
             progress(0, 0, f"{name}: end to end")
             whole = compare_whole(runner, stages, samples, reference, TOLERANCES[precision].tie)
+            slow = slowest_layers(runner, reference) if choice.runner == "trt" else []
     except EdgecvarError as error:
         return RunnerResult(name, precision, runs, error=str(error))
-    return RunnerResult(name, precision, runs, whole)
+    return RunnerResult(name, precision, runs, whole, slowest=slow)

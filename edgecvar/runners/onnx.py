@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError, import_reason, reason
+from edgecvar.runners.layer_times import StageLayers
+from edgecvar.runners.onnx_nodes import read_nodes
+from edgecvar.runners.onnx_times import read_trace, trace_layers
 from edgecvar.runners.runner import as_array, stepped
 
 WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
@@ -40,14 +43,12 @@ class OnnxRunner:
 
     def __enter__(self) -> OnnxRunner:
         onnxruntime = onnx_runtime()
-        as_written = self._precision == "int8" and (self._as_written or saturates())
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
             try:
                 # Of the file's bytes, for ONNX Runtime takes no path that is not UTF-8.
                 model = file.read_bytes()
-                threads = self.threads or threads_for(stage, len(model) // WEIGHT_BYTES[self._precision])
-                options = session_options(threads, as_written)
+                options = self._options(stage, model)
                 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public parent for its errors
                 version = onnxruntime.__version__
@@ -70,6 +71,23 @@ class OnnxRunner:
 
     def fetch(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
         return value
+
+    def layer_times(self, stage: str, inputs: Mapping[str, Any], runs: int) -> StageLayers:
+        """As LayerClock says, in a session of its own that ONNX Runtime keeps a trace of."""
+        spec = next(each for each in self._bundle.manifest.stages if each.name == stage)
+        try:
+            model = self._bundle.stage_file(stage, self._precision).read_bytes()
+            arrays = {name: as_array(value) for name, value in inputs.items()}
+            trace = trace_layers(onnx_runtime(), model, self._options(spec, model), arrays, runs)
+            return read_trace(trace, {node.name for node in read_nodes(model)})
+        except Exception as error:  # as above
+            raise BundleError(f"{self._bundle.path}: stage {stage}: no times of its layers: {reason(error)}") from error
+
+    def _options(self, stage: StageSpec, model: bytes) -> Any:
+        as_written = self._precision == "int8" and (self._as_written or saturates())
+        return session_options(
+            self.threads or threads_for(stage, len(model) // WEIGHT_BYTES[self._precision]), as_written
+        )
 
 
 def onnx_runtime() -> Any:

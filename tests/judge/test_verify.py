@@ -10,6 +10,7 @@ import pytest
 from edgecvar import errors
 from edgecvar.bundle.devices import DEVICES
 from edgecvar.bundle.manifest import Bundle, open_bundle, sha256_of
+from edgecvar.cli.report.device import board
 from edgecvar.cli.report.verification import facts_block, verification_document
 from edgecvar.errors import ConfigError, DeviceError
 from edgecvar.judge import verify as verify_module
@@ -17,6 +18,7 @@ from edgecvar.judge.verify import VerifyConfig, find_checkpoint, verify
 from edgecvar.runners import choice as runners
 from edgecvar.runners.onnx import OnnxRunner
 from edgecvar.runners.tensorrt import runner as tensorrt_runner
+from tests.bench.board.trees import nano
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import add_precision, fuse_model, replace_stage, steep_bundle, steep_model, tiny_bundle
 
@@ -208,6 +210,32 @@ def test_a_device_that_fails_on_the_way_keeps_what_it_has_done(bundle, clip, ten
     found = check(bundle, clip, runners="trt")
     assert [run.stage for run in found.results[0].stages] == ["appearance", "motion"]
     assert found.results[0].error == "out of memory" and found.passed is False
+
+
+def test_the_slowest_layers_of_a_device_are_in_the_block(bundle, clip, tensorrt, monkeypatch):
+    found = check(bundle, clip, runners="trt")
+    for result in found.results:
+        times = [slow.layer.ms for slow in result.slowest]
+        assert times == sorted(times, reverse=True) and 4 <= len(times) <= 8
+        slow = result.slowest[0]
+        document = next(each for each in verification_document(found)["figures"] if each["runner"] == result.runner)
+        assert document["slowest_layers"][0]["name"] == slow.layer.name
+        said = f"{result.runner}, layer of {slow.stage}, {slow.layer.ms:.3f} ms: {slow.layer.name}, {slow.layer.kind}"
+        assert any(line.startswith(said) for line in facts_block(found))
+
+    def fails(self, stage, inputs, runs):
+        raise DeviceError("tells no times")
+
+    monkeypatch.setattr(Standin, "layer_times", fails)
+    assert [result.slowest for result in check(bundle, clip, runners="trt").results] == [[], []]
+    assert [result.slowest for result in check(bundle, clip, runners="onnx").results] == [[]]
+
+
+def test_the_clocks_of_a_jetson_are_in_the_block(bundle, clip, tensorrt, monkeypatch, tmp_path):
+    assert not any(line.startswith("clocks: ") for line in facts_block(check(bundle, clip, runners="trt")))
+    monkeypatch.setattr(board, "l4t_release", lambda: "32.7.1")
+    assert board.clock_facts(tmp_path) == {}
+    assert board.clock_facts(nano(tmp_path)) == {"clocks": "gpu 77 MHz, emc 1600 MHz, 2 CPUs 1428 MHz (not locked)"}
 
 
 def test_the_document_has_no_number_that_json_has_not(bundle, clip, tensorrt, monkeypatch):

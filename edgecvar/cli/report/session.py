@@ -10,9 +10,13 @@ from rich.table import Table
 from edgecvar.bench.advice import advice
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
+from edgecvar.cli.report.device.block import session_block
+from edgecvar.cli.report.device.board import board_lines
+from edgecvar.cli.report.device.layers import layers_notes, layers_table
 from edgecvar.console import Console
 
 DECODING = "decoding all: "
+PASTE = "To tell us how this device did, paste this; it names no host, user or file (docs/report-a-device.md):"
 
 
 def as_document(session: Session) -> Dict[str, Any]:
@@ -53,7 +57,19 @@ def print_report(session: Session, console: Console) -> None:
             _add(table, row, f"{row.share:.1%}", DECODING)
         _add(table, summary.against.latency, "", DECODING)
     console.print(table)
+    print_device(session, console)
     for line in [*_meanings(session), *_saving(session), advice(session)]:
+        console.print(line)
+    if session.board is not None:
+        for line in ("", PASTE, "", *session_block(session)):
+            console.print(line)
+
+
+def print_device(session: Session, console: Console) -> None:
+    """The slowest layers, and what the board said."""
+    if any(stage.layers for stage in session.layers):
+        console.print(layers_table(session.layers))
+    for line in [*layers_notes(session.layers), *(board_lines(session.board) if session.board is not None else [])]:
         console.print(line)
 
 

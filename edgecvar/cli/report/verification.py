@@ -7,10 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from edgecvar import __version__
+from edgecvar.cli.report.device.board import clock_facts
 from edgecvar.judge.comparison import TOLERANCES, Comparison
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
 from edgecvar.judge.parity import median_ms
+from edgecvar.judge.slowest import SlowLayer
 from edgecvar.judge.verify import RunnerResult, Verification
+from edgecvar.terminal import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,6 +53,7 @@ def _result(result: RunnerResult, untrained: bool) -> Dict[str, Any]:
             "near_ties": decisions.ties,
         }
     document["layers"] = [{name: _finite(value) for name, value in asdict(fault).items()} for fault in result.layers]
+    document["slowest_layers"] = [{"stage": slow.stage, **asdict(slow.layer)} for slow in result.slowest]
     return {**document, "failures": result.failures(untrained)}
 
 
@@ -150,6 +154,7 @@ def facts(verification: Verification) -> Dict[str, str]:
     return {
         "edgecvar": __version__,
         **device_facts(),
+        **clock_facts(),
         **machine_facts(),
         **package_versions(),
         "bundle": f"{manifest.provenance.model}, {weights}, {len(manifest.labels)} classes, {shape}",
@@ -177,6 +182,7 @@ def facts_block(verification: Verification) -> List[str]:
     lines.append(f"{verification.reference.runner}: " + _times({name: median_ms(ms) for name, ms in spent.items()}))
     for result in verification.results:
         lines.append(f"{result.runner}: {_figures(result)}")
+        lines += [f"{result.runner}, {_slow(slow)}" for slow in result.slowest]
     return lines
 
 
@@ -194,6 +200,12 @@ def _figures(result: RunnerResult) -> str:
     if result.error is not None:
         parts.append("did not run")
     return ", ".join(parts)
+
+
+def _slow(slow: SlowLayer) -> str:
+    layer = slow.layer
+    told = filter(None, (printable(layer.name)[:80], layer.kind, layer.precision, layer.tactic[:80]))
+    return f"layer of {slow.stage}, {layer.ms:.3f} ms: {', '.join(told)}"
 
 
 def _order(comparison: Comparison) -> float:

@@ -6,7 +6,7 @@ Each class here says in GENERATIONS which of them it speaks to; everything else 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Dict, List, Mapping, Tuple, Type, Union
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from edgecvar.errors import DeviceError, import_reason
 
@@ -80,6 +80,25 @@ class LoadedEngine:
         """Whether there was memory to run the engine."""
         self.context = self.engine.create_execution_context()
         return self.context is not None
+
+    def profile_into(self, profiler: Optional[trt.IProfiler]) -> None:
+        """Let `profiler` be told the layers' times of a run when `report_times` asks; None ends it."""
+        context: trt.IExecutionContext = self.context
+        context.profiler = profiler
+        context.enqueue_emits_profile = profiler is None
+
+    def report_times(self) -> bool:
+        """Whether the profiler was told of the last run, which has ended."""
+        context: trt.IExecutionContext = self.context
+        return bool(context.report_to_profiler())
+
+    def inspected(self) -> str:
+        """What the engine says of its layers, in JSON. Not of the context: some versions fail to with one."""
+        import tensorrt as trt
+
+        engine: trt.ICudaEngine = self.engine
+        inspector: trt.EngineInspector = engine.create_engine_inspector()
+        return str(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
 
     def close(self) -> None:
         """Let go of the context, then of its engine."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,13 @@ from edgecvar.bundle.engines import EngineKey, read_engine, why_build
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
+from edgecvar.runners.layer_times import StageLayers
+from edgecvar.runners.onnx_nodes import read_nodes
 from edgecvar.runners.runner import stepped
 from edgecvar.runners.tensorrt.api import Execution, Generation, execution_of, generation_of, installed_version
 from edgecvar.runners.tensorrt.builder import build_engines
 from edgecvar.runners.tensorrt.cuda import CudaDevice, GraphDriver, download, new_stream, page_locked
+from edgecvar.runners.tensorrt.layer_times import timed_layers
 from edgecvar.runners.tensorrt.log import BuildLog, logger_into
 from edgecvar.runners.tensorrt.memory import DeviceValue, StageMemory
 from edgecvar.runners.tensorrt.options import Build, TensorRtOptions, check_options
@@ -43,6 +47,7 @@ class TensorRtRunner:
         self._stages: Dict[str, DeviceStage] = {}
         self._arrivals: Dict[Tuple[str, str], NDArray[np.float32]] = {}
         self._log = BuildLog()
+        self._onnx: Dict[str, Path] = {}
 
     def __enter__(self) -> TensorRtRunner:
         try:
@@ -88,6 +93,22 @@ class TensorRtRunner:
             downloads.synchronize()
             return arrival.copy()
 
+    def layer_times(self, stage: str, inputs: Mapping[str, Any], runs: int) -> StageLayers:
+        """As LayerClock says; raises DeviceError, or BundleError where the inputs are not the stage's.
+
+        Not run on a device yet.
+        """
+        with self._opened().current(f"layers of stage {stage}"):
+            tally, inspected = self._stages[stage].time_layers(inputs, runs)
+        return timed_layers(tally, inspected, self._nodes(stage))
+
+    def _nodes(self, stage: str) -> Set[str]:
+        """Names of the nodes that the stage's engine was made of; none where its file cannot be read."""
+        try:
+            return {node.name for node in read_nodes(self._onnx[stage].read_bytes())}
+        except (OSError, ValueError):
+            return set()
+
     def _opened(self) -> CudaDevice:
         if self._device is None:
             raise DeviceError(f"{self.name}: used outside its `with` block")
@@ -115,8 +136,9 @@ class TensorRtRunner:
     def _prepare(self, key: EngineKey) -> None:
         """Build the engines that the bundle lacks."""
         manifest, build = self._bundle.manifest, Build(self._bundle, key, self.options)
-        files = {stage.name: build.file(stage.name) for stage in manifest.stages}
-        onnx = {stage: manifest.sha256[file.relative_to(self._bundle.path).as_posix()] for stage, file in files.items()}
+        self._onnx = {stage.name: build.file(stage.name) for stage in manifest.stages}
+        root = self._bundle.path
+        onnx = {stage: manifest.sha256[file.relative_to(root).as_posix()] for stage, file in self._onnx.items()}
         why = why_build(self._bundle.path, key, onnx, self.options.max_batch)
         if why is None:
             return

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import BundleError, DeviceError
+from edgecvar.runners.layer_times import LayerTally
 from edgecvar.runners.runner import Gathered, History, rows_of
 from edgecvar.runners.tensorrt.api import EngineTensor, Execution
 from edgecvar.runners.tensorrt.cuda import (
@@ -22,6 +23,7 @@ from edgecvar.runners.tensorrt.cuda import (
     new_stream,
     upload,
 )
+from edgecvar.runners.tensorrt.layer_times import profiler_into
 from edgecvar.runners.tensorrt.log import BuildLog
 from edgecvar.runners.tensorrt.memory import DeviceValue, StageMemory
 from edgecvar.terminal import say
@@ -82,6 +84,33 @@ class DeviceStage:
             buffer.written.record(stream)
             values.append(self.memory.lend(tensor, batch, buffer))
         return values
+
+    def time_layers(self, inputs: Mapping[str, Any], runs: int) -> Tuple[LayerTally, str]:
+        """The layers' times of `runs` runs after one that only warms up, without a graph, which tells none.
+
+        With it what the engine says of its layers, in JSON.
+        """
+        batch = self._check(inputs)
+        if batch != self._batch:
+            self._set_batch(batch)
+        stream, _ = self._opened()
+        self._take_inputs(inputs)
+        tally, execution = LayerTally(), self._execution
+        execution.profile_into(profiler_into(tally))
+        try:
+            for run in range(1 + runs):
+                if not execution.enqueue(stream.handle):
+                    raise self._failure("was not run")
+                stream.synchronize()
+                if not execution.report_times():
+                    raise self._failure("tells no times of its layers")
+                tally.end_run(counts=run > 0)
+        finally:
+            execution.profile_into(None)
+        try:
+            return tally, execution.inspected()
+        except UnicodeDecodeError:  # a layer's name that was cut within a character
+            return tally, ""
 
     def close(self) -> None:
         """Wait for what runs, then let go of graph, context, engine and stream."""

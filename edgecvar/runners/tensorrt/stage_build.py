@@ -106,6 +106,8 @@ class StageBuild:
         limit_workspace(self._build.generation, config, options.workspace_mib * MIB)
         # fp32 is what the other precisions are compared with: TF32 would round it to 10 bits.
         config.clear_flag(trt.BuilderFlag.TF32)
+        # For times by layer: without it the inspector has names alone, which tell neither type nor kernel.
+        config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
         # Of one alone, as it is most of the time, and of several: each is built for its own largest.
         for most in [1, options.max_batch][: 1 + (options.max_batch > 1)]:
             profile: trt.IOptimizationProfile = self._builder.create_optimization_profile()

@@ -82,9 +82,13 @@ class PlayedTensorRt:
         self.runs: List[Tuple[str, int]] = []
         self.profiles: Dict[str, List[Dict[str, Any]]] = {}
         self.flags: List[str] = []
+        self.told: Dict[str, List[Tuple[str, float]]] = {}
+        """By stage the (layer, ms) that a profiler is told of each run; `inspected` is what the inspector says."""
+        self.inspected: Dict[str, str] = {}
         self._answer_builder()
         self._answer_engine()
         self._answer_context()
+        self._answer_profiler()
 
     def tag(self, thing: Any, **values: Any) -> Any:
         """Something of the fake with what the play knows of it."""
@@ -234,7 +238,45 @@ class PlayedTensorRt:
         answers["IExecutionContext.execute_async_v3"] = execute
         answers["IExecutionContext.execute_async_v2"] = execute_bindings
 
+    def _answer_profiler(self) -> None:
+        """A run is kept for the profiler until `report_to_profiler`, or told at once, and never that of a graph."""
+        answers, fake = self.fake.answers, self.fake
+
+        def emits(this: Any) -> bool:
+            return True  # as a context is made
+
+        def report(this: Any) -> bool:
+            kept = getattr(this, "played_kept", None)
+            if kept is None or this.profiler is None:
+                return False
+            self.tag(this, kept=None)
+            for name, ms in kept:
+                this.profiler.report_layer_time(name, ms)
+            return True
+
+        def inspector(engine: Any) -> Any:
+            return self.tag(fake.make("EngineInspector"), stage=engine.played_stage)
+
+        def information(this: Any, format: Any) -> str:
+            assert format == fake.module.LayerInformationFormat.JSON
+            return self.inspected.get(this.played_stage, "")
+
+        answers["IExecutionContext.profiler"] = None
+        answers["IExecutionContext.enqueue_emits_profile"] = emits
+        answers["IExecutionContext.report_to_profiler"] = report
+        answers["ICudaEngine.create_engine_inspector"] = inspector
+        answers["EngineInspector.get_engine_information"] = information
+
+    def _profile(self, context: Any) -> None:
+        """What a run that is no graph's leaves for the profiler."""
+        if context.profiler is None or self.cuda.capturing is not None:
+            return
+        self.tag(context, kept=self.told.get(context.played_engine.played_stage, []))
+        if context.enqueue_emits_profile:
+            context.report_to_profiler()
+
     def _run(self, context: Any, addresses: Dict[str, int], stream: int) -> bool:
+        self._profile(context)
         stage = context.played_engine.played_stage
         tensors = context.played_engine.played_tensors
         outputs = [(name, shape) for name, shape, given in tensors if not given]

@@ -1,0 +1,1 @@
+"""A Jetson's own readings while it is measured."""
