@@ -1,4 +1,4 @@
-"""How long a layer takes on a GPU: the larger of computing and of carrying, and never less than a kernel takes."""
+"""How long a layer takes on a GPU: the larger of computing and carrying, beside what every kernel takes."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ left of the former in a CUDA graph; what a family's parts are times those of all
 """
 TILE = 64
 """Rows and columns of the tiles that a matrix product is cut into."""
+HALF_OF_INT8 = 2
+"""Bytes of fp16 for one of int8."""
 OTHER_OPERATIONS = 4.0
 """Of an element that no multiply-add is counted for."""
 
@@ -99,7 +101,7 @@ class Costs:
         return Costs(
             kinds=np.array([KINDS.index(layer.kind) for layer in layers], np.int64),
             operations=rows * np.array(elements, np.float64),
-            moved=np.array([rows * (layer.reads + layer.writes) + layer.weights for layer in layers], np.float64),
+            moved=np.array([_carried(layer, rows) for layer in layers], np.float64),
             peaks=np.array(peaks, np.float64),
             int8=np.array(narrow, np.float64),
             tensor=np.array(tensor),
@@ -139,6 +141,12 @@ class Costs:
         layers = np.add.reduceat(np.maximum(compute, carry) + kernel, self.first)
         calls: NDArray[np.float64] = (layers + found["call_us"] / self.clock_ghz[self.first]) / 1e3
         return calls
+
+
+def _carried(layer: Layer, rows: int) -> float:
+    """Bytes as they count: int8 gains nothing for depthwise convolutions, as NVIDIA's own EfficientNets show."""
+    carried = rows * (layer.reads + layer.writes) + layer.weights
+    return HALF_OF_INT8 * carried if layer.kind == "depthwise" and layer.precision == "int8" else carried
 
 
 def time_layers(layers: Sequence[Layer], gpu: Gpu, found: Coefficients, rows: int = 1) -> List[LayerTime]:
