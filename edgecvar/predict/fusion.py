@@ -106,7 +106,8 @@ class _Fusion:
         members = {each for node in group.nodes for each in node.outputs}
         names = [name for node in group.nodes for name in node.inputs if name and name not in self._constant]
         seen = dict.fromkeys(name for name in names if self._root(name) not in members)
-        group.inputs = list({self._root(name): name for name in seen}.values())
+        # Of a tensor in int8 and as it is both forms are read.
+        group.inputs = list({(self._root(name), self._quantised(name)): name for name in seen}.values())
         return group
 
     def _take_after(self, group: _Group) -> None:
@@ -210,15 +211,14 @@ class _Fusion:
 
     def _layer(self, group: _Group) -> Layer:
         lead, tensors = group.nodes[0], self._graph.tensors
-        # Of a tensor only what the kernel makes of it is read.
-        largest = max(tensors[name].elements for node in group.nodes for name in node.outputs)
         moving = lead.operator in MOVEMENT
+        writes = sum(tensors[name].elements for name in (group.nodes[-1].outputs if moving else [group.out]) if name)
         reads = 0
         for name in group.inputs:
             root = self._root(name)
-            size = min(tensors[root].elements, largest) if moving else tensors[root].elements
+            # What is moved is read alone: a slice not all of its tensor.
+            size = min(tensors[root].elements, writes) if moving else tensors[root].elements
             reads += size * (1 if self._quantised(name) else self._width(root))
-        writes = sum(tensors[name].elements for name in (group.nodes[-1].outputs if moving else [group.out]) if name)
         work = count(lead, self._graph, self._constant)
         int8 = lead.operator in WEIGHTED and bool(group.inputs) and self._quantised(lead.inputs[work.activation])
         precision: Precision = "int8" if int8 else self._computes(group)
