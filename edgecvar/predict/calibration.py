@@ -75,7 +75,9 @@ def compare(
     session: str, bundle: str, precision: str, measured: Mapping[str, float], predicted: Mapping[str, float]
 ) -> Calibration:
     """What one session says, milliseconds by stage; raises ConfigError where it has no stage of the bundle."""
-    shared = {stage: measured[stage] / predicted[stage] for stage in predicted if measured.get(stage)}
+    shared = {
+        stage: measured[stage] / predicted[stage] for stage in predicted if measured.get(stage) and predicted[stage]
+    }
     if not shared:
         stages = ", ".join(predicted)
         raise ConfigError(f"--calibrate {session}: it measured none of the stages {stages}; is it of another bundle?")

@@ -10,14 +10,17 @@ from edgecvar.bundle.precision import Precision
 from edgecvar.predict.engines import StageWork, Target, call_ms, layer_times
 from edgecvar.predict.fitted import EngineModel
 from edgecvar.predict.host.counts import StreamCounts
-from edgecvar.predict.host.scale import Host, host_rate, host_time
+from edgecvar.predict.host.scale import Host, host_part, host_rate, host_time
 from edgecvar.predict.prediction import HostTime, Interval, StageTime
+
+HOST_PARTS = {"read": "reading the stream", "prepare": "preparing the inputs", "image": "decoding I-pictures"}
 
 
 @dataclass(frozen=True)
 class Case:
     """`gop`: pictures from one I-picture to the next; `batch`: streams whose pictures go through a stage together.
 
+    `side`: of its inputs, over that of the bundle's. `exchanged`: stages whose backbone is another than the bundle's.
     `corrected_by`: the device's sessions that are in the model. `assumed`: what is not known of the device, in words.
     """
 
@@ -32,6 +35,8 @@ class Case:
     streams: int = 1
     batch: int = 1
     gop: Optional[float] = None
+    side: float = 1.0
+    exchanged: Tuple[str, ...] = ()
     corrected_by: Tuple[str, ...] = ()
     assumed: Tuple[str, ...] = ()
 
@@ -83,12 +88,7 @@ class Case:
             shares = {each.stage: each.ms.likely * each.per_sample for each in self.stages}
             stage = max(shares, key=lambda name: shares[name])
             return f"the stage {stage} ({shares[stage] / max(sum(shares.values()), 1e-9):.0%} of the engine's time)"
-        parts = {
-            "reading the stream": host_ms.read.likely,
-            "preparing the inputs": host_ms.prepare.likely,
-            "decoding I-pictures": host_ms.image.likely,
-        }
-        return max(parts, key=lambda name: parts[name])
+        return HOST_PARTS[host_part(host_ms, self.streams)]
 
     def _per_sample(self, work: StageWork) -> float:
         """What runs once an I-picture is shared by the pictures sampled between two of them."""

@@ -105,7 +105,9 @@ def resized(layers: Sequence[Layer], side: float) -> List[Layer]:
 
 def _of_area(layer: Layer, area: float) -> Layer:
     changed: Dict[str, int] = {
-        name: max(1, round(getattr(layer, name) * area)) for name in ("multiply_adds", "reads", "writes", "places")
+        # What is none stays none: a layer without multiply-adds is reckoned otherwise.
+        name: max(min(1, getattr(layer, name)), round(getattr(layer, name) * area))
+        for name in ("multiply_adds", "reads", "writes", "places")
     }
     return replace(layer, **changed)  # type: ignore[arg-type]  # mypy takes every field for any of them
 

@@ -47,7 +47,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Node:
-    """An operator's call; its name is its first output where the file gives none."""
+    """An operator's call without the outputs that it leaves out; its name is the first of them where it has none."""
 
     name: str
     operator: str
@@ -117,8 +117,10 @@ def _node(content: Bytes) -> Node:
     attributes: Dict[str, Attribute] = {}
     name = operator = ""
     for field in read_fields(content):
-        if field.number in (INPUT, OUTPUT):
-            (inputs if field.number == INPUT else outputs).append(field.text)
+        if field.number == INPUT:
+            inputs.append(field.text)
+        elif field.number == OUTPUT and field.text:
+            outputs.append(field.text)
         elif field.number == NAME:
             name = field.text
         elif field.number == OPERATOR:

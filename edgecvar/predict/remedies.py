@@ -70,15 +70,15 @@ def _changes(case: Case) -> Iterator[Change]:
     yield from _precisions(case)
     if 2 * case.every <= LARGEST_STRIDE:
         yield (
-            f"sample every {2 * case.every}th picture (--every {2 * case.every})",
+            f"sample one of {2 * case.every} pictures (--every {2 * case.every})",
             "stride",
             replace(case, every=2 * case.every),
         )
     spec = case.bundle.manifest.input
     if min(spec.height, spec.width) * SMALLER >= SMALLEST_SIDE:
         works = tuple(replace(work, layers=resized(work.layers, SMALLER)) for work in case.works)
-        size = f"{round(spec.width * SMALLER)} x {round(spec.height * SMALLER)}"
-        yield f"train on inputs of {size} in place of {spec.width} x {spec.height}", "size", replace(case, works=works)
+        changed = replace(case, works=works, side=case.side * SMALLER)
+        yield f"train on inputs of {_size(changed)} in place of {_size(case)}", "size", changed
     yield from _backbones(case)
     gop = case.gop or case.counts.gop
     if gop < LONG_GOP and any(work.spec.cadence == "gop" for work in case.works):
@@ -100,16 +100,25 @@ def _precisions(case: Case) -> Iterator[Change]:
             works = stage_works(case.bundle, precision, case.target)
         except ConfigError:
             continue
-        yield (
-            f"run in {precision} (--precision {precision})",
-            "precision",
-            replace(case, precision=precision, works=tuple(works)),
-        )
+        changed = replace(case, precision=precision)
+        as_changed = tuple(_as_changed(changed, work) for work in works)
+        yield f"run in {precision} (--precision {precision})", "precision", replace(changed, works=as_changed)
+
+
+def _as_changed(case: Case, work: StageWork) -> StageWork:
+    """A stage of the bundle with what the case has in place of it."""
+    if work.spec.name in case.exchanged:
+        return replace(work, layers=_backbone(case, work))
+    return work if case.side == 1 else replace(work, layers=resized(work.layers, case.side))
+
+
+def _size(case: Case) -> str:
+    spec = case.bundle.manifest.input
+    return f"{round(spec.width * case.side)} x {round(spec.height * case.side)}"
 
 
 def _backbones(case: Case) -> Iterator[Change]:
     """A smaller backbone in every stage that has a much larger one."""
-    spec = case.bundle.manifest.input
     works: List[StageWork] = []
     named: List[str] = []
     for work in case.works:
@@ -119,17 +128,23 @@ def _backbones(case: Case) -> Iterator[Change]:
             named.append(work.spec.name)
     if named:
         yield (
-            f"train with {BACKBONE} as the backbone of {', '.join(named)} at {spec.width} x {spec.height}",
+            f"train with {BACKBONE} as the backbone of {', '.join(named)} at {_size(case)}",
             "backbone",
-            replace(case, works=tuple(works)),
+            replace(case, works=tuple(works), exchanged=(*case.exchanged, *named)),
         )
 
 
 def _smaller(case: Case, work: StageWork) -> List[Layer]:
+    layers = _backbone(case, work)
+    adds = sum(layer.multiply_adds for layer in work.layers)
+    return layers if adds > LARGER * sum(layer.multiply_adds for layer in layers) else []
+
+
+def _backbone(case: Case, work: StageWork) -> List[Layer]:
+    """BACKBONE on a stage's input; nothing where that is no picture alone."""
     shapes = [tuple(each.shape) for each in work.spec.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3:
         return []
     channels, height, width = shapes[0]
     layers = network(BACKBONE, case.precision, (channels, height, width))
-    adds = sum(layer.multiply_adds for layer in work.layers)
-    return layers if adds > LARGER * sum(layer.multiply_adds for layer in layers) else []
+    return layers if case.side == 1 else resized(layers, case.side)

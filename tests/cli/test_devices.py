@@ -50,3 +50,25 @@ def test_a_jetson_that_is_not_known_is_said_and_the_table_printed(edgecvar, monk
     code, out, err = edgecvar("devices")
     assert code == 0 and "this is a Jetson" in err
     assert not any(line.startswith(">") for line in rows(out).values())
+
+
+def test_a_bundle_on_each_is_predicted(edgecvar, bundle, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    code, out, err = edgecvar("devices", bundle, "--json")
+    found = json.loads(out)["predictions"]
+    assert code == 0 and err == ""
+    assert [each["device"] for each in found] == [name for name in DEVICES if name not in ("dgpu", "cpu")]
+    for each in found:
+        assert each["predicted"] is True and each["cameras"] > 0 and "stages" not in each
+        for name in ("sample_ms", "pictures_per_second"):
+            assert each[name]["low"] <= each[name]["likely"] <= each[name]["high"]
+    code, out, _ = edgecvar("devices", bundle, "--source", "480p camera")
+    assert code == 0 and "PREDICTED, not measured" in out and "480p camera" in out
+    assert [line.split()[0] for line in out.splitlines()[2:-1]] == [each["device"] for each in found]
+
+
+def test_a_source_without_a_bundle_and_a_bundle_that_is_none_are_refused(edgecvar, tmp_path):
+    code, _, err = edgecvar("devices", "--source", "480p camera")
+    assert code != 0 and "BUNDLE" in err
+    code, out, err = edgecvar("devices", tmp_path)
+    assert code != 0 and out == "" and "not a bundle" in err

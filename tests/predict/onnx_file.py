@@ -41,14 +41,16 @@ class OnnxFile:
         self._constants.append(b"".join(parts))
         return name
 
-    def conv(
-        self, read: str, shape: Sequence[int], name: str = "", scale: bool = False, **attributes: Attribute
-    ) -> str:
-        """A convolution that keeps the places, its weights (outputs, inputs of a group, *kernel); `scale`: in int8."""
-        weights = self.stored(np.ones(shape, np.float32))
+    def weights(self, *shape: int) -> str:
+        """Constants that are all one."""
+        return self.stored(np.ones(shape, np.float32))
+
+    def conv(self, read: str, shape: Sequence[int], name: str = "", int8: bool = False, **attributes: Attribute) -> str:
+        """A convolution that keeps the places, its weights (outputs, inputs of a group, *kernel)."""
+        weights = self.weights(*shape)
         pads = [side // 2 for side in shape[2:]] * 2
         given = {"pads": pads, **attributes}
-        return self.call("Conv", read, self.quantised(weights) if scale else weights, name=name, **given)
+        return self.call("Conv", read, self.quantised(weights) if int8 else weights, name=name, **given)
 
     def quantised(self, read: str, scale: str = "float32") -> str:
         """A tensor in int8 and back; `scale`: the type on both sides."""

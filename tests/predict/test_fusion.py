@@ -10,9 +10,10 @@ from edgecvar.predict.graph import read_graph
 from tests.predict.onnx_file import OnnxFile
 
 AREA = 8 * 8
+PLAIN = FusionRules()
 
 
-def fused(file, output, precision="fp32", rules=FusionRules(), opset=13):
+def fused(file, output, precision="fp32", rules=PLAIN, opset=13):
     return fuse(read_graph(file.content(*output.split(), opset=opset)), precision, rules)
 
 
@@ -207,7 +208,7 @@ def test_int8_reads_a_byte_and_writes_one_where_all_readers_quantise():
 def test_where_one_reader_quantises_and_another_does_not_a_kernel_does():
     file = OnnxFile(x=[4, 8, 8])
     first = file.conv("x", (4, 4, 1, 1), name="first")
-    second = file.conv(file.quantised(first), (4, 4, 1, 1), name="second", scale=True)
+    second = file.conv(file.quantised(first), (4, 4, 1, 1), name="second", int8=True)
     layers = fused(file, file.call("Add", second, first), "int8")
     assert operators(layers) == [("Conv",), ("QuantizeLinear",), ("Conv", "Add")]
     apart = layers[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.bundle.stages import StageSpec
@@ -139,14 +139,28 @@ def host_rate(time: HostTime, streams: int = 1) -> Interval:
     return Interval(low=low, likely=likely, high=high)
 
 
+def host_part(time: HostTime, streams: int = 1) -> str:
+    """Which of "read", "prepare" and "image" bounds `host_rate`: the longest of those that bound it together."""
+    _, parts = max(_bounds(time, streams, "likely"))
+    return max(parts, key=lambda name: float(getattr(time, name).likely))
+
+
 def _rate(time: HostTime, streams: int, bound: str) -> float:
-    read, prepare, image, busy = (
-        float(getattr(interval, bound)) for interval in (time.read, time.prepare, time.image, on_cores(time))
-    )
-    alone = max(read + prepare, 0.0 if time.decoder == "hardware" else image)
-    shared = max(busy / time.cores, image if time.decoder == "hardware" else 0.0)
-    slowest = max(alone / streams, shared)
+    slowest, _ = max(_bounds(time, streams, bound))
     return 1e3 / slowest if slowest else math.inf
+
+
+def _bounds(time: HostTime, streams: int, bound: str) -> List[Tuple[float, Tuple[str, ...]]]:
+    """Milliseconds a picture of all streams that each thing takes that runs beside the others, and its parts."""
+    hardware = time.decoder == "hardware"
+    ms = {name: float(getattr(getattr(time, name), bound)) for name in ("read", "prepare", "image")}
+    reader = ("read", "prepare")
+    busy = reader if hardware else (*reader, "image")
+    return [
+        (sum(ms[name] for name in reader) / streams, reader),
+        (ms["image"] / (1 if hardware else streams), ("image",)),
+        (sum(ms[name] for name in busy) / time.cores, busy),
+    ]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from edgecvar.clips.sampling import OneOfEvery
 from edgecvar.clips.spec import CHANNELS, InputSpec
 from edgecvar.predict.host.cost import PARTS, Reference, Wanted, load_reference
 from edgecvar.predict.host.counts import CAMERAS, StreamCounts
-from edgecvar.predict.host.scale import Host, host_cores_per_camera, host_rate, host_time, on_cores, rates
+from edgecvar.predict.host.scale import Host, host_cores_per_camera, host_part, host_rate, host_time, on_cores, rates
 from edgecvar.predict.prediction import HostTime, Interval
 
 SPEC = InputSpec(height=100, width=100, crop=1.0, squash=True)
@@ -171,3 +171,26 @@ def test_cameras_of_more_pixels_take_more_of_a_core():
     ]
     assert one == sorted(one)
     assert 0 < one[0] < one[-1] < 1
+
+
+@pytest.mark.parametrize(
+    "read, prepare, image, decoder, streams, part",
+    [
+        (3, 2, 4, "software", 1, "read"),  # 5 ms on the reader's thread; I-pictures beside it have a second of theirs
+        (2, 3, 4, "software", 1, "prepare"),
+        (3, 2, 6, "software", 1, "image"),
+        (3, 2, 4, "software", 64, "image"),  # all share four cores, where the longest counts
+        (3, 2, 1, "hardware", 1, "read"),
+        (3, 2, 1, "hardware", 64, "read"),  # 5 / 4 ms on the cores
+        (3, 2, 2, "hardware", 64, "image"),
+    ],
+)
+def test_the_part_that_bounds_is_one_whose_end_would_help(read, prepare, image, decoder, streams, part):
+    def rate(**changes):
+        parts = {"read": read, "prepare": prepare, "image": image, **changes}
+        exact = {name: Interval(low=ms, likely=ms, high=ms) for name, ms in parts.items()}
+        return HostTime(**exact, decoder=decoder, cores=4)
+
+    time = rate()
+    assert host_part(time, streams) == part
+    assert host_rate(rate(**{part: 0}), streams).likely > host_rate(time, streams).likely
