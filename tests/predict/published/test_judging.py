@@ -45,12 +45,13 @@ def test_every_row_is_judged_by_fits_that_had_not_seen_it(judgement):
 
 def test_a_network_left_out_does_not_tell_of_itself():
     """A figure that is ten times too high changes nothing of what is predicted of its own network."""
+    rows = [row for row in FEW if row.network in ("resnet18", "alexnet")]
     wrong = [
         row.model_copy(update={"milliseconds": 10 * row.milliseconds}) if row.network == "alexnet" else row
-        for row in FEW
+        for row in rows
     ]
-    before, after = ([each.without_network_ms for each in judge(rows).rows] for rows in (FEW, wrong))
-    own = [place for place, row in enumerate(FEW) if row.network == "alexnet"]
+    before, after = ([each.without_network_ms for each in judge(some).rows] for some in (rows, wrong))
+    own = [place for place, row in enumerate(rows) if row.network == "alexnet"]
     assert own
     for place in own:
         assert after[place] == pytest.approx(before[place], rel=0.01)
