@@ -76,8 +76,8 @@ class Machine(BaseModel):
     @classmethod
     def _fittable(cls, routines: Dict[str, List[Sample]]) -> Dict[str, List[Sample]]:
         for name, samples in routines.items():
-            if not 2 <= len(samples) <= MOST_SAMPLES:
-                raise ValueError(f"routine {name!r} has {len(samples)} samples, not 2 to {MOST_SAMPLES}")
+            if not 1 <= len(samples) <= MOST_SAMPLES:
+                raise ValueError(f"routine {name!r} has {len(samples)} samples, not 1 to {MOST_SAMPLES}")
         if routines and REST not in routines:
             raise ValueError(f"routine {REST!r} is missing")
         return routines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 from pydantic import ValidationError
 
@@ -15,9 +15,16 @@ from edgecvar.files import whole_file
 from edgecvar.predict.cpu.fit import fit_machine, last_cache
 from edgecvar.predict.cpu.machine import Machine
 from edgecvar.predict.cpu.micro import PASSES, call_seconds, kept_bytes, measure_trials
-from edgecvar.predict.cpu.trials import trials
+from edgecvar.predict.cpu.trials import Trial
+from edgecvar.predict.cpu.trials_carrying import carrying_trials
+from edgecvar.predict.cpu.trials_convolution import convolution_trials
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.onnx import onnx_runtime
+
+
+def trials(density: float = 1.0) -> List[Trial]:
+    """All of them; `density`: how many, against a whole run."""
+    return convolution_trials(density) + carrying_trials(density)
 
 
 def measure_machine(

@@ -6,7 +6,7 @@ from typing import Any, List, Tuple
 
 from edgecvar.predict.cpu.kernels import carrying, pooling
 from edgecvar.predict.cpu.sketch import Sketch
-from edgecvar.predict.cpu.trials import MOST_WEIGHTS, Link, Trial, Unit, _count, _shared, adding, plus, spread
+from edgecvar.predict.cpu.trials import MOST_WEIGHTS, Link, Trial, Unit, adding, counted, plus, shared, spread
 
 MICROSOFT = "com.microsoft"
 Shape = Tuple[int, ...]
@@ -16,7 +16,7 @@ LARGEST = 3_000_000
 
 
 def carrying_trials(density: float = 1.0) -> List[Trial]:
-    sizes = spread(_count(28, density), (2, 3000), (1, 112))
+    sizes = spread(counted(28, density), (2, 3000), (1, 112))
     shapes = [(1, channels, side, side) for channels, side in sizes if channels * side**2 <= LARGEST]
     found: List[Trial] = []
     for shape in shapes:
@@ -26,7 +26,7 @@ def carrying_trials(density: float = 1.0) -> List[Trial]:
         found += [*_reordering(shape), *_pooling(shape, True)]
     for shape in shapes[::2]:
         found += [*_pooling(shape, False), *_pooling(shape, False, "AveragePool")]
-    kernels = spread(_count(16, density), (8, 1024), (4, 1024), (0.5, 3.49))
+    kernels = spread(counted(16, density), (8, 1024), (4, 1024), (0.5, 3.49))
     for outputs, inputs, turn in kernels:
         window = 3 if turn == 2 else 1
         if outputs * inputs * window**2 <= MOST_WEIGHTS:
@@ -73,7 +73,7 @@ def _binary(shape: Shape) -> List[Trial]:
 
 
 def _times(shape: Shape) -> Unit:
-    return lambda sketch, given, before: sketch.node("Mul", [before, _shared(sketch, shape)])
+    return lambda sketch, given, before: sketch.node("Mul", [before, shared(sketch, shape)])
 
 
 def _scaled(sketch: Sketch, dtype: str) -> List[str]:
@@ -84,7 +84,7 @@ def _quantising(shape: Shape) -> List[Trial]:
     values = _values(shape)
 
     def dequantise(sketch: Sketch, given: str, before: str) -> str:
-        return sketch.node("DequantizeLinear", [_shared(sketch, shape, "uint8"), *_scaled(sketch, "uint8")])
+        return sketch.node("DequantizeLinear", [shared(sketch, shape, "uint8"), *_scaled(sketch, "uint8")])
 
     def both(sketch: Sketch, given: str, before: str) -> str:
         scaled = _scaled(sketch, "uint8")
