@@ -12,7 +12,7 @@ from edgecvar.predict.cpu import micro
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name, value in (("FAR", 4096), ("NEAR", 4096), ("ROUNDS", 1), ("RINGS", (0.1,))):
+    for name, value in (("FAR", 4096), ("NEAR", 4096), ("ROUNDS", 1), ("RINGS", (1,))):
         monkeypatch.setattr(micro, name, value)
     return ("bench", "machine", "--density", "0.01", "--passes", "1")
 

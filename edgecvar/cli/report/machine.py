@@ -31,8 +31,8 @@ def print_machine(report: MachineReport, console: Console) -> None:
     )
     console.print(
         f"at most {machine.gops:.0f} GFLOPS, {machine.gops_int8:.0f} GOPS in int8, {machine.gb_per_s:.0f} GB/s in "
-        f"caches and {machine.gb_per_s_far:.1f} GB/s of weights from memory; weights of {machine.cache >> 20} MiB stay "
-        f"in the caches; a kernel takes {machine.floor:.2f} us at least, a call {machine.overhead:.1f} us more"
+        f"caches and {machine.gb_per_s_far:.1f} GB/s of weights from memory; weights of {machine.kept >> 20} MiB stay "
+        f"near; a kernel takes {machine.floor:.2f} us at least, a call {machine.overhead:.1f} us more"
     )
     console.print(_routines(machine))
     if report.judged:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Dict, List, Sequence
 
-from edgecvar.predict.cpu.machine import SHARED_CACHE, Machine, Sample, sizes_of
+from edgecvar.predict.cpu.machine import Machine, Sample, sizes_of
 from edgecvar.predict.cpu.micro import Measured
 
 LEAST = 0.05
 """Microseconds: what a kernel takes at least, whatever the noise says."""
 
 
-def fit_machine(measured: Sequence[Measured], blank: Machine) -> Machine:
-    """The machine whose routines took what was measured; `blank` has what no trial tells."""
+@dataclass(frozen=True)
+class Circumstances:
+    """What no trial tells: whose machine it is, bytes of weights that stay near, microseconds of calls."""
+
+    processor: str
+    threads: int
+    onnxruntime: str
+    kept: int
+    overhead: float
+    tensor: float
+
+
+def fit_machine(measured: Sequence[Measured], around: Circumstances) -> Machine:
+    """The machine whose routines took what was measured."""
     by_compute = [each for each in measured if each.trial.layer.multiply_adds > 1e6]
     float_ = [_gops(each) for each in by_compute if each.trial.layer.precision == "fp32"]
     int8 = [_gops(each) for each in by_compute if each.trial.layer.precision == "int8"]
     views = sorted(1e6 * each.near for each in measured if each.trial.routine == "view")
     large = [each for each in measured if each.trial.routine in ("relu", "binary") and each.trial.layer.moved > 1 << 18]
     away = [each for each in measured if each.far and each.trial.layer.weights > 1 << 20]
-    peaks = {
-        "gops": max(float_, default=1.0),
-        "gops_int8": max(int8, default=max(float_, default=1.0)),
-        "gb_per_s": max((1e-9 * each.trial.layer.moved / max(each.near, 1e-7) for each in large), default=10.0),
-        "gb_per_s_far": max((1e-9 * each.trial.layer.weights / (each.far or 1) for each in away), default=10.0),
-        "floor": max(views[len(views) // 4], LEAST) if views else LEAST,
-    }
-    machine = blank.model_copy(update=peaks)
+    machine = Machine(
+        **asdict(around),
+        gops=max(float_, default=1.0),
+        gops_int8=max(int8, default=max(float_, default=1.0)),
+        gb_per_s=max((1e-9 * each.trial.layer.moved / max(each.near, 1e-7) for each in large), default=10.0),
+        gb_per_s_far=max((1e-9 * each.trial.layer.weights / (each.far or 1) for each in away), default=10.0),
+        floor=max(views[len(views) // 4], LEAST) if views else LEAST,
+        routines={},
+    )
     routines: Dict[str, List[Sample]] = {}
     for each in measured:
         near = max(each.near * 1e6, LEAST)
@@ -44,13 +57,3 @@ def fit_machine(measured: Sequence[Measured], blank: Machine) -> Machine:
 
 def _gops(each: Measured) -> float:
     return 2e-9 * each.trial.layer.multiply_adds / max(each.near, 1e-7)
-
-
-def last_cache(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
-    """Bytes of the largest cache of the first core, as the system says."""
-    sizes = [SHARED_CACHE]
-    for file in sorted(folder.glob("index*/size")):
-        text = file.read_text(encoding="ascii", errors="replace").strip()
-        if text[:-1].isdigit() and text[-1:] in "KM":
-            sizes.append(int(text[:-1]) << (10 if text[-1] == "K" else 20))
-    return sizes[-1] if len(sizes) > 1 else SHARED_CACHE

@@ -244,6 +244,9 @@ class _Layouts:
         if blocked:
             sizes = sizes.blocked()
         layer = sizes.layer("int8", 1) if group.quantised else sizes.layer()
+        if not group.quantised and not is_constant(self.graph, group.lead.inputs[1]):
+            # They were turned back a moment ago, and are near.
+            layer = replace(layer, reads=layer.reads + layer.weights, weights=0)
         return Kernel(routine, layer, max(self.graph.tensors[group.lead.outputs[0]].shape[0], 1))
 
     def _named(self, kernel: Kernel, group: Group) -> Kernel:

@@ -18,8 +18,6 @@ LEAST = 0.9
 """Of the ideal time: nothing is much faster than the fastest that was measured."""
 NOISE = 0.05
 """Of a measurement's logarithm."""
-SHARED_CACHE = 16 << 20
-"""Bytes of the last cache where the system does not say."""
 
 
 MOST_SAMPLES = 500
@@ -53,6 +51,7 @@ class Machine(BaseModel):
     """`gops` (multiply-adds count twice) and `gb_per_s` are the most that any routine reached, `floor` the least time.
 
     `routines`: by name, the samples between which efficiency is interpolated, in logarithms of sizes. `overhead`: of a
+    call with one input, one output; `tensor`: of each more. `kept`: bytes of weights that are still near at the next
     call. `spread`: by routine, the typical factor by which a sample left out is missed.
     """
 
@@ -62,13 +61,14 @@ class Machine(BaseModel):
     processor: str
     threads: int = Field(ge=1)
     onnxruntime: str
-    cache: int = Field(gt=0)
+    kept: int = Field(gt=0)
     gops: float = Field(gt=0)
     gops_int8: float = Field(gt=0)
     gb_per_s: float = Field(gt=0)
     gb_per_s_far: float = Field(gt=0)
     floor: float = Field(ge=0)
     overhead: float = Field(ge=0)
+    tensor: float = Field(ge=0)
     routines: Dict[str, List[Sample]] = Field(max_length=100)
     spread: Dict[str, float] = Field(default_factory=dict)
 
@@ -81,23 +81,6 @@ class Machine(BaseModel):
         if routines and REST not in routines:
             raise ValueError(f"routine {REST!r} is missing")
         return routines
-
-    @classmethod
-    def blank(cls, processor: str, threads: int, onnxruntime: str, cache: int, call_seconds: float) -> Machine:
-        """One without routines, whose peaks are yet to be found."""
-        return cls(
-            processor=processor,
-            threads=threads,
-            onnxruntime=onnxruntime,
-            cache=cache,
-            gops=1,
-            gops_int8=1,
-            gb_per_s=1,
-            gb_per_s_far=1,
-            floor=0,
-            overhead=call_seconds * 1e6,
-            routines={},
-        )
 
     def seconds(self, routine: str, layer: Layer, far_share: float) -> float:
         """Of one kernel; `far_share`: of its weights, how much comes from memory; raises KeyError."""
@@ -175,6 +158,6 @@ def sizes_of(layer: Layer) -> List[float]:
     return [math.log2(max(each, 1)) for each in values]
 
 
-def from_memory(weights: int, cache: int) -> float:
-    """The share of a stage's weights that the last cache does not hold from one call to the next."""
-    return max(1 - cache / max(weights, 1), 0.0)
+def from_memory(weights: int, kept: int) -> float:
+    """The share of a stage's weights that is not near when a call begins: all but `kept` bytes."""
+    return max(1 - kept / max(weights, 1), 0.0)

@@ -12,7 +12,7 @@ from edgecvar.config import mistake
 from edgecvar.documents import MEBIBYTE, parse_json, read_text
 from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
-from edgecvar.predict.cpu.fit import fit_machine, last_cache
+from edgecvar.predict.cpu.fit import Circumstances, fit_machine
 from edgecvar.predict.cpu.machine import Machine
 from edgecvar.predict.cpu.micro import PASSES, call_seconds, kept_bytes, measure_trials
 from edgecvar.predict.cpu.trials import Trial
@@ -20,6 +20,9 @@ from edgecvar.predict.cpu.trials_carrying import carrying_trials
 from edgecvar.predict.cpu.trials_convolution import convolution_trials
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.onnx import onnx_runtime
+
+TENSORS = 8
+"""Inputs, as many outputs, of the call that tells what each takes."""
 
 
 def trials(density: float = 1.0) -> List[Trial]:
@@ -32,9 +35,16 @@ def measure_machine(
 ) -> Machine:
     """This machine on so many threads; `density`: how many sizes of each routine, against a whole run."""
     measured = measure_trials(trials(density), threads, passes, progress)
-    cache = kept_bytes(threads, last_cache(), progress)
-    version = str(onnx_runtime().__version__)
-    return fit_machine(measured, Machine.blank(processor, threads, version, cache, call_seconds(threads)))
+    few, many = call_seconds(threads), call_seconds(threads, TENSORS)
+    around = Circumstances(
+        processor=processor,
+        threads=threads,
+        onnxruntime=str(onnx_runtime().__version__),
+        kept=kept_bytes(threads, progress),
+        overhead=1e6 * few,
+        tensor=1e6 * max(many - few, 0) / (2 * TENSORS - 2),
+    )
+    return fit_machine(measured, around)
 
 
 def machine_file(threads: int) -> Path:

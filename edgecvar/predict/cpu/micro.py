@@ -17,8 +17,8 @@ from edgecvar.runners.onnx import onnx_runtime, session_options
 PASSES, ROUNDS = 2, 5
 NEAR, FAR = 3 << 20, 64 << 20
 """Bytes that are touched before a call: more than a core's own cache holds, more than all its caches do."""
-RINGS = (0.6, 0.8, 1.0, 1.5, 2.0)
-"""Weights of a ring, in last caches."""
+RINGS = (8, 16, 24, 32, 48)
+"""MiB of the weights of a ring."""
 
 
 @dataclass(frozen=True)
@@ -63,27 +63,28 @@ class Bench:
         return (all_ - few) / (many - 1)
 
 
-def kept_bytes(threads: int, cache: int, progress: Progress = silent) -> int:
-    """How much of the weights of one call is still in the caches at the next, of stages that have more than fits.
+def kept_bytes(threads: int, progress: Progress = silent) -> int:
+    """How many of a call's weights the next call finds as near as the trials do, of stages that have more.
 
-    Products with weights of a MiB each, in rings shorter and longer than the last cache.
+    Caches count, and so does how much memory the processor can address without looking it up. Convolutions with
+    weights of a MiB each, in rings of ever more of them.
     """
     touched: NDArray[np.uint8] = np.zeros(FAR, np.uint8)
     clock = clock_of(threads)
+    few = _ring(4, threads)
     kept: List[float] = []
-    for share in RINGS:
-        count = max(4, round(share * cache) >> 20)
+    for count in RINGS:
         progress(len(kept), len(RINGS), "measuring caches")
-        session, feeds = _ring(count, threads)
-        short, short_feeds = _ring(4, threads)
+        many = _ring(count, threads)
         again, first, near = [], [], []
         for _ in range(ROUNDS + 2):
-            session.run(None, feeds)
-            again.append(_timed(clock, session, feeds))
+            _timed(clock, *many)
+            again.append(_timed(clock, *many) / count)
             touched += 1
-            first.append(_timed(clock, session, feeds))
-            short.run(None, short_feeds)
-            near.append(_timed(clock, short, short_feeds) * count / 4)
+            first.append(_timed(clock, *many) / count)
+        for _ in range(4 * ROUNDS):
+            touched[:NEAR] += 1
+            near.append(_timed(clock, *few) / 4)
         slow, fast, here = (_low(each) for each in (first, near, again))
         missed = min(max((here - fast) / max(slow - fast, 1e-9), 0.0), 1.0)
         kept.append((1 - missed) * count * (1 << 20))
@@ -103,9 +104,10 @@ def _timed(clock: Callable[[], float], session: Any, feeds: Dict[str, NDArray[An
 
 def _ring(count: int, threads: int) -> Tuple[Any, Dict[str, NDArray[Any]]]:
     sketch = Sketch()
-    value = sketch.given((16, 512))
+    value = sketch.given((1, 512, 4, 4))
     for _ in range(count):
-        value = sketch.node("MatMul", [value, sketch.weights((512, 512))])
+        weights = sketch.weights((512, 512, 1, 1))
+        value = sketch.node("Conv", [value, weights, sketch.weights((512,))], {"kernel_shape": (1, 1)})
     model = sketch.model([(value, "float32")])
     options = session_options(threads, as_written=False)
     return onnx_runtime().InferenceSession(model, options, providers=["CPUExecutionProvider"]), sketch.feeds
@@ -138,10 +140,11 @@ class Reference:
         return sorted(_timed(self._clock, *self._chain) for _ in range(20))[5]
 
 
-def call_seconds(threads: int) -> float:
-    """Of a call that computes next to nothing."""
+def call_seconds(threads: int, tensors: int = 1) -> float:
+    """Of a call that computes next to nothing, with so many inputs and as many outputs."""
     sketch = Sketch()
-    model = sketch.model([(sketch.node("Relu", [sketch.given((1, 16))]), "float32")])
+    outputs = [(sketch.node("Relu", [sketch.given((1, 16))]), "float32") for _ in range(tensors)]
+    model = sketch.model(outputs)
     options = session_options(threads, as_written=False)
     session = onnx_runtime().InferenceSession(model, options, providers=["CPUExecutionProvider"])
     clock = clock_of(threads)

@@ -14,8 +14,10 @@ from edgecvar.predict.prediction import LayerTime
 
 def predict_stage_cpu(stage: Union[Graph, bytes], precision: Precision, machine: Machine) -> List[LayerTime]:
     """One call's kernels in their order, the call itself last; raises BundleError where the graph cannot be read."""
-    kernels = cpu_kernels(stage if isinstance(stage, Graph) else read_graph(stage))
-    share = from_memory(sum(each.layer.weights for each in kernels), machine.cache)
+    graph = stage if isinstance(stage, Graph) else read_graph(stage)
+    kernels = cpu_kernels(graph)
+    tensors = max(len(graph.inputs) + len(graph.outputs) - 2, 0)
+    share = from_memory(sum(each.layer.weights for each in kernels), machine.kept)
     times = [_time(each, machine, share) for each in kernels]
     call = LayerTime(
         name="call",
@@ -24,7 +26,7 @@ def predict_stage_cpu(stage: Union[Graph, bytes], precision: Precision, machine:
         nodes=[],
         multiply_adds=0,
         bytes=0,
-        ms=machine.overhead * 1e-3,
+        ms=(machine.overhead + tensors * machine.tensor) * 1e-3,
         bound="launch",
     )
     return [*times, call]
@@ -33,6 +35,7 @@ def predict_stage_cpu(stage: Union[Graph, bytes], precision: Precision, machine:
 def _time(kernel: Kernel, machine: Machine, far_share: float) -> LayerTime:
     layer = kernel.layer
     routine = kernel.routine if kernel.routine in machine.routines else REST
+    far_share = far_share if layer.weights else 0.0
     # What the first row of a batch brought from memory is there for the others.
     seconds = machine.seconds(routine, layer, far_share) + (kernel.times - 1) * machine.seconds(routine, layer, 0.0)
     return LayerTime(

@@ -11,12 +11,12 @@ from edgecvar.predict.cpu.trials import MOST_WEIGHTS, Link, Trial, Unit, adding,
 MICROSOFT = "com.microsoft"
 Shape = Tuple[int, ...]
 SCALE, ZERO = 0.02, 0
-LARGEST = 3_000_000
+LARGEST = 7_000_000
 """Values of a tensor."""
 
 
 def carrying_trials(density: float = 1.0) -> List[Trial]:
-    sizes = spread(counted(28, density), (2, 3000), (1, 112))
+    sizes = [*spread(counted(26, density), (2, 4000), (1, 112)), *spread(counted(10, density), (64, 2048), (40, 160))]
     shapes = [(1, channels, side, side) for channels, side in sizes if channels * side**2 <= LARGEST]
     found: List[Trial] = []
     for shape in shapes:

@@ -9,9 +9,9 @@ import pytest
 
 from edgecvar.errors import ConfigError
 from edgecvar.predict.cpu import micro
-from edgecvar.predict.cpu.fit import fit_machine, last_cache
+from edgecvar.predict.cpu.fit import Circumstances, fit_machine
 from edgecvar.predict.cpu.kernels import Convolution, carrying
-from edgecvar.predict.cpu.machine import Machine, from_memory
+from edgecvar.predict.cpu.machine import from_memory
 from edgecvar.predict.cpu.measure import load_machine, machine_file, measure_machine, save_machine, trials
 from edgecvar.predict.cpu.micro import Measured
 from edgecvar.predict.cpu.reckon import predict_stage_cpu
@@ -44,7 +44,7 @@ def machine():
         measured[-1] = replace(measured[-1], near=known(layer))
     measured.append(Measured(trial("view", carrying("movement", (), 1, 1)), FLOOR))
     measured.append(Measured(trial("view", carrying("movement", (), 1, 1)), FLOOR))
-    return fit_machine(measured, Machine.blank("a processor", 1, "1.0", 16 << 20, 5e-6))
+    return fit_machine(measured, Circumstances("a processor", 1, "1.0", 16 << 20, 5.0, 1.0))
 
 
 def test_peaks_and_floor_are_the_best_that_was_seen(machine):
@@ -110,20 +110,12 @@ def test_one_of_another_version_is_refused(machine, monkeypatch, tmp_path):
         load_machine()
 
 
-def test_the_largest_cache_is_taken(tmp_path):
-    for index, size in enumerate(("32K", "1024K", "8M")):
-        (tmp_path / f"index{index}").mkdir()
-        (tmp_path / f"index{index}" / "size").write_text(size + "\n")
-    assert last_cache(tmp_path) == 8 << 20
-    assert last_cache(tmp_path / "missing") == 16 << 20
-
-
 def test_every_routine_is_measured(monkeypatch):
     """The chains run, whatever they take."""
     monkeypatch.setattr(micro, "FAR", 4096)
     monkeypatch.setattr(micro, "NEAR", 4096)
     monkeypatch.setattr(micro, "ROUNDS", 1)
-    monkeypatch.setattr(micro, "RINGS", (0.1,))
+    monkeypatch.setattr(micro, "RINGS", (1,))
     told = []
     machine = measure_machine("any", 1, 0.01, 1, lambda done, total, what: told.append(what))
     assert set(machine.routines) == {each.routine for each in trials(0.01)}
