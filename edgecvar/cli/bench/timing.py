@@ -9,6 +9,7 @@ import click
 
 from edgecvar.cli.bench.data import command as data
 from edgecvar.cli.bench.extract import command as extract
+from edgecvar.cli.bench.machine import command as machine
 from edgecvar.cli.bench.networks import command as networks
 from edgecvar.cli.bench.predicted import command as predicted
 from edgecvar.cli.bench.published import command as published
@@ -25,6 +26,7 @@ OTHERS = {
     "extract PATH...": extract,
     "networks RUN...": networks,
     "data RECIPE": data,
+    "machine": machine,
 }
 """By usage, the commands that the first argument may name."""
 
