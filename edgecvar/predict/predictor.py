@@ -45,7 +45,7 @@ class PredictConfig(BaseModel):
     precision: Optional[Precision] = None
     streams: int = Field(1, ge=1, le=1024)
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
-    goal: float = Field(40.0, gt=0, le=1e6)
+    goal: Optional[float] = Field(40.0, gt=0, le=1e6)
 
     @property
     def folder(self) -> Path:

@@ -33,9 +33,12 @@ from edgecvar.terminal import say, say_json
     metavar="SESSION",
     help="Correct predictions for DEVICE, now and later, by this session that `edgecvar bench` saved on one.",
 )
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="With cpu: of a stage [default: what pays].")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Also write the prediction as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the prediction as one JSON document.")
-def command(calibrate: Tuple[Path, ...], report: Optional[Path], as_json: bool, **options: Any) -> None:
+def command(
+    calibrate: Tuple[Path, ...], threads: Optional[int], report: Optional[Path], as_json: bool, **options: Any
+) -> None:
     """Predict a bundle on DEVICE from its graphs, data sheets and published figures: nothing is run there.
 
     SOURCE is a file whose pictures are counted, or "480p camera", "720p camera" (the default) or "1080p camera", each
@@ -49,7 +52,7 @@ def command(calibrate: Tuple[Path, ...], report: Optional[Path], as_json: bool, 
     if config.device == "cpu":
         from edgecvar.bench.here import predict_here
 
-        prediction = predict_here(config)
+        prediction = predict_here(config, threads)
     else:
         from edgecvar.bench.calibrating import calibrate as correct
 
