@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Literal, Mapping, Optional, Tuple
+from typing import Any, Dict, Generator, List, Literal, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from edgecvar.bench.board.watch import NoBoard, Watch, board_watch
 from edgecvar.bench.clock import SpanClock
 from edgecvar.bench.decoding import Decoding, Look, look_of
 from edgecvar.bench.layers import observed_layers
+from edgecvar.bench.observed import MOMENTS, Moment
 from edgecvar.bench.session import Against, Phase, Session, Turn, merged
+from edgecvar.bench.turns import in_turns
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
@@ -25,6 +27,7 @@ from edgecvar.errors import ConfigError, StreamError
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
 from edgecvar.progress import Progress, silent
 from edgecvar.run.recognizer import RunOptions, recognize
+from edgecvar.run.trace import NOBODY, Observers
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.runner import Runner, Step
@@ -40,6 +43,7 @@ SETTLING_SECONDS = 1.0
 """Of a run from one reading of the clocks to the next."""
 TURNS = 5
 """Of a comparison at least: medians of fewer would follow what else the machine does."""
+Measuring = Generator[None, None, Session]
 
 
 class BenchConfig(RunnerChoice):
@@ -85,24 +89,26 @@ class _Recorder:
 class _Bench:
     """A bundle, its runner and a source, run over and over."""
 
-    def __init__(self, bundle: Bundle, runner: Runner, source: str, config: BenchConfig) -> None:
-        self._bundle, self._source = bundle, source
-        self._config = config
+    def __init__(self, bundle: Bundle, runner: Runner, source: str, config: BenchConfig, observers: Observers) -> None:
+        self._bundle, self._source, self._observers = bundle, source, observers
+        self.config = config
         self._runner = runner
         self.recorder = _Recorder(runner)
         self.every = 0
         """Of the last run: what a spec's rate comes to depends on the stream."""
         self.info: Optional[StreamInfo] = None
+        self.clock = SpanClock()
+        """Of the last run."""
         self.watch: Watch = NoBoard()
 
-    def run(self, seconds: float, decisions: Optional[int] = None) -> Phase:
+    def run(self, seconds: float, decisions: Optional[int] = None, part: str = "run") -> Phase:
         """One pass over the source, or `seconds` of it, or at most `decisions`."""
-        clock = SpanClock()
+        clock = self.clock = SpanClock(self._observers, part)
         latency: List[float] = []
         decided = 0
         start, cpu = time.perf_counter(), time.process_time()
         frames = takes_frames(self._bundle.manifest.stages)
-        config = self._config
+        config = self.config
         with open_stream(self._source, config.extraction, frames, config.timeout, on_demand=True) as stream:
             self.info = stream.info
             self.every = config.every or self._bundle.manifest.input.every(stream.info.fps)
@@ -128,11 +134,11 @@ class _Bench:
 
     def decode_all(self, look: Look, pictures: int) -> Phase:
         """The first `pictures` of the source, all decoded, and one stage shown as many of them as a run samples."""
-        clock = SpanClock()
+        clock = SpanClock(self._observers, "decoding all")
         latency: List[float] = []
         shown = 0
         start, cpu = time.perf_counter(), time.process_time()
-        with open_video(self._source, self._config.timeout) as video:
+        with open_video(self._source, self.config.timeout) as video:
             for picture in Decoding(self._runner, look, self.every, usable_cores(), clock).pictures(video):
                 shown += 1
                 if picture.looked:
@@ -155,7 +161,7 @@ class _Bench:
         """The run's stage calls again, one after the other, on inputs that it had."""
         calls = {name[6:]: len(spans) for name, spans in run.spans_ms.items() if name.startswith("stage:")}
         last = self._bundle.manifest.stages[-1].name
-        clock = SpanClock()
+        clock = SpanClock(self._observers, "stages alone")
         start = time.perf_counter()
         done: Counter[str] = Counter()
         for sample in range(1, run.sampled + 1):
@@ -171,8 +177,15 @@ class _Bench:
         )
 
 
-def measure(config: BenchConfig, progress: Progress = silent) -> Session:
+def measure(config: BenchConfig, progress: Progress = silent, observers: Observers = NOBODY) -> Session:
     """Run a measurement; raises EdgecvarError where the bundle or the source cannot be used."""
+    return in_turns([measuring(config, progress, observers)])[0]
+
+
+def measuring(
+    config: BenchConfig, progress: Progress = silent, observers: Observers = NOBODY, least: int = 1
+) -> Measuring:
+    """A measurement in `least` turns at least, which pauses before each of them; raises as `measure` does."""
     bundle = open_bundle(config.bundle or default_bundle())
     source = config.source or str(default_clip())
     if read_once(source):
@@ -181,9 +194,9 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
     _, precision = resolve(bundle, config)
     look = look_of(bundle.manifest) if config.against == "decode" else None
     with board_watch() as watch, make_runner(bundle, config) as runner:
-        bench = _Bench(bundle, runner, source, config)
+        bench = _Bench(bundle, runner, source, config, observers)
         bench.watch = watch
-        warm_up, turns = _in_turn(bench, config, look, progress)
+        warm_up, turns = yield from _in_turn(bench, look, progress, least if look is None else max(least, TURNS))
         progress(0, 0, "timing layers")
         layers = observed_layers(runner, bench.recorder.inputs, turns.alone)
     assert bench.info is not None
@@ -203,23 +216,31 @@ def measure(config: BenchConfig, progress: Progress = silent) -> Session:
         run=merged(turns.runs),
         stages_alone=merged(turns.alone),
         against=None if look is None else turns.against(look),
+        moments=turns.moments,
+        flow={each.name: [tensor.source for tensor in each.inputs] for each in bundle.manifest.stages},
         layers=layers,
         board=watch.board(sum(run.decisions for run in turns.runs)),
     )
 
 
-def _in_turn(bench: _Bench, config: BenchConfig, look: Optional[Look], progress: Progress) -> Tuple[Phase, _Turns]:
+def _in_turn(
+    bench: _Bench, look: Optional[Look], progress: Progress, least: int
+) -> Generator[None, None, Tuple[Phase, _Turns]]:
     """The warm-up, and then all that is measured: a machine whose speed drifts is as fast for each part of it."""
+    seconds = bench.config.seconds
     progress(0, 0, "warming up")
-    warm_up = _until_settled(bench, bench.run(config.seconds, WARM_UP_DECISIONS))
+    warm_up = _until_settled(bench, bench.run(seconds, WARM_UP_DECISIONS, "warm-up"))
     if look is not None:
         bench.decode_all(look, warm_up.pictures)
-    least = 1 if look is None else TURNS
-    turns = _Turns(config.seconds / least)
-    while turns.seconds < config.seconds or len(turns.runs) < least:
-        progress(round(turns.seconds), round(config.seconds), "measuring, seconds")
+    turns = _Turns(seconds / least)
+    while turns.seconds < seconds or len(turns.runs) < least:
+        if turns.over():
+            yield
+        progress(round(turns.seconds), round(seconds), "measuring, seconds")
+        since_ms = turns.seconds * 1e3
         with bench.watch.loaded():
             turns.runs.append(bench.run(turns.limit))
+        turns.moments += bench.clock.moments(since_ms, MOMENTS - len(turns.moments))
         turns.alone.append(bench.stages_alone(turns.runs[-1]))
         if look is not None:
             turns.decoded.append(bench.decode_all(look, turns.runs[-1].pictures))
@@ -229,22 +250,33 @@ def _in_turn(bench: _Bench, config: BenchConfig, look: Optional[Look], progress:
 def _until_settled(bench: _Bench, warm_up: Phase) -> Phase:
     """The warm-up with what it took until the clocks stood still, where they can be read."""
     more = [warm_up]
-    bench.watch.settle(lambda: more.append(bench.run(SETTLING_SECONDS)))
+    bench.watch.settle(lambda: more.append(bench.run(SETTLING_SECONDS, part="warm-up")))
     return merged(more)
 
 
 @dataclass
 class _Turns:
-    """What was measured so far, in turn; a run may take `limit` seconds, or one pass over the source."""
+    """What was measured so far, in turn; a run may take `limit` seconds, or one pass over the source.
+
+    `taken` of the turns that others wait for have begun: each is as many runs as take `limit` seconds.
+    """
 
     limit: float
     runs: List[Phase] = field(default_factory=list)
     alone: List[Phase] = field(default_factory=list)
     decoded: List[Phase] = field(default_factory=list)
+    moments: List[Moment] = field(default_factory=list)
+    taken: int = 0
 
     @property
     def seconds(self) -> float:
         return sum(run.wall_seconds for run in self.runs)
+
+    def over(self) -> bool:
+        """Whether the turn is over, and the next one begins."""
+        over = self.seconds >= self.taken * self.limit
+        self.taken += over
+        return over
 
     def against(self, look: Look) -> Against:
         turns = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Literal, Optional, Sequence
+from typing import Dict, List, Literal, Optional, Sequence, Type
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -87,7 +87,7 @@ class Session(BaseModel):
 
     `against`: what the run was compared with, where that was asked for. `moments`: the first spans of the run with
     their times. `layers` and `board`: what an engine and a Jetson say of themselves. `prediction`: what was predicted
-    for this machine or device, to be seen beside.
+    for this machine or device, to be seen beside. `flow`: the sources of each stage, as the manifest has them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,6 +112,7 @@ class Session(BaseModel):
     layers: List[ObservedStage] = Field(default_factory=list)
     board: Optional[Board] = None
     prediction: Optional[Prediction] = None
+    flow: Dict[str, List[str]] = Field(default_factory=dict)
 
     _plausible = field_validator("stream_fps")(_plausible)
 
@@ -130,21 +131,51 @@ def merged(phases: Sequence[Phase]) -> Phase:
     )
 
 
+class SideBySide(BaseModel):
+    """Several bundles and precisions, measured in turn on one source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    sessions: List[Session] = Field(min_length=2)
+
+
 def save_session(session: Session, path: Path) -> None:
     """Write the session as JSON, whole or not at all; raises ConfigError where that cannot be done."""
+    save_sessions([session], path)
+
+
+def save_sessions(sessions: Sequence[Session], path: Path) -> None:
+    """Write what was measured as `save_session` does: a session, or several as one document."""
+    document = sessions[0] if len(sessions) == 1 else SideBySide(sessions=list(sessions))
     try:
         with whole_file(path) as draft:
-            draft.write_text(session.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            draft.write_text(document.model_dump_json(indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({reason(error)}); choose another with --save") from error
 
 
 def load_session(path: Path) -> Session:
     """Read a saved session; raises ConfigError when it is not one."""
+    sessions = load_sessions(path)
+    if len(sessions) > 1:
+        raise ConfigError(
+            f"{path}: {len(sessions)} sessions side by side, expected one; measure one bundle in one precision"
+        )
+    return sessions[0]
+
+
+def load_sessions(path: Path) -> List[Session]:
+    """Read what `save_sessions` has written; raises ConfigError when it is nothing such."""
+    model: Type[BaseModel] = Session
     try:
-        return Session.model_validate(parse_json(read_text(path, SESSION_BYTES)))
+        document = parse_json(read_text(path, SESSION_BYTES))
+        if isinstance(document, dict) and "sessions" in document:
+            model = SideBySide
+            return SideBySide.model_validate(document).sessions
+        return [Session.model_validate(document)]
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({reason(error)})") from error
     except ValueError as error:
-        cause = mistake(error, Session) if isinstance(error, ValidationError) else reason(error)
+        cause = mistake(error, model) if isinstance(error, ValidationError) else reason(error)
         raise ConfigError(f"{path}: not a session saved by `edgecvar bench`: {cause}") from error

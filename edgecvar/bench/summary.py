@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -88,6 +88,12 @@ def summarise(session: Session) -> Summary:
     )
 
 
+def parts_of(summaries: Sequence[Summary]) -> List[str]:
+    """The spans of all of them, each once, in the order in which data flows."""
+    names = dict.fromkeys(row.name for summary in summaries for row in summary.rows)
+    return sorted(names, key=_place)
+
+
 def _comparison(against: Against) -> Comparison:
     turns, decode = against.turns, against.decode
     pictures = max(1, sum(turn.pictures for turn in turns))
@@ -113,7 +119,7 @@ def _rate(count: int, phase: Phase) -> float:
 
 def _rows(spans_ms: Dict[str, List[float]]) -> List[Row]:
     total = sum(sum(spans) for spans in spans_ms.values()) or 1.0
-    names = sorted(spans_ms, key=lambda name: _place(name))
+    names = sorted(spans_ms, key=_place)
     return [_row(name, spans_ms[name], sum(spans_ms[name]) / total) for name in names]
 
 

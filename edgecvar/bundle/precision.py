@@ -28,6 +28,35 @@ class KeptLayer(BaseModel):
     gain: int
 
 
+class UnpaidLayer(BaseModel):
+    """A layer that stays fp16 because int8 does not pay: `ms`, what a sampled picture would take more with it in int8.
+
+    0 where it is as fast either way.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    layer: str
+    ms: float
+
+
+class TimedChoice(BaseModel):
+    """What the choice of layers takes on a device, as predicted: milliseconds a sampled picture.
+
+    `int8_ms`, `fp16_ms`: with every layer in int8, and in fp16. `unpaid`: layers that are no faster in int8, whatever
+    they cost of the decisions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: str
+    ms: float
+    int8_ms: float
+    fp16_ms: float
+    unpaid: List[UnpaidLayer] = Field(default_factory=list)
+
+
 class Int8Record(BaseModel):
     """Calibration and mixed precision search: enough to make the same int8 stages again.
 
@@ -35,7 +64,7 @@ class Int8Record(BaseModel):
     of calibration and search, in order. `losses`: what was tried, with the loss of each (mean Kullback-Leibler
     divergence, nats). `max_drop`: largest allowed share, in percent, of search samples whose decision differs from
     fp32's, as compile/int8/search.py measures it; None without a search. `drop`: the share reached, on `searched`
-    samples.
+    samples. `timed`: where the time on a device was weighed, what came of it; its layers in fp16 are not in `kept`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,3 +79,4 @@ class Int8Record(BaseModel):
     drop: float
     searched: int
     kept: List[KeptLayer] = Field(default_factory=list)
+    timed: Optional[TimedChoice] = None

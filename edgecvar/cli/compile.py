@@ -40,6 +40,12 @@ def _moved(context: click.Context, option: click.Parameter, bundle: Optional[str
     show_default=True,
     help="Keep layers in fp16 until int8 changes at most this share of decisions; none: all int8.",
 )
+@click.option(
+    "--for",
+    "fastest_on",
+    metavar="DEVICE",
+    help="Choose the layers of int8 by its predicted time: the fastest that keeps --max-drop, not the smallest.",
+)
 @click.option("--search-samples", type=click.IntRange(min=1), help="Pictures that int8 is judged by [default: 512].")
 @click.option(
     "--keep-fp32", multiple=True, metavar="STAGE:LAYER", help="fp16 keeps it in fp32; `verify --layers` names such."
@@ -64,15 +70,17 @@ def command(as_json: bool, **options: Any) -> None:
     edgecvar compile --model attp
     edgecvar compile --checkpoint runs/attp/20260101-120000/best.pt -o gestures.edgecvar
     edgecvar compile --model attp --device tx2 --precision fp16
+    edgecvar compile --model attp --max-drop 0.5 --for orin-nano
     edgecvar compile --model attp --untrained --set network.backbone=efficientnet_b0
 
     int8 is calibrated on the run's own training clips, or on --data, and judged by others: the layers that cost most
-    stay fp16 until no more than --max-drop percent of the decisions differ from fp32's.
+    stay fp16 until no more than --max-drop percent of the decisions differ from fp32's. With --for, layers that int8
+    does not speed up on that device stay fp16 too, and of the others those that cost least time.
 
     Needs the train extra: pip install 'edgecvar[train]'. `edgecvar build`, for the device, does not.
     """
     need_extra("train", "compiling", "torch", "onnx", "onnxscript")
-    from edgecvar.cli.report.compiled import as_document, print_compiled
+    from edgecvar.cli.report.bundle.compiled import as_document, print_compiled
     from edgecvar.compile.bundle import compile_bundle
     from edgecvar.compile.plan import plan_compilation
     from edgecvar.console import Console

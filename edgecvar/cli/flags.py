@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, TypeVar
 
 import click
@@ -77,6 +78,15 @@ timeout_flag = click.option(
     show_default=True,
     metavar="SECONDS",
     help="Give the source up when nothing has come for so long.",
+)
+
+
+runner_flag = _CHOICE[0]
+trace_flag = click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write when every thread did what, as JSON that Perfetto opens.",
 )
 
 

@@ -1,4 +1,4 @@
-"""`edgecvar inspect`: what a video's bitstream, or a network, is made of."""
+"""`edgecvar inspect`: what a video's bitstream, a network or a bundle is made of."""
 
 from __future__ import annotations
 
@@ -29,19 +29,30 @@ def command(
     as_json: bool,
     **reading: Any,
 ) -> None:
-    """Show what SUBJECT is made of: a video, or a network by name (`edgecvar models` lists them).
+    """Show what SUBJECT is made of: a video, a network by name (`edgecvar models` lists them), or a bundle.
 
     A video (a file, a URL, or `-` for standard input): codec, how its vectors are extracted, statistics of vectors and
     residuals, GOPs as strips of I, P and B in display order, a line for each or for several alike. A network:
     parameters and multiply-adds of each part, at the paper's size unless --set says otherwise (network.fusion=mv,
-    input.height=112).
+    input.height=112). A bundle: of each stage, how many nodes TensorRT computes in int8, fp16 and fp32, by the types
+    that its versions would infer, and which in fp32.
     """
-    if _names_a_video(subject):
+    if _names_a_bundle(subject):
+        if picture is not None or at is not None:
+            raise click.UsageError("--picture and --at want a video")
+        _inspect_bundle(Path(subject), as_json)
+    elif _names_a_video(subject):
         _inspect_video(subject, picture, at, as_json, **reading)
     else:
         if picture is not None or at is not None:
             raise click.UsageError("--picture and --at want a video")
         _inspect_network(subject, classes, settings, as_json)
+
+
+def _names_a_bundle(subject: str) -> bool:
+    from edgecvar.bundle.manifest import MANIFEST
+
+    return (Path(subject) / MANIFEST).is_file()
 
 
 def _names_a_video(subject: str) -> bool:
@@ -102,3 +113,15 @@ def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ..
         from edgecvar.console import Console
 
         print_cost(f"{model}, {spec.height} x {spec.width}, {classes} classes", cost, Console())
+
+
+def _inspect_bundle(path: Path, as_json: bool) -> None:
+    from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.cli.report.bundle.typing import print_types, types_document
+    from edgecvar.predict.typing.survey import survey_types
+
+    types = survey_types(open_bundle(path))
+    if as_json:
+        say_json(types_document(path, types))
+    else:
+        print_types(types)

@@ -8,7 +8,14 @@ from typing import Any, Tuple
 
 import click
 
-from edgecvar.cli.flags import decoder_flag, every_flag, extraction_flag, runner_flags, timeout_flag
+from edgecvar.cli.flags import (
+    decoder_flag,
+    every_flag,
+    extraction_flag,
+    runner_flags,
+    timeout_flag,
+    trace_flag,
+)
 
 
 @click.command("run")
@@ -74,6 +81,7 @@ from edgecvar.cli.flags import decoder_flag, every_flag, extraction_flag, runner
     metavar="SECONDS",
     help="Of a live source, how late a decision may be: beyond, fewer pictures are sampled.",
 )
+@trace_flag
 @runner_flags
 def command(as_json: bool, as_csv: bool, sources: Tuple[str, ...], **options: Any) -> None:
     """Recognise actions in SOURCE: a video, a URL, a folder, a pattern in quotes, or `-` for standard input.

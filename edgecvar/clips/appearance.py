@@ -81,7 +81,7 @@ class AppearancePicture:
 
     def _make(self, picture: CodedPicture, preparer: Preparer) -> None:
         try:
-            with self._clock.span("image"):
+            with self._clock.span("image", self._index):
                 self._made = self._prepared(picture, preparer)
         except BaseException as error:  # whatever it is belongs to who waits
             self._error = error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import ContextManager, Protocol
+from typing import ContextManager, Optional, Protocol
 
 
 class Clock(Protocol):
@@ -15,8 +15,11 @@ class Clock(Protocol):
     thread: "stage:<name>", "decide".
     """
 
-    def span(self, name: str) -> ContextManager[None]:
-        """A context that lasts as long as the work called `name`; entered from several threads at a time."""
+    def span(self, name: str, picture: Optional[int] = None) -> ContextManager[None]:
+        """A context that lasts as long as the work called `name`; entered from several threads at a time.
+
+        `picture`: decode index of the picture that it is for, where that is known when it begins.
+        """
         ...
 
 
@@ -25,5 +28,5 @@ class NoClock:
 
     _nothing: ContextManager[None] = nullcontext()
 
-    def span(self, name: str) -> ContextManager[None]:
+    def span(self, name: str, picture: Optional[int] = None) -> ContextManager[None]:
         return self._nothing

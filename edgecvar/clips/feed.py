@@ -180,7 +180,7 @@ class Feed:
         self._awaited = False
 
     def _follow(self, picture: CodedPicture, usable: bool, watcher: Optional[Watcher]) -> None:
-        with self._trace_clock.span("trace"):
+        with self._trace_clock.span("trace", picture.decode_index):
             self._motion_source.push(picture)
         if watcher is not None:
             moving = usable and picture.motion is not None
@@ -209,7 +209,7 @@ class Feed:
         self.counts.thinned += self._every // self._demand.every - 1
         assert self._current is not None  # every window has an I-picture
         current = self._current.want()
-        with self._clock.span("parse"):
+        with self._clock.span("parse", picture.decode_index):
             parsed = self._motion_source.parsed(picture)
         inputs = partial(self._inputs, picture, parsed, self._preparer)
         if parsed is None or not awaited():
@@ -244,7 +244,7 @@ class Feed:
         """By source; None where the picture's frame cannot be decoded."""
         sources = self._demand.sources
         values: Dict[str, Prepared] = {}
-        with self._clock.span("prepare"):
+        with self._clock.span("prepare", picture.decode_index):
             if "frame" in sources:
                 frame = _frame(picture)
                 if frame is None:

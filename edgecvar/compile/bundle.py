@@ -17,7 +17,8 @@ from edgecvar.compile.draft import Draft
 from edgecvar.compile.engines import build_engines_here
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.int8.data import Int8Data, read_int8_data
-from edgecvar.compile.int8.search import make_int8
+from edgecvar.compile.int8.predicted import PredictedClock
+from edgecvar.compile.int8.search import Aim, make_int8
 from edgecvar.compile.int8.typed import strongly_typed
 from edgecvar.compile.onnx.export import export_stage
 from edgecvar.compile.onnx.full_layers import full_layers
@@ -32,6 +33,8 @@ from edgecvar.errors import CompileError
 from edgecvar.files import whole_folder
 from edgecvar.judge.parity import Recording, record
 from edgecvar.nets.network import Network
+from edgecvar.predict.calibration import corrected
+from edgecvar.predict.fitted import fitted_model
 from edgecvar.progress import Progress, silent
 
 MEASURED_SAMPLES = 32
@@ -160,7 +163,12 @@ def _quantise(
         model = onnx.load(str(file))
         with _of_stage(name):
             beyond[name] = full_layers(model, element_types(model), largest[name], keep.get(name, frozenset()))
-    stages = make_int8(draft.stages, files, data.calibration, data.search, data.max_drop, progress, beyond)
+    clock = None
+    if data.fastest_on is not None:
+        fitted, _ = corrected(fitted_model(), data.fastest_on)
+        clock = PredictedClock(data.fastest_on, fitted, draft.stages, files, draft.input)
+    aim = Aim(data.max_drop, clock)
+    stages = make_int8(draft.stages, files, data.calibration, data.search, aim, progress, beyond)
     draft.int8 = data.record(stages)
     for name, model in stages.models.items():
         draft.save(model, name, "int8")

@@ -21,6 +21,7 @@ class CompileConfig(BaseModel):
     check and, a folder then, for int8. `output`: the bundle's folder, by default MODEL.edgecvar here.
     `precision`: what to make beside fp32, which is always made; by default all that `device` has. `max_drop`: the
     largest share of decisions, in percent, that int8 may change; None for every layer in int8 whatever it costs.
+    `fastest_on`: the device that int8 is to be fastest on, by prediction; without it the fewest layers stay fp16.
     `search_samples`: sampled pictures that int8 is judged by. `keep_fp32`: layers that fp16 stages keep in fp32, as
     STAGE:LAYER. `engines`: also build TensorRT's engines, on this machine, by `converter` and for the DLA core `dla`.
     `max_batch`: samples that stages are checked with at once, and engines are built for; ONNX takes any number.
@@ -40,6 +41,7 @@ class CompileConfig(BaseModel):
     device: Optional[str] = None
     precision: Optional[FrozenSet[Precision]] = None
     max_drop: Optional[float] = Field(default=0.5, ge=0, le=100)
+    fastest_on: Optional[str] = None
     search_samples: int = Field(default=512, ge=1)
     keep_fp32: FrozenSet[str] = frozenset()
     engines: bool = False

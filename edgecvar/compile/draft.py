@@ -24,6 +24,7 @@ class Draft:
 
     def __init__(self, folder: Path, subject: Subject, provenance: Provenance) -> None:
         self.stages: Sequence[StageSpec] = subject.stages
+        self.input = subject.input
         self.checks: Dict[Precision, List[StageCheck]] = {}
         self.typed: List[StageCheck] = []
         self.int8: Optional[Int8Record] = None

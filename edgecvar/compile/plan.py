@@ -17,6 +17,7 @@ from edgecvar.compile.inputs import SAMPLES
 from edgecvar.compile.subject import Subject, find_subject
 from edgecvar.errors import CompileError, ConfigError, unknown_name
 from edgecvar.files import check_writable
+from edgecvar.predict.hardware import gpu_of
 from edgecvar.runners.choice import RunnerChoice
 
 CHECKING_CLIPS = 3
@@ -27,7 +28,7 @@ CALIBRATING_CLIPS = 64
 class Int8Plan:
     """The clips that give int8 its ranges, and those that judge it; `name` is what the user called the data.
 
-    `search_samples`: pictures of the latter that judge. `max_drop`: see CompileConfig.
+    `search_samples`: pictures of the latter that judge. `max_drop`, `fastest_on`: see CompileConfig.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Int8Plan:
     judge: List[Path]
     search_samples: int
     max_drop: Optional[float]
+    fastest_on: Optional[Device] = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def plan_compilation(config: CompileConfig) -> CompilePlan:
     clips = choose_clips(config.data, subject)
     device = None if config.device is None else find_device(config.device)
     precisions, left_out = _choose_precisions(config, device, clips.why_no_int8)
+    fastest_on = _fastest_on(config.fastest_on, precisions, left_out)
     int8 = None
     if clips.halves is not None and "int8" in precisions:
         calibrate, judge = clips.halves
@@ -73,6 +76,7 @@ def plan_compilation(config: CompileConfig) -> CompilePlan:
             judge=spread(judge, max(CALIBRATING_CLIPS, config.search_samples)),
             search_samples=config.search_samples,
             max_drop=config.max_drop,
+            fastest_on=fastest_on,
         )
     return CompilePlan(
         subject=subject,
@@ -101,6 +105,22 @@ def _choose_precisions(
     if "int8" in config.precision and why_no_int8 is not None:
         raise ConfigError(f"int8: {why_no_int8}, or leave int8 out with --precision fp32,fp16")
     return [each for each in PRECISIONS if each in {"fp32", *config.precision}], None
+
+
+def _fastest_on(name: Optional[str], precisions: Sequence[Precision], left_out: Optional[str]) -> Optional[Device]:
+    """The device whose time is weighed; raises ConfigError where nothing is to be weighed, or nothing known of it."""
+    if name is None:
+        return None
+    device = find_device(name)
+    if "int8" not in device.precisions:
+        raise ConfigError(
+            f"--for {name}: {device.title} has no INT8 path in TensorRT, so it runs fp16; leave --for out"
+        )
+    gpu_of(device)
+    if "int8" not in precisions:
+        why = f" ({left_out})" if left_out else ""
+        raise ConfigError(f"--for {name}: it chooses the layers of int8, and no int8 is made here{why}; leave it out")
+    return device
 
 
 def _kept(names: AbstractSet[str], subject: Subject, precisions: Sequence[Precision]) -> Dict[str, FrozenSet[str]]:

@@ -91,8 +91,10 @@ class Prediction(BaseModel):
     """What a bundle would do on a device that is not here: a prediction, never a measurement.
 
     `typing`: how TensorRT takes the graph's types. `pictures_per_second`: of all streams together, sampled or not, and
-    `cameras`: streams of 25 pictures a second that fit. `bottleneck`: the part that bounds the rate. `calibrated`: the
-    sessions of that device that corrected it. `notes`: what it leaves out, in sentences.
+    `cameras`: streams of 25 pictures a second that fit. `bottleneck`: the part that bounds the rate. `remedies`: each
+    change alone; `enough`: changes one after the other until `goal` pictures a second are reached, or nothing gains any
+    more. `watts`: the most that is published of the device. `calibrated`: the sessions of it that corrected this.
+    `notes`: what it leaves out, in sentences.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,10 +114,13 @@ class Prediction(BaseModel):
     cameras: float
     bottleneck: str
     watts: Optional[float] = None
+    least_watts: Optional[float] = None
     watts_source: str = ""
     peak_gops: float
     bandwidth_gb_per_s: float
     remedies: List[Remedy] = Field(default_factory=list)
+    enough: List[Remedy] = Field(default_factory=list)
+    goal: Optional[float] = None
     calibrated: List[str] = Field(default_factory=list)
     fitted_on: int = 0
     notes: List[str] = Field(default_factory=list)

@@ -22,6 +22,7 @@ from edgecvar.errors import ConfigError, EdgecvarError, named
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.loaded import LoadedRunner
 from edgecvar.run.recognizer import Recognition, RunOptions, recognize
+from edgecvar.run.trace import NOBODY, Observers
 from edgecvar.runners.choice import RunnerChoice, make_runner
 from edgecvar.stream.live import LiveStream, PacedStream, Patience
 from edgecvar.stream.packets import PacketTap
@@ -42,7 +43,8 @@ class RunSettings:
     A live URI is waited for as `patience` says, and not opened again where `reconnect` is False; another URL is waited
     for only where that is True, and a file never. `tell` is given what there is to say of it.
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
-    `tap` sees its packets. `paced`: a file comes at its own speed, as a camera would send it.
+    `tap` sees its packets. `paced`: a file comes at its own speed, as a camera would send it. `observers` are told what
+    is done when, under the source's name.
     """
 
     every: Optional[int] = None
@@ -56,6 +58,7 @@ class RunSettings:
     tell: Callable[[str], None] = field(default=lambda line: None)
     paced: bool = False
     decoder: str = "auto"
+    observers: Observers = NOBODY
 
 
 _DEFAULT = RunSettings()
@@ -236,6 +239,7 @@ class Run:
                 release=stream.leave,
                 watcher=settings.watch(stream.info),
                 late=settings.patience.late if isinstance(stream, LiveStream) else None,
+                clock=settings.observers.clock(name),
             )
             self._recognition: Recognition = recognize(stream, bundle.manifest, loaded.runner, options)
         except BaseException:

@@ -253,11 +253,11 @@ class Recognition:
         return ", ".join(dict.fromkeys(reasons))
 
     def _decision(self, finished: Finished, scores: NDArray[np.float32], opens: str) -> Decision:
-        with self._options.clock.span("decide"):
+        sampled = finished.sampled
+        with self._options.clock.span("decide", sampled.decode_index):
             probabilities = self._consensus.push(scores)
             top = ranked(self._labels, probabilities, self._options.top)
         self._decisions += 1
-        sampled = finished.sampled
         return Decision(
             pts_seconds=sampled.pts_seconds,
             display_index=sampled.display_index,

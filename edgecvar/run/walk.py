@@ -121,7 +121,7 @@ class StageWalk:
                     outputs[each.tensor.source] if each.from_stage else appearance.prepared[None]
                     for each in stage.inputs
                 ]
-                outputs[stage.spec.name] = self._launch(stage.spec, tensors)
+                outputs[stage.spec.name] = self._launch(stage.spec, tensors, appearance.index)
             self._features[appearance.index] = outputs
         return self._features[appearance.index]
 
@@ -144,11 +144,11 @@ class StageWalk:
             else:
                 value = appearance.prepared[None] if source == "image" else sampled.inputs[source][None]
             tensors.append(self._newest.history(stage, each, sampled, value))
-        return self._launch(stage.spec, tensors)
+        return self._launch(stage.spec, tensors, sampled.decode_index)
 
-    def _launch(self, spec: StageSpec, tensors: Sequence[Any]) -> Any:
+    def _launch(self, spec: StageSpec, tensors: Sequence[Any], picture: int) -> Any:
         inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
-        with self._clock.span(f"stage:{spec.name}"):
+        with self._clock.span(f"stage:{spec.name}", picture):
             launched = self._runner.launch(spec.name, {**inputs, **self._memory.of(spec)} if spec.state else inputs)
             if isinstance(launched, Step):
                 launched = self._memory.keep(spec, launched)

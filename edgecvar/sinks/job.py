@@ -15,6 +15,9 @@ from edgecvar.errors import ConfigError, EdgecvarError, StreamError, reason
 from edgecvar.run.decisions import ended_by
 from edgecvar.run.event_settings import EventSettings, background_of
 from edgecvar.run.model import Model, Run
+from edgecvar.run.nvtx import find_ranges
+from edgecvar.run.trace import Observers, Trace
+from edgecvar.run.trace_file import tracing
 from edgecvar.sinks.csv_lines import CsvLines, EventRows
 from edgecvar.sinks.delivery.delivery import Deliveries
 from edgecvar.sinks.delivery.opening import DeliveryOptions, default_spool, open_deliveries
@@ -41,6 +44,7 @@ def run_job(config: RunConfig) -> bool:
         config = config.model_copy(update={"events": EventSettings()})
     bundle = open_bundle(config.bundle or default_bundle())
     with ExitStack() as stack:
+        observers = Observers(stack.enter_context(_tracing(config)), find_ranges(None))
         out = stack.enter_context(_standard_output(config) if config.output is None else _opened(config.output))
         stack.enter_context(_delivering(deliveries, config, out))
         model = stack.enter_context(Model(bundle, config))
@@ -48,8 +52,8 @@ def run_job(config: RunConfig) -> bool:
         if config.events is not None:
             _name_background(config.events, model.labels)
         if config.together:
-            return run_together(config, bundle, out, deliveries)
-        job = _Job(config, model, out, deliveries)
+            return run_together(config, bundle, out, deliveries, observers)
+        job = _Job(config, model, out, deliveries, observers)
         if len(config.sources) > 1:
             return job.run_all()
         job.run(config.sources[0])
@@ -59,8 +63,11 @@ def run_job(config: RunConfig) -> bool:
 class _Job:
     """The sources of one command, and where what is decided of each goes."""
 
-    def __init__(self, config: RunConfig, model: Model, out: TextIO, deliveries: Deliveries) -> None:
+    def __init__(
+        self, config: RunConfig, model: Model, out: TextIO, deliveries: Deliveries, observers: Observers
+    ) -> None:
         self._config, self._model, self._out, self._deliveries = config, model, out, deliveries
+        self._observers = observers
         self._header_due = True
 
     def run_all(self) -> bool:
@@ -93,7 +100,7 @@ class _Job:
             return overlays[0]
 
         with Outflow(config, source, self._model.labels, self._deliveries) as outflow:
-            settings = replace(run_settings(config, outflow), watch=watch)
+            settings = replace(run_settings(config, outflow, self._observers), watch=watch)
             with self._model.start(named_source(source), settings) as run:
                 outflow.enter([self._written(source), *overlays], lambda: run.summary)
                 _pour(run, outflow)
@@ -152,6 +159,10 @@ def _pour(run: Run, outflow: Outflow) -> None:
         outflow.fail(replace(run.summary, ended=ended_by(error)))
         raise
     outflow.finish(run.summary)
+
+
+def _tracing(config: RunConfig) -> ContextManager[Optional[Trace]]:
+    return tracing(config.trace, config.sources, [config.output, config.overlay])
 
 
 def _name_background(events: EventSettings, labels: Sequence[str]) -> None:

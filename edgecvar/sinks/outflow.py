@@ -10,6 +10,7 @@ from edgecvar.errors import EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.model import RunSettings
+from edgecvar.run.trace import Observers
 from edgecvar.sinks.clips.event_clips import EventClips
 from edgecvar.sinks.delivery.delivery import Deliveries
 from edgecvar.sinks.settings import RunConfig
@@ -86,7 +87,7 @@ def _clips(config: RunConfig, source: str) -> Optional[EventClips]:
     return EventClips(config.clips, config.events, source, live=path is None or not path.is_file())
 
 
-def run_settings(config: RunConfig, outflow: Outflow) -> RunSettings:
+def run_settings(config: RunConfig, outflow: Outflow, observers: Observers) -> RunSettings:
     """How a source is run for its outflow."""
     return RunSettings(
         every=config.every,
@@ -98,4 +99,5 @@ def run_settings(config: RunConfig, outflow: Outflow) -> RunSettings:
         reconnect=config.reconnect,
         patience=Patience(wait=config.wait, late=config.late),
         tell=partial(say, err=True),
+        observers=observers,
     )

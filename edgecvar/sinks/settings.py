@@ -37,7 +37,7 @@ class RunConfig(RunnerChoice):
     seconds without data. `events`: how decisions become events, none unless given; `clips`: where those are cut out of
     the stream. `reconnect`: whether a URL is waited for, by default a live one's; `wait`: seconds that it may be away;
     `late`: seconds after a live picture's arrival from which on fewer are sampled, and packets fall. `together`:
-    several run at the same time.
+    several run at the same time. `trace`: a file that tells when every thread did what.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -58,6 +58,7 @@ class RunConfig(RunnerChoice):
     wait: Optional[float] = Field(None, gt=0, le=LONGEST)
     late: float = Field(LATE, gt=0, le=LONGEST)
     together: bool = False
+    trace: Optional[Path] = None
 
     @property
     def written_form(self) -> str:

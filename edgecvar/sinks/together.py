@@ -9,6 +9,7 @@ from edgecvar.bundle.manifest import Bundle
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.events import Event
 from edgecvar.run.station import SourceState, Station
+from edgecvar.run.trace import NOBODY, Observers
 from edgecvar.sinks.csv_lines import CsvLines, EventRows
 from edgecvar.sinks.delivery.delivery import Deliveries
 from edgecvar.sinks.json_lines import JsonLines
@@ -24,7 +25,9 @@ LOOK_SECONDS = 0.1
 """How often it is looked whether what is written to has broken."""
 
 
-def run_together(config: RunConfig, bundle: Bundle, out: TextIO, deliveries: Deliveries) -> bool:
+def run_together(
+    config: RunConfig, bundle: Bundle, out: TextIO, deliveries: Deliveries, observers: Observers = NOBODY
+) -> bool:
     """Run every source until all are over; whether all could be run. Raises what writing raises."""
     labels, lock = bundle.manifest.labels, Lock()
     running: List[_Source] = []
@@ -33,7 +36,7 @@ def run_together(config: RunConfig, bundle: Bundle, out: TextIO, deliveries: Del
             written = _Locked(_written(config, bundle, out, number), lock)
             running.append(_Source(station, source, Outflow(config, source, labels, deliveries), written))
         for each in running:
-            station.add(each.source, named_source(each.source), run_settings(config, each.outflow), [each])
+            station.add(each.source, named_source(each.source), run_settings(config, each.outflow, observers), [each])
         while not station.wait(LOOK_SECONDS) and not any(each.broken for each in running):
             pass
     for each in running:

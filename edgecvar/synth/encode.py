@@ -64,6 +64,7 @@ def x264_options(encoding: Encoding) -> Dict[str, str]:
         "mbtree": 0,
         "qcomp": 1,
         "threads": 1,
+        "cabac": int(encoding.cabac),
     }
     parameters = ":".join(f"{key}={value}" for key, value in settings.items())
     return {"preset": "veryfast", "crf": str(encoding.crf), "x264-params": parameters, "flags": "+bitexact"}

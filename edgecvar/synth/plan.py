@@ -37,13 +37,17 @@ DRIFT = 0.35
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a clip is coded: `codec` "h264" or "mpeg4", `container` "mp4" or "avi", `crf` on x264's scale."""
+    """How a clip is coded: `codec` "h264" or "mpeg4", `container` "mp4" or "avi", `crf` on x264's scale.
+
+    H.264 codes its bins by `cabac`, or else by CAVLC.
+    """
 
     codec: str
     container: str
     gop_length: int
     b_pictures: int
     crf: int
+    cabac: bool = True
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,42 @@ def test_what_was_not_asked_for_is_not_compared(edgecvar, tmp_path, bundle, clip
     assert edgecvar("bench", "--from", saved)[0] == 0
 
 
+def test_a_page_is_made_of_a_measurement_and_of_a_saved_session(edgecvar, tmp_path, bundle, clip):
+    saved, page = tmp_path / "session.json", tmp_path / "page.html"
+    options = ("--bundle", bundle, "--seconds", "0.1", "--save", saved)
+    code, out, _ = edgecvar("bench", clip, *options, "--report", page)
+    assert code == 0 and "end to end" in out
+    first = page.read_text(encoding="utf-8")
+    boxes = ("read, parse", "I-pictures", "prepare", "appearance", "motion", "residual", "fuse", "decide")
+    assert all(f">{box}</text>" in first for box in boxes) and "drawn as is common" not in first
+    page.unlink()
+    assert edgecvar("bench", "--from", saved, "--report", page)[0] == 0
+    assert page.read_text(encoding="utf-8") == first
+    session = json.loads(saved.read_text())
+    assert list(session["flow"]) == ["appearance", "motion", "residual", "fuse"] and session["flow"]["appearance"] == [
+        "image"
+    ]
+    del session["flow"]
+    saved.write_text(json.dumps(session))  # as it was saved before there were pages
+    assert edgecvar("bench", "--from", saved, "--report", page)[0] == 0
+    assert "drawn as is common" in page.read_text(encoding="utf-8")
+
+
+def test_a_page_takes_no_place_of_what_is_read(edgecvar, tmp_path, bundle, clip):
+    copy = tmp_path / clip.name
+    copy.write_bytes(clip.read_bytes())
+    options = ("bench", copy, "--bundle", bundle, "--seconds", "0.1", "--save", tmp_path / "s.json", "--report")
+    for place, said in (
+        (copy, "this is the source itself"),
+        (tmp_path / "s.json", "this is the session itself"),
+        (tmp_path, "a folder; name a file"),
+        (copy / "page.html", "nothing can be written there"),
+    ):
+        code, _, err = edgecvar(*options, place)
+        assert code != 0 and said in err and not (tmp_path / "s.json").exists()
+    assert copy.read_bytes() == clip.read_bytes()
+
+
 def test_a_source_and_a_session_exclude_each_other(edgecvar, tmp_path, clip):
     code, _, err = edgecvar("bench", clip, "--from", tmp_path / "s.json")
     assert code == 2 and "not both" in err

@@ -94,6 +94,7 @@ def test_json_is_one_document(clip: Path, tmp_path: Path, capfd: Any) -> None:
         (["--model", "attp", "--untrained", "--precision", "int8"], "name a folder with --data"),
         (["--model", "attp", "--untrained", "--device", "tx3"], "did you mean 'tx2'"),
         (["--model", "attp", "--untrained", "--device", "tx2", "--precision", "int8"], "use --precision fp16"),
+        (["--model", "attp", "--untrained", "--for", "tx2"], "--for tx2: Jetson TX2 has no INT8 path"),
         (["--model", "attp", "--untrained", "--max-drop", "much"], "expected a percentage from 0 to 100, or none"),
         (["--model", "attp", "--untrained", "--engines"], "tensorrt and pycuda cannot be imported here"),
         (["--model", "attp", "--untrained", "--converter", "torch2trt"], "cannot be imported here"),

@@ -11,6 +11,8 @@ import pytest
 from edgecvar.cli.report.portrait import draw_portrait
 from edgecvar.errors import StreamError
 from tests.moving_clip import moving_clip
+from tests.predict.typing.bundles import HALF, swish_bundle
+from tests.predict.typing.written import Call, swish_chain, written
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +132,36 @@ def test_a_folder_called_as_a_network_does_not_hide_it(edgecvar, tmp_path, monke
     assert code == 0 and json.loads(out)["model"] == "attp"
     code, _, err = edgecvar("inspect", "./attp")
     assert code == 1 and "attp: " in err and err.count("\n") == 1
+
+
+def test_a_bundle_is_its_types(edgecvar, tmp_path):
+    """Scales in fp32 alone: what a strongly typed engine would compute in fp32 is counted, named and noted."""
+    bundle = swish_bundle(tmp_path, {"fp16": HALF, "int8": swish_chain(41, "fp32")})
+    code, out, _ = edgecvar("inspect", bundle)
+    assert code == 0
+    cells = [line.split() for line in out.splitlines()]
+    assert ["s", "fp16", "8.2,", "8.5", "to", "9", "weak", "0", "1", "1", "sum", "(ReduceSum)"] in cells
+    assert ["s", "int8", "8.5", "to", "9,", "10", "weak", "41", "82", "0"] in cells
+    (strong,) = [line for line in out.splitlines() if "int8" in line and "strong" in line]
+    assert strong.split()[2:7] == ["11", "strong", "41", "0", "82"] and "sigmoid0 (Sigmoid)" in strong
+    assert "note stage s, int8 on TensorRT 11: 82 nodes in fp32 that the fp16 stage has not" in out
+    code, out, _ = edgecvar("inspect", bundle, "--json")
+    (*_, last) = json.loads(out)["stages"]
+    assert last["tensorrt"] == ["11"] and last["nodes"] == {"int8": 41, "fp16": 0, "fp32": 82}
+    operators = [node["operator"] for node in last["fp32"]]
+    assert operators.count("Sigmoid") == operators.count("Mul") == 41 and last["refused"] == []
+
+
+def test_types_that_a_parser_refuses_are_told(edgecvar, tmp_path):
+    mixed = written([Call("y", "Mul", ["x", "half"])], {"half": "fp16"}, {"x": "fp32"}, "y")
+    code, out, _ = edgecvar("inspect", swish_bundle(tmp_path, {"fp16": mixed}))
+    assert code == 0
+    assert "WRONG stage s, fp16 on TensorRT 10, 11: node y (Mul) reads tensors of several types: x is fp32" in out
+
+
+def test_a_bundle_of_fp32_has_nothing_to_type_and_no_picture(edgecvar, tmp_path):
+    bundle = swish_bundle(tmp_path, {})
+    code, out, _ = edgecvar("inspect", bundle)
+    assert (code, out.strip()) == (0, "every stage is in fp32 alone")
+    code, _, err = edgecvar("inspect", bundle, "--at", "3")
+    assert code == 2 and "want a video" in err

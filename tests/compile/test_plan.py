@@ -7,6 +7,7 @@ from typing import Any, Callable
 
 import pytest
 
+from edgecvar.bundle.devices import DEVICES
 from edgecvar.compile.plan import plan_compilation
 from edgecvar.errors import ConfigError
 
@@ -56,3 +57,22 @@ def test_layers_that_fp16_keeps_in_fp32_are_sorted_by_stage(configure: Configure
             plan_compilation(configure(data=clip, keep_fp32={wrong}))
     with pytest.raises(ConfigError, match="--keep-fp32: for fp16 stages, and none are made here"):
         plan_compilation(configure(data=clip, precision={"fp32"}, keep_fp32=named))
+
+
+def test_a_device_whose_time_is_weighed_must_have_int8_and_a_data_sheet(
+    configure: Configure, folder: Path, clip: Path
+) -> None:
+    plan = plan_compilation(configure(data=folder, precision=None, fastest_on="orin-nano"))
+    assert plan.int8 is not None and plan.int8.fastest_on is DEVICES["orin-nano"]
+    assert plan_compilation(configure(data=folder, precision=None)).int8.fastest_on is None  # type: ignore[union-attr]
+    for name, wrong in (
+        ("tx2", "--for tx2: Jetson TX2 has no INT8 path in TensorRT, so it runs fp16; leave --for out"),
+        ("dgpu", "--for dgpu: .* no data sheet"),
+        ("orin-nona", "unknown device 'orin-nona': did you mean 'orin-nano'"),
+    ):
+        with pytest.raises(ConfigError, match=wrong):
+            plan_compilation(configure(data=folder, precision=None, fastest_on=name))
+    with pytest.raises(ConfigError, match=r"--for thor: .* no int8 is made here; leave it out"):
+        plan_compilation(configure(data=folder, fastest_on="thor"))
+    with pytest.raises(ConfigError, match=r"no int8 is made here \(.*one clip.*\); leave it out"):
+        plan_compilation(configure(data=clip, precision=None, fastest_on="thor"))

@@ -102,7 +102,7 @@ def test_decoding_is_reading_and_preparing_is_preparing(tmp_path, monkeypatch):
     spans, inside = [], []
 
     class Spans(NoClock):
-        def span(self, name):
+        def span(self, name, picture=None):
             spans.append(name)
             return self._Span(name)
 

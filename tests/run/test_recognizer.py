@@ -223,7 +223,7 @@ def test_the_clock_sees_every_part_under_its_name():
             self.names = []
 
         @contextmanager
-        def span(self, name):
+        def span(self, name, picture=None):
             yield
             self.names.append(name)
 

@@ -29,6 +29,7 @@ from edgecvar.progress import Progress, silent
 from edgecvar.run.decisions import Decision
 from edgecvar.run.model import RunSettings
 from edgecvar.run.station import SourceState, Station
+from edgecvar.run.trace import NOBODY, Observers
 from edgecvar.runners.choice import LARGEST_BATCH, RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.shared import MAX_BATCH
@@ -64,7 +65,9 @@ class TogetherConfig(RunnerChoice):
     max_batch: Optional[int] = Field(MAX_BATCH, ge=2, le=LARGEST_BATCH)
 
 
-def measure_together(config: TogetherConfig, progress: Progress = silent) -> TogetherSession:
+def measure_together(
+    config: TogetherConfig, progress: Progress = silent, observers: Observers = NOBODY
+) -> TogetherSession:
     """Each way in turn, as often as `rounds` says; raises EdgecvarError where a source or the bundle cannot be used."""
     bundle = open_bundle(config.bundle or default_bundle())
     with TemporaryDirectory() as folder:
@@ -77,7 +80,7 @@ def measure_together(config: TogetherConfig, progress: Progress = silent) -> Tog
         for way in ways:
             done, total = len(trials), config.rounds * len(ways)
             progress(done, total, f"{config.streams} streams, {way}")
-            trials.append(_Trial(bundle, config, files, way).run())
+            trials.append(_Trial(bundle, config, files, way).run(replace(observers, subject=way)))
     return TogetherSession(
         bundle=printable(str(bundle.path)),
         untrained=bundle.manifest.provenance.untrained,
@@ -136,13 +139,13 @@ class _Trial:
         self._cameras: List[LiveCamera] = []
         self._waited: Dict[str, _Waited] = {}
 
-    def run(self) -> TogetherTrial:
+    def run(self, observers: Observers) -> TogetherTrial:
         config = self._config
         choice = config.model_copy(update={"max_batch": config.max_batch if self._way == "batches" else 1})
         before = threading.active_count()
         try:
             with Station(self._bundle, choice) as station:
-                self._begin(station)
+                self._begin(station, observers)
                 self._wait(station)
                 time.sleep(config.warm_up)
                 return self._measure(station, before)
@@ -150,9 +153,9 @@ class _Trial:
             for camera in self._cameras:
                 camera.close()
 
-    def _begin(self, station: Station) -> None:
+    def _begin(self, station: Station, observers: Observers) -> None:
         """Out of step, as cameras are."""
-        config, settings = self._config, RunSettings(every=self._config.every, top=1)
+        config, settings = self._config, RunSettings(every=self._config.every, top=1, observers=observers)
         for number in range(config.streams):
             name, file = f"stream {number}", self._files[number % len(self._files)]
             camera = LiveCamera(file, name) if isinstance(file, CodedFile) else None

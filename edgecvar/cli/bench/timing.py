@@ -10,12 +10,16 @@ import click
 from edgecvar.cli.bench.data import command as data
 from edgecvar.cli.bench.extract import command as extract
 from edgecvar.cli.bench.networks import command as networks
+from edgecvar.cli.bench.predicted import command as predicted
+from edgecvar.cli.bench.published import command as published
 from edgecvar.cli.bench.streams import command as streams
 from edgecvar.cli.bench.together import command as together
-from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, timeout_flag
-from edgecvar.terminal import say, say_json
+from edgecvar.cli.flags import engine_flags, every_flag, extraction_flag, runner_flag, timeout_flag, trace_flag
+from edgecvar.terminal import say
 
 OTHERS = {
+    "--for DEVICE [SOURCE]": predicted,
+    "published": published,
     "streams PATH...": streams,
     "together [SOURCE...]": together,
     "extract PATH...": extract,
@@ -31,6 +35,8 @@ class _Bench(click.Command):
     def make_context(
         self, info_name: Optional[str], args: List[str], parent: Optional[click.Context] = None, **extra: Any
     ) -> click.Context:
+        if any(each == "--for" or each.startswith("--for=") for each in args):
+            return predicted.make_context(info_name, args, parent, **extra)
         for other in OTHERS.values():
             if args and args[0] == other.name:
                 return other.make_context(f"{info_name} {other.name}", args[1:], parent, **extra)
@@ -45,14 +51,25 @@ class _Bench(click.Command):
 
 @click.command("bench", cls=_Bench)
 @click.argument("source", required=False)
-@click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to measure [default: the demo's].")
+@click.option(
+    "--bundle",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Bundle to measure [default: the demo's]; several are measured in turn.",
+)
 @every_flag
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 86_400), default=10.0, show_default=True, help="How long to measure."
 )
 @extraction_flag
 @timeout_flag
-@runner_flags
+@runner_flag
+@click.option(
+    "--precision",
+    metavar="LIST",
+    help="Of the stages, such as fp32,int8 [default: fp32 on ONNX Runtime; fp16 on TensorRT, if the bundle has it].",
+)
+@engine_flags
 @click.option(
     "--against",
     type=click.Choice(["decode"]),
@@ -65,46 +82,48 @@ class _Bench(click.Command):
     show_default=True,
     help="Where the session goes.",
 )
+@trace_flag
+@click.option(
+    "--nvtx/--no-nvtx",
+    default=None,
+    help="Mark the same as NVTX ranges for NVIDIA's profilers [default: under Nsight Systems].",
+)
 @click.option("--from", "saved", type=click.Path(path_type=Path), help="Show a saved session instead of measuring.")
+@click.option(
+    "--report", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page of it, too."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
-def command(source: Optional[str], save: Path, saved: Optional[Path], as_json: bool, **options: Any) -> None:
+def command(
+    source: Optional[str], save: Path, saved: Optional[Path], page: Optional[Path], as_json: bool, **options: Any
+) -> None:
     """Show where the time goes when a bundle runs on SOURCE [default: the demo clip].
 
     Reading, preparing, every stage and end to end, as p50, p90, p99 and share, with warm-up kept apart; then the
     same stage calls with nothing else going on. With --against decode also, in turn, what it takes to decode every
-    picture on all cores, to scale the sampled ones to RGB, and to run the network's appearance stage on each. The
-    session is saved as JSON and can be shown again with --from.
+    picture on all cores, to scale the sampled ones to RGB, and to run the network's appearance stage on each. Several
+    bundles and precisions are measured in turn and shown side by side. The session is saved as JSON and can be shown
+    again with --from; --report makes one HTML page of it.
     """
-    from edgecvar.bench.session import load_session, save_session
+    if page is not None:
+        from edgecvar.cli.bench.page import check_page
 
-    if saved is not None:
+        check_page(page, source, saved or save)
+    if saved is None:
+        from edgecvar.cli.bench.sessions import measured
+
+        sessions = measured(source, save=save, **options)
+    else:
         if source is not None:
             raise click.UsageError("give a SOURCE to measure or --from to show a saved session, not both")
-        session = load_session(saved)
-    else:
-        from edgecvar.bench.measure import BenchConfig, measure
-        from edgecvar.errors import ConfigError
-        from edgecvar.files import check_writable, takes_all
-        from edgecvar.progress import StepBar
-        from edgecvar.stream.sources.opening import is_source
+        from edgecvar.bench.session import load_sessions
 
-        if source is not None and is_source(source, save):
-            raise ConfigError(f"--save {save}: this is the source itself; choose another name")
-        if not takes_all(save):
-            check_writable(save.parent)
-        from edgecvar.config import from_flags
+        sessions = load_sessions(saved)
+    if page is not None:
+        from edgecvar.cli.report.bench_page.page import write_sessions_page
 
-        with StepBar() as bar:
-            session = measure(from_flags(BenchConfig, {"source": source, **options}), bar.show)
-        save_session(session, save)
-    if as_json:
-        from edgecvar.cli.report.session import as_document
+        write_sessions_page(page, sessions)
+    from edgecvar.cli.bench.sessions import show
 
-        say_json(as_document(session))
-        return
-    from edgecvar.cli.report.session import print_report
-    from edgecvar.console import Console
-
-    print_report(session, Console())
-    if saved is None:
+    show(sessions, as_json)
+    if saved is None and not as_json:
         say(f"session saved: {save} (show it again with `edgecvar bench --from {save}`)", err=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag, runner_flags
+from edgecvar.cli.flags import every_flag, runner_flags, trace_flag
 from edgecvar.terminal import say_json
 
 
@@ -29,9 +29,10 @@ from edgecvar.terminal import say_json
 @click.option(
     "--max-batch", type=click.IntRange(2, 64), default=8, show_default=True, metavar="N", help="Launches in a batch."
 )
+@trace_flag
 @runner_flags
 @click.option("--json", "as_json", is_flag=True, help="Print every trial as one JSON document.")
-def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
+def command(as_json: bool, sources: Tuple[str, ...], trace: Optional[Path], **options: Any) -> None:
     """Run streams at the same time on one engine: in batches and one by one, in turn.
 
     SOURCE is a file with H.264, which is played as live cameras over and over, or a URL; without one a clip is made. Of
@@ -42,9 +43,13 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     from edgecvar.config import from_flags
     from edgecvar.console import Console
     from edgecvar.progress import StepBar
+    from edgecvar.run.nvtx import find_ranges
+    from edgecvar.run.trace import Observers
+    from edgecvar.run.trace_file import tracing
 
-    with StepBar() as bar:
-        session = measure_together(from_flags(TogetherConfig, {"sources": sources, **options}), bar.show)
+    config = from_flags(TogetherConfig, {"sources": sources, **options})
+    with tracing(trace, sources) as traced, StepBar() as bar:
+        session = measure_together(config, bar.show, Observers(traced, find_ranges(None)))
     if as_json:
         from edgecvar.cli.report.streams.together import together_document
 

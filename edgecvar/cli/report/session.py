@@ -21,7 +21,7 @@ PASTE = "To tell us how this device did, paste this; it names no host, user or f
 
 def as_document(session: Session) -> Dict[str, Any]:
     """The summary and its circumstances, ready for JSON."""
-    circumstances = session.model_dump(exclude={"warm_up", "run", "stages_alone", "against"})
+    circumstances = session.model_dump(exclude={"warm_up", "run", "stages_alone", "against", "moments"})
     counts = {name: getattr(session.run, name) for name in ("pictures", "sampled", "decisions", "wall_seconds")}
     return {
         "session": circumstances,

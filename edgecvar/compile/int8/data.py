@@ -9,6 +9,7 @@ from typing import List, Optional, Sequence
 
 import numpy as np
 
+from edgecvar.bundle.devices import Device
 from edgecvar.bundle.precision import Int8Record
 from edgecvar.bundle.stages import has_state
 from edgecvar.clips.messages import SampledPicture
@@ -34,6 +35,7 @@ class Int8Data:
     calibration: List[SampledPicture]
     search: List[SampledPicture]
     max_drop: Optional[float]
+    fastest_on: Optional[Device] = None
 
     def record(self, stages: Int8Stages) -> Int8Record:
         """How `stages` were made of these."""
@@ -48,6 +50,7 @@ class Int8Data:
             drop=stages.drop,
             searched=stages.searched,
             kept=stages.kept,
+            timed=stages.timed,
         )
 
 
@@ -61,6 +64,7 @@ def read_int8_data(plan: Int8Plan, subject: Subject) -> Int8Data:
             calibration=calibration,
             search=_some(plan.judge, subject, plan.search_samples),
             max_drop=plan.max_drop,
+            fastest_on=plan.fastest_on,
         )
     except EdgecvarError as error:
         raise CompileError(

@@ -1,4 +1,4 @@
-"""Mixed precision by measurement: the method of calibration, and the smallest set of layers that stays fp16."""
+"""Mixed precision by measurement: the method of calibration, and the layers that stay fp16, tried on real samples."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgecvar.bundle.precision import KeptLayer, Method
+from edgecvar.bundle.precision import KeptLayer, Method, TimedChoice, UnpaidLayer
 from edgecvar.bundle.stages import StageSpec, has_state
 from edgecvar.clips.samples import spread
 from edgecvar.compile.int8.calibrate import Histogram, Ranges, calibrate, ranges_by
+from edgecvar.compile.int8.clock import LayerOf, StageClock, WholeClock
 from edgecvar.compile.int8.deviation import Deviation, measure_deviation
+from edgecvar.compile.int8.keeping import Keeper, most_sensitive
 from edgecvar.compile.int8.quantize import Quantizer
 from edgecvar.compile.int8.sample_walk import Samples, SampleWalk, computing, open_session
+from edgecvar.compile.int8.steps import Steps
 from edgecvar.errors import CompileError
 from edgecvar.progress import Progress, silent
 
 METHODS: Tuple[Method, ...] = ("entropy", "percentile", "minmax")
-
-LayerOf = Tuple[str, str]
-"""A stage and the name of a layer in it."""
 
 BeyondHalf = Mapping[str, AbstractSet[str]]
 """By stage, its layers that fp16 cannot hold, as Quantizer has them."""
@@ -37,6 +37,17 @@ SENSITIVITY_CLIPS = 8
 
 REMEMBERED = 3
 """Outputs kept of each stage: those with every layer in fp16, and those of the latest choices."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What int8 is to reach: at most `max_drop` percent of the decisions changed, None for whatever it costs.
+
+    `clock`: the device that it is to be fast on; without one the fewest layers stay fp16.
+    """
+
+    max_drop: Optional[float] = None
+    clock: Optional[StageClock] = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,7 @@ class Int8Stages:
     drop: float
     searched: int
     kept: List[KeptLayer]
+    timed: Optional[TimedChoice]
 
 
 def make_int8(
@@ -60,31 +72,38 @@ def make_int8(
     files: Mapping[str, Path],
     calibration: Samples,
     search: Samples,
-    max_drop: Optional[float],
+    aim: Aim,
     progress: Progress = silent,
     beyond_half: Optional[BeyondHalf] = None,
 ) -> Int8Stages:
-    """int8 stages of the fp32 `files`, with the fewest layers in fp16 that keep the drop at `max_drop` percent.
+    """int8 stages of the fp32 `files`, with the fewest layers in fp16 that keep the drop, or the fastest choice.
 
-    All layers are int8 where `max_drop` is None. Raises CompileError for samples that cannot calibrate, and where
-    not even fp16 keeps the drop.
+    Raises CompileError for samples that cannot calibrate, and where not even fp16 keeps the drop.
     """
     if not search:
         raise CompileError("no samples to compare int8 with fp32 on; name a data set with more clips")
-    steps = _Steps(progress, 2 + len(METHODS))
+    steps = Steps(progress, 2 + len(METHODS))
     steps.next("calibrate")
     histograms = calibrate(stages, files, calibration)
     steps.next("run fp32")
     trial = Trial(stages, files, search, beyond_half=beyond_half)
-    by_method = _try_methods(trial, histograms, steps)
+    clock: Optional[WholeClock] = None
+    unpaid: FrozenSet[LayerOf] = frozenset()
+    if aim.clock is not None:
+        steps.next(f"weigh times on {aim.clock.device}")
+        clock = WholeClock(aim.clock, trial.by_stage)
+        unpaid = clock.fastest()
+    by_method = _try_methods(trial, histograms, unpaid, steps)
     # The first of equals, so that the same data always gives the same stages.
     method = min(METHODS, key=lambda each: by_method[each][0].loss)
     deviation, ranges = by_method[method]
-    kept: List[KeptLayer] = []
-    if max_drop is not None and deviation.drop > max_drop:
+    half_layers = unpaid
+    losses: Dict[LayerOf, float] = {}
+    if aim.max_drop is not None and deviation.drop > aim.max_drop:
         few = Trial(stages, files, _few(stages, search), beyond_half=beyond_half)
-        deviation, kept = _keep_fewest(trial, few, ranges, max_drop, steps)
-    half_layers = frozenset((layer.stage, layer.layer) for layer in kept)
+        keeper = Keeper(trial, ranges, aim.max_drop, steps, unpaid)
+        half_layers, losses = keeper.fewest(few) if clock is None else keeper.fastest(few, clock)
+        deviation = trial.measure(ranges, half_layers)
     steps.finish()
     return Int8Stages(
         models=trial.models(ranges, half_layers),
@@ -93,7 +112,8 @@ def make_int8(
         losses=[(each, by_method[each][0].loss) for each in METHODS],
         drop=deviation.drop,
         searched=len(search),
-        kept=kept,
+        kept=[trial.describe(layer, losses[layer]) for layer in most_sensitive(losses) if layer in half_layers],
+        timed=None if clock is None else _timed(clock, trial, half_layers, unpaid),
     )
 
 
@@ -116,8 +136,11 @@ class Trial:
             spec.name: Quantizer(onnx.load(str(files[spec.name])), beyond.get(spec.name, frozenset()))
             for spec in stages
         }
+        self.by_stage = {
+            stage: [layer.name for layer in quantizer.layers] for stage, quantizer in self._quantizers.items()
+        }
         self.layers: FrozenSet[LayerOf] = frozenset(
-            (stage, layer.name) for stage, quantizer in self._quantizers.items() for layer in quantizer.layers
+            (stage, layer) for stage, layers in self.by_stage.items() for layer in layers
         )
         self._remembered: Dict[str, OrderedDict[object, NDArray[np.float32]]] = {
             spec.name: OrderedDict() for spec in stages
@@ -180,93 +203,29 @@ def _few(stages: Sequence[StageSpec], search: Samples) -> Samples:
 
 
 def _try_methods(
-    trial: Trial, histograms: Mapping[str, Mapping[str, Histogram]], steps: _Steps
+    trial: Trial, histograms: Mapping[str, Mapping[str, Histogram]], kept: FrozenSet[LayerOf], steps: Steps
 ) -> Dict[Method, Tuple[Deviation, Ranges]]:
-    """What every layer in int8 costs with the ranges of each method, and those ranges."""
+    """What every layer but `kept` in int8 costs with the ranges of each method, and those ranges."""
     by_method: Dict[Method, Tuple[Deviation, Ranges]] = {}
     for method in METHODS:
         steps.next(f"try {method} ranges")
         ranges = ranges_by(method, histograms)
-        by_method[method] = (trial.measure(ranges, frozenset()), ranges)
+        by_method[method] = (trial.measure(ranges, kept), ranges)
     return by_method
 
 
-def _keep_fewest(
-    trial: Trial, few: Trial, ranges: Ranges, max_drop: float, steps: _Steps
-) -> Tuple[Deviation, List[KeptLayer]]:
-    """What the fewest layers in fp16 come to that keep the drop, and those; `few` samples order them.
-
-    Raises CompileError where even every layer in fp16 drops more percent than `max_drop`.
-    """
-    drop = trial.measure(ranges, trial.layers).drop
-    if drop > max_drop:
-        raise CompileError(
-            f"with every layer in fp16 {drop:.2f} % of {trial.searched} decisions differ from fp32's, and "
-            f"--max-drop allows {max_drop:g} %; allow more, or compile fp16 or fp32 alone"
-        )
-    losses = _sensitivities(few, ranges, steps)
-    smallest = _smallest(trial, ranges, losses, max_drop, steps)
-    kept = [trial.describe(layer, losses[layer]) for layer in _most_sensitive(losses) if layer in smallest]
-    return trial.measure(ranges, smallest), kept
-
-
-def _sensitivities(trial: Trial, ranges: Ranges, steps: _Steps) -> Dict[LayerOf, float]:
-    """What each layer costs when it alone is int8."""
-    steps.expect(len(trial.layers))
-    losses: Dict[LayerOf, float] = {}
-    for layer in sorted(trial.layers):
-        steps.next(f"sensitivity of {layer[0]}: {layer[1]}")
-        losses[layer] = trial.measure(ranges, trial.layers - {layer}).loss
-    return losses
-
-
-def _most_sensitive(losses: Mapping[LayerOf, float]) -> List[LayerOf]:
-    """The most sensitive first, ties by name."""
-    return sorted(losses, key=lambda layer: (-losses[layer], layer))
-
-
-def _smallest(
-    trial: Trial, ranges: Ranges, losses: Mapping[LayerOf, float], max_drop: float, steps: _Steps
-) -> FrozenSet[LayerOf]:
-    """Bisection for the shortest prefix of the most sensitive layers, then out goes each that can be missed."""
-    order = _most_sensitive(losses)
-    few, enough = 0, len(order)
-    steps.expect(int(np.ceil(np.log2(enough))))
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        steps.next(f"{middle} layers in fp16")
-        if trial.measure(ranges, frozenset(order[:middle])).drop <= max_drop:
-            enough = middle
-        else:
-            few = middle
-    kept = order[:enough]
-    while True:
-        before = len(kept)
-        steps.expect(before)
-        for layer in reversed(list(kept)):
-            steps.next(f"without {layer[0]}: {layer[1]}")
-            rest = [each for each in kept if each != layer]
-            if trial.measure(ranges, frozenset(rest)).drop <= max_drop:
-                kept = rest
-        if len(kept) == before:
-            return frozenset(kept)
-
-
-class _Steps:
-    """Counts steps for a progress bar whose end moves as the search learns how far it has to go."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._done = -1
-        self._total = total
-
-    def expect(self, more: int) -> None:
-        self._total = max(self._total, self._done + 1 + more)
-
-    def next(self, what: str) -> None:
-        self._done += 1
-        self._total = max(self._total, self._done + 1)
-        self._progress(self._done, self._total, what)
-
-    def finish(self) -> None:
-        self._progress(self._total, self._total, "done")
+def _timed(clock: WholeClock, trial: Trial, half_layers: FrozenSet[LayerOf], unpaid: FrozenSet[LayerOf]) -> TimedChoice:
+    """The times of a choice; `unpaid`: what time alone put into fp16, weighed against each alone in int8."""
+    least = clock.ms(unpaid)
+    return TimedChoice(
+        device=clock.device,
+        ms=clock.ms(half_layers),
+        int8_ms=clock.ms(frozenset()),
+        fp16_ms=clock.ms(trial.layers),
+        unpaid=[
+            UnpaidLayer(stage=stage, layer=layer, ms=clock.ms(unpaid - {(stage, layer)}) - least)
+            for stage, layers in trial.by_stage.items()
+            for layer in layers
+            if (stage, layer) in unpaid
+        ],
+    )

@@ -13,10 +13,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import version_converter
 
-from edgecvar.compile.onnx.full_layers import QDQ_OPSET, QUANTISING, SMALLEST
-from edgecvar.compile.onnx.graph import constant_tensor, constants, opset_of
+from edgecvar.compile.onnx.full_layers import QDQ_OPSET, QUANTISING, SMALLEST, full_layers
+from edgecvar.compile.onnx.graph import constant_tensor, constants, element_types, opset_of
 from edgecvar.compile.onnx.half import to_half
 from edgecvar.errors import CompileError, reason
+from edgecvar.predict.typing.computing import by_file
+from edgecvar.predict.typing.inference import infer_types
+from edgecvar.predict.typing.survey import given_graph
 
 QDQ_IR = 9
 """Of ONNX 1.14, which brought QDQ_OPSET."""
@@ -39,7 +42,24 @@ def strongly_typed(
     typed.ir_version = QDQ_IR
     del typed.graph.value_info[:]  # what the converter inferred, of types that change
     _round_scales(typed.graph)
-    return to_half(typed, largest, keep)
+    full = full_layers(typed, element_types(typed), largest, keep)
+    half = to_half(typed, largest, keep)
+    _check_types(half, {node.name for node in typed.graph.node if node.output[0] in full})
+    return half
+
+
+def _check_types(model: onnx.ModelProto, full: AbstractSet[str]) -> None:
+    """Raises CompileError where TensorRT 11 would refuse a type, or compute in fp32 what is not in `full`, by name."""
+    graph = given_graph(model.SerializeToString())
+    for mismatch in infer_types(graph).mismatches:
+        raise CompileError(f"int8 for TensorRT 11: {mismatch}; report it, and leave int8 out (--precision fp32,fp16)")
+    wide = [node for node in by_file(graph) if node.type == "fp32" and node.name not in full]
+    if wide:
+        more = f" and {len(wide) - 1} more" if wide[1:] else ""
+        raise CompileError(
+            f"int8 for TensorRT 11: node {wide[0].name} ({wide[0].operator}){more} would compute in fp32, which fp16 "
+            "holds; report it, and leave int8 out (--precision fp32,fp16)"
+        )
 
 
 def _round_scales(graph: onnx.GraphProto) -> None:

@@ -199,7 +199,10 @@ def _products_before(node: NodeProto, makers: Mapping[str, NodeProto]) -> Set[st
 
 
 def _idle_regions(graph: onnx.GraphProto, full: Set[str], types: Mapping[str, int]) -> Set[str]:
-    """Layers of the connected fp16 regions in which nothing would be faster."""
+    """Layers of the connected fp16 regions in which nothing would be faster: no heavy layer, and none beside int8.
+
+    A QuantizeLinear alone stays: it reads fp32 as fast as a cast would.
+    """
     half = [node for node in graph.node if node.output[0] not in full]
     region = {node.output[0]: {node.output[0]} for node in half}
     makers = {name: node.output[0] for node in half for name in node.output}
@@ -211,5 +214,9 @@ def _idle_regions(graph: onnx.GraphProto, full: Set[str], types: Mapping[str, in
                     joined |= other
                     for member in other:
                         region[member] = joined
-    busy = {member for node in half if node.op_type in HEAVY for member in region[node.output[0]]}
+    busy: Set[str] = set()
+    for node in half:
+        here = region[node.output[0]]
+        if node.op_type in HEAVY or (node.op_type in QUANTISING and len(here) > 1):
+            busy |= here
     return {node.output[0] for node in half} - busy

@@ -47,6 +47,7 @@ class PictureSet:
     weighted_pred: bool
     weighted_bipred: int
     redundant_pictures: bool
+    cabac: bool = False
 
 
 class _Samples(NamedTuple):
@@ -140,8 +141,7 @@ def sequence_set(reader: BitReader) -> Tuple[int, SequenceSet]:
 def picture_set(reader: BitReader) -> Tuple[int, PictureSet]:
     """Number and content of a picture parameter set; raises HeaderEnded."""
     number, sequence = reader.unsigned(255), reader.unsigned(31)
-    reader.skip(1)
-    bottom_order = reader.flag()
+    cabac, bottom_order = reader.flag(), reader.flag()
     groups = reader.unsigned(7) + 1
     if groups > 1:
         _slice_groups(reader, groups)
@@ -152,7 +152,7 @@ def picture_set(reader: BitReader) -> Tuple[int, PictureSet]:
     for _ in range(3):
         reader.signed()
     reader.skip(2)
-    return number, PictureSet(sequence, bottom_order, active, weighted, bipred, reader.flag())
+    return number, PictureSet(sequence, bottom_order, active, weighted, bipred, reader.flag(), cabac)
 
 
 def _slice_groups(reader: BitReader, groups: int) -> None:

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from edgecvar.bundle.manifest import open_bundle
+from edgecvar.cli.report.bundle.compiled import as_document
 from edgecvar.compile.bundle import compile_bundle
 from edgecvar.compile.int8.data import Int8Data, hash_samples, read_int8_data
 from edgecvar.compile.plan import CompilePlan, plan_compilation
 from edgecvar.errors import CompileError
+from edgecvar.predict.fitted import EngineModel
+from edgecvar.predict.timing import PRIOR
 from tests.moving_clip import moving_clip
 
 Configure = Callable[..., Any]
@@ -92,3 +95,28 @@ def test_other_inputs_hash_otherwise(configure: Configure, folder: Path) -> None
     changed = {**sample.inputs, "motion": np.asarray(sample.inputs["motion"]) + np.float32(1)}
     other = [dataclasses.replace(sample, inputs=changed), *data.search[1:]]
     assert hash_samples(other) != before
+
+
+def test_the_manifest_says_for_which_device_the_layers_were_chosen(
+    configure: Configure, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The predictor's coefficients are those believed before anything is measured."""
+    model = EngineModel({name: believed for name, (believed, _) in PRIOR.items()}, (0.8, 1.2), 1, 0.2)
+    monkeypatch.setattr("edgecvar.compile.bundle.fitted_model", lambda: model)
+    monkeypatch.setattr("edgecvar.compile.bundle.corrected", lambda model, device: (model, []))
+    config = configure(
+        {"fusion": "mv"},
+        data=folder,
+        precision={"int8"},
+        max_drop=None,
+        search_samples=6,
+        fastest_on="orin-nano",
+        output=tmp_path / "timed.edgecvar",
+    )
+    compiled = compile_bundle(plan_compilation(config))
+    timed = open_bundle(tmp_path / "timed.edgecvar").manifest.int8.timed  # type: ignore[union-attr]
+    assert timed is not None and timed.device == "orin-nano"
+    assert 0 < timed.ms <= min(timed.int8_ms, timed.fp16_ms)
+    stages = [layer.stage for layer in timed.unpaid]
+    assert set(stages) <= {stage.name for stage in compiled.bundle.manifest.stages}
+    assert as_document(compiled)["int8"]["timed"]["device"] == "orin-nano"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Set, Tuple
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 from edgecvar.compile.int8 import search  # noqa: E402
 from edgecvar.compile.int8.deviation import Deviation, measure_deviation  # noqa: E402
 from edgecvar.compile.int8.sample_walk import SampleWalk, computing, open_session  # noqa: E402
-from edgecvar.compile.int8.search import METHODS, Trial, make_int8  # noqa: E402
+from edgecvar.compile.int8.search import METHODS, Aim, Trial, make_int8  # noqa: E402
 from edgecvar.compile.onnx.full_layers import full_layers  # noqa: E402
 from edgecvar.compile.onnx.graph import constants, element_types  # noqa: E402
 from edgecvar.compile.onnx.magnitudes import largest_magnitudes  # noqa: E402
@@ -46,7 +46,7 @@ def test_the_walk_over_all_samples_is_the_network(tmp_path: Path) -> None:
 
 def test_nothing_is_kept_where_int8_is_enough(tmp_path: Path) -> None:
     specs, files, _ = chain(tmp_path)
-    made = make_int8(specs, files, samples(40, 1), samples(60, 2), 10.0)
+    made = make_int8(specs, files, samples(40, 1), samples(60, 2), Aim(10.0))
     assert made.kept == [] and made.drop <= 10 and made.searched == 60
     assert [method for method, _ in made.losses] == list(METHODS)
     assert min(loss for _, loss in made.losses) == dict(made.losses)[made.method] > 0
@@ -61,9 +61,9 @@ def test_nothing_is_kept_where_int8_is_enough(tmp_path: Path) -> None:
 def test_the_one_ruined_layer_is_kept_and_no_other(tmp_path: Path) -> None:
     specs, files, _ = chain(tmp_path, ruin=RUIN)
     calibration, data = samples(40, 1), samples(60, 2)
-    without = make_int8(specs, files, calibration, data, None)
+    without = make_int8(specs, files, calibration, data, Aim(None))
     assert without.kept == [] and without.drop > 10
-    made = make_int8(specs, files, calibration, data, 5.0)
+    made = make_int8(specs, files, calibration, data, Aim(5.0))
     assert names(made.kept) == [("look", "second")]
     ranges = search.ranges_by(made.method, search.calibrate(specs, files, calibration, None))
     loss = Trial(specs, files, data, None).measure(ranges, frozenset(names(made.kept))).loss
@@ -77,7 +77,7 @@ def test_the_one_ruined_layer_is_kept_and_no_other(tmp_path: Path) -> None:
 
 def test_the_same_data_give_the_same_stages(tmp_path: Path) -> None:
     specs, files, _ = chain(tmp_path, ruin=RUIN)
-    first, again = (make_int8(specs, files, samples(40, 1), samples(60, 2), 5.0) for _ in range(2))
+    first, again = (make_int8(specs, files, samples(40, 1), samples(60, 2), Aim(5.0)) for _ in range(2))
     assert first.kept == again.kept and first.losses == again.losses
     for stage, model in first.models.items():
         assert model.SerializeToString() == again.models[stage].SerializeToString()
@@ -93,7 +93,7 @@ def test_no_layer_of_the_kept_can_be_missed(tmp_path: Path, monkeypatch: pytest.
         return Deviation(1.0 if alone == {("look", "second")} else 0.5, 0.0 if needed <= keep else 50.0)
 
     monkeypatch.setattr(Trial, "measure", drop)
-    made = make_int8(specs, files, samples(4, 1), samples(4, 2), 1.0)
+    made = make_int8(specs, files, samples(4, 1), samples(4, 2), Aim(1.0))
     assert set(names(made.kept)) == needed
     assert names(made.kept) == [("judge", "classify"), ("look", "first")]  # equal losses: by name
 
@@ -102,7 +102,7 @@ def test_where_even_fp16_fails_it_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     specs, files, _ = chain(tmp_path)
     monkeypatch.setattr(Trial, "measure", lambda self, ranges, keep: Deviation(1.0, 40.0))
     with pytest.raises(CompileError, match=r"every layer in fp16 40.00 % of 4 decisions .* allows 1 %"):
-        make_int8(specs, files, samples(4, 1), samples(4, 2), 1.0)
+        make_int8(specs, files, samples(4, 1), samples(4, 2), Aim(1.0))
 
 
 def test_a_kept_layer_that_gives_more_than_fp16_holds_stays_fp32(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_stage_is_run_again_only_when_it_or_a_source_changed(tmp_path: Path, m
 def test_progress_never_goes_back_and_ends_at_its_end(tmp_path: Path) -> None:
     specs, files, _ = chain(tmp_path, ruin=RUIN)
     seen: List[Tuple[int, int, str]] = []
-    make_int8(specs, files, samples(40, 1), samples(60, 2), 5.0, lambda *step: seen.append(step))
+    make_int8(specs, files, samples(40, 1), samples(60, 2), Aim(5.0), lambda *step: seen.append(step))
     done, totals = [each[0] for each in seen], [each[1] for each in seen]
     assert done == sorted(done) and totals == sorted(totals) and all(a <= b for a, b in zip(done, totals))
     assert seen[0] == (0, 5, "calibrate") and done[-1] == totals[-1]
@@ -159,7 +159,7 @@ def test_progress_never_goes_back_and_ends_at_its_end(tmp_path: Path) -> None:
 def test_no_search_samples_are_refused(tmp_path: Path) -> None:
     specs, files, _ = chain(tmp_path)
     with pytest.raises(CompileError, match="no samples to compare"):
-        make_int8(specs, files, samples(4), [], 1.0)
+        make_int8(specs, files, samples(4), [], Aim(1.0))
 
 
 def test_outcome_by_hand() -> None:
@@ -208,3 +208,75 @@ def test_ranges_of_another_method_are_never_taken_for_those_remembered(tmp_path:
     for tensors in ranges.values():
         tensors.update({tensor: value / 100 for tensor, value in tensors.items()})
     assert trial.measure(ranges, frozenset()).loss > good.loss
+
+
+class MadeUpClock:
+    """A clock without borders: what each layer takes in int8, and in fp16."""
+
+    device = "made-up"
+
+    def __init__(self, times: Dict[Tuple[str, str], Tuple[float, float]]) -> None:
+        self.times = times
+
+    def ms(self, stage: str, kept: FrozenSet[str]) -> float:
+        return sum(pair[layer in kept] for (of, layer), pair in self.times.items() if of == stage)
+
+
+CLASSIFY, FIRST, SECOND = ("judge", "classify"), ("look", "first"), ("look", "second")
+
+
+def drops(monkeypatch: pytest.MonkeyPatch, enough: List[Set[Tuple[str, str]]], losses: Dict[Any, float]) -> None:
+    """Made up: only with one of those sets in fp16 is the drop 0, and of one layer in int8 the loss is its own."""
+
+    def measure(self: Trial, ranges: Any, keep: Any) -> Deviation:
+        loss = sum(losses[layer] for layer in self.layers - keep)
+        return Deviation(loss, 0.0 if any(each <= keep for each in enough) else 50.0)
+
+    monkeypatch.setattr(Trial, "measure", measure)
+
+
+def test_what_int8_does_not_speed_up_stays_fp16_though_the_drop_allows_it(tmp_path: Path) -> None:
+    specs, files, _ = chain(tmp_path)
+    clock = MadeUpClock({CLASSIFY: (1.0, 2.0), FIRST: (3.0, 2.5), SECOND: (1.0, 1.0)})
+    made = make_int8(specs, files, samples(40, 1), samples(60, 2), Aim(10.0, clock))
+    assert made.kept == [] and made.timed is not None
+    assert (made.timed.device, made.timed.ms) == ("made-up", 4.5)
+    assert (made.timed.int8_ms, made.timed.fp16_ms) == (5.0, 5.5)
+    assert [(each.stage, each.layer, each.ms) for each in made.timed.unpaid] == [(*FIRST, 0.5), (*SECOND, 0.0)]
+    operators = {stage: {node.op_type for node in model.graph.node} for stage, model in made.models.items()}
+    assert "Cast" in operators["look"] and "QuantizeLinear" not in operators["look"]
+    assert "QuantizeLinear" in operators["judge"]
+
+
+def test_the_fastest_that_keeps_the_drop_is_found_and_not_the_smallest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Either `first` alone, which wins most in int8, or both others must stay; `first` is the most sensitive."""
+    specs, files, _ = chain(tmp_path)
+    drops(monkeypatch, [{FIRST}, {CLASSIFY, SECOND}], {FIRST: 0.9, CLASSIFY: 0.5, SECOND: 0.4})
+    smallest = make_int8(specs, files, samples(4, 1), samples(4, 2), Aim(1.0))
+    assert names(smallest.kept) == [FIRST] and smallest.timed is None
+    clock = MadeUpClock({CLASSIFY: (1.0, 1.5), FIRST: (1.0, 9.0), SECOND: (1.0, 1.25)})
+    made = make_int8(specs, files, samples(4, 1), samples(4, 2), Aim(1.0, clock))
+    assert names(made.kept) == [CLASSIFY, SECOND]
+    assert made.timed is not None and (made.timed.ms, made.timed.unpaid) == (3.75, [])
+
+
+def test_of_those_that_can_be_missed_what_wins_most_goes_back_to_int8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`second` must stay, and one of the others: by loss for time `first` comes before, and it wins more in int8."""
+    specs, files, _ = chain(tmp_path)
+    drops(monkeypatch, [{SECOND, CLASSIFY}, {SECOND, FIRST}], {FIRST: 0.9, CLASSIFY: 0.1, SECOND: 0.01})
+    clock = MadeUpClock({CLASSIFY: (1.0, 1.5), FIRST: (1.0, 4.0), SECOND: (1.0, 2.0)})
+    made = make_int8(specs, files, samples(4, 1), samples(4, 2), Aim(1.0, clock))
+    assert set(names(made.kept)) == {SECOND, CLASSIFY}
+
+
+def test_whatever_it_costs_time_alone_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    specs, files, _ = chain(tmp_path)
+    drops(monkeypatch, [], {FIRST: 0.9, CLASSIFY: 0.1, SECOND: 0.01})
+    clock = MadeUpClock({CLASSIFY: (2.0, 1.0), FIRST: (1.0, 4.0), SECOND: (1.0, 2.0)})
+    made = make_int8(specs, files, samples(4, 1), samples(4, 2), Aim(None, clock))
+    assert made.kept == [] and made.drop == 50.0 and made.timed is not None
+    assert [each.layer for each in made.timed.unpaid] == ["classify"]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 onnx = pytest.importorskip("onnx", reason="needs the train extra")
 
 from onnx import TensorProto, numpy_helper  # noqa: E402
+from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from edgecvar.compile.int8 import layers  # noqa: E402
 from edgecvar.compile.int8.quantize import Quantizer  # noqa: E402
@@ -20,6 +21,8 @@ from edgecvar.compile.onnx.full_layers import LIMIT, SMALLEST  # noqa: E402
 from edgecvar.compile.onnx.graph import constants, element_types, producers  # noqa: E402
 from edgecvar.compile.onnx.operators import unsupported  # noqa: E402
 from edgecvar.errors import CompileError  # noqa: E402
+from edgecvar.predict.typing.computing import by_file  # noqa: E402
+from edgecvar.predict.typing.survey import given_graph, survey_types  # noqa: E402
 from edgecvar.runners.onnx import onnx_runtime, session_options  # noqa: E402
 from edgecvar.runners.tensorrt.onnx_weights import plain_weights  # noqa: E402
 from tests.compile.chains import chain  # noqa: E402
@@ -158,6 +161,65 @@ def test_what_cannot_be_said_in_the_newer_set_is_one_clear_error(
     assert "\n" not in str(caught.value)
 
 
+def test_what_comes_before_the_first_int8_layer_is_fp16_too(look: onnx.ModelProto) -> None:
+    """A region without a convolution of its own, for the one behind it computes in int8."""
+    look.graph.node.insert(0, onnx.helper.make_node("Abs", ["picture"], ["bright"], name="bright"))
+    look.graph.node[1].input[0] = "bright"
+    ranges = {**RANGES, "bright": 4.0}
+    stage = strongly_typed(Quantizer(look).write(ranges, frozenset(), half=False), {**LARGEST, "bright": 4.0})
+    assert element_types(stage)["bright"] == TensorProto.FLOAT16
+    computed = {node.name: node.type for node in by_file(given_graph(stage.SerializeToString()))}
+    assert computed == {"bright": "fp16", "first": "int8", "relu": "fp16", "second": "int8", "mean": "fp16"}
+    alone = typed(look_without(look, "bright"))
+    assert not any(node.op_type == "Cast" and node.input[0] == "picture" for node in alone.graph.node)
+
+
+def look_without(look: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """The stage without a node that comes first."""
+    bare = onnx.ModelProto.FromString(look.SerializeToString())
+    first = bare.graph.node.pop(0)
+    assert first.name == name
+    bare.graph.node[0].input[0] = first.input[0]
+    return bare
+
+
+def test_a_bound_before_fp16_scales_holds(look: onnx.ModelProto) -> None:
+    """Operator set 19 keeps a Clip, and its bounds are far within the range of the quantisation behind it."""
+    bounds = {"low": 0.0, "high": 0.5}
+    look.graph.initializer.extend(numpy_helper.from_array(np.float32(value), name) for name, value in bounds.items())
+    relu = next(node for node in look.graph.node if node.name == "relu")
+    relu.CopyFrom(onnx.helper.make_node("Clip", ["wide", *bounds], ["seen"], name="relu"))
+    stage = typed(look, largest={**LARGEST, "seen": 0.5})
+    expected = ReferenceEvaluator(stage).run(None, {"picture": X})[0]
+    assert np.abs(run(stage) - expected).max() < CLOSE * np.abs(expected).max()
+    # Without it the tensor would be as large as its range.
+    relu.CopyFrom(onnx.helper.make_node("Relu", ["wide"], ["seen"], name="relu"))
+    assert np.abs(run(typed(look)) - expected).max() > 0.1 * np.abs(expected).max()
+
+
+def test_a_file_with_more_in_fp32_than_fp16_needs_is_refused_with_the_node(
+    look: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecvar.compile.int8.typed.to_half", lambda model, largest, keep: model)
+    with pytest.raises(CompileError, match=r"TensorRT 11: node relu \(Relu\) and 1 more would compute in fp32.*report"):
+        typed(look)
+
+
+def test_a_file_that_its_parser_would_refuse_is_refused_with_the_node(
+    look: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half_a_scale(model: onnx.ModelProto, largest: Any, keep: Any) -> onnx.ModelProto:
+        first = next(node for node in model.graph.node if node.name == "first")
+        scale = producers(model.graph)[first.input[1]].input[1]
+        (tensor,) = [each for each in model.graph.initializer if each.name == scale]
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), scale))
+        return model
+
+    monkeypatch.setattr("edgecvar.compile.int8.typed.to_half", half_a_scale)
+    with pytest.raises(CompileError, match=r"node first\.?\S* \(.*\) reads tensors of several types"):
+        typed(look)
+
+
 @pytest.mark.parametrize("name", of_one_worker(SMALL))
 def test_between_int8_layers_only_what_the_fp16_stage_keeps_is_fp32(learnt: Callable[[str], Any], name: str) -> None:
     _, bundle = learnt(name)
@@ -170,3 +232,5 @@ def test_between_int8_layers_only_what_the_fp16_stage_keeps_is_fp32(learnt: Call
         kept = {node.name for node in half.graph.node if types[node.output[0]] == TensorProto.FLOAT}
         assert wide(given(model)) <= kept
         assert uncast(model)
+    for types_here in survey_types(bundle):
+        assert types_here.unasked == () and types_here.mismatches == ()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
+from edgecvar.cli.report.page.drawing import line, rectangle, svg, text_at
 from edgecvar.cli.report.page.elements import Markup, element
-from edgecvar.cli.report.page.report import Curve
-from edgecvar.judge.outcomes import ConfidenceBin
+
+if TYPE_CHECKING:
+    from edgecvar.judge.outcomes import ConfidenceBin
 
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 24, 40, 44
@@ -29,6 +31,14 @@ class Axis:
 
     def written(self, value: float) -> str:
         return f"{100 * value:.3g} %" if self.part else f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value by what is across, such as the epoch, where there is one."""
+
+    name: str
+    points: Sequence[Tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -75,13 +85,13 @@ def line_chart(title: str, across: Axis, up: Axis, curves: Sequence[Curve], mark
     if marks.level is not None:
         level, text = marks.level
         y = _y(up, level)
-        parts.append(_line(LEFT, y, WIDTH - RIGHT, y, "chance"))
-        parts.append(_text(WIDTH - RIGHT, y - 5, text, "tick", "end"))
+        parts.append(line(LEFT, y, WIDTH - RIGHT, y, "chance"))
+        parts.append(text_at(WIDTH - RIGHT, y - 5, text, "tick", "end"))
     if marks.place is not None:
         place, text = marks.place
         x = _x(across, place)
-        parts.append(_line(x, TOP, x, HEIGHT - BOTTOM, "mark"))
-        parts.append(_text(min(max(x, LEFT + 40), WIDTH - RIGHT - 40), TOP - 5, text, "mark-text", "middle"))
+        parts.append(line(x, TOP, x, HEIGHT - BOTTOM, "mark"))
+        parts.append(text_at(min(max(x, LEFT + 40), WIDTH - RIGHT - 40), TOP - 5, text, "mark-text", "middle"))
     for curve, look in zip(curves, ("first", "second")):
         points = [(_x(across, x), _y(up, y)) for x, y in _thinned(curve.points)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -89,7 +99,18 @@ def line_chart(title: str, across: Axis, up: Axis, curves: Sequence[Curve], mark
         if len(points) <= 24:
             parts += [element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=3, class_=look) for x, y in points]
     parts += _names(curves)
-    return _svg(title, parts)
+    return svg(title, (WIDTH, HEIGHT), parts)
+
+
+def history_chart(title: str, across: Axis, up: Axis, curves: Sequence[Curve], begin: Optional[float] = None) -> Markup:
+    """Curves that a legend beside it names, in its order of colours; `begin` is marked."""
+    parts = _frame(across, up)
+    if begin is not None:
+        parts.append(line(_x(across, begin), TOP, _x(across, begin), HEIGHT - BOTTOM, "mark"))
+    for number, curve in enumerate(curves):
+        points = " ".join(f"{_x(across, x):.1f},{_y(up, y):.1f}" for x, y in _thinned(curve.points))
+        parts.append(element("polyline", class_=f"curve line-{number}", points=points))
+    return svg(title, (WIDTH, HEIGHT), parts)
 
 
 def reliability_chart(title: str, bins: Sequence[ConfidenceBin]) -> Markup:
@@ -97,21 +118,13 @@ def reliability_chart(title: str, bins: Sequence[ConfidenceBin]) -> Markup:
     across = Axis("probability of the answer", 0, 1, PARTS.ticks, part=True)
     up = Axis("right", 0, 1, PARTS.ticks, part=True)
     parts = _frame(across, up)
-    parts.append(_line(_x(across, 0), _y(up, 0), _x(across, 1), _y(up, 1), "chance"))
+    parts.append(line(_x(across, 0), _y(up, 0), _x(across, 1), _y(up, 1), "chance"))
     for each in bins:
         left, right, y = _x(across, each.low) + 2, _x(across, each.high) - 2, _y(up, each.accuracy)
         height = _y(up, 0) - y
-        parts.append(
-            element(
-                "rect", x=f"{left:.1f}", y=f"{y:.1f}", width=f"{right - left:.1f}", height=f"{height:.1f}", class_="bar"
-            )
-        )
-        parts.append(_text((left + right) / 2, y - 4, str(each.clips), "tick", "middle"))
-    return _svg(title, parts)
-
-
-def _svg(title: str, parts: Sequence[Markup]) -> Markup:
-    return element("svg", element("title", title), parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
+        parts.append(rectangle(left, y, right - left, height, class_="bar"))
+        parts.append(text_at((left + right) / 2, y - 4, str(each.clips), "tick", "middle"))
+    return svg(title, (WIDTH, HEIGHT), parts)
 
 
 def _frame(across: Axis, up: Axis) -> List[Markup]:
@@ -119,13 +132,13 @@ def _frame(across: Axis, up: Axis) -> List[Markup]:
     parts = []
     for value in up.ticks:
         y = _y(up, value)
-        parts.append(_line(LEFT, y, WIDTH - RIGHT, y, "grid"))
-        parts.append(_text(LEFT - 6, y + 4, up.written(value), "tick", "end"))
+        parts.append(line(LEFT, y, WIDTH - RIGHT, y, "grid"))
+        parts.append(text_at(LEFT - 6, y + 4, up.written(value), "tick", "end"))
     for value in across.ticks:
-        parts.append(_text(_x(across, value), HEIGHT - BOTTOM + 17, across.written(value), "tick", "middle"))
-    parts.append(_line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, across.title, "", "middle"))
-    parts.append(_text(4, 16, up.title, "title"))
+        parts.append(text_at(_x(across, value), HEIGHT - BOTTOM + 17, across.written(value), "tick", "middle"))
+    parts.append(line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis"))
+    parts.append(text_at((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, across.title, "", "middle"))
+    parts.append(text_at(4, 16, up.title, "title"))
     return parts
 
 
@@ -134,7 +147,7 @@ def _names(curves: Sequence[Curve]) -> List[Markup]:
     if len(curves) < 2:
         return []
     return [
-        _text(WIDTH - RIGHT - 100 * (len(curves) - 1 - number), 16, curve.name, look, "end")
+        text_at(WIDTH - RIGHT - 100 * (len(curves) - 1 - number), 16, curve.name, look, "end")
         for number, (curve, look) in enumerate(zip(curves, ("first", "second")))
     ]
 
@@ -150,11 +163,3 @@ def _x(axis: Axis, value: float) -> float:
 
 def _y(axis: Axis, value: float) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (value - axis.low) / (axis.high - axis.low)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, look: str) -> Markup:
-    return element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", class_=look)
-
-
-def _text(x: float, y: float, text: str, look: str = "", anchor: Optional[str] = None) -> Markup:
-    return element("text", text, x=f"{x:.1f}", y=f"{y:.1f}", class_=look or None, text_anchor=anchor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from typing import Any, Iterable, Optional, Sequence
+from typing import Any, Iterable, Optional, Sequence, Tuple
 
 from edgecvar.terminal import printable
 
@@ -65,6 +65,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], names: Sequence[i
     head = element("tr", [element("th", text, class_=look, scope="col") for text, look in zip(heads, looks)])
     body = [element("tr", [element("td", text, class_=look) for text, look in zip(row, looks)]) for row in rows]
     return element("div", element("table", element("thead", head), element("tbody", body)), class_="scroll")
+
+
+def plain_list(pairs: Sequence[Tuple[str, str]]) -> Markup:
+    """Names and what they are."""
+    return element("dl", [joined(element("dt", name), element("dd", value)) for name, value in pairs], class_="plain")
 
 
 def image(data: bytes, text: str, look: Optional[str] = None, kind: str = "jpeg") -> Markup:

@@ -7,9 +7,9 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from edgecvar.cli.report.evaluation import difference_cells
-from edgecvar.cli.report.page.charts import PARTS, Axis, apart, chance_marks, line_chart, reliability_chart
+from edgecvar.cli.report.page.charts import PARTS, Axis, Curve, apart, chance_marks, line_chart, reliability_chart
 from edgecvar.cli.report.page.elements import Markup, element, image, joined, percent, section, short, table
-from edgecvar.cli.report.page.report import Curve, ShownClip, Timing
+from edgecvar.cli.report.page.report import ShownClip, Timing
 from edgecvar.judge.evaluate import Evaluation
 from edgecvar.judge.outcomes import Calibration, ClassOutcome, Outcomes, largest_confusions
 from edgecvar.judge.sources import SourceRow

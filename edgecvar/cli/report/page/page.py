@@ -1,11 +1,12 @@
-"""The page as a whole: one file that needs no network, no script and no other file."""
+"""The page of a report: its sections, those of which there is something."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Iterator
 
-from edgecvar.cli.report.page.elements import Markup, element, joined
+from edgecvar.cli.report.page.document import document, write_document
+from edgecvar.cli.report.page.elements import Markup
 from edgecvar.cli.report.page.outcome_sections import (
     calibration_section,
     class_section,
@@ -19,39 +20,19 @@ from edgecvar.cli.report.page.run_sections import (
     advice_section,
     curves_section,
     environment_section,
-    head,
     recipe_section,
     split_section,
 )
-from edgecvar.cli.report.page.style import STYLE
-from edgecvar.errors import ConfigError, reason
-from edgecvar.files import whole_file
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""Whatever a name holds, a browser loads nothing and runs nothing."""
 
 
 def render(report: Report) -> str:
     """The document."""
-    header = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", report.title),
-        element("style", Markup(STYLE)),
-    )
-    body = element("body", head(report.title, report.facts), element("main", _sections(report)))
-    return f"<!DOCTYPE html>\n{element('html', header, body, lang='en')}\n"
+    return document(report.title, report.facts, _sections(report))
 
 
 def write_page(target: Path, report: Report) -> None:
     """Write it, whole or not at all; raises ConfigError where it cannot be written."""
-    try:
-        with whole_file(target) as draft:
-            draft.write_text(render(report), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{target}: cannot be written ({reason(error)}); choose another place") from error
+    write_document(target, render(report))
 
 
 def _sections(report: Report) -> Iterator[Markup]:
@@ -77,4 +58,3 @@ def _sections(report: Report) -> Iterator[Markup]:
         yield recipe_section(report.recipe)
     if report.environment:
         yield environment_section(report.environment)
-    yield joined(element("p", "Made by edgecvar. This page needs nothing beside it.", class_="faint"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple
 
-from edgecvar.cli.report.page.pictures import ClipPictures
-from edgecvar.judge.outcomes import HardClip, Moment, Outcomes
-from edgecvar.judge.sources import SourceRow
+from edgecvar.cli.report.page.charts import Curve
+
+if TYPE_CHECKING:
+    from edgecvar.cli.report.page.pictures import ClipPictures
+    from edgecvar.judge.outcomes import HardClip, Moment, Outcomes
+    from edgecvar.judge.sources import SourceRow
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,6 @@ class Fact:
     name: str
     value: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A value by epoch, where there is one."""
-
-    name: str
-    points: Sequence[Tuple[float, float]]
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence
 
-from edgecvar.cli.report.page.charts import PARTS, Axis, Marks, chance_marks, line_chart, number_axis
-from edgecvar.cli.report.page.elements import Markup, element, joined, section, short, table, text_lines
-from edgecvar.cli.report.page.report import Curve, Curves, Fact, Split
+from edgecvar.cli.report.page.charts import PARTS, Axis, Curve, Marks, chance_marks, line_chart, number_axis
+from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table, text_lines
+from edgecvar.cli.report.page.report import Curves, Split
 
 SHOWN_CLASSES = 1000
 SHOWN_CLIPS = 300
 """Validation clips that are named; the others are counted."""
 RECIPE_SIGNS = 40_000
 """Of a recipe's text at most."""
-
-
-def head(title: str, facts: Sequence[Fact]) -> Markup:
-    """The title, and the figures that matter most."""
-    shown = [
-        element(
-            "div",
-            element("dt", fact.name),
-            element("dd", fact.value, element("small", fact.note) if fact.note else None),
-        )
-        for fact in facts
-    ]
-    return element("header", element("h1", title), element("dl", shown, class_="facts"))
 
 
 def advice_section(lines: Sequence[str]) -> Markup:
@@ -94,9 +81,3 @@ def recipe_section(recipe: str) -> Markup:
 def environment_section(environment: Mapping[str, str]) -> Markup:
     """Machine and versions."""
     return section("Made with", plain_list(list(environment.items())))
-
-
-def plain_list(pairs: Sequence[Tuple[str, str]]) -> Markup:
-    """Names and what they are."""
-    parts: List[Markup] = [joined(element("dt", name), element("dd", value)) for name, value in pairs]
-    return element("dl", parts, class_="plain")

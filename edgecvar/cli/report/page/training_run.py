@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.manifest import Manifest, Provenance
+from edgecvar.cli.report.page.charts import Curve
 from edgecvar.cli.report.page.outcome_facts import environment, outcome_facts, shown_clips, soon_fact
 from edgecvar.cli.report.page.page import write_page
-from edgecvar.cli.report.page.report import Curve, Curves, Fact, Report, ShownClip, Split, SplitRow, Timing
+from edgecvar.cli.report.page.report import Curves, Fact, Report, ShownClip, Split, SplitRow, Timing
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.samples import spread
 from edgecvar.errors import EdgecvarError, reason

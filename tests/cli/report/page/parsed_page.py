@@ -34,7 +34,7 @@ class ParsedPage(HTMLParser):
                     f"<{tag} {name}={value}>"
                 )
             if name == "style":
-                assert re.fullmatch(r"(--share: \d\.\d\d|max-width: \d+rem)", value or ""), value
+                assert re.fullmatch(r"(--share: \d\.\d\d|--wide: \d+rem|max-width: \d+rem)", value or ""), value
         assert tag not in ("script", "iframe", "object", "embed", "form", "base"), f"<{tag}>"
         self.tags.append((tag, dict(attributes)))
         if tag not in VOID:

@@ -16,13 +16,14 @@ from edgecvar.cli.report.page.charts import (
     TOP,
     WIDTH,
     Axis,
+    Curve,
     apart,
     chance_marks,
+    history_chart,
     line_chart,
     number_axis,
     reliability_chart,
 )
-from edgecvar.cli.report.page.report import Curve
 from edgecvar.judge.outcomes import ConfidenceBin
 
 
@@ -70,6 +71,15 @@ def test_two_curves_are_named_and_differ_by_more_than_colour() -> None:
     svg = line_chart("x", Axis("x", 0, 1, ()), Axis("y", 0, 1, ()), curves)
     assert 'class="first">train' in svg.replace(' text-anchor="end"', "")
     assert 'class="second">validation' in svg.replace(' text-anchor="end"', "")
+
+
+def test_the_curves_of_a_history_have_their_legends_colours_and_its_begin_is_marked() -> None:
+    curves = [Curve("gpu", [(0, 0), (4, 1)]), Curve("cpu", [(0, 1), (4, 0)])]
+    svg = history_chart("clocks", Axis("seconds", 0, 4, (0, 4)), Axis("MHz", 0, 1, ()), curves, begin=1.0)
+    corners = f"{LEFT:.1f},{HEIGHT - BOTTOM:.1f} {WIDTH - RIGHT:.1f},{TOP:.1f}"
+    assert f'class="curve line-0" points="{corners}"' in svg and 'class="curve line-1"' in svg
+    quarter = LEFT + (WIDTH - RIGHT - LEFT) / 4
+    assert f'x1="{quarter:.1f}" y1="{TOP:.1f}" x2="{quarter:.1f}"' in svg and "gpu" not in svg
 
 
 def test_bars_are_as_high_as_what_was_right() -> None:

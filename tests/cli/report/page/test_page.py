@@ -9,9 +9,10 @@ from typing import Any, List
 import numpy as np
 import pytest
 
+from edgecvar.cli.report.page.charts import Curve
 from edgecvar.cli.report.page.page import render, write_page
 from edgecvar.cli.report.page.pictures import ClipPictures
-from edgecvar.cli.report.page.report import Curve, Curves, Fact, Report, ShownClip, Split, SplitRow, Timing
+from edgecvar.cli.report.page.report import Curves, Fact, Report, ShownClip, Split, SplitRow, Timing
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.errors import ConfigError
 from edgecvar.judge.outcomes import Moment, Outcomes, outcomes

@@ -9,7 +9,7 @@ from rich.table import Table
 from edgecvar.console import Console
 
 if TYPE_CHECKING:
-    from edgecvar.bundle.precision import Int8Record
+    from edgecvar.bundle.precision import Int8Record, TimedChoice
     from edgecvar.compile.bundle import Compiled
 
 
@@ -88,16 +88,39 @@ def _print_int8(record: Int8Record, console: Console) -> None:
         f"{record.method} (loss in nats: {losses}); at most {record.drop:.2f} % of {record.searched} "
         "decisions differ from fp32's, near-ties aside",
     )
+    if record.timed is not None:
+        _print_timed(record.timed, console)
     if not record.kept:
         return
-    table = Table(box=None, pad_edge=False, title=f"{len(record.kept)} layers stay fp16", title_justify="left")
-    table.add_column("stage")
-    table.add_column("layer")
+    console.print(f"{len(record.kept)} layers stay fp16 for what int8 costs:")
+    table = _layers()
     table.add_column("bytes forgone", justify="right")
     table.add_column("loss alone (nats)", justify="right")
     for layer in record.kept:
         table.add_row(layer.stage, layer.layer, _size(layer.gain), f"{layer.loss:.2g}")
     console.print(table)
+
+
+def _print_timed(timed: TimedChoice, console: Console) -> None:
+    console.print(
+        f"int8 for {timed.device}, predicted: {timed.ms:.3f} ms of the stages a sampled picture; all in int8 "
+        f"{timed.int8_ms:.3f}, all in fp16 {timed.fp16_ms:.3f}"
+    )
+    if not timed.unpaid:
+        return
+    console.print(f"{len(timed.unpaid)} layers stay fp16 because int8 does not pay there:")
+    table = _layers()
+    table.add_column("int8 would take more (ms)", justify="right")
+    for layer in timed.unpaid:
+        table.add_row(layer.stage, layer.layer, f"{layer.ms:.4f}")
+    console.print(table)
+
+
+def _layers() -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("stage")
+    table.add_column("layer")
+    return table
 
 
 def _size(size_bytes: int) -> str:

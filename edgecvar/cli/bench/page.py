@@ -1,0 +1,23 @@
+"""Where the page of a measurement may go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import click
+
+
+def check_page(page: Path, source: Optional[str], session: Path) -> None:
+    """Raise where `page` is a folder, the source or the session itself, or cannot be written."""
+    from edgecvar.files import check_writable, takes_all
+    from edgecvar.stream.sources.opening import is_source
+
+    if page.is_dir():
+        raise click.UsageError(f"--report {page}: a folder; name a file")
+    if page.absolute() == session.absolute() or (page.exists() and session.exists() and page.samefile(session)):
+        raise click.UsageError(f"--report {page}: this is the session itself; choose another name")
+    if source is not None and is_source(source, page):
+        raise click.UsageError(f"--report {page}: this is the source itself; choose another name")
+    if not takes_all(page):
+        check_writable(page.parent, "choose another --report")

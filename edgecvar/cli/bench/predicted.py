@@ -1,0 +1,78 @@
+"""`edgecvar bench --for DEVICE`: what a bundle would do on a device that is not here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional, Tuple
+
+import click
+
+from edgecvar.cli.flags import every_flag
+from edgecvar.terminal import say, say_json
+
+
+@click.command("for")
+@click.argument("source", required=False)
+@click.option(
+    "--for", "device", metavar="DEVICE", required=True, help="A device of `edgecvar devices`; cpu is this one."
+)
+@click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to predict [default: the demo's].")
+@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16].")
+@click.option("--streams", type=click.IntRange(1, 1024), metavar="N", help="Cameras at once [default: 1].")
+@every_flag
+@click.option(
+    "--goal",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="RATE",
+    help="Pictures a second to reach [default: 40].",
+)
+@click.option(
+    "--calibrate",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="SESSION",
+    help="Correct predictions for DEVICE, now and later, by this session that `edgecvar bench` saved on one.",
+)
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Also write the prediction as a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print the prediction as one JSON document.")
+def command(calibrate: Tuple[Path, ...], report: Optional[Path], as_json: bool, **options: Any) -> None:
+    """Predict a bundle on DEVICE from its graphs, data sheets and published figures: nothing is run there.
+
+    SOURCE is a file whose pictures are counted, or "480p camera", "720p camera" (the default) or "1080p camera", each
+    with 25 pictures a second. Every figure comes with bounds between which four of five published figures lay that the
+    model had not seen; `edgecvar bench published` shows them all.
+    """
+    from edgecvar.config import from_flags
+    from edgecvar.predict.predictor import PredictConfig, predict
+
+    config = from_flags(PredictConfig, {name: value for name, value in options.items() if value is not None})
+    if config.device == "cpu":
+        from edgecvar.bench.here import predict_here
+
+        prediction = predict_here(config)
+    else:
+        from edgecvar.bench.calibrating import calibrate as correct
+
+        for path in calibrate:
+            found = correct(path, config)
+            say(
+                f"{path}: its stages took {found.factor:.2f} times what was predicted; kept for {config.device}",
+                err=True,
+            )
+        prediction = predict(config)
+    if report is not None:
+        from edgecvar.bundle.manifest import open_bundle
+        from edgecvar.cli.report.bench_page.page import write_prediction_page
+
+        stages = open_bundle(config.folder).manifest.stages
+        write_prediction_page(report, prediction, {each.name: [one.source for one in each.inputs] for each in stages})
+        say(f"page written: {report}", err=True)
+    if as_json:
+        from edgecvar.cli.report.predicted.prediction import prediction_document
+
+        say_json(prediction_document(prediction))
+        return
+    from edgecvar.cli.report.predicted.prediction import print_prediction
+    from edgecvar.console import Console
+
+    print_prediction(prediction, Console())

@@ -1,0 +1,1 @@
+"""The page of a measurement, a prediction, or one beside the other."""

@@ -1,0 +1,97 @@
+"""What was predicted, in words: for which device, how fast, how sure, and what would make it faster."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence, Tuple
+
+from edgecvar.cli.report.bench_page.amounts import figure, span
+from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table
+from edgecvar.predict.prediction import Prediction, Remedy
+
+PLAINLY = "A prediction, not a measurement: no such device was asked."
+BESIDE = "A prediction, made before and apart from what was measured here."
+LISTED = 100
+"""Remedies, notes and sessions at most."""
+TYPING = {"weak": "chosen by TensorRT (weak)", "strong": "those of the graph (strong)", "none": ""}
+
+
+def prediction_section(prediction: Prediction, beside: Optional[Markup] = None) -> Markup:
+    """`beside`: a table that holds it against a session."""
+    return section(
+        f"Prediction for {short(prediction.title)}",
+        element("p", PLAINLY if beside is None else BESIDE, class_="note"),
+        beside,
+        plain_list(_facts(prediction)),
+        _remedies(prediction),
+        element("h3", "What it leaves out") if prediction.notes else None,
+        element("ul", [element("li", note) for note in prediction.notes[:LISTED]]) if prediction.notes else None,
+    )
+
+
+def _facts(prediction: Prediction) -> List[Tuple[str, str]]:
+    stream, rate = prediction.stream, prediction.pictures_per_second
+    streams = "one stream" if prediction.streams == 1 else f"{prediction.streams} streams"
+    decoder = {"hardware": "in hardware", "software": "in software", "none": "not needed"}[prediction.host.decoder]
+    facts = [
+        ("device", f"{prediction.title} ({prediction.device}), {prediction.precision}"),
+        ("types", TYPING[prediction.typing]),
+        (
+            "for",
+            f"{streams} of {stream.width} x {stream.height} at {stream.fps:.4g} a second, 1 of {stream.every} sampled",
+        ),
+        ("stream", f"{short(stream.name)}: a GOP of {stream.gop:.3g}, {stream.megabits_per_second:.3g} Mbit/s"),
+        ("pictures a second", f"{figure(rate.likely)}, from {span(rate)}"),
+        ("a sampled picture", f"{figure(prediction.sample_ms.likely)} ms of stages, from {span(prediction.sample_ms)}"),
+        ("cameras", f"{figure(prediction.cameras)} of 25 pictures a second"),
+        ("bottleneck", prediction.bottleneck),
+        ("I-pictures decoded", decoder),
+    ]
+    if prediction.watts is not None:
+        source = f" ({short(prediction.watts_source)})" if prediction.watts_source else ""
+        facts.append(("watts", f"{figure(prediction.watts)}{source}"))
+    facts.append(("fitted on", _fitted(prediction)))
+    if prediction.calibrated:
+        facts.append(("corrected by", ", ".join(short(each) for each in prediction.calibrated[:LISTED])))
+    return [(name, text) for name, text in facts if text]
+
+
+def _fitted(prediction: Prediction) -> str:
+    if not prediction.fitted_on:
+        return "no published figure"
+    errors = ", ".join(f"{short(name)} {value:.0%}" for name, value in list(prediction.errors.items())[:LISTED])
+    return f"{prediction.fitted_on} published figures" + (
+        f"; error on such that it had not seen: {errors}" if errors else ""
+    )
+
+
+def _remedies(prediction: Prediction) -> Optional[Markup]:
+    if not (prediction.remedies or prediction.enough):
+        return None
+    ranked = sorted(prediction.remedies, key=lambda remedy: -remedy.gain)[:LISTED]
+    parts: List[Markup] = []
+    if ranked:
+        parts += [element("h3", "What would make it faster, each change alone"), _gains(ranked, "gain")]
+    if prediction.goal is not None:
+        parts += [element("h3", f"To {figure(prediction.goal)} pictures a second"), _towards(prediction)]
+    return element("div", parts)
+
+
+def _towards(prediction: Prediction) -> Markup:
+    goal = prediction.goal or 0.0
+    if prediction.pictures_per_second.likely >= goal:
+        return element("p", "It is likely to be that fast as it is.")
+    if not prediction.enough:
+        return element("p", "No change that is known here gains anything.")
+    reached = prediction.enough[-1].pictures_per_second >= goal
+    text = (
+        "One after the other, these are likely to be enough:" if reached else "All of these together do not reach it:"
+    )
+    return element("div", element("p", text), _gains(prediction.enough[:LISTED], "gain by then"))
+
+
+def _gains(remedies: Sequence[Remedy], title: str) -> Markup:
+    rows = [
+        (f"{number}. {short(remedy.change)}", f"{remedy.gain:.2f} x", figure(remedy.pictures_per_second))
+        for number, remedy in enumerate(remedies, 1)
+    ]
+    return table(("change", title, "pictures a second"), rows, (0,))

@@ -1,0 +1,51 @@
+"""What a bundle would do on every device, in one table."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Sequence
+
+from rich.table import Table
+
+from edgecvar.cli.report.predicted.prediction import bounded
+from edgecvar.console import Console
+from edgecvar.predict.prediction import Prediction
+from edgecvar.terminal import say
+
+WIDTH = 130
+"""Columns that the table wants at most."""
+
+
+def predictions_document(predictions: Sequence[Prediction]) -> List[Dict[str, Any]]:
+    """The figures of the table for JSON, without layers."""
+    keep = {"bundle", "device", "title", "precision", "typing", "stream", "sample_ms", "pictures_per_second", "cameras"}
+    keep |= {"bottleneck", "watts", "least_watts", "watts_source", "calibrated", "notes"}
+    return [{"predicted": True, **each.model_dump(include=keep)} for each in predictions]
+
+
+def print_predictions(predictions: Sequence[Prediction]) -> None:
+    """A row a device."""
+    table = Table(padding=(0, 1), collapse_padding=True, pad_edge=False, box=None)
+    for column in ("name", "precision", "bound by"):
+        table.add_column(column, no_wrap=True)
+    for column in ("ms a sampled picture", "pictures/s", "cameras of 25/s", "watts (published)"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for each in predictions:
+        cells = (bounded(each.sample_ms), bounded(each.pictures_per_second), f"{each.cameras:.1f}", _watts(each))
+        table.add_row(each.device, each.precision, each.bottleneck.split(" (")[0], *cells)
+    console = Console()
+    console.width = max(console.width, WIDTH)
+    first = predictions[0]
+    console.print(f"{first.bundle}: PREDICTED, not measured", style="bold")
+    console.print(table)
+    stream = first.stream
+    say(
+        f"for streams such as {stream.name} ({stream.width} x {stream.height}, {stream.fps:.4g} pictures/s), one of "
+        f"{stream.every} sampled; likely, and the bounds of four of five; `edgecvar bench --for NAME` says more"
+    )
+
+
+def _watts(prediction: Prediction) -> str:
+    if prediction.watts is None:
+        return "unknown"
+    least = "" if prediction.least_watts is None else f"{prediction.least_watts:g}-"
+    return f"{least}{prediction.watts:g}"

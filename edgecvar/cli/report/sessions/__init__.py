@@ -1,0 +1,1 @@
+"""How several sessions are shown together."""

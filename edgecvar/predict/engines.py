@@ -1,0 +1,115 @@
+"""A bundle's stages as engines of a device would run them: which file, which types, which layers, how long."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Dict, List, Literal, Optional, Sequence, Tuple
+
+from edgecvar.bundle.devices import Device, require_precision
+from edgecvar.bundle.manifest import Bundle
+from edgecvar.bundle.precision import Precision
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.errors import ConfigError, reason
+from edgecvar.predict.fitted import EngineModel
+from edgecvar.predict.fusion import FusionRules, fuse
+from edgecvar.predict.graph import read_graph
+from edgecvar.predict.hardware import Gpu, gpu_of
+from edgecvar.predict.prediction import Interval, LayerTime
+from edgecvar.predict.timing import Costs, time_layers
+from edgecvar.predict.work import Layer
+
+Typing = Literal["weak", "strong"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device, and the TensorRT that it would run with."""
+
+    device: Device
+    gpu: Gpu
+    tensorrt: Tuple[int, ...]
+
+    def typing(self, precision: Precision) -> Typing:
+        """How the builder takes types: by the file alone from 10 on, but for int8 in 10."""
+        return "strong" if self.tensorrt >= (11,) or (self.tensorrt >= (10,) and precision != "int8") else "weak"
+
+    @property
+    def rules(self) -> FusionRules:
+        """What its TensorRT fuses."""
+        return FusionRules.of(self.tensorrt, self.device.sm or 0)
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """One stage, and its layers in the precision asked for."""
+
+    spec: StageSpec
+    layers: List[Layer]
+
+
+def target_of(device: Device) -> Target:
+    """With the newest TensorRT that the device's JetPacks bring; raises ConfigError for one without data sheet."""
+    newest = (device.tensorrt or ("8.5", "8.5"))[1]
+    return Target(device, gpu_of(device), tuple(int(part) for part in re.findall(r"\d+", newest)))
+
+
+def default_precision(device: Device, bundle: Bundle) -> Precision:
+    """What `edgecvar run` would choose there: fp16 where the bundle has it."""
+    return "fp16" if "fp16" in bundle.precisions or "fp32" in bundle.precisions else bundle.precisions[0]
+
+
+def stage_works(bundle: Bundle, precision: Precision, target: Target) -> List[StageWork]:
+    """Every stage's layers; fp16 of a bundle that has none is counted on its fp32 files. Raises EdgecvarError."""
+    require_precision(target.device, precision)
+    file_precision = precision
+    if precision not in bundle.precisions:
+        if precision != "fp16" or "fp32" not in bundle.precisions:
+            has = ", ".join(bundle.precisions)
+            raise ConfigError(f"--precision {precision}: {bundle.path} has {has}; compile it with {precision}")
+        file_precision = "fp32"
+    strong = precision == "int8" and target.typing(precision) == "strong"
+    return [
+        StageWork(spec, _layers(bundle.stage_file(spec.name, file_precision, strong), precision, target))
+        for spec in bundle.manifest.stages
+    ]
+
+
+def _layers(file: Path, precision: Precision, target: Target) -> List[Layer]:
+    try:
+        model = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({reason(error)})") from error
+    return fuse(read_graph(model, str(file)), precision, target.rules)
+
+
+def call_ms(layers: Sequence[Layer], gpu: Gpu, model: EngineModel, rows: int = 1) -> Interval:
+    """One call of a stage on so many rows."""
+    likely = float(Costs.of(layers, gpu, rows).call_ms(model.coefficients)[0]) if layers else 0.0
+    return model.interval(likely * model.correction(gpu.device))
+
+
+def layer_times(layers: Sequence[Layer], gpu: Gpu, model: EngineModel, rows: int = 1) -> List[LayerTime]:
+    """Each layer of a call of a stage, corrected as the call is."""
+    factor = model.correction(gpu.device)
+    times = time_layers(layers, gpu, model.coefficients, rows)
+    return [each.model_copy(update={"ms": each.ms * factor}) for each in times]
+
+
+def resized(layers: Sequence[Layer], side: float) -> List[Layer]:
+    """The same layers of an input whose sides are `side` times as long: those that look at places have fewer."""
+    area = side * side
+    return [_of_area(layer, area) if layer.places > 1 else layer for layer in layers]
+
+
+def _of_area(layer: Layer, area: float) -> Layer:
+    changed: Dict[str, int] = {
+        name: max(1, round(getattr(layer, name) * area)) for name in ("multiply_adds", "reads", "writes", "places")
+    }
+    return replace(layer, **changed)  # type: ignore[arg-type]  # mypy takes every field for any of them
+
+
+def find_work(works: Sequence[StageWork], stage: str) -> Optional[StageWork]:
+    """The work of a stage by name."""
+    return next((work for work in works if work.spec.name == stage), None)

@@ -1,0 +1,1 @@
+"""What a stream asks of a processor beside the engine: reading, preparing, decoding of I-pictures."""
