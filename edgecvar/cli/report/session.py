@@ -100,7 +100,7 @@ def _predicted(session: Session) -> list[str]:
     measured = sum(sum(times) for times in alone.spans_ms.values()) / alone.sampled
     bounds = prediction.sample_ms
     return [
-        f"predicted for the stages of a sampled picture: {bounds.likely:.2f} ms ({bounds.low:.2f} to {bounds.high:.2f}); "
+        f"the stages of a sampled picture: predicted {bounds.likely:.2f} ms ({bounds.low:.2f} to {bounds.high:.2f}), "
         f"measured alone {measured:.2f} ms"
     ]
 
