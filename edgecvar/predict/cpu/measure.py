@@ -1,4 +1,4 @@
-"""Measuring a machine: all trials, its caches and what a call takes, fitted and kept for the user."""
+"""Measuring a machine: all trials, its caches, its calls, fitted and kept for the user."""
 
 from __future__ import annotations
 

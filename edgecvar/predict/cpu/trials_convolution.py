@@ -1,4 +1,4 @@
-"""What is measured of convolutions and products, in the blocked layout, plainly and in int8."""
+"""What is measured of convolutions: in the blocked layout, plainly, in int8, as matrix products."""
 
 from __future__ import annotations
 
