@@ -50,11 +50,11 @@ def command(
 
     config = from_flags(PredictConfig, {name: value for name, value in options.items() if value is not None})
     if config.device == "cpu":
-        from edgecvar.bench.here import predict_here
+        from edgecvar.bench.predicted.here import predict_here
 
         prediction = predict_here(config, threads)
     else:
-        from edgecvar.bench.calibrating import calibrate as correct
+        from edgecvar.bench.predicted.calibrating import calibrate as correct
 
         for path in calibrate:
             found = correct(path, config)

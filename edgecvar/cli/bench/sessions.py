@@ -21,8 +21,8 @@ def measured(
     **options: Any,
 ) -> List[Session]:
     """One session, or several in turn, saved in `save`; raises EdgecvarError."""
-    from edgecvar.bench.beside import with_prediction
     from edgecvar.bench.measure import BenchConfig
+    from edgecvar.bench.predicted.beside import with_prediction
     from edgecvar.bench.session import save_sessions
     from edgecvar.bench.side_by_side import measure_sessions
     from edgecvar.bundle.default import default_clip

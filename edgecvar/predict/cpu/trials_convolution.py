@@ -1,4 +1,4 @@
-"""What is measured of convolutions: in the blocked layout, plainly, in int8, as matrix products."""
+"""What is measured of convolutions, also of products: in the blocked layout, plainly, in int8."""
 
 from __future__ import annotations
 

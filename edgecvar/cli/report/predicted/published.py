@@ -6,7 +6,7 @@ from typing import List
 
 from rich.table import Table
 
-from edgecvar.bench.published import PublishedLine, PublishedSession
+from edgecvar.bench.predicted.published import PublishedLine, PublishedSession
 from edgecvar.console import Console
 from edgecvar.terminal import say
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from edgecvar.bench.here import predict_here
+from edgecvar.bench.predicted.here import predict_here
 from edgecvar.bench.session import Session
 from edgecvar.bundle.devices import detect_device
 from edgecvar.errors import EdgecvarError
