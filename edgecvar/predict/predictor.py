@@ -34,7 +34,8 @@ MANY = 64
 class PredictConfig(BaseModel):
     """`source`: a file whose pictures are counted, or the name of a camera of no kind in particular (see CAMERAS).
 
-    `every`: sampled is one of so many pictures, by default as the bundle says. `goal`: pictures of the stream a second.
+    `every`: sampled is one of so many pictures, by default as the bundle says. `goal`: pictures of the stream a
+    second; where none is set and the streams send more than that, what they send.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,7 +68,10 @@ def case_of(config: PredictConfig) -> Case:
 
 def predict(config: PredictConfig) -> Prediction:
     """The prediction for one device; raises EdgecvarError where bundle, stream or device cannot be used."""
-    return prediction_of(case_of(config), config.goal)
+    case, goal = case_of(config), config.goal
+    if goal is not None and "goal" not in config.model_fields_set:
+        goal = max(goal, case.streams * case.counts.fps)
+    return prediction_of(case, goal)
 
 
 def prediction_for_each(bundle: Path, source: str = DEFAULT_STREAM) -> List[Prediction]:
@@ -144,7 +148,7 @@ def _with_streams(case: Case, streams: int) -> Case:
 def _notes(case: Case) -> List[str]:
     notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
     if len(case.works) > 1:
-        notes.append("likely and high have the stages one after the other; low has those that may be side by side so")
+        notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")
     if case.precision not in case.bundle.precisions:
         notes.append(f"the bundle has no {case.precision} files; its fp32 files were counted as {case.precision}")
     if case.target.device.name == "thor":
