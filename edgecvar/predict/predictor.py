@@ -55,8 +55,9 @@ class PredictConfig(BaseModel):
 
 
 def counted_stream(source: str) -> StreamCounts:
-    """The counts of a file, or of a camera by name; raises EdgecvarError for a file that cannot be read."""
-    return CAMERAS[source] if source in CAMERAS else counts_of(Path(source))
+    """The counts of a camera by name ("720p" is enough), or of a file; raises EdgecvarError where it cannot be read."""
+    camera = CAMERAS.get(source) or CAMERAS.get(f"{source} camera")
+    return counts_of(Path(source)) if camera is None else camera
 
 
 def case_of(config: PredictConfig) -> Case:

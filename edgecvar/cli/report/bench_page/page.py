@@ -59,7 +59,7 @@ def render_sessions(sessions: Sequence[Session]) -> str:
     """The document of one session, or of several: their figures side by side, and the sections of each in a fold."""
     if len(sessions) == 1:
         return render_session(sessions[0])
-    names = [f"{_name(session)}, {short(session.runner)}, {short(session.precision)}" for session in sessions]
+    names = [f"{_name(session)}, {_engine(session)}" for session in sessions]
     folds: List[Markup] = []
     for name, session in zip(names, sessions):
         _check(session)
@@ -89,6 +89,12 @@ def _check(session: Session) -> None:
 
 def _name(session: Session) -> str:
     return short(PurePath(session.bundle).name)
+
+
+def _engine(session: Session) -> str:
+    """The runner, and the precision where its name does not end with it."""
+    runner, precision = short(session.runner), short(session.precision)
+    return runner if runner.endswith(f"-{precision}") else f"{runner}, {precision}"
 
 
 def _side_by_side(names: Sequence[str], sessions: Sequence[Session]) -> Markup:
@@ -155,7 +161,7 @@ def _circumstances(session: Session) -> List[Tuple[str, str]]:
     how = f", read by the {short(session.extraction)} extraction" if session.extraction else ""
     return [
         ("bundle", session.bundle),
-        ("runner", f"{short(session.runner)}, {short(session.precision)}"),
+        ("runner", _engine(session)),
         ("source", f"{session.source}: {shape}{how}"),
         ("measured", f"{counts}, after {session.warm_up.wall_seconds:.2f} s of warm-up kept apart"),
     ]

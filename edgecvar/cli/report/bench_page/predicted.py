@@ -9,7 +9,7 @@ from edgecvar.cli.report.page.elements import Markup, element, plain_list, secti
 from edgecvar.cli.report.predicted.prediction import most_cameras, published_watts, verdict
 from edgecvar.predict.prediction import Prediction, Remedy
 
-PLAINLY = "A prediction, not a measurement: no such device was asked."
+PLAINLY = "A prediction, not a measurement: nothing of it was run on such a device."
 BESIDE = "A prediction, made before and apart from what was measured here."
 LISTED = 100
 """Remedies, notes and sessions at most."""
@@ -44,7 +44,7 @@ def _facts(prediction: Prediction) -> List[Tuple[str, str]]:
         ("pictures a second", f"{figure(rate.likely)}, from {span(rate)}"),
         ("a sampled picture", f"{figure(prediction.sample_ms.likely)} ms of stages, from {span(prediction.sample_ms)}"),
         ("cameras", f"{most_cameras(prediction)} of 25 pictures a second at most, likely; memory is not reckoned"),
-        ("asked for", verdict(prediction)),
+        ("for these streams", verdict(prediction)),
         ("bottleneck", prediction.bottleneck),
         ("I-pictures decoded", decoder),
     ]

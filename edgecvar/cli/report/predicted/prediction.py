@@ -122,9 +122,12 @@ def _goal(prediction: Prediction, goal: float) -> Iterator[str]:
     if prediction.pictures_per_second.likely >= goal:
         yield f"goal of {goal:g} pictures/s: likely reached as it is"
         return
-    reached = prediction.enough[-1].pictures_per_second if prediction.enough else prediction.pictures_per_second.likely
-    found = "reached, one after the other, by" if reached >= goal else f"not reached ({reached:.1f} at most) by"
-    yield from _changes(f"goal of {goal:g} pictures/s: {found}", prediction.enough)
+    if not prediction.enough:
+        yield f"goal of {goal:g} pictures/s: not reached; no change that is known here gains anything"
+        return
+    reached = prediction.enough[-1].pictures_per_second
+    found = "reached with" if reached >= goal else f"not reached, {reached:.0f} with all of"
+    yield from _changes(f"goal of {goal:g} pictures/s: {found} these, one after the other", prediction.enough)
 
 
 def _changes(title: str, found: List[Remedy]) -> Iterator[str]:
