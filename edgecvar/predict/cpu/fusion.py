@@ -1,6 +1,7 @@
 """What ONNX Runtime's CPU engine makes of a stage's graph, as its optimiser fuses: kernels in their order.
 
-Found by comparing with the models that it writes when asked for what it optimised (1.20 to 1.31).
+Found by comparing with the models that version 1.31 writes when asked for what it optimised; 1.19 differs in that it
+takes what is between x * sigmoid(x) and convolutions out of the blocked layout.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from edgecvar.predict.graph import read_graph
 from edgecvar.runners.onnx import onnx_runtime, session_options
 from edgecvar.runners.onnx_nodes import read_nodes
 
+VERSION = tuple(int(part) for part in onnx_runtime().__version__.split(".")[:2])
 Draw = Callable[[Sketch], str]
 
 
@@ -82,7 +83,10 @@ def test_the_kernels_are_those_of_onnx_runtime(draw: Draw, tmp_path):
     for kernel in cpu_kernels(read_graph(model)):
         convolution = kernel.routine.startswith(("blocked", "plain"))
         found["Conv" if convolution else OPERATORS[kernel.routine]] += 1
-    assert found == optimised(model, str(tmp_path / "optimised.onnx"))
+    expected = optimised(model, str(tmp_path / "optimised.onnx"))
+    if draw is squeezed and VERSION < (1, 31):  # older ones leave the blocked layout around QuickGelu
+        assert found.pop("Reorder") <= expected.pop("Reorder")
+    assert found == expected
 
 
 def quantised(sketch: Sketch, after: str) -> str:
