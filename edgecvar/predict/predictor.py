@@ -34,7 +34,8 @@ MANY = 64
 class PredictConfig(BaseModel):
     """`source`: a file whose pictures are counted, or the name of a camera of no kind in particular (see CAMERAS).
 
-    `every`: sampled is one of so many pictures, by default as the bundle says. `goal`: pictures of the stream a second.
+    `every`: sampled is one of so many pictures, by default as the bundle says. `goal`: pictures of the stream a
+    second; where none is set and the streams send more than that, what they send.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +46,7 @@ class PredictConfig(BaseModel):
     precision: Optional[Precision] = None
     streams: int = Field(1, ge=1, le=1024)
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
-    goal: float = Field(40.0, gt=0, le=1e6)
+    goal: Optional[float] = Field(40.0, gt=0, le=1e6)
 
     @property
     def folder(self) -> Path:
@@ -54,8 +55,9 @@ class PredictConfig(BaseModel):
 
 
 def counted_stream(source: str) -> StreamCounts:
-    """The counts of a file, or of a camera by name; raises EdgecvarError for a file that cannot be read."""
-    return CAMERAS[source] if source in CAMERAS else counts_of(Path(source))
+    """The counts of a camera by name ("720p" is enough), or of a file; raises EdgecvarError where it cannot be read."""
+    camera = CAMERAS.get(source) or CAMERAS.get(f"{source} camera")
+    return counts_of(Path(source)) if camera is None else camera
 
 
 def case_of(config: PredictConfig) -> Case:
@@ -67,16 +69,24 @@ def case_of(config: PredictConfig) -> Case:
 
 def predict(config: PredictConfig) -> Prediction:
     """The prediction for one device; raises EdgecvarError where bundle, stream or device cannot be used."""
-    return prediction_of(case_of(config), config.goal)
+    case, goal = case_of(config), config.goal
+    if goal is not None and "goal" not in config.model_fields_set:
+        goal = max(goal, case.streams * case.counts.fps)
+    return prediction_of(case, goal)
 
 
 def prediction_for_each(bundle: Path, source: str = DEFAULT_STREAM) -> List[Prediction]:
-    """The prediction for every device that has a data sheet, without remedies; raises EdgecvarError."""
+    """The prediction for every device that has a data sheet, in each of the bundle's precisions that it has.
+
+    Without remedies; raises EdgecvarError.
+    """
     opened, counts = open_bundle(bundle), counted_stream(source)
     found = []
     for name in predicted_devices():
-        config = PredictConfig(device=name, bundle=bundle, source=source)
-        found.append(prediction_of(_case(opened, DEVICES[name], config, counts), None))
+        there: List[Optional[Precision]] = [each for each in DEVICES[name].precisions if each in opened.precisions]
+        for precision in there or [None]:
+            config = PredictConfig(device=name, bundle=bundle, source=source, precision=precision)
+            found.append(prediction_of(_case(opened, DEVICES[name], config, counts), None))
     return found
 
 
@@ -144,7 +154,7 @@ def _with_streams(case: Case, streams: int) -> Case:
 def _notes(case: Case) -> List[str]:
     notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
     if len(case.works) > 1:
-        notes.append("likely and high have the stages one after the other; low has those that may be side by side so")
+        notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")
     if case.precision not in case.bundle.precisions:
         notes.append(f"the bundle has no {case.precision} files; its fp32 files were counted as {case.precision}")
     if case.target.device.name == "thor":

@@ -7,7 +7,7 @@ from typing import Any, Optional, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag
+from edgecvar.cli.flags import every_flag, refuse_bundle
 from edgecvar.terminal import say, say_json
 
 
@@ -17,14 +17,16 @@ from edgecvar.terminal import say, say_json
     "--for", "device", metavar="DEVICE", required=True, help="A device of `edgecvar devices`; cpu is this one."
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to predict [default: the demo's].")
-@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16].")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16]; one at a time."
+)
 @click.option("--streams", type=click.IntRange(1, 1024), metavar="N", help="Cameras at once [default: 1].")
 @every_flag
 @click.option(
     "--goal",
     type=click.FloatRange(min=0, min_open=True),
     metavar="RATE",
-    help="Pictures a second to reach [default: 40].",
+    help="Pictures/s to reach, all streams together [default: 40, or what the streams send, if more].",
 )
 @click.option(
     "--calibrate",
@@ -33,25 +35,30 @@ from edgecvar.terminal import say, say_json
     metavar="SESSION",
     help="Correct predictions for DEVICE, now and later, by this session that `edgecvar bench` saved on one.",
 )
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="With cpu: of a stage [default: what pays].")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Also write the prediction as a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print the prediction as one JSON document.")
-def command(calibrate: Tuple[Path, ...], report: Optional[Path], as_json: bool, **options: Any) -> None:
-    """Predict a bundle on DEVICE from its graphs, data sheets and published figures: nothing is run there.
+def command(
+    calibrate: Tuple[Path, ...], threads: Optional[int], report: Optional[Path], as_json: bool, **options: Any
+) -> None:
+    """Predict what a bundle would do on DEVICE.
 
-    SOURCE is a file whose pictures are counted, or "480p camera", "720p camera" (the default) or "1080p camera", each
-    with 25 pictures a second. Every figure comes with bounds between which four of five published figures lay that the
-    model had not seen; `edgecvar bench published` shows them all.
+    Reckoned from its graphs, data sheets and published figures: nothing is run there. SOURCE is a file whose pictures
+    are counted, or "480p camera", "720p camera" (the default) or "1080p camera", each with 25 pictures a second. Every
+    figure comes with bounds between which four of five published figures lay that the model had not seen; `edgecvar
+    bench published` shows them all.
     """
+    refuse_bundle(options["source"])
     from edgecvar.config import from_flags
     from edgecvar.predict.predictor import PredictConfig, predict
 
     config = from_flags(PredictConfig, {name: value for name, value in options.items() if value is not None})
     if config.device == "cpu":
-        from edgecvar.bench.here import predict_here
+        from edgecvar.bench.predicted.here import predict_here
 
-        prediction = predict_here(config)
+        prediction = predict_here(config, threads)
     else:
-        from edgecvar.bench.calibrating import calibrate as correct
+        from edgecvar.bench.predicted.calibrating import calibrate as correct
 
         for path in calibrate:
             found = correct(path, config)

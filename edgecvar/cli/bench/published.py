@@ -19,7 +19,7 @@ def command(save: bool, as_json: bool, markdown: bool) -> None:
     """
     if as_json and markdown:
         raise click.UsageError("--json and --markdown: one or the other")
-    from edgecvar.bench.published import judge_published
+    from edgecvar.bench.predicted.published import judge_published
     from edgecvar.console import Console
 
     session = judge_published(save)

@@ -22,8 +22,10 @@ def measured(
 ) -> List[Session]:
     """One session, or several in turn, saved in `save`; raises EdgecvarError."""
     from edgecvar.bench.measure import BenchConfig
+    from edgecvar.bench.predicted.beside import with_prediction
     from edgecvar.bench.session import save_sessions
     from edgecvar.bench.side_by_side import measure_sessions
+    from edgecvar.bundle.default import default_clip
     from edgecvar.cli.flags import precision_list
     from edgecvar.config import from_flags
     from edgecvar.errors import ConfigError
@@ -43,6 +45,8 @@ def measured(
     ranges = find_ranges(nvtx)
     with tracing(trace, [source] if source else [], [save]) as traced, StepBar() as bar:
         sessions = measure_sessions(config, bundle, precisions, bar.show, Observers(traced, ranges))
+    clip = source or str(default_clip())
+    sessions = [with_prediction(each, Path(each.bundle), clip, config.threads) for each in sessions]
     save_sessions(sessions, save)
     return sessions
 

@@ -9,12 +9,21 @@ import click
 
 from edgecvar.cli.bench.data import command as data
 from edgecvar.cli.bench.extract import command as extract
+from edgecvar.cli.bench.machine import command as machine
 from edgecvar.cli.bench.networks import command as networks
 from edgecvar.cli.bench.predicted import command as predicted
 from edgecvar.cli.bench.published import command as published
 from edgecvar.cli.bench.streams import command as streams
 from edgecvar.cli.bench.together import command as together
-from edgecvar.cli.flags import engine_flags, every_flag, extraction_flag, runner_flag, timeout_flag, trace_flag
+from edgecvar.cli.flags import (
+    engine_flags,
+    every_flag,
+    extraction_flag,
+    refuse_bundle,
+    runner_flag,
+    timeout_flag,
+    trace_flag,
+)
 from edgecvar.terminal import say
 
 OTHERS = {
@@ -25,6 +34,7 @@ OTHERS = {
     "extract PATH...": extract,
     "networks RUN...": networks,
     "data RECIPE": data,
+    "machine": machine,
 }
 """By usage, the commands that the first argument may name."""
 
@@ -104,6 +114,7 @@ def command(
     bundles and precisions are measured in turn and shown side by side. The session is saved as JSON and can be shown
     again with --from; --report makes one HTML page of it.
     """
+    refuse_bundle(source)
     if page is not None:
         from edgecvar.cli.bench.page import check_page
 

@@ -58,7 +58,7 @@ def print_report(session: Session, console: Console) -> None:
         _add(table, summary.against.latency, "", DECODING)
     console.print(table)
     print_device(session, console)
-    for line in [*_meanings(session), *_saving(session), advice(session)]:
+    for line in [*_meanings(session), *_predicted(session), *_saving(session), advice(session)]:
         console.print(line)
     if session.board is not None:
         for line in ("", PASTE, "", *session_block(session)):
@@ -89,6 +89,19 @@ def _meanings(session: Session) -> list[str]:
         "waiting in the queue included",
         f"the same stage calls alone allow {summary.allowed_per_second:.1f} pictures/s: "
         f"end to end reaches {summary.efficiency:.0%} of that",
+    ]
+
+
+def _predicted(session: Session) -> list[str]:
+    """What was predicted of the stages, beside what they took, where something was."""
+    prediction, alone = session.prediction, session.stages_alone
+    if prediction is None or not alone.sampled:
+        return []
+    measured = sum(sum(times) for times in alone.spans_ms.values()) / alone.sampled
+    bounds = prediction.sample_ms
+    return [
+        f"the stages of a sampled picture: predicted {bounds.likely:.2f} ms ({bounds.low:.2f} to {bounds.high:.2f}), "
+        f"measured alone {measured:.2f} ms"
     ]
 
 

@@ -1,0 +1,1 @@
+"""What is predicted of a bundle, beside what is measured."""

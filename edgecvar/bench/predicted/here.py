@@ -1,0 +1,109 @@
+"""A bundle on this machine's own engine, predicted from micro-benchmarks of it alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Dict, List, Optional
+
+from edgecvar.bundle.devices import find_device
+from edgecvar.bundle.manifest import open_bundle
+from edgecvar.bundle.precision import Precision
+from edgecvar.bundle.stages import StageSpec
+from edgecvar.predict.cpu.machine import Machine
+from edgecvar.predict.cpu.measure import load_machine
+from edgecvar.predict.cpu.reckon import predict_stage_cpu
+from edgecvar.predict.host.scale import Host, host_time, on_cores
+from edgecvar.predict.prediction import HostTime, Interval, LayerTime, Prediction, StageTime
+from edgecvar.predict.predictor import CAMERA_FPS, PredictConfig, counted_stream
+from edgecvar.runners.onnx import WEIGHT_BYTES, threads_for, usable_cores
+from edgecvar.terminal import printable
+
+SPREAD = 1.25
+"""How far four of five stages lay from what was predicted of them, as a factor either way (`bench machine --judge`)."""
+
+
+def predict_here(config: PredictConfig, threads: Optional[int] = None) -> Prediction:
+    """What `bench` would measure here; raises ConfigError where this machine was not measured yet.
+
+    `threads`: of each stage, by default as the runner chooses them.
+    """
+    bundle = open_bundle(config.folder)
+    precision: Precision = config.precision or "fp32"
+    counts = counted_stream(config.source)
+    every = config.every or bundle.manifest.input.every(Fraction(counts.fps))
+    machines: Dict[int, Machine] = {}
+    stages = []
+    for spec in bundle.manifest.stages:
+        model = bundle.stage_file(spec.name, precision).read_bytes()
+        count = threads or threads_for(spec, len(model) // WEIGHT_BYTES[precision])
+        if count not in machines:
+            machines[count] = load_machine(threads=count)
+        shared = min(1.0, every / counts.gop) if spec.cadence == "gop" else 1.0
+        stages.append(_stage(spec, predict_stage_cpu(model, precision, machines[count]), shared))
+    most = max(machines)
+    machine = machines[most]
+    host = host_time(counts, bundle.manifest.input, bundle.manifest.stages, every, Host(usable_cores(), 1.0, None))
+    sample_ms = _sum([_times(each.ms, each.per_sample) for each in stages])
+    rate = _rate(sample_ms, host, every, most, config.streams)
+    return Prediction(
+        bundle=printable(str(bundle.path)),
+        device="cpu",
+        title=machine.processor or find_device("cpu").title,
+        precision=precision,
+        typing="none",
+        streams=config.streams,
+        stream=counts.shape(every),
+        stages=stages,
+        host=host,
+        sample_ms=sample_ms,
+        pictures_per_second=rate,
+        cameras=_rate(sample_ms, host, every, most, 1024).likely / CAMERA_FPS,
+        bottleneck=_bottleneck(stages, host, every),
+        peak_gops=machine.gops_int8 if precision == "int8" else machine.gops,
+        bandwidth_gb_per_s=machine.gb_per_s_far,
+        notes=_notes(machine),
+    )
+
+
+def _stage(spec: StageSpec, layers: List[LayerTime], per_sample: float) -> StageTime:
+    likely = sum(layer.ms for layer in layers)
+    ms = Interval(low=likely / SPREAD, likely=likely, high=likely * SPREAD)
+    return StageTime(stage=spec.name, cadence=spec.cadence, per_sample=per_sample, ms=ms, layers=layers)
+
+
+def _rate(sample_ms: Interval, host: HostTime, every: int, threads: int, streams: int) -> Interval:
+    """Stages and reading share the cores; the stages of all streams take turns."""
+    busy = on_cores(host)
+    bounds: Dict[str, float] = {}
+    for name in ("low", "likely", "high"):
+        engine, reading = getattr(sample_ms, name) / every, getattr(busy, name)
+        slowest = max(engine, reading / min(streams, host.cores), (engine * threads + reading) / host.cores)
+        bounds[name] = 1e3 / slowest
+    return Interval(low=bounds["high"], likely=bounds["likely"], high=bounds["low"])
+
+
+def _bottleneck(stages: List[StageTime], host: HostTime, every: int) -> str:
+    shares = {each.stage: each.ms.likely * each.per_sample for each in stages}
+    stage = max(shares, key=lambda name: shares[name])
+    if on_cores(host).likely > sum(shares.values()) / every:
+        return "reading the stream"
+    return f"the stage {stage} ({shares[stage] / max(sum(shares.values()), 1e-9):.0%} of the engine's time)"
+
+
+def _notes(machine: Machine) -> List[str]:
+    return [
+        f"predicted from micro-benchmarks of this machine on {machine.threads} thread(s): no network was run",
+        "reading, preparing and decoding are those of the core that came with the package, not measured here",
+    ]
+
+
+def _times(interval: Interval, factor: float) -> Interval:
+    return Interval(low=interval.low * factor, likely=interval.likely * factor, high=interval.high * factor)
+
+
+def _sum(intervals: List[Interval]) -> Interval:
+    return Interval(
+        low=sum(each.low for each in intervals),
+        likely=sum(each.likely for each in intervals),
+        high=sum(each.high for each in intervals),
+    )
