@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from edgecvar.bundle.devices import DEVICES
 from edgecvar.errors import BundleError, EdgecvarError
 from edgecvar.predict.engines import resized
 from edgecvar.predict.fitted import fitted_model
@@ -51,7 +52,7 @@ def test_bounds_are_in_order_and_figures_add_up(heavy, device):
     intervals = [made.sample_ms, made.pictures_per_second, host.read, host.prepare, host.image]
     assert all(ordered(each) for each in (*intervals, *(stage.ms for stage in made.stages)))
     assert made.sample_ms.likely == pytest.approx(sum(each.ms.likely * each.per_sample for each in made.stages))
-    low, high = fitted_model().spread
+    low, high = fitted_model().of(device).spread
     assert made.sample_ms.high == pytest.approx(high * made.sample_ms.likely)
     # Side by side are the first two stages, of which vectors are behind every picture.
     motion, fuse = made.stages[1:]
@@ -253,11 +254,16 @@ def test_a_file_is_a_source_that_is_counted(tiny, tmp_path):
 
 def test_every_device_has_a_row_without_remedies(heavy):
     made = prediction_for_each(heavy)
-    assert [each.device for each in made] == list(predicted_devices())
+    there = {name: DEVICES[name].precisions for name in predicted_devices()}
+    assert [(each.device, each.precision) for each in made] == [
+        (name, precision) for name, precisions in there.items() for precision in precisions
+    ]
     assert all(each.remedies == each.enough == [] and each.goal is None for each in made)
     same = predict(asked(heavy, "orin-nx"))
-    assert next(each for each in made if each.device == "orin-nx").sample_ms == same.sample_ms
-    rates = {each.device: each.pictures_per_second.likely for each in made}
+    assert (
+        next(each for each in made if (each.device, each.precision) == ("orin-nx", "fp16")).sample_ms == same.sample_ms
+    )
+    rates = {each.device: each.pictures_per_second.likely for each in made if each.precision == "fp16"}
     assert rates["nano"] < rates["tx2"] < rates["agx-xavier"] < rates["agx-orin"]
 
 

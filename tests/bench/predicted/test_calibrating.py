@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecvar.bench.calibrating import calibrate
+from edgecvar.bench.predicted.calibrating import calibrate
 from edgecvar.bench.session import Phase, Session, save_session
 from edgecvar.bundle.devices import DEVICES
 from edgecvar.errors import ConfigError
