@@ -28,7 +28,8 @@ def print_prediction(prediction: Prediction, console: Console) -> None:
     console.print("PREDICTED from data sheets and published figures, not measured", style="bold yellow")
     console.print(
         f"{_many(prediction.streams, 'stream')} such as {stream.name}: {stream.width} x {stream.height}, "
-        f"{stream.fps:.4g} pictures/s, {stream.megabits_per_second:.2g} Mbit/s, an I-picture every {stream.gop:.3g}; "
+        f"{stream.fps:.4g} pictures/s, {_figure(stream.megabits_per_second)} Mbit/s, "
+        f"an I-picture every {_figure(stream.gop)}; "
         f"{'all sampled' if stream.every == 1 else f'one of {stream.every} sampled'}"
     )
     console.print(_stage_table(prediction))
@@ -118,9 +119,7 @@ def _bound(stage: StageTime) -> str:
 
 
 def _cells(interval: Interval) -> List[str]:
-    return [
-        f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in (interval.low, interval.likely, interval.high)
-    ]
+    return [_figure(value) for value in (interval.low, interval.likely, interval.high)]
 
 
 def bounded(interval: Interval) -> str:
@@ -129,7 +128,10 @@ def bounded(interval: Interval) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    """Three digits, and never a power of ten."""
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 0.001 or not value else f"{value:.6f}"
 
 
 def _many(count: int, what: str) -> str:
