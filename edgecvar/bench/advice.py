@@ -15,13 +15,27 @@ def advice(session: Session) -> str:
     spent = {name: sum(spans) for name, spans in session.run.spans_ms.items()}
     total = sum(spent.values()) or 1.0
     pace = summarise(session).realtime
-    largest = max(spent, key=lambda name: spent[name]) if spent else "read"
+    largest = _largest(spent)
     kept = f"{pace:.1f} such streams fit on this machine" if pace >= 1 else f"this is {pace:.2f} of the stream's rate"
     every = None if pace >= 1 else _stride_that_keeps_up(session, spent)
     if every is not None:
         return f"advice: {kept}, and --every {every} (now {session.every}) keeps up with it"
     remedy = _remedy(session, largest)
-    return f"advice: {kept}; most time ({spent.get(largest, 0.0) / total:.0%}) goes to {_called(largest)}: {remedy}"
+    share = f"{spent.get(largest, 0.0) / total:.0%} of all"
+    return f"advice: {kept}; in the busiest thread most time ({share}) goes to {_called(largest)}: {remedy}"
+
+
+def _largest(spent: Dict[str, float]) -> str:
+    """The largest span of the busiest thread: reading, I-pictures and stages have one each."""
+    threads: Dict[str, float] = {}
+    for name, ms in spent.items():
+        threads[_thread(name)] = threads.get(_thread(name), 0.0) + ms
+    busiest = max(threads, key=lambda thread: threads[thread], default="reader")
+    return max((name for name in spent if _thread(name) == busiest), key=lambda name: spent[name], default="read")
+
+
+def _thread(span: str) -> str:
+    return "engine" if span.startswith("stage:") or span == "decide" else "images" if span == "image" else "reader"
 
 
 def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional[int]:
@@ -60,7 +74,7 @@ def _remedy(session: Session, largest: str) -> str:
     if session.precision == "int8":
         return ", or ".join([*fewer, "train a smaller backbone"])
     narrower = "int8" if session.precision == "fp16" or session.runner.startswith("onnxruntime") else "fp16"
-    return ", or ".join([f"try --precision {narrower}", *fewer])
+    return ", or ".join([f"try --precision {narrower} where the bundle has it", *fewer])
 
 
 def _called(span: str) -> str:

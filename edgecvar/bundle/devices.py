@@ -106,7 +106,8 @@ _MODELS = (
 def find_device(name: str) -> Device:
     """The device of that name; ConfigError with the nearest one otherwise."""
     if name not in DEVICES:
-        raise unknown_name("device", name, DEVICES)
+        bare = re.sub(r"^(nvidia)?[-_ ]*(jetson)?[-_ ]*", "", name.lower())
+        raise unknown_name("device", name, [bare] if bare in DEVICES else DEVICES)
     return DEVICES[name]
 
 
@@ -138,7 +139,7 @@ def require_precision(device: Device, precision: Precision) -> None:
     """Raises ConfigError, with what to ask for instead, when the device has no path for that precision."""
     if precision not in device.precisions:
         raise ConfigError(
-            f"--device {device.name} --precision {precision}: {device.title} (sm {device.sm}) has no "
+            f"--precision {precision} for {device.name}: {device.title} (sm {device.sm}) has no "
             f"{precision.upper()} path in TensorRT; use --precision {device.precisions[-1]}"
         )
 

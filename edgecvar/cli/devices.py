@@ -13,7 +13,7 @@ from edgecvar.terminal import say, say_json
 @click.command("devices")
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--source", metavar="STREAM", help='A file, or "480p camera", "720p camera", "1080p camera" [default: 720p].'
+    "--source", metavar="STREAM", help='A file, or "480p camera", "720p camera", "1080p camera" [default: 720p camera].'
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(bundle: Optional[Path], source: Optional[str], as_json: bool) -> None:

@@ -119,3 +119,9 @@ def precision_list(text: Optional[str]) -> Optional[List[Precision]]:
     if not names:
         raise ConfigError(f"--precision {text!r}: expected a list such as fp32,fp16")
     return [each for each in PRECISIONS if each in names]
+
+
+def refuse_bundle(source: Optional[str]) -> None:
+    """Raises UsageError where a bundle stands in the place of a video."""
+    if source is not None and Path(source, "manifest.json").is_file():
+        raise click.UsageError(f"{source} is a bundle, where a video is expected: give it with --bundle")

@@ -23,7 +23,7 @@ def host_of(device: str) -> Tuple[Host, List[str]]:
     rate: Optional[float] = found.h264_pixels_per_second
     if rate is None and found.h265_pixels_per_second is not None:
         rate = H264_OF_H265 * found.h265_pixels_per_second
-        notes.append("its decoder's rate for H.264 was not found; it is taken from that for H.265")
+        notes.append(f"its decoder's rate for H.264 was not found: {H264_OF_H265:g} of that for H.265 was taken")
     return Host(found.cores, score / load_reference().mips, rate), notes
 
 
@@ -36,7 +36,11 @@ def watts_of(device: str) -> Tuple[Optional[float], Optional[float], str]:
 
 def _score(found: Published, hosts: PublishedHosts) -> Tuple[float, List[str]]:
     if found.single_core is not None:
-        return found.single_core, ["its core's score is another device's"] if found.estimated else []
+        return found.single_core, [
+            "no score of its processor was found: that of the same kind of core in another device was taken"
+        ] if found.estimated else []
     other = hosts.host(STAND_IN)
     assert other.single_core is not None
-    return other.single_core * found.ghz / other.ghz, [f"no score of its core was found: that of {STAND_IN} was taken"]
+    return other.single_core * found.ghz / other.ghz, [
+        f"no score of its processor was found: that of {STAND_IN} was taken, clock for clock"
+    ]

@@ -37,7 +37,8 @@ MANY = 64
 class PredictConfig(BaseModel):
     """`source`: a file whose pictures are counted, or the name of a camera of no kind in particular (see CAMERAS).
 
-    `every`: sampled is one of so many pictures, by default as the bundle says. `goal`: pictures of the stream a second.
+    `every`: sampled is one of so many pictures, by default as the bundle says. `goal`: pictures of the stream a
+    second; where none is set and the streams send more than that, what they send.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,9 +58,10 @@ class PredictConfig(BaseModel):
 
 
 def counted_stream(source: str) -> StreamCounts:
-    """The counts of a file, or of a camera by name; raises EdgecvarError for a file that cannot be read."""
-    if source in CAMERAS:
-        return CAMERAS[source]
+    """The counts of a camera by name ("720p" is enough), or of a file; raises EdgecvarError where it cannot be read."""
+    camera = CAMERAS.get(source) or CAMERAS.get(f"{source} camera")
+    if camera is not None:
+        return camera
     path = None if not source or read_once(source) else path_of(source)
     if path is None or not os.path.lexists(path):
         cameras = ", ".join(f'"{name}"' for name in CAMERAS)
@@ -77,7 +79,10 @@ def case_of(config: PredictConfig) -> Case:
 
 def predict(config: PredictConfig) -> Prediction:
     """The prediction for one device; raises EdgecvarError where bundle, stream or device cannot be used."""
-    return prediction_of(case_of(config), config.goal)
+    case, goal = case_of(config), config.goal
+    if goal is not None and "goal" not in config.model_fields_set:
+        goal = max(goal, case.streams * case.counts.fps)
+    return prediction_of(case, goal)
 
 
 def prediction_for_each(bundle: Path, source: str = DEFAULT_STREAM) -> List[Prediction]:
@@ -154,7 +159,7 @@ def _with_streams(case: Case, streams: int) -> Case:
 def _notes(case: Case) -> List[str]:
     notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
     if len(case.works) > 1:
-        notes.append("likely and high have the stages one after the other; low has those that may be side by side so")
+        notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")
     if case.precision not in case.bundle.precisions:
         notes.append(f"the bundle has no {case.precision} files; its fp32 files were counted as {case.precision}")
     if case.target.device.name == "thor":

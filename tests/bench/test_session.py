@@ -172,16 +172,24 @@ def advised(spans, wall_seconds=0.1, **changes):
 
 def test_advice_names_what_takes_most_and_what_helps_there():
     assert advised(SPANS) == (
-        "advice: 8.0 such streams fit on this machine; most time (48%) goes to reading: "
+        "advice: 8.0 such streams fit on this machine; in the busiest thread most time (48% of all) goes to reading: "
         "a smaller picture, such as a camera's second stream, is what helps"
     )
     slow = {"read": [5.0] * 24, "stage:motion": [100.0, 100.0]}
-    assert "the stage motion: try --precision int8, or sample fewer pictures (--every 24)" in advised(slow)
+    assert (
+        "the stage motion: try --precision int8 where the bundle has it, or sample fewer pictures (--every 24)"
+        in advised(slow)
+    )
     assert "try --precision fp16" in advised(slow, runner="tensorrt")
     assert "train a smaller backbone" in advised(slow, precision="int8")
     assert "send progressive H.264" in advised(SPANS, extraction="ffmpeg")
     assert "`prepare`: sample fewer" in advised({"prepare": [9.0] * 2})
     assert "decoding I-pictures: send fewer I-pictures" in advised({"image": [9.0] * 2, "prepare": [1.0]})
+
+
+def test_advice_is_on_the_busiest_thread_and_not_on_the_largest_span():
+    spans = {"image": [30.0], "read": [1.0] * 24, "parse": [10.0] * 2}
+    assert "(32% of all) goes to reading" in advised(spans)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -65,7 +65,7 @@ def test_a_row_is_consistent(device):
 
 @pytest.mark.parametrize("name", ["tx2", "nano"])
 def test_int8_is_refused_with_the_reason_and_what_to_ask_for(name):
-    with pytest.raises(ConfigError, match=f"--device {name} --precision int8.*has no INT8 path.*--precision fp16"):
+    with pytest.raises(ConfigError, match=f"--precision int8 for {name}: .*has no INT8 path.*--precision fp16"):
         require_precision(find_device(name), "int8")
     require_precision(find_device(name), "fp16")
 

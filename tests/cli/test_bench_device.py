@@ -17,6 +17,7 @@ from edgecvar.bench.session import load_session
 from edgecvar.runners import choice as runners
 from edgecvar.runners import onnx
 from tests.bench.board.trees import agx_orin, cooling, nano, write
+from tests.cli.report.bench_page.jetson_session import prediction
 from tests.moving_clip import moving_clip
 from tests.tiny_bundle import tiny_bundle
 
@@ -97,11 +98,16 @@ def test_a_board_that_slows_down_is_told(edgecvar, tmp_path, clip, bundle, monke
 
 
 def test_a_session_that_was_shared_without_names_is_read(edgecvar, tmp_path, clip, bundle, board):
-    """As docs/report-a-device.md has them taken out."""
-    bench(edgecvar, clip, bundle, tmp_path / "bench-session.json")
+    """As docs/report-a-device.md has them taken out, of what was predicted beside it too."""
+    file = tmp_path / "bench-session.json"
+    bench(edgecvar, clip, bundle, file)
+    stream = prediction().stream.model_copy(update={"name": clip.name})
+    beside = prediction(bundle=str(bundle), stream=stream, calibrated=[])
+    file.write_text(load_session(file).model_copy(update={"prediction": beside}).model_dump_json(indent=1))
     command = re.search(r"^sed -i .*$", (ROOT / "docs" / "report-a-device.md").read_text("utf-8"), re.MULTILINE)
     subprocess.run(["sh", "-c", command.group()], cwd=tmp_path, check=True)
-    session = load_session(tmp_path / "bench-session.json")
+    session = load_session(file)
     assert (session.bundle, session.source) == ("mine", "mine") and session.layers and session.board
-    text = (tmp_path / "bench-session.json").read_text()
+    text = file.read_text()
+    assert session.prediction is not None and str(bundle) not in text and clip.name not in text
     assert str(clip.parent) not in text and str(bundle.parent) not in text and platform.node() not in text

@@ -8,7 +8,7 @@ from typing import Any, Optional, Tuple
 import click
 
 from edgecvar.cli.bench.page import check_page
-from edgecvar.cli.flags import every_flag
+from edgecvar.cli.flags import every_flag, refuse_bundle
 from edgecvar.terminal import say, say_json
 
 
@@ -18,14 +18,16 @@ from edgecvar.terminal import say, say_json
     "--for", "device", metavar="DEVICE", required=True, help="A device of `edgecvar devices`; cpu is this one."
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to predict [default: the demo's].")
-@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16].")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16]; one at a time."
+)
 @click.option("--streams", type=click.IntRange(1, 1024), metavar="N", help="Cameras at once [default: 1].")
 @every_flag
 @click.option(
     "--goal",
     type=click.FloatRange(0.001, 100_000),
     metavar="RATE",
-    help="Pictures a second to reach [default: 40].",
+    help="Pictures/s to reach, all streams together [default: 40, or what the streams send, if more].",
 )
 @click.option(
     "--calibrate",
@@ -40,12 +42,14 @@ from edgecvar.terminal import say, say_json
 def command(
     calibrate: Tuple[Path, ...], threads: Optional[int], report: Optional[Path], as_json: bool, **options: Any
 ) -> None:
-    """Predict a bundle on DEVICE from its graphs, data sheets and published figures: nothing is run there.
+    """Predict what a bundle would do on DEVICE.
 
-    SOURCE is a file whose pictures are counted, or "480p camera", "720p camera" (the default) or "1080p camera", each
-    with 25 pictures a second. Every figure comes with bounds between which four of five published figures lay that the
-    model had not seen; `edgecvar bench published` shows them all.
+    Reckoned from its graphs, data sheets and published figures: nothing is run there. SOURCE is a file whose pictures
+    are counted, or "480p camera", "720p camera" (the default) or "1080p camera", each with 25 pictures a second. Every
+    figure comes with bounds between which four of five published figures lay that the model had not seen; `edgecvar
+    bench published` shows them all.
     """
+    refuse_bundle(options["source"])
     from edgecvar.config import from_flags
     from edgecvar.predict.predictor import PredictConfig, predict
 

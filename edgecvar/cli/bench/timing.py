@@ -15,7 +15,15 @@ from edgecvar.cli.bench.predicted import command as predicted
 from edgecvar.cli.bench.published import command as published
 from edgecvar.cli.bench.streams import command as streams
 from edgecvar.cli.bench.together import command as together
-from edgecvar.cli.flags import engine_flags, every_flag, extraction_flag, runner_flag, timeout_flag, trace_flag
+from edgecvar.cli.flags import (
+    engine_flags,
+    every_flag,
+    extraction_flag,
+    refuse_bundle,
+    runner_flag,
+    timeout_flag,
+    trace_flag,
+)
 from edgecvar.terminal import say
 
 OTHERS = {
@@ -106,6 +114,7 @@ def command(
     bundles and precisions are measured in turn and shown side by side. The session is saved as JSON and can be shown
     again with --from; --report makes one HTML page of it.
     """
+    refuse_bundle(source)
     if page is not None:
         from edgecvar.cli.bench.page import check_page
 

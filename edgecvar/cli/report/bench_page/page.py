@@ -22,6 +22,7 @@ from edgecvar.cli.report.bench_page.timeline import timeline_section
 from edgecvar.cli.report.page.document import document, write_document
 from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table
 from edgecvar.cli.report.page.report import Fact
+from edgecvar.cli.report.predicted.prediction import most_cameras, verdict
 from edgecvar.predict.prediction import Prediction
 
 
@@ -38,9 +39,9 @@ def render_prediction(prediction: Prediction, flow: Mapping[str, Sequence[str]] 
     title = f"{short(PurePath(prediction.bundle).name)} on {short(prediction.title)}: a prediction"
     held, _, why = prediction.bottleneck.partition(" (")
     facts = [
-        Fact("pictures a second", figure(rate.likely), f"predicted, {span(rate)}"),
+        Fact("pictures a second", figure(rate.likely), f"predicted, {span(rate)}; {verdict(prediction)}"),
         Fact("stages of a sampled picture", f"{figure(ms.likely)} ms", f"predicted, {span(ms)}"),
-        Fact("cameras", figure(prediction.cameras), "of 25 pictures a second, predicted"),
+        Fact("cameras at most", most_cameras(prediction), "of 25 pictures a second, predicted"),
         Fact("bottleneck", held, f"predicted, {why}".rstrip(", )")),
     ]
     layers = stage_layers((), prediction)
@@ -58,7 +59,7 @@ def render_sessions(sessions: Sequence[Session]) -> str:
     """The document of one session, or of several: their figures side by side, and the sections of each in a fold."""
     if len(sessions) == 1:
         return render_session(sessions[0])
-    names = [f"{_name(session)}, {short(session.runner)}, {short(session.precision)}" for session in sessions]
+    names = [f"{_name(session)}, {_engine(session)}" for session in sessions]
     folds: List[Markup] = []
     for name, session in zip(names, sessions):
         _check(session)
@@ -90,15 +91,16 @@ def _name(session: Session) -> str:
     return short(PurePath(session.bundle).name)
 
 
+def _engine(session: Session) -> str:
+    """The runner, and the precision where its name does not end with it."""
+    runner, precision = short(session.runner), short(session.precision)
+    return runner if runner.endswith(f"-{precision}") else f"{runner}, {precision}"
+
+
 def _side_by_side(names: Sequence[str], sessions: Sequence[Session]) -> Markup:
-    heads = (
-        "",
-        "pictures a second",
-        "ms a sampled picture",
-        "of it stages",
-        "x real time",
-        "decisions a second",
-        "joules",
+    heads = ["", "pictures/s", "ms a sampled picture", "of it stages", "x real time", "decisions/s"]
+    with_joules = any(
+        session.board is not None and session.board.joules_per_decision is not None for session in sessions
     )
     rows = []
     for name, session in zip(names, sessions):
@@ -107,8 +109,8 @@ def _side_by_side(names: Sequence[str], sessions: Sequence[Session]) -> Markup:
         whole = summary.stage_ms_per_sample + summary.other_ms_per_sample
         figures = (summary.pictures_per_second, whole, summary.stage_ms_per_sample, summary.realtime)
         each = [figure(value) for value in (*figures, summary.decisions_per_second)]
-        rows.append([name, *each, "" if joules is None else figure(joules)])
-    return table(heads, rows, (0,))
+        rows.append([name, *each, *(["" if joules is None else figure(joules)] if with_joules else [])])
+    return table([*heads, *(["joules a decision"] if with_joules else [])], rows, (0,))
 
 
 def _facts(session: Session) -> List[Fact]:
@@ -159,7 +161,7 @@ def _circumstances(session: Session) -> List[Tuple[str, str]]:
     how = f", read by the {short(session.extraction)} extraction" if session.extraction else ""
     return [
         ("bundle", session.bundle),
-        ("runner", f"{short(session.runner)}, {short(session.precision)}"),
+        ("runner", _engine(session)),
         ("source", f"{session.source}: {shape}{how}"),
         ("measured", f"{counts}, after {session.warm_up.wall_seconds:.2f} s of warm-up kept apart"),
     ]

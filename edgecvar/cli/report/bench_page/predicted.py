@@ -6,9 +6,10 @@ from typing import List, Optional, Sequence, Tuple
 
 from edgecvar.cli.report.bench_page.amounts import figure, span
 from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table
+from edgecvar.cli.report.predicted.prediction import most_cameras, published_watts, verdict
 from edgecvar.predict.prediction import Prediction, Remedy
 
-PLAINLY = "A prediction, not a measurement: no such device was asked."
+PLAINLY = "A prediction, not a measurement: nothing of it was run on such a device."
 BESIDE = "A prediction, made before and apart from what was measured here."
 LISTED = 100
 """Remedies, notes and sessions at most."""
@@ -42,13 +43,14 @@ def _facts(prediction: Prediction) -> List[Tuple[str, str]]:
         ("stream", f"{short(stream.name)}: a GOP of {stream.gop:.3g}, {stream.megabits_per_second:.3g} Mbit/s"),
         ("pictures a second", f"{figure(rate.likely)}, from {span(rate)}"),
         ("a sampled picture", f"{figure(prediction.sample_ms.likely)} ms of stages, from {span(prediction.sample_ms)}"),
-        ("cameras", f"{figure(prediction.cameras)} of 25 pictures a second"),
+        ("cameras", f"{most_cameras(prediction)} of 25 pictures a second at most, likely; memory is not reckoned"),
+        ("for these streams", verdict(prediction)),
         ("bottleneck", prediction.bottleneck),
         ("I-pictures decoded", decoder),
     ]
-    if prediction.watts is not None:
-        source = f" ({short(prediction.watts_source)})" if prediction.watts_source else ""
-        facts.append(("watts", f"{figure(prediction.watts)}{source}"))
+    watts = published_watts(prediction)
+    if watts:
+        facts.append(("watts", f"unknown at this load; published is {short(watts)}"))
     facts.append(("fitted on", _fitted(prediction)))
     if prediction.calibrated:
         facts.append(("corrected by", ", ".join(short(each) for each in prediction.calibrated[:LISTED])))
@@ -72,7 +74,7 @@ def _remedies(prediction: Prediction) -> Optional[Markup]:
     if ranked:
         parts += [element("h3", "What would make it faster, each change alone"), _gains(ranked, "gain")]
     if prediction.goal is not None:
-        parts += [element("h3", f"To {figure(prediction.goal)} pictures a second"), _towards(prediction)]
+        parts += [element("h3", f"To the goal of {prediction.goal:g} pictures a second"), _towards(prediction)]
     return element("div", parts)
 
 

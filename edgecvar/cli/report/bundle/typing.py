@@ -55,10 +55,15 @@ def print_types(types: Sequence[StageTypes]) -> None:
 
 
 def _row(types: StageTypes) -> List[str]:
-    full = [f"{node.name} ({node.operator})" for node in types.named("fp32")]
+    full = [_called(node.name, node.operator) for node in types.named("fp32")]
     more = [f"{len(full) - NAMED} more"] if len(full) > NAMED else []
     counts = [str(len(types.named(kind))) for kind in COUNTED]
     return [types.stage, types.precision, _series(types), types.typing, *counts, ", ".join([*full[:NAMED], *more])]
+
+
+def _called(name: str, operator: str) -> str:
+    """The operator only where the name does not say it."""
+    return name if name.split(".")[0] == operator else f"{name} ({operator})"
 
 
 def _series(types: StageTypes) -> str:

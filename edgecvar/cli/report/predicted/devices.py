@@ -6,12 +6,12 @@ from typing import Any, Dict, List, Sequence
 
 from rich.table import Table
 
-from edgecvar.cli.report.predicted.prediction import bounded
+from edgecvar.cli.report.predicted.prediction import brief, most_cameras
 from edgecvar.console import Console
 from edgecvar.predict.prediction import Prediction
 from edgecvar.terminal import say
 
-WIDTH = 130
+WIDTH = 100
 """Columns that the table wants at most."""
 
 
@@ -25,13 +25,13 @@ def predictions_document(predictions: Sequence[Prediction]) -> List[Dict[str, An
 def print_predictions(predictions: Sequence[Prediction]) -> None:
     """A row a device."""
     table = Table(padding=(0, 1), collapse_padding=True, pad_edge=False, box=None)
-    for column in ("name", "precision", "bound by"):
-        table.add_column(column, no_wrap=True)
-    for column in ("ms a sampled picture", "pictures/s", "cameras of 25/s", "watts (published)"):
-        table.add_column(column, justify="right", no_wrap=True)
+    titles = ("cameras", "pictures/s, one stream", "ms a sampled picture", "watts")
+    for column in ("name", "type", *titles, "bound by"):
+        table.add_column(column, justify="right" if column in titles else "left", no_wrap=True)
     for each in predictions:
-        cells = (bounded(each.sample_ms), bounded(each.pictures_per_second), f"{each.cameras:.1f}", _watts(each))
-        table.add_row(each.device, each.precision, each.bottleneck.split(" (")[0], *cells)
+        cells = (most_cameras(each), brief(each.pictures_per_second), brief(each.sample_ms), _watts(each))
+        held = each.bottleneck.split(" (")[0]
+        table.add_row(each.device, each.precision, *cells, held[4:] if held.startswith("the ") else held)
     console = Console()
     console.width = max(console.width, WIDTH)
     first = predictions[0]
@@ -40,8 +40,11 @@ def print_predictions(predictions: Sequence[Prediction]) -> None:
     stream = first.stream
     say(
         f"for streams such as {stream.name} ({stream.width} x {stream.height}, {stream.fps:.4g} pictures/s), one of "
-        f"{stream.every} sampled; likely, and the bounds of four of five; `edgecvar bench --for NAME` says more"
+        f"{stream.every} sampled"
     )
+    say("cameras: of 25 pictures/s, likely, at most, many on all cores; memory is not reckoned")
+    say("in brackets: the bounds of four of five; ms: of the stages; watts: the module's, published, not of this load")
+    say(f"`edgecvar bench --for NAME --bundle {first.bundle}` says more, and what would make it faster")
 
 
 def _watts(prediction: Prediction) -> str:

@@ -39,13 +39,17 @@ def print_published(session: PublishedSession, markdown: bool, console: Console)
         for line in session.lines:
             table.add_row(*_cells(line))
         console.print(table)
-    say("* only judged, never fitted on")
+    say("predicted: by a model that was fitted without this network; last column: without this device")
+    say("* only judged: no prediction is fitted on it, and no median counts it")
     say(
-        f"median error without the network {session.median_error:.1%} ({session.median_of_networks:.1%} where each "
-        f"counts once), without the device {session.median_device_error:.1%}, of {session.fitted_on} of "
-        f"{len(session.lines)} published latencies; four of five lay between {session.spread[0]:.2f} and "
-        f"{session.spread[1]:.2f} times what was predicted"
+        f"of {session.fitted_on} of {len(session.lines)} published latencies: median error {session.median_error:.1%} "
+        f"without the network"
     )
+    say(
+        f"({session.median_of_networks:.1%} where each network counts once), {session.median_device_error:.1%} without "
+        f"the device"
+    )
+    say(f"four of five took {session.spread[0]:.2f} to {session.spread[1]:.2f} times what was predicted")
 
 
 def _cells(line: PublishedLine) -> List[str]:

@@ -151,8 +151,8 @@ def test_a_prediction_has_a_page_that_says_it_is_one(tmp_path: Path) -> None:
     write_prediction_page(tmp_path / "page.html", prediction(), FLOW)
     page = ParsedPage((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert page.of("h2") == ["Where a picture's time goes", "Prediction for Jetson TX2", "Layers", "Roofline"]
-    assert "A prediction, not a measurement: no such device was asked." in page.text
-    assert page.of("dd")[:4] == ["104", "18.2 ms", "4.10", "the stage residual"]
+    assert "A prediction, not a measurement: nothing of it was run on such a device." in page.text
+    assert page.of("dd")[:4] == ["104", "18.2 ms", "4", "the stage residual"]
     shown = dict(zip(page.of("dt"), page.of("dd")))
     assert shown["pictures a second"] == "104, from 75.0 to 130"
     assert shown["fitted on"] == "41 published figures; error on such that it had not seen: median 18%"
