@@ -53,14 +53,14 @@ class Case:
     def engine_ms(self) -> Interval:
         """Of the stages, a sampled picture: one after the other, and at best those that may be wholly side by side."""
         gpu, model = self.target.gpu, self.model.of(self.target.device.name)
-        ends: Dict[str, float] = {}
-        total = 0.0
+        lowest: Dict[str, float] = {}
+        likely = high = 0.0
         for work in self.works:
-            own = call_ms(work.layers, gpu, model, self.batch).likely / self.batch * self._per_sample(work)
-            ends[work.spec.name] = own + max((ends.get(each.source, 0.0) for each in work.spec.inputs), default=0.0)
-            total += own
-        one_by_one, beside = model.interval(total), model.interval(max(ends.values()))
-        return Interval(low=beside.low, likely=one_by_one.likely, high=one_by_one.high)
+            own = _times(call_ms(work.layers, gpu, model, self.batch), self._per_sample(work) / self.batch)
+            before = max((lowest.get(each.source, 0.0) for each in work.spec.inputs), default=0.0)
+            lowest[work.spec.name] = own.low + before
+            likely, high = likely + own.likely, high + own.high
+        return Interval(low=max(lowest.values()), likely=likely, high=high)
 
     def host_ms(self) -> HostTime:
         """Of what runs beside the engine, a picture of the stream."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, Literal, Optional, Sequence, Tuple
 
@@ -74,12 +75,13 @@ def stage_works(bundle: Bundle, precision: Precision, target: Target) -> List[St
         file_precision = "fp32"
     strong = precision == "int8" and target.typing(precision) == "strong"
     return [
-        StageWork(spec, layers_of(bundle.stage_file(spec.name, file_precision, strong), precision, target))
+        StageWork(spec, list(layers_of(bundle.stage_file(spec.name, file_precision, strong), precision, target.rules)))
         for spec in bundle.manifest.stages
     ]
 
 
-def layers_of(file: Path, precision: Precision, target: Target) -> List[Layer]:
+@lru_cache(maxsize=64)
+def layers_of(file: Path, precision: Precision, rules: FusionRules) -> Tuple[Layer, ...]:
     """The layers of an ONNX file; raises EdgecvarError where it is none, or they cannot be counted."""
     try:
         model = file.read_bytes()
@@ -87,7 +89,7 @@ def layers_of(file: Path, precision: Precision, target: Target) -> List[Layer]:
         raise ConfigError(f"{file}: cannot be read ({reason(error)})") from error
     graph = read_graph(model, str(file))
     try:
-        layers = fuse(graph, precision, target.rules)
+        layers = tuple(fuse(graph, precision, rules))
     except (ArithmeticError, LookupError, ValueError) as error:
         raise BundleError(
             f"{file}: its layers cannot be counted ({reason(error)}); compile the bundle again"
@@ -104,8 +106,19 @@ def layers_of(file: Path, precision: Precision, target: Target) -> List[Layer]:
 
 def call_ms(layers: Sequence[Layer], gpu: Gpu, model: EngineModel, rows: int = 1) -> Interval:
     """One call of a stage on so many rows."""
-    likely = float(Costs.of(layers, gpu, rows).call_ms(model.coefficients)[0]) if layers else 0.0
-    return model.interval(likely * model.correction(gpu.device))
+    if not layers:
+        return model.interval(0.0)
+    likely = float(Costs.of(layers, gpu, rows).call_ms(model.coefficients)[0])
+    factor = model.correction(gpu.device)
+    return model.interval(likely * factor, depthwise_ms(layers, gpu, model, rows) * factor)
+
+
+def depthwise_ms(layers: Sequence[Layer], gpu: Gpu, model: EngineModel, rows: int = 1) -> float:
+    """What depthwise convolutions take of a call on a GPU without tensor cores, of which little is known; else 0."""
+    hard = [layer for layer in layers if layer.kind == "depthwise"]
+    if gpu.on_tensor_cores("fp16") or not hard:
+        return 0.0
+    return sum(each.ms for each in time_layers(hard, gpu, model.coefficients, rows))
 
 
 def layer_times(layers: Sequence[Layer], gpu: Gpu, model: EngineModel, rows: int = 1) -> List[LayerTime]:

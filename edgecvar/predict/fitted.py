@@ -10,21 +10,26 @@ from typing import Dict, Mapping, Tuple
 from edgecvar.files import whole_file
 from edgecvar.predict.prediction import Interval
 
+UNSEEN = ("thor",)
+"""Devices that no published figure is of."""
 FITTED = Path(__file__).with_name("fitted.json")
 
 
 @dataclass(frozen=True)
 class EngineModel:
-    """`spread`: a measured time over a predicted one, below and above which one of ten lay each, network left out.
+    """`spread`: a measured time over a predicted one, below and above which one of ten lay each, when left out.
 
-    `fitted_on`: measurements. `median_error`: of those left out. `corrections`: by device, what sessions from there
-    multiply a time by, and `corrected_spread` what then is left.
+    `fitted_on`: measurements. `median_error`: of those left out. `unseen`: the spread of a device without a published
+    figure; `depthwise`: the factor of depthwise convolutions, either way, on GPUs without tensor cores.
+    `corrections`: by device, what sessions from there multiply a time by, and `corrected_spread` what then is left.
     """
 
     coefficients: Mapping[str, float]
     spread: Tuple[float, float]
     fitted_on: int
     median_error: float
+    unseen: Tuple[float, float] = (0.5, 2.0)
+    depthwise: float = 1.0
     corrections: Mapping[str, float] = field(default_factory=dict)
     corrected_spread: Mapping[str, Tuple[float, float]] = field(default_factory=dict)
 
@@ -32,10 +37,15 @@ class EngineModel:
         """What a time on that device is multiplied by."""
         return self.corrections.get(device, 1.0)
 
-    def interval(self, likely: float) -> Interval:
-        """A time with its bounds."""
+    def interval(self, likely: float, depthwise: float = 0.0) -> Interval:
+        """A time with its bounds; `depthwise`: what of it depthwise convolutions take without tensor cores."""
         low, high = self.spread
-        return Interval(low=likely * low, likely=likely, high=likely * high)
+        other = likely - depthwise
+        return Interval(
+            low=other * low + depthwise * min(low, 1 / self.depthwise),
+            likely=likely,
+            high=other * high + depthwise * max(high, self.depthwise),
+        )
 
     def corrected(self, device: str, factor: float, spread: Tuple[float, float]) -> EngineModel:
         """With a device's own sessions taken into account."""
@@ -46,8 +56,10 @@ class EngineModel:
         )
 
     def of(self, device: str) -> EngineModel:
-        """With the spread that holds for a device."""
-        return replace(self, spread=self.corrected_spread.get(device, self.spread))
+        """With the spread that holds for a device: its own sessions', where it has some."""
+        if device in self.corrected_spread:
+            return replace(self, spread=self.corrected_spread[device], depthwise=1.0)
+        return replace(self, spread=self.unseen) if device in UNSEEN else self
 
 
 def save_fitted(model: EngineModel, path: Path = FITTED) -> None:
@@ -56,6 +68,8 @@ def save_fitted(model: EngineModel, path: Path = FITTED) -> None:
         "fitted_on": model.fitted_on,
         "median_error": round(model.median_error, 4),
         "spread": [round(bound, 4) for bound in model.spread],
+        "unseen": [round(bound, 4) for bound in model.unseen],
+        "depthwise": round(model.depthwise, 4),
         "coefficients": {name: float(f"{value:.6g}") for name, value in model.coefficients.items()},
     }
     with whole_file(path) as draft:
@@ -65,6 +79,12 @@ def save_fitted(model: EngineModel, path: Path = FITTED) -> None:
 def fitted_model() -> EngineModel:
     """The model that the package ships, fitted on published measurements by `edgecvar bench published --save`."""
     document = json.loads(FITTED.read_text(encoding="utf-8"))
-    low, high = document["spread"]
     coefficients: Dict[str, float] = document["coefficients"]
-    return EngineModel(coefficients, (low, high), document["fitted_on"], document["median_error"])
+    return EngineModel(
+        coefficients=coefficients,
+        spread=tuple(document["spread"]),
+        unseen=tuple(document["unseen"]),
+        depthwise=document["depthwise"],
+        fitted_on=document["fitted_on"],
+        median_error=document["median_error"],
+    )

@@ -86,12 +86,17 @@ def predict(config: PredictConfig) -> Prediction:
 
 
 def prediction_for_each(bundle: Path, source: str = DEFAULT_STREAM) -> List[Prediction]:
-    """The prediction for every device that has a data sheet, without remedies; raises EdgecvarError."""
+    """The prediction for every device that has a data sheet, in each of the bundle's precisions that it has.
+
+    Without remedies; raises EdgecvarError.
+    """
     opened, counts = open_bundle(bundle), counted_stream(source)
     found = []
     for name in predicted_devices():
-        config = PredictConfig(device=name, bundle=bundle, source=source)
-        found.append(prediction_of(_case(opened, DEVICES[name], config, counts), None))
+        there: List[Optional[Precision]] = [each for each in DEVICES[name].precisions if each in opened.precisions]
+        for precision in there or [None]:
+            config = PredictConfig(device=name, bundle=bundle, source=source, precision=precision)
+            found.append(prediction_of(_case(opened, DEVICES[name], config, counts), None))
     return found
 
 

@@ -57,7 +57,7 @@ def convolution(shape, weights, **integers):
 def layers(tmp_path, content):
     file = tmp_path / "stage.onnx"
     file.write_bytes(content)
-    return layers_of(file, "fp16", target_of(DEVICES["orin-nano"]))
+    return layers_of(file, "fp16", target_of(DEVICES["orin-nano"]).rules)
 
 
 def test_a_plain_one_is_counted(tmp_path):

@@ -43,6 +43,8 @@ class PublishedSession(BaseModel):
     median_of_networks: float
     median_device_error: float
     spread: Tuple[float, float]
+    unseen: Tuple[float, float]
+    depthwise: float
 
 
 def judge_published(save: bool = False) -> PublishedSession:
@@ -57,11 +59,20 @@ def judge_published(save: bool = False) -> PublishedSession:
         median_of_networks=judgement.median_of_networks,
         median_device_error=judgement.median_device_error,
         spread=judgement.spread,
+        unseen=judgement.unseen,
+        depthwise=judgement.depthwise,
     )
 
 
 def _model(judgement: Judgement) -> EngineModel:
-    return EngineModel(judgement.coefficients, judgement.spread, judgement.fitted_on, judgement.median_error)
+    return EngineModel(
+        coefficients=judgement.coefficients,
+        spread=judgement.spread,
+        unseen=judgement.unseen,
+        depthwise=judgement.depthwise,
+        fitted_on=judgement.fitted_on,
+        median_error=judgement.median_error,
+    )
 
 
 def _lines(judgement: Judgement) -> List[PublishedLine]:

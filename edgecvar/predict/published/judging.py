@@ -19,6 +19,8 @@ from edgecvar.predict.timing import PRIOR, Costs
 PYTHON_US = "python_us"
 """Microseconds of a call from Python, a coefficient of measurements that were made so."""
 WITH_CALLERS: Prior = {**PRIOR, PYTHON_US: (500.0, 0.7)}
+TARGET = "attp"
+"""What is predicted before it is looked at: no bound is made of it."""
 TENTHS = (0.1, 0.9)
 """Between which the bounds of a prediction hold four of five."""
 
@@ -46,12 +48,16 @@ class Judged:
 class Judgement:
     """All rows, the coefficients of the fit on all, and the errors of those that were fitted on in turn.
 
-    `spread`: measured over predicted, the tenth and the ninetieth percentile, of networks and of devices left out.
+    `spread`: measured over predicted, the tenth and the ninetieth percentile, of networks and of devices left out;
+    `unseen`: of devices alone. `depthwise`: the factor, either way, within which four of five lie of networks of
+    depthwise convolutions on GPUs without tensor cores, those that are only judged among them, the target not.
     """
 
     rows: List[Judged]
     coefficients: Dict[str, float]
     spread: Tuple[float, float]
+    unseen: Tuple[float, float]
+    depthwise: float
 
     @property
     def fitted_on(self) -> int:
@@ -89,10 +95,26 @@ def judge(rows: Sequence[Measured]) -> Judgement:
     everything = np.ones(len(rows), bool)
     networks = fits.left_out([network_of(row) for row in rows], found)
     devices = fits.left_out([row.device for row in rows], found)
-    ratios = np.concatenate([(fits.measured / left_out)[fits.fitted] for left_out in (networks, devices)])
-    low, high = np.quantile(ratios, TENTHS)
+    ratios = [(fits.measured / left_out)[fits.fitted] for left_out in (networks, devices)]
+    low, high = np.quantile(np.concatenate(ratios), TENTHS)
+    unseen_low, unseen_high = np.quantile(ratios[1], TENTHS)
+    hard = np.array([_of_depthwise(row) for row in rows])
+    depthwise = float(np.exp(np.quantile(np.abs(np.log(fits.measured / networks))[hard], TENTHS[1] - TENTHS[0])))
     columns = fits.model(everything)(found).tolist(), networks.tolist(), devices.tolist()
-    return Judgement([Judged(*each) for each in zip(rows, *columns)], found, (float(low), float(high)))
+    return Judgement(
+        rows=[Judged(*each) for each in zip(rows, *columns)],
+        coefficients=found,
+        spread=(float(low), float(high)),
+        unseen=(float(unseen_low), float(unseen_high)),
+        depthwise=depthwise,
+    )
+
+
+def _of_depthwise(row: Measured) -> bool:
+    """Whether a row says how far depthwise convolutions are from what is predicted of them without tensor cores."""
+    if row.network == TARGET or gpu_of(find_device(row.device)).on_tensor_cores("fp16"):
+        return False
+    return any(layer.kind == "depthwise" for layer in network(row.network, row.precision, row.input))
 
 
 def coefficients_of(rows: Sequence[Measured]) -> Dict[str, float]:
