@@ -70,7 +70,7 @@ def _changes(case: Case) -> Iterator[Change]:
     yield from _precisions(case)
     if 2 * case.every <= LARGEST_STRIDE:
         yield (
-            f"sample every {2 * case.every}th picture (--every {2 * case.every})",
+            f"sample one of {2 * case.every} pictures (--every {2 * case.every})",
             "stride",
             replace(case, every=2 * case.every),
         )
@@ -119,7 +119,7 @@ def _backbones(case: Case) -> Iterator[Change]:
             named.append(work.spec.name)
     if named:
         yield (
-            f"train with {BACKBONE} as the backbone of {', '.join(named)} at {spec.width} x {spec.height}",
+            f"train with EfficientNet-Lite0 as the backbone of {', '.join(named)} at {spec.width} x {spec.height}",
             "backbone",
             replace(case, works=tuple(works)),
         )
