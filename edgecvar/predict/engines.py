@@ -12,7 +12,7 @@ from edgecvar.bundle.devices import Device, require_precision
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
-from edgecvar.errors import ConfigError, reason
+from edgecvar.errors import BundleError, ConfigError, reason
 from edgecvar.predict.fitted import EngineModel
 from edgecvar.predict.fusion import FusionRules, fuse
 from edgecvar.predict.graph import read_graph
@@ -22,6 +22,9 @@ from edgecvar.predict.timing import Costs, time_layers
 from edgecvar.predict.work import Layer
 
 Typing = Literal["weak", "strong"]
+
+MOST = 10**14
+"""Bytes and multiply-adds of a layer: what is beyond is none."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,33 @@ def stage_works(bundle: Bundle, precision: Precision, target: Target) -> List[St
         file_precision = "fp32"
     strong = precision == "int8" and target.typing(precision) == "strong"
     return [
-        StageWork(spec, list(_layers(bundle.stage_file(spec.name, file_precision, strong), precision, target.rules)))
+        StageWork(spec, list(layers_of(bundle.stage_file(spec.name, file_precision, strong), precision, target.rules)))
         for spec in bundle.manifest.stages
     ]
 
 
 @lru_cache(maxsize=64)
-def _layers(file: Path, precision: Precision, rules: FusionRules) -> Tuple[Layer, ...]:
+def layers_of(file: Path, precision: Precision, rules: FusionRules) -> Tuple[Layer, ...]:
+    """The layers of an ONNX file; raises EdgecvarError where it is none, or they cannot be counted."""
     try:
         model = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({reason(error)})") from error
-    return tuple(fuse(read_graph(model, str(file)), precision, rules))
+    graph = read_graph(model, str(file))
+    try:
+        layers = tuple(fuse(graph, precision, rules))
+    except (ArithmeticError, LookupError, ValueError) as error:
+        raise BundleError(
+            f"{file}: its layers cannot be counted ({reason(error)}); compile the bundle again"
+        ) from error
+    for layer in layers:
+        if min(layer.places, layer.outputs) < 1 or max(layer.moved, layer.multiply_adds) > MOST:
+            size = f"{layer.places} places of {layer.outputs} channels"
+            raise BundleError(
+                f"{file}: layer {layer.name} has {size}, expected 1 at least, and {MOST:,} bytes at most; compile the "
+                f"bundle again"
+            )
+    return layers
 
 
 def call_ms(layers: Sequence[Layer], gpu: Gpu, model: EngineModel, rows: int = 1) -> Interval:

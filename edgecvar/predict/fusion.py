@@ -74,7 +74,9 @@ class _Fusion:
             if all(name in self._constant for name in node.outputs):
                 continue
             if node.operator in VIEWS:
-                self._view_of[node.outputs[0]] = (node.inputs[0], node.operator in QUANTISING)
+                taken = node.inputs[0]
+                quantised = node.operator in QUANTISING or self._quantised(taken)
+                self._view_of[node.outputs[0]] = (self._root(taken), quantised)
                 continue
             self._nodes.append(node)
             self._order.update(dict.fromkeys(node.outputs, place))

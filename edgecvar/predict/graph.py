@@ -28,6 +28,10 @@ RUNTIME_TYPES = {"float": "float32", "double": "float64"}
 SIZES = {"float32": 4, "float16": 2, "float64": 8, "int8": 1, "uint8": 1, "bool": 1, "int32": 4, "int64": 8}
 
 
+MOST_NODES = 10_000
+"""A stage has some hundreds; ONNX Runtime takes minutes for many more."""
+
+
 @dataclass(frozen=True)
 class Tensor:
     """Shape, the batch being 1, and type by numpy's name; a constant is stored in the file."""
@@ -108,6 +112,8 @@ def _structure(model: bytes) -> Tuple[List[Node], Dict[str, Tensor], List[str], 
             (inputs if field.number == INPUT_OF_GRAPH else outputs).append(_text(field.content, VALUE_NAME))
     if not nodes:
         raise ValueError("no ONNX file, or one without nodes")
+    if len(nodes) > MOST_NODES:
+        raise ValueError(f"{len(nodes):,} nodes, at most {MOST_NODES:,} are taken")
     return nodes, constants, [name for name in inputs if name not in constants], outputs
 
 

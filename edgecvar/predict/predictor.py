@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgecvar.bundle.devices import DEVICES, Device, find_device
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.clips.spec import LARGEST_STRIDE
+from edgecvar.errors import StreamError
 from edgecvar.predict.calibration import corrected
 from edgecvar.predict.case import Case
 from edgecvar.predict.engines import default_precision, stage_works, target_of
@@ -23,6 +25,7 @@ from edgecvar.predict.host.counts import CAMERAS, StreamCounts, counts_of
 from edgecvar.predict.hosts import host_of, watts_of
 from edgecvar.predict.prediction import Prediction
 from edgecvar.predict.remedies import enough, remedies
+from edgecvar.stream.sources.opening import path_of, read_once, without_password
 from edgecvar.terminal import printable
 
 CAMERA_FPS = 25.0
@@ -46,7 +49,7 @@ class PredictConfig(BaseModel):
     precision: Optional[Precision] = None
     streams: int = Field(1, ge=1, le=1024)
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
-    goal: Optional[float] = Field(40.0, gt=0, le=1e6)
+    goal: Optional[float] = Field(40.0, ge=0.001, le=100_000)
 
     @property
     def folder(self) -> Path:
@@ -57,7 +60,14 @@ class PredictConfig(BaseModel):
 def counted_stream(source: str) -> StreamCounts:
     """The counts of a camera by name ("720p" is enough), or of a file; raises EdgecvarError where it cannot be read."""
     camera = CAMERAS.get(source) or CAMERAS.get(f"{source} camera")
-    return counts_of(Path(source)) if camera is None else camera
+    if camera is not None:
+        return camera
+    path = None if not source or read_once(source) else path_of(source)
+    if path is None or not os.path.lexists(path):
+        cameras = ", ".join(f'"{name}"' for name in CAMERAS)
+        name = without_password(source) or "SOURCE"
+        raise StreamError(f"{name}: no file whose pictures can be counted; give one, or {cameras}")
+    return counts_of(path)
 
 
 def case_of(config: PredictConfig) -> Case:

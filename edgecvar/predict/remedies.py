@@ -128,7 +128,7 @@ def _backbones(case: Case) -> Iterator[Change]:
             named.append(work.spec.name)
     if named:
         yield (
-            f"train with {BACKBONE} as the backbone of {', '.join(named)} at {_size(case)}",
+            f"train with EfficientNet-Lite0 as the backbone of {', '.join(named)} at {_size(case)}",
             "backbone",
             replace(case, works=tuple(works), exchanged=(*case.exchanged, *named)),
         )

@@ -112,7 +112,7 @@ def test_every_remedy_gives_what_a_prediction_with_it_says(heavy, device, precis
         for name, channels in (("appearance", 3), ("motion", 2))
     ]
     alone["train on inputs of 96 x 96 in place of 128 x 128"] = replace(case, works=tuple(small))
-    exchanged = "train with efficientnet_lite0 as the backbone of appearance, motion at 128 x 128"
+    exchanged = "train with EfficientNet-Lite0 as the backbone of appearance, motion at 128 x 128"
     alone[exchanged] = replace(case, works=(*lite, works["fuse"]))
     for narrower in case.target.device.precisions[1:]:
         again = asked(heavy, device, precision=narrower, streams=3, source="1080p camera", every=1)
@@ -155,7 +155,7 @@ def test_changes_in_any_order_come_to_the_same(heavy):
         assert both < min(after(one), after(other))
 
 
-@pytest.mark.parametrize("goal, reached", [(60.0, True), (1e6, False)])
+@pytest.mark.parametrize("goal, reached", [(60.0, True), (1e5, False)])
 def test_enough_reaches_the_goal_or_ends_where_nothing_gains(heavy, goal, reached):
     made = predict(asked(heavy, "nano", precision="fp32", every=1, streams=4, goal=goal))
     start = made.pictures_per_second.likely

@@ -15,6 +15,9 @@ GPU = re.compile(r"gp10b|gv11b|ga10b|\.gpu$|^gpu")
 EMC = ("sys/kernel/debug/bpmp/debug/clk/emc/rate", "sys/kernel/debug/clk/emc/clk_rate")
 """For root alone; on JetPack 7 a device of its own, bwmgr, tells it to everybody."""
 
+MOST = 100_000
+"""MHz, and times a whole load: what is beyond was misread."""
+
 
 def clocks_mhz(root: Path) -> Dict[str, float]:
     """By name, such as "cpu0", "gpu" and "emc"; what is missing is left out."""
@@ -62,5 +65,5 @@ def _gpus(root: Path) -> List[Tuple[str, Path]]:
 
 
 def _put(values: Dict[str, float], name: str, value: Optional[float], unit: float) -> None:
-    if value is not None and value >= 0:
+    if value is not None and 0 <= value <= MOST * unit:
         values[name] = round(value / unit, 3)

@@ -11,6 +11,8 @@ from edgecvar.terminal import printable
 THERMAL = Path("sys/class/thermal")
 HWMON = Path("sys/class/hwmon")
 IIO = Path("sys/bus/iio/devices")
+MOST_WATTS = 10_000
+"""Of a rail: what is beyond was misread."""
 MONITORS = ("ina3221", "ina3221x", "ina238")
 WHOLE = ("VDD_IN", "POM_5V_IN", "VIN")
 """Rails that feed all others: Orin NX and Nano, Xavier NX, TX2; Nano; Thor."""
@@ -41,7 +43,7 @@ def watts(root: Path) -> Dict[str, float]:
         for channel in range(3):
             name = text_of(monitor / f"rail_name_{channel}")
             milliwatts = number_of(monitor / f"in_power{channel}_input")
-            if name is not None and milliwatts is not None:
+            if name is not None and milliwatts is not None and abs(milliwatts) <= 1e3 * MOST_WATTS:
                 rails[printable(name)[:40]] = round(milliwatts / 1e3, 3)
     return rails
 
@@ -62,6 +64,8 @@ def _hwmon_rails(monitor: Path) -> Dict[str, float]:
     for channel in range(1, 4):  # behind them come shunt voltages, and their sum
         name = text_of(monitor / f"in{channel}_label")
         millivolts, milliamperes = (number_of(monitor / f"{what}{channel}_input") for what in ("in", "curr"))
-        if name not in (None, "NC") and millivolts is not None and milliamperes is not None:
+        if name in (None, "NC") or millivolts is None or milliamperes is None:
+            continue
+        if abs(millivolts * milliamperes) <= 1e6 * MOST_WATTS:
             rails[printable(str(name))[:40]] = round(millivolts * milliamperes / 1e6, 3)
     return rails

@@ -27,6 +27,10 @@ def calibrate(path: Path, config: PredictConfig) -> Calibration:
             f"--calibrate {path}: measured on {printable(got)}, not on {device.title}; give the session of the device "
             f"named with --for"
         )
+    if session.precision not in device.precisions:
+        raise ConfigError(
+            f"--calibrate {path}: measured in {session.precision}, which {device.title} has not; give a session of it"
+        )
     if not session.runner.startswith("tensorrt"):
         raise ConfigError(
             f"--calibrate {path}: measured with {session.runner}; what corrects is measured with TensorRT"
@@ -34,7 +38,7 @@ def calibrate(path: Path, config: PredictConfig) -> Calibration:
     case = case_of(config.model_copy(update={"precision": session.precision}))
     model = replace(fitted_model(), corrections={})
     predicted = {work.spec.name: call_ms(work.layers, case.target.gpu, model).likely for work in case.works}
-    found = compare(path.name, printable(case.bundle.name), session.precision, stage_ms(session), predicted)
+    found = compare(printable(path.name), printable(case.bundle.name), session.precision, stage_ms(session), predicted)
     keep(device, found)
     return found
 

@@ -7,6 +7,7 @@ from typing import Any, Optional, Tuple
 
 import click
 
+from edgecvar.cli.bench.page import check_page
 from edgecvar.cli.flags import every_flag, refuse_bundle
 from edgecvar.terminal import say, say_json
 
@@ -24,7 +25,7 @@ from edgecvar.terminal import say, say_json
 @every_flag
 @click.option(
     "--goal",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(0.001, 100_000),
     metavar="RATE",
     help="Pictures/s to reach, all streams together [default: 40, or what the streams send, if more].",
 )
@@ -53,7 +54,12 @@ def command(
     from edgecvar.predict.predictor import PredictConfig, predict
 
     config = from_flags(PredictConfig, {name: value for name, value in options.items() if value is not None})
+    if report is not None:
+        for session in calibrate or (None,):
+            check_page(report, options["source"], session)
     if config.device == "cpu":
+        if calibrate:
+            raise click.UsageError("--calibrate corrects predictions for another device; cpu is measured here")
         from edgecvar.bench.predicted.here import predict_here
 
         prediction = predict_here(config, threads)

@@ -166,7 +166,12 @@ def counts_of(path: Path, most: int = MOST_PICTURES) -> StreamCounts:
     pictures: Dict[str, int] = dict.fromkeys(KINDS, 0)
     bits: Dict[str, float] = dict.fromkeys(KINDS, 0.0)
     looks: List[Sequence[float]] = []
-    with Stream(path, "native", threads=1, on_demand=True, tap=sizes) as stream:
+    with Stream(path, threads=1, on_demand=True, tap=sizes) as stream:
+        if stream.info.extraction != "native":
+            raise StreamError(
+                f"{path}: what the native core does not read cannot be counted, and it reads H.264 alone, 4:2:0, not "
+                f"interlaced; re-encode it to H.264 (ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4)"
+            )
         for number, picture in enumerate(stream):
             pictures[picture.kind] += 1
             bits[picture.kind] += sizes.bits[min(number, len(sizes.bits) - 1)]

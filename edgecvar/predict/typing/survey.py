@@ -84,5 +84,5 @@ def _typing(generation: Generation, precision: Precision) -> Optional[Typing]:
 def _graph(file: Path) -> StatedGraph:
     try:
         return given_graph(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, LookupError, ValueError) as error:
         raise BundleError(f"{file}: its types cannot be read: {reason(error)}; compile the bundle again") from error

@@ -93,7 +93,7 @@ def _plain_graph(graph: Bytes) -> bytes:
     rewrite = _Rewrite(list(nodes.values()), {name: fields[place].content for place, name in names.items()})
     parts: List[Bytes] = []
     for place, field in enumerate(fields):
-        output = nodes[place].outputs[0] if place in nodes else ""
+        output = "".join(nodes[place].outputs[:1]) if place in nodes else ""
         if output not in rewrite.gone:
             parts += [rewrite.before.get(output, b""), rewrite.constants.get(names.get(place, "")) or field.whole]
     return b"".join(parts)

@@ -6,7 +6,8 @@ The classes say in GENERATIONS which of them they speak to, as those in api do.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, AbstractSet, ClassVar, List, Optional, Set, Tuple, Type, Union
+from functools import lru_cache
+from typing import TYPE_CHECKING, AbstractSet, ClassVar, FrozenSet, List, Optional, Set, Tuple, Type, Union
 
 from edgecvar.bundle.precision import Precision
 from edgecvar.runners.tensorrt.api import Generation
@@ -110,9 +111,16 @@ def is_wide(name: str, wide: AbstractSet[str]) -> bool:
     Only the first layer of a node has the node's name: the parser numbers the others over the whole file, or does not
     name them, as the squares of ReduceL2. What is taken for wide and is not costs time; the other way round, sums.
     """
-    number = re.compile(r"_\d+$")
-    stems = {number.sub("", each) for each in wide}
-    return number.sub("", name) in stems or (bool(wide) and name.startswith("(Unnamed Layer"))
+    return _stem(name) in _stems(frozenset(wide)) or (bool(wide) and name.startswith("(Unnamed Layer"))
+
+
+@lru_cache(maxsize=4)
+def _stems(wide: FrozenSet[str]) -> FrozenSet[str]:
+    return frozenset(map(_stem, wide))
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def float32_layers(network: trt.INetworkDefinition) -> List[trt.ILayer]:

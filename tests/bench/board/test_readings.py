@@ -92,3 +92,19 @@ def test_clocks_that_jitter_stand_still_and_others_do_not():
     assert stood_still({"gpu": 1000.0}, {"gpu": 1019.0}) and stood_still({"gpu": 0.0}, {"gpu": 0.0})
     assert not stood_still({"gpu": 1000.0}, {"gpu": 1030.0})
     assert not stood_still({"gpu": 1000.0}, {"gpu": 1000.0, "cpu0": 1.0})
+
+
+def test_numbers_that_no_board_has_are_no_readings(tmp_path):
+    much = {
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "9" * 19,
+        "sys/class/devfreq/17000000.gpu/cur_freq": "9" * 19,
+        "sys/class/devfreq/17000000.gpu/device/load": "9" * 19,
+        "sys/class/hwmon/hwmon0/name": "ina3221",
+        "sys/class/hwmon/hwmon0/in1_label": "VDD_IN",
+        "sys/class/hwmon/hwmon0/in1_input": "9" * 10,
+        "sys/class/hwmon/hwmon0/curr1_input": "9" * 10,
+        "sys/bus/iio/devices/iio:device0/rail_name_0": "POM_5V_IN",
+        "sys/bus/iio/devices/iio:device0/in_power0_input": "-" + "9" * 12,
+    }
+    write(tmp_path, much)
+    assert (clocks_mhz(tmp_path), gpu_load(tmp_path), watts(tmp_path)) == ({}, {}, {})

@@ -113,7 +113,7 @@ def predicted_before_any(bundle, precision):
         ({"machine": {"device": DEVICES["nano"].title}}, "measured on Jetson Nano, not on Jetson TX2"),
         ({"machine": {}}, "measured on nothing, not on Jetson TX2"),
         ({"runner": "onnxruntime-cpu-fp32"}, "measured with onnxruntime-cpu-fp32; what corrects is measured with"),
-        ({"precision": "int8"}, "has no INT8 path"),
+        ({"precision": "int8"}, "measured in int8, which Jetson TX2 has not"),
         ({"precision": "int9"}, "int9"),
         ({"stages_alone": NONE}, "it measured none of the stages appearance, motion, residual, fuse"),
     ],

@@ -26,11 +26,18 @@ KINDS = {
     "pointwise": ("1 x 1 convolution, matrix product", "square", 0),
     "matmul": ("1 x 1 convolution, matrix product", "square", 0),
     "depthwise": ("depthwise", "triangle", 7),
+    "volume": ("convolution", "circle", 6),
+    "direct": ("convolution", "circle", 6),
 }
+"""By kind, or by the last word of a CPU's routine."""
 OTHERS = ("other", "diamond", 5)
 """What a legend calls it, its shape, its colour."""
 
 Place = Tuple[float, float]
+
+
+def _look(kind: str) -> Tuple[str, str, int]:
+    return KINDS.get(kind.split(" ")[-1], OTHERS)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def roofline_section(stages: Sequence[StageLayers], prediction: Prediction) -> O
     dots = dots_of(stages)
     if not dots or prediction.peak_gops <= 0 or prediction.bandwidth_gb_per_s <= 0:
         return None
-    kinds = list(dict.fromkeys(KINDS.get(dot.layer.kind, OTHERS) for dot in dots))
+    kinds = list(dict.fromkeys(_look(dot.layer.kind) for dot in dots))
     measured = sum(1 for dot in dots if dot.layer.ms is not None)
     text = f"A dot is a layer, the larger the more time it takes: {measured} by measured times, "
     text += f"{len(dots) - measured} by predicted ones. Roofs: {figure(prediction.peak_gops)} GOP/s in "
@@ -100,7 +107,7 @@ def roofline(dots: Sequence[Dot], prediction: Prediction) -> Markup:
     slowest = max(dot.layer.time for dot in dots)
     places = [(across.at(dot.intensity), up.at(dot.gops)) for dot in dots]
     for dot, (x, y) in zip(dots, places):
-        _, shape, colour = KINDS.get(dot.layer.kind, OTHERS)
+        _, shape, colour = _look(dot.layer.kind)
         radius = max(2.5, LARGEST * math.sqrt(dot.layer.time / slowest))
         said = f"{dot.stage}, {_end(dot.layer.name, 80)}: {figure(dot.layer.time)} ms, {figure(dot.gops)} GOP/s, "
         said += f"{figure(dot.intensity)} operations a byte"

@@ -29,7 +29,8 @@ def print_prediction(prediction: Prediction, console: Console) -> None:
     console.print("PREDICTED from data sheets and published figures, not measured", style="bold yellow")
     console.print(
         f"{_many(prediction.streams, 'stream')} such as {stream.name}: {stream.width} x {stream.height}, "
-        f"{stream.fps:.4g} pictures/s, {stream.megabits_per_second:.2g} Mbit/s, an I-picture every {stream.gop:.3g}; "
+        f"{stream.fps:.4g} pictures/s, {_figure(stream.megabits_per_second)} Mbit/s, "
+        f"an I-picture every {_figure(stream.gop)}; "
         f"{'all sampled' if stream.every == 1 else f'one of {stream.every} sampled'}"
     )
     for line in _answer(prediction):
@@ -120,14 +121,14 @@ def _lines(prediction: Prediction) -> Iterator[str]:
 
 def _goal(prediction: Prediction, goal: float) -> Iterator[str]:
     if prediction.pictures_per_second.likely >= goal:
-        yield f"goal of {goal:g} pictures/s: likely reached as it is"
+        yield f"goal of {_figure(goal)} pictures/s: likely reached as it is"
         return
     if not prediction.enough:
-        yield f"goal of {goal:g} pictures/s: not reached; no change that is known here gains anything"
+        yield f"goal of {_figure(goal)} pictures/s: not reached; no change that is known here gains anything"
         return
     reached = prediction.enough[-1].pictures_per_second
     found = "reached with" if reached >= goal else f"not reached, {reached:.0f} with all of"
-    yield from _changes(f"goal of {goal:g} pictures/s: {found} these, one after the other", prediction.enough)
+    yield from _changes(f"goal of {_figure(goal)} pictures/s: {found} these, one after the other", prediction.enough)
 
 
 def _changes(title: str, found: List[Remedy]) -> Iterator[str]:
@@ -158,7 +159,10 @@ def brief(interval: Interval) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    """Three digits, and never a power of ten."""
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 0.001 or not value else f"{value:.6f}"
 
 
 def _many(count: int, what: str) -> str:
