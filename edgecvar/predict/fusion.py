@@ -158,7 +158,10 @@ class _Fusion:
         return (sigmoid, product) if takes == {self._root(name), sigmoid.outputs[0]} else None
 
     def _ready(self, node: Node, group: _Group, same_size: bool) -> bool:
-        """Whether all else that a node takes is computed by then, and its output is as large as what comes in."""
+        """Whether all else that a node takes is computed by then, and its output no smaller than what comes in.
+
+        A gate of squeeze-and-excitation, one value a channel, is computed with what it is multiplied with.
+        """
         own = {name for each in group.nodes for name in each.outputs}
         last = self._order[group.nodes[-1].outputs[0]]
         size = self._graph.tensors[group.out].elements
@@ -168,7 +171,8 @@ class _Fusion:
                 continue
             if self._order.get(root, -1) > last or (same_size and self._graph.tensors[root].elements != size):
                 return False
-        return self._graph.tensors[node.outputs[0]].elements == size
+        given = self._graph.tensors[node.outputs[0]].elements
+        return given == size if same_size else given >= size
 
     def _reading(self, name: str) -> List[Node]:
         """Who takes a tensor; nobody may take it along where it is also the stage's output."""
@@ -225,6 +229,7 @@ class _Fusion:
         int8 = lead.operator in WEIGHTED and bool(group.inputs) and self._quantised(lead.inputs[work.activation])
         precision: Precision = "int8" if int8 else self._computes(group)
         width = {"int8": 1, "fp16": 2, "fp32": 4}[precision]
+        places = writes // work.outputs if work.kind == "elementwise" else work.places
         return Layer(
             name=lead.name,
             kind=work.kind,
@@ -235,7 +240,7 @@ class _Fusion:
             reads=reads,
             weights=work.weights * width,
             writes=writes * self._write_width(group.out),
-            places=work.places,
+            places=places,
             inputs=work.inputs,
             outputs=work.outputs,
             window=work.window,

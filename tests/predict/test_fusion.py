@@ -136,10 +136,9 @@ def test_a_gate_is_no_swish_and_squeeze_and_excitation_is_five_kernels():
         ("GlobalAveragePool",),
         ("Conv", "Relu"),
         ("Conv",),
-        ("Sigmoid",),
-        ("Mul",),
+        ("Sigmoid", "Mul"),
     ]
-    assert layers[-1].reads == 4 * (8 * AREA + 8)
+    assert layers[-1].reads == 4 * (8 * AREA + 8) and layers[-1].places == AREA
 
 
 def test_a_concatenation_is_free_and_a_slice_is_not():
