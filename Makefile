@@ -17,7 +17,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist 
 FUZZED = container headers manifest engines recipe service flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
-.PHONY: demo test test-device device-environment test-newest bindings native clean
+.PHONY: demo test predicted test-device device-environment test-newest bindings native clean
 .PHONY: native-checks native-test aarch64 valgrind threads fuzz fuzz-build fuzz-core
 .PHONY: $(FUZZED:%=fuzz-%)
 
@@ -66,6 +66,11 @@ fuzz-core fuzz-extension: fuzz-build
 fuzz-build: $(VENV)/.fuzz
 $(FUZZED:%=fuzz-%): $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz $(@:fuzz-%=%) --seconds $(FUZZ_SECONDS)
+
+# How well this machine's own engine is predicted: a figure, nothing depends on it.
+predicted: $(VENV)/.core
+	$(BIN)/edgecvar bench machine --density 0.2 --passes 1 --rounds 3 --save $(VENV)/machine.json \
+	    --judge edgecvar/demo/motion.edgecvar | grep -E 'GFLOPS|error'
 
 # The core beside its sources, for a checkout that is used without installing it; PYTHON has pybind11 then.
 native:

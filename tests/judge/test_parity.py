@@ -27,7 +27,8 @@ def bundle(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     root = tmp_path_factory.mktemp("clips")
-    return [moving_clip(root / "left.mp4", shift=-2), moving_clip(root / "right.mp4", shift=3, restless=True)]
+    left = moving_clip(root / "left.mp4", shift=lambda index: 7 - 2 * index)  # they begin apart
+    return [left, moving_clip(root / "right.mp4", shift=3, restless=True)]
 
 
 class Skewed(OnnxRunner):
