@@ -19,7 +19,9 @@ from edgecvar.terminal import say, say_json
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to predict [default: the demo's].")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16]; one at a time."
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="Of the stages; one at a time [default: fp16; with cpu, fp32].",
 )
 @click.option("--streams", type=click.IntRange(1, 1024), metavar="N", help="Cameras at once [default: 1].")
 @every_flag
