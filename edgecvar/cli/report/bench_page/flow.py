@@ -95,7 +95,7 @@ def _predicted(prediction: Prediction) -> Dict[str, Interval]:
     host, every = prediction.host, prediction.stream.every
     parts = {"read": host.read.times(every), "image": host.image.times(every), "prepare": host.prepare.times(every)}
     parts.update({f"stage:{each.stage}": each.ms.times(each.per_sample) for each in prediction.stages})
-    return {key: interval for key, interval in parts.items() if interval is not None and interval.high > 0}
+    return {key: interval for key, interval in parts.items() if interval.high > 0}
 
 
 def _shown(stages: Sequence[str]) -> List[str]:
