@@ -23,7 +23,7 @@ NEAR, FAR = 0.02, 50.0
 
 
 class Calibration(BaseModel):
-    """One session: the median of its stages' measured times over those predicted, and each stage's own."""
+    """One session: its stages' measured time over that predicted, of all together (`factor`) and of each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -81,10 +81,10 @@ def compare(
     if not shared:
         stages = ", ".join(predicted)
         raise ConfigError(f"--calibrate {session}: it measured none of the stages {stages}; is it of another bundle?")
-    # Long stages tell more of a device than those that are all launch.
-    whole = sum(measured[stage] for stage in shared) / sum(predicted[stage] for stage in shared)
+    # Of sums: long stages tell more of a device than those that are all launch.
+    factor = sum(measured[stage] for stage in shared) / sum(predicted[stage] for stage in shared)
     try:
-        return Calibration(session=session, bundle=bundle, precision=precision, factor=whole, stages=shared)
+        return Calibration(session=session, bundle=bundle, precision=precision, factor=factor, stages=shared)
     except ValidationError as error:
         raise ConfigError(f"--calibrate {session}: {mistake(error, Calibration)}") from error
 
@@ -115,6 +115,6 @@ def corrected(model: EngineModel, device: Device) -> Tuple[EngineModel, List[str
     factor = median(each.factor for each in sessions)
     ratios = [ratio / factor for each in sessions for ratio in (each.factor, *each.stages.values())]
     low, high = min([1 / LEAST_SPREAD, *ratios]), max([LEAST_SPREAD, *ratios])
-    # One session alone does not make it nearer than what others left.
+    # The furthest of a few stages are not further than what four of five published figures left.
     spread = max(low, model.spread[0]), min(high, model.spread[1])
     return model.corrected(device.name, factor, spread), [each.session for each in sessions]

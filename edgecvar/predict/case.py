@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
@@ -42,14 +42,14 @@ class Case:
 
     @property
     def stages(self) -> List[StageTime]:
-        """Each stage's call, and its layers."""
+        """Each stage's call, a stream's share of it, and its layers."""
         gpu, model = self.target.gpu, self.model.of(self.target.device.name)
         return [
             StageTime(
                 stage=work.spec.name,
                 cadence=work.spec.cadence,
                 per_sample=self._per_sample(work),
-                ms=_times(call_ms(work.layers, gpu, model, self.batch), 1 / self.batch),
+                ms=call_ms(work.layers, gpu, model, self.batch).times(1 / self.batch),
                 layers=layer_times(work.layers, gpu, model, self.batch),
             )
             for work in self.works
@@ -61,7 +61,7 @@ class Case:
         lowest: Dict[str, float] = {}
         likely = high = 0.0
         for work in self.works:
-            own = _times(call_ms(work.layers, gpu, model, self.batch), self._per_sample(work) / self.batch)
+            own = call_ms(work.layers, gpu, model, self.batch).times(self._per_sample(work) / self.batch)
             before = max((lowest.get(each.source, 0.0) for each in work.spec.inputs), default=0.0)
             lowest[work.spec.name] = own.low + before
             likely, high = likely + own.likely, high + own.high
@@ -74,7 +74,7 @@ class Case:
 
     def rate(self) -> Interval:
         """Pictures a second of all streams together: of what runs beside each other the slower counts."""
-        engine = _rate_of(_times(self.engine_ms(), 1 / self.every))
+        engine = self.engine_ms().times(1 / self.every).rate()
         host = host_rate(self.host_ms(), self.streams)
         return Interval(
             low=min(engine.low, host.low), likely=min(engine.likely, host.likely), high=min(engine.high, host.high)
@@ -82,12 +82,10 @@ class Case:
 
     def bottleneck(self) -> str:
         """The part that bounds the rate, in words."""
-        engine = _rate_of(_times(self.engine_ms(), 1 / self.every))
+        engine = self.engine_ms().times(1 / self.every).rate()
         host_ms = self.host_ms()
         if host_rate(host_ms, self.streams).likely >= engine.likely:
-            shares = {each.stage: each.ms.likely * each.per_sample for each in self.stages}
-            stage = max(shares, key=lambda name: shares[name])
-            return f"the stage {stage} ({shares[stage] / max(sum(shares.values()), 1e-9):.0%} of the engine's time)"
+            return longest_stage(self.stages)
         return HOST_PARTS[host_part(host_ms, self.streams)]
 
     def _per_sample(self, work: StageWork) -> float:
@@ -97,9 +95,8 @@ class Case:
         return min(1.0, self.every / (self.gop or self.counts.gop))
 
 
-def _times(interval: Interval, factor: float) -> Interval:
-    return Interval(low=interval.low * factor, likely=interval.likely * factor, high=interval.high * factor)
-
-
-def _rate_of(ms: Interval) -> Interval:
-    return Interval(low=1e3 / ms.high, likely=1e3 / ms.likely, high=1e3 / ms.low)
+def longest_stage(stages: Sequence[StageTime]) -> str:
+    """The stage that takes most of a sampled picture, in words."""
+    shares = {each.stage: each.ms.likely * each.per_sample for each in stages}
+    stage = max(shares, key=lambda name: shares[name])
+    return f"the stage {stage} ({shares[stage] / max(sum(shares.values()), 1e-9):.0%} of the engine's time)"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, List, Literal, Optional, Sequence, Tuple
+from typing import Dict, List, Literal, Sequence, Tuple
 
 from edgecvar.bundle.devices import Device, require_precision
 from edgecvar.bundle.manifest import Bundle
@@ -59,8 +59,8 @@ def target_of(device: Device) -> Target:
     return Target(device, gpu_of(device), tuple(int(part) for part in re.findall(r"\d+", newest)))
 
 
-def default_precision(device: Device, bundle: Bundle) -> Precision:
-    """What `edgecvar run` would choose there: fp16 where the bundle has it."""
+def default_precision(bundle: Bundle) -> Precision:
+    """fp16, which can be counted on fp32 files too; what the bundle has where it has neither."""
     return "fp16" if "fp16" in bundle.precisions or "fp32" in bundle.precisions else bundle.precisions[0]
 
 
@@ -141,8 +141,3 @@ def _of_area(layer: Layer, area: float) -> Layer:
         for name in ("multiply_adds", "reads", "writes", "places")
     }
     return replace(layer, **changed)  # type: ignore[arg-type]  # mypy takes every field for any of them
-
-
-def find_work(works: Sequence[StageWork], stage: str) -> Optional[StageWork]:
-    """The work of a stage by name."""
-    return next((work for work in works if work.spec.name == stage), None)

@@ -11,23 +11,40 @@ import numpy as np
 
 from edgecvar.errors import BundleError, reason
 from edgecvar.runners.onnx import onnx_runtime, session_options
+from edgecvar.runners.onnx_fields import (
+    ATTRIBUTE,
+    ATTRIBUTE_FLOAT,
+    ATTRIBUTE_FLOATS,
+    ATTRIBUTE_INT,
+    ATTRIBUTE_INTS,
+    ATTRIBUTE_NAME,
+    ATTRIBUTE_TEXT,
+    DATA_TYPE,
+    DIMS,
+    INITIALIZER,
+    INPUT,
+    INPUT_OF_GRAPH,
+    NODE,
+    NODE_NAME,
+    OPERATOR,
+    OUTPUT,
+    OUTPUT_OF_GRAPH,
+    TENSOR_NAME,
+    VALUE_NAME,
+    graph_fields,
+    numbers_in,
+    text_of,
+)
 from edgecvar.runners.onnx_nodes import with_outputs
-from edgecvar.runners.protobuf import Bytes, read_fields, read_varint
+from edgecvar.runners.protobuf import Bytes, read_fields
 
 Attribute = Union[int, float, str, Tuple[int, ...], Tuple[float, ...]]
 
-GRAPH = 7
-NODE, INITIALIZER, INPUT_OF_GRAPH, OUTPUT_OF_GRAPH = 1, 5, 11, 12
-INPUT, OUTPUT, NAME, OPERATOR, ATTRIBUTE = 1, 2, 3, 4, 5
-ATTRIBUTE_NAME, FLOAT, INT, STRING, FLOATS, INTS = 1, 2, 3, 4, 7, 8
-DIMS, DATA_TYPE, TENSOR_NAME, VALUE_NAME = 1, 2, 8, 1
 TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
 """TensorProto.DataType, as far as stages use it."""
 RUNTIME_TYPES = {"float": "float32", "double": "float64"}
 """What ONNX Runtime calls otherwise than numpy."""
 SIZES = {"float32": 4, "float16": 2, "float64": 8, "int8": 1, "uint8": 1, "bool": 1, "int32": 4, "int64": 8}
-
-
 MOST_NODES = 10_000
 """A stage has some hundreds; ONNX Runtime takes minutes for many more."""
 
@@ -101,15 +118,14 @@ def _structure(model: bytes) -> Tuple[List[Node], Dict[str, Tensor], List[str], 
     constants: Dict[str, Tensor] = {}
     inputs: List[str] = []
     outputs: List[str] = []
-    graphs = [field.content for field in read_fields(model) if field.number == GRAPH]
-    for field in (field for graph in graphs for field in read_fields(graph)):
+    for field in graph_fields(model):
         if field.number == NODE:
             nodes.append(_node(field.content))
         elif field.number == INITIALIZER:
             name, tensor = _constant(field.content)
             constants[name] = tensor
         elif field.number in (INPUT_OF_GRAPH, OUTPUT_OF_GRAPH):
-            (inputs if field.number == INPUT_OF_GRAPH else outputs).append(_text(field.content, VALUE_NAME))
+            (inputs if field.number == INPUT_OF_GRAPH else outputs).append(text_of(field.content, VALUE_NAME))
     if not nodes:
         raise ValueError("no ONNX file, or one without nodes")
     if len(nodes) > MOST_NODES:
@@ -127,7 +143,7 @@ def _node(content: Bytes) -> Node:
             inputs.append(field.text)
         elif field.number == OUTPUT and field.text:
             outputs.append(field.text)
-        elif field.number == NAME:
+        elif field.number == NODE_NAME:
             name = field.text
         elif field.number == OPERATOR:
             operator = field.text
@@ -138,19 +154,19 @@ def _node(content: Bytes) -> Node:
 
 def _attribute(content: Bytes) -> Dict[str, Attribute]:
     """Numbers, texts and lists of numbers; what else there is, such as a tensor, is left out."""
-    name = _text(content, ATTRIBUTE_NAME)
+    name = text_of(content, ATTRIBUTE_NAME)
     integers: List[int] = []
     floats: List[float] = []
     for field in read_fields(content):
-        if field.number == INT:
-            return {name: _signed(read_varint(field.content, 0)[0])}
-        if field.number == FLOAT:
+        if field.number == ATTRIBUTE_INT:
+            return {name: numbers_in(field.content)[0]}
+        if field.number == ATTRIBUTE_FLOAT:
             return {name: float(struct.unpack("<f", field.content)[0])}
-        if field.number == STRING:
+        if field.number == ATTRIBUTE_TEXT:
             return {name: field.text}
-        if field.number == INTS:
-            integers += _integers(field.content)
-        elif field.number == FLOATS:
+        if field.number == ATTRIBUTE_INTS:
+            integers += numbers_in(field.content)
+        elif field.number == ATTRIBUTE_FLOATS:
             floats += struct.unpack(f"<{len(field.content) // 4}f", field.content)
     if integers:
         return {name: tuple(integers)}
@@ -163,29 +179,12 @@ def _constant(content: Bytes) -> Tuple[str, Tensor]:
     name = ""
     for field in read_fields(content):
         if field.number == DIMS:
-            shape += _integers(field.content)
+            shape += numbers_in(field.content)
         elif field.number == DATA_TYPE:
-            kind = read_varint(field.content, 0)[0]
+            kind = numbers_in(field.content)[0]
         elif field.number == TENSOR_NAME:
             name = field.text
     return name, Tensor(tuple(shape), TYPES.get(kind, "float32"), constant=True)
-
-
-def _integers(content: Bytes) -> List[int]:
-    """One number, or several that are packed."""
-    values, at = [], 0
-    while at < len(content):
-        value, at = read_varint(content, at)
-        values.append(_signed(value))
-    return values
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
-
-
-def _text(message: Bytes, number: int) -> str:
-    return next((field.text for field in read_fields(message) if field.number == number), "")
 
 
 def _shapes(model: bytes, computed: Sequence[str], inputs: Sequence[str]) -> Dict[str, Tensor]:

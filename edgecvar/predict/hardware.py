@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Literal, Mapping
 
 from edgecvar.bundle.devices import Device
@@ -14,7 +14,7 @@ Family = Literal["maxwell", "pascal", "volta", "ampere", "blackwell"]
 
 @dataclass(frozen=True)
 class Gpu:
-    """Peaks in 10^9 operations a second, a multiply-add being two, dense and at the highest clock; GB/s; KiB of L2.
+    """Peaks in 10^9 operations a second, a multiply-add being two, dense and at the highest clock; GB/s.
 
     `matrix` is of what tensor cores do where there are any, of the cores elsewhere; `vector` of the cores alone, which
     do all else. fp32 on tensor cores is TF32, which TensorRT uses unless told not to.
@@ -27,7 +27,6 @@ class Gpu:
     matrix: Mapping[Precision, float]
     vector: Mapping[Precision, float]
     bandwidth: float
-    l2_kib: int
 
     def on_tensor_cores(self, precision: Precision) -> bool:
         """Whether matrix products of a precision are done by tensor cores."""
@@ -35,38 +34,34 @@ class Gpu:
 
     def scaled(self, clock: float = 1.0, memory: float = 1.0) -> Gpu:
         """The same at other clocks."""
-        return Gpu(
-            self.device,
-            self.family,
-            self.multiprocessors,
-            self.clock_ghz * clock,
-            {kind: peak * clock for kind, peak in self.matrix.items()},
-            {kind: peak * clock for kind, peak in self.vector.items()},
-            self.bandwidth * memory,
-            self.l2_kib,
+        return replace(
+            self,
+            clock_ghz=self.clock_ghz * clock,
+            matrix={kind: peak * clock for kind, peak in self.matrix.items()},
+            vector={kind: peak * clock for kind, peak in self.vector.items()},
+            bandwidth=self.bandwidth * memory,
         )
 
 
 @dataclass(frozen=True)
 class _Made:
-    """How a GPU is made, by NVIDIA's technical briefs and data sheets: cores of a multiprocessor, clock, L2."""
+    """How a GPU is made, by NVIDIA's technical briefs and data sheets: cores of a multiprocessor, clock."""
 
     family: Family
     multiprocessors: int
     cores: int
     clock_ghz: float
-    l2_kib: int
 
 
 _GPUS: Dict[str, _Made] = {
-    "nano": _Made("maxwell", 1, 128, 0.9216, 256),
-    "tx2": _Made("pascal", 2, 128, 1.3, 512),
-    "xavier-nx": _Made("volta", 6, 64, 1.1, 512),
-    "agx-xavier": _Made("volta", 8, 64, 1.377, 512),
-    "orin-nano": _Made("ampere", 8, 128, 1.02, 2048),
-    "orin-nx": _Made("ampere", 8, 128, 1.173, 2048),
-    "agx-orin": _Made("ampere", 16, 128, 1.3, 4096),
-    "thor": _Made("blackwell", 20, 128, 1.575, 32768),
+    "nano": _Made("maxwell", 1, 128, 0.9216),
+    "tx2": _Made("pascal", 2, 128, 1.3),
+    "xavier-nx": _Made("volta", 6, 64, 1.1),
+    "agx-xavier": _Made("volta", 8, 64, 1.377),
+    "orin-nano": _Made("ampere", 8, 128, 1.02),
+    "orin-nx": _Made("ampere", 8, 128, 1.173),
+    "agx-orin": _Made("ampere", 16, 128, 1.3),
+    "thor": _Made("blackwell", 20, 128, 1.575),
 }
 
 
@@ -86,7 +81,7 @@ def gpu_of(device: Device) -> Gpu:
     full = 2 * made.multiprocessors * made.cores * made.clock_ghz
     half = 1e3 * device.peak_fp16_tflops
     tensor_cores = half > 3 * full
-    # Volta's tensor cores have fp16 alone; later ones do TF32 at half its rate.
+    # Volta's tensor cores do no TF32; later ones do it at half the rate of fp16.
     single = half / 2 if tensor_cores and made.family != "volta" else full
     matrix: Dict[Precision, float] = {"fp32": single, "fp16": half}
     if device.peak_int8_tops is not None:
@@ -100,5 +95,4 @@ def gpu_of(device: Device) -> Gpu:
         matrix,
         vector,
         device.bandwidth_gb_per_s,
-        made.l2_kib,
     )

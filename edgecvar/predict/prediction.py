@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Dict, List, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,19 @@ class Interval(BaseModel):
     low: float
     likely: float
     high: float
+
+    def times(self, factor: float) -> Interval:
+        """So many times the figure."""
+        return Interval(low=self.low * factor, likely=self.likely * factor, high=self.high * factor)
+
+    def plus(self, other: Interval) -> Interval:
+        """Both bounds added: what makes one of them slow makes the other slow."""
+        return Interval(low=self.low + other.low, likely=self.likely + other.likely, high=self.high + other.high)
+
+    def rate(self) -> Interval:
+        """Of milliseconds each: so many a second, most where it takes least; infinite where it takes nothing."""
+        low, likely, high = (1e3 / ms if ms else math.inf for ms in (self.high, self.likely, self.low))
+        return Interval(low=low, likely=likely, high=high)
 
 
 class LayerTime(BaseModel):
@@ -76,13 +90,16 @@ class StreamShape(BaseModel):
     megabits_per_second: float
 
 
+RemedyKind = Literal["precision", "stride", "size", "backbone", "features", "batch"]
+
+
 class Remedy(BaseModel):
     """A change and what the rate would then be, in pictures of the stream a second; `gain` is a factor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     change: str
-    kind: Literal["precision", "stride", "size", "backbone", "features", "batch", "decoder"]
+    kind: RemedyKind
     pictures_per_second: float
     gain: float
 

@@ -19,7 +19,7 @@ from edgecvar.errors import StreamError
 from edgecvar.predict.calibration import corrected
 from edgecvar.predict.case import Case
 from edgecvar.predict.engines import default_precision, stage_works, target_of
-from edgecvar.predict.fitted import fitted_model
+from edgecvar.predict.fitted import UNSEEN, fitted_model
 from edgecvar.predict.hardware import predicted_devices
 from edgecvar.predict.host.counts import CAMERAS, StreamCounts, counts_of
 from edgecvar.predict.hosts import host_of, watts_of
@@ -104,7 +104,7 @@ def prediction_of(case: Case, goal: Optional[float]) -> Prediction:
     """A case as plain data; remedies where there is a goal."""
     device, model = case.target.device, case.model
     rate = case.rate()
-    most = case if case.streams >= MANY else _with_streams(case, MANY)
+    most = replace(case, streams=max(case.streams, MANY))
     least, most_watts, watts_source = watts_of(device.name)
     return Prediction(
         bundle=printable(str(case.bundle.path)),
@@ -137,7 +137,7 @@ def prediction_of(case: Case, goal: Optional[float]) -> Prediction:
 
 def _case(bundle: Bundle, device: Device, config: PredictConfig, counts: StreamCounts) -> Case:
     target = target_of(device)
-    precision = config.precision or default_precision(device, bundle)
+    precision = config.precision or default_precision(bundle)
     every = config.every or bundle.manifest.input.every(Fraction(counts.fps))
     works = tuple(stage_works(bundle, precision, target))
     model, sessions = corrected(fitted_model(), device)
@@ -157,16 +157,12 @@ def _case(bundle: Bundle, device: Device, config: PredictConfig, counts: StreamC
     )
 
 
-def _with_streams(case: Case, streams: int) -> Case:
-    return replace(case, streams=streams)
-
-
 def _notes(case: Case) -> List[str]:
     notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
     if len(case.works) > 1:
         notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")
     if case.precision not in case.bundle.precisions:
         notes.append(f"the bundle has no {case.precision} files; its fp32 files were counted as {case.precision}")
-    if case.target.device.name == "thor":
-        notes.append("no published figure of a Thor was at hand: its bounds are those of other devices")
+    if case.target.device.name in UNSEEN and not case.corrected_by:
+        notes.append(f"no published figure of {case.target.device.title} was at hand: its bounds are those of others")
     return notes

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, List, Literal, Tuple
+from typing import Iterator, List, Tuple
 
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError
 from edgecvar.predict.case import Case
 from edgecvar.predict.engines import StageWork, resized, stage_works
-from edgecvar.predict.prediction import Remedy
+from edgecvar.predict.prediction import Remedy, RemedyKind
 from edgecvar.predict.published.catalog import network
 from edgecvar.predict.work import Layer
 
@@ -25,8 +25,10 @@ LARGER = 1.5
 """Times the multiply-adds of BACKBONE that a stage has where a smaller backbone is worth suggesting."""
 LEAST_GAIN = 1.03
 
-Kind = Literal["precision", "stride", "size", "backbone", "features", "batch", "decoder"]
-Change = Tuple[str, Kind, Case]
+ORDER: Tuple[RemedyKind, ...] = ("precision", "features", "batch", "stride", "size", "backbone")
+"""What costs least first: no accuracy, then time resolution, then training again."""
+
+Change = Tuple[str, RemedyKind, Case]
 """What is changed, its kind, and the case that it makes."""
 
 
@@ -44,7 +46,7 @@ def remedies(case: Case) -> List[Remedy]:
 def enough(case: Case, goal: float) -> List[Remedy]:
     """Few changes that together reach so many pictures a second, one after the other; all there are if none do."""
     taken: List[Remedy] = []
-    kinds: List[Kind] = []
+    kinds: List[RemedyKind] = []
     start = now = case.rate().likely
     while now < goal:
         options = [(changed.rate().likely, change, kind, changed) for change, kind, changed in _changes(case)]
@@ -58,11 +60,7 @@ def enough(case: Case, goal: float) -> List[Remedy]:
     return taken
 
 
-ORDER = ("precision", "features", "batch", "stride", "size", "backbone")
-"""What costs least first: no accuracy, then time resolution, then training again."""
-
-
-def _cost(option: Tuple[float, str, Kind, Case]) -> int:
+def _cost(option: Tuple[float, str, RemedyKind, Case]) -> int:
     return ORDER.index(option[2])
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from typing import Dict, List, Optional
 
 from edgecvar.bundle.devices import find_device
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
+from edgecvar.predict.case import HOST_PARTS, longest_stage
 from edgecvar.predict.cpu.machine import Machine
 from edgecvar.predict.cpu.measure import load_machine
 from edgecvar.predict.cpu.reckon import predict_stage_cpu
-from edgecvar.predict.host.scale import Host, host_time, on_cores
+from edgecvar.predict.host.scale import Host, host_ms, host_part, host_time, on_cores
 from edgecvar.predict.prediction import HostTime, Interval, LayerTime, Prediction, StageTime
 from edgecvar.predict.predictor import CAMERA_FPS, PredictConfig, counted_stream
 from edgecvar.runners.onnx import WEIGHT_BYTES, threads_for, usable_cores
@@ -43,7 +45,7 @@ def predict_here(config: PredictConfig, threads: Optional[int] = None) -> Predic
     most = max(machines)
     machine = machines[most]
     host = host_time(counts, bundle.manifest.input, bundle.manifest.stages, every, Host(usable_cores(), 1.0, None))
-    sample_ms = _sum([_times(each.ms, each.per_sample) for each in stages])
+    sample_ms = reduce(Interval.plus, (each.ms.times(each.per_sample) for each in stages))
     rate = _rate(sample_ms, host, every, most, config.streams)
     return Prediction(
         bundle=printable(str(bundle.path)),
@@ -58,7 +60,7 @@ def predict_here(config: PredictConfig, threads: Optional[int] = None) -> Predic
         sample_ms=sample_ms,
         pictures_per_second=rate,
         cameras=_rate(sample_ms, host, every, most, 1024).likely / CAMERA_FPS,
-        bottleneck=_bottleneck(stages, host, every),
+        bottleneck=_bottleneck(stages, sample_ms, host, every, config.streams),
         peak_gops=machine.gops_int8 if precision == "int8" else machine.gops,
         bandwidth_gb_per_s=machine.gb_per_s_far,
         notes=_notes(machine),
@@ -73,21 +75,19 @@ def _stage(spec: StageSpec, layers: List[LayerTime], per_sample: float) -> Stage
 
 def _rate(sample_ms: Interval, host: HostTime, every: int, threads: int, streams: int) -> Interval:
     """Stages and reading share the cores; the stages of all streams take turns."""
-    busy = on_cores(host)
-    bounds: Dict[str, float] = {}
-    for name in ("low", "likely", "high"):
-        engine, reading = getattr(sample_ms, name) / every, getattr(busy, name)
-        slowest = max(engine, reading / min(streams, host.cores), (engine * threads + reading) / host.cores)
-        bounds[name] = 1e3 / slowest
-    return Interval(low=bounds["high"], likely=bounds["likely"], high=bounds["low"])
+    engine, reading, busy = sample_ms.times(1 / every), host_ms(host, streams), on_cores(host)
+    together = engine.times(threads).plus(busy).times(1 / host.cores)
+    return Interval(
+        low=max(engine.low, reading.low, together.low),
+        likely=max(engine.likely, reading.likely, together.likely),
+        high=max(engine.high, reading.high, together.high),
+    ).rate()
 
 
-def _bottleneck(stages: List[StageTime], host: HostTime, every: int) -> str:
-    shares = {each.stage: each.ms.likely * each.per_sample for each in stages}
-    stage = max(shares, key=lambda name: shares[name])
-    if on_cores(host).likely > sum(shares.values()) / every:
-        return "reading the stream"
-    return f"the stage {stage} ({shares[stage] / max(sum(shares.values()), 1e-9):.0%} of the engine's time)"
+def _bottleneck(stages: List[StageTime], sample_ms: Interval, host: HostTime, every: int, streams: int) -> str:
+    if host_ms(host, streams).likely > sample_ms.likely / every:
+        return HOST_PARTS[host_part(host, streams)]
+    return longest_stage(stages)
 
 
 def _notes(machine: Machine) -> List[str]:
@@ -95,15 +95,3 @@ def _notes(machine: Machine) -> List[str]:
         f"predicted from micro-benchmarks of this machine on {machine.threads} thread(s): no network was run",
         "reading, preparing and decoding are those of the core that came with the package, not measured here",
     ]
-
-
-def _times(interval: Interval, factor: float) -> Interval:
-    return Interval(low=interval.low * factor, likely=interval.likely * factor, high=interval.high * factor)
-
-
-def _sum(intervals: List[Interval]) -> Interval:
-    return Interval(
-        low=sum(each.low for each in intervals),
-        likely=sum(each.likely for each in intervals),
-        high=sum(each.high for each in intervals),
-    )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 import click
 
 from edgecvar.cli.bench.page import check_page
 from edgecvar.cli.flags import every_flag, refuse_bundle
 from edgecvar.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from edgecvar.predict.prediction import Prediction
+    from edgecvar.predict.predictor import PredictConfig
 
 
 @click.command("for")
@@ -19,7 +23,9 @@ from edgecvar.terminal import say, say_json
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to predict [default: the demo's].")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Of the stages [default: fp16]; one at a time."
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="Of the stages; one at a time [default: fp16; with cpu, fp32].",
 )
 @click.option("--streams", type=click.IntRange(1, 1024), metavar="N", help="Cameras at once [default: 1].")
 @every_flag
@@ -51,35 +57,15 @@ def command(
     """
     refuse_bundle(options["source"])
     from edgecvar.config import from_flags
-    from edgecvar.predict.predictor import PredictConfig, predict
+    from edgecvar.predict.predictor import PredictConfig
 
     config = from_flags(PredictConfig, {name: value for name, value in options.items() if value is not None})
     if report is not None:
         for session in calibrate or (None,):
             check_page(report, options["source"], session)
-    if config.device == "cpu":
-        if calibrate:
-            raise click.UsageError("--calibrate corrects predictions for another device; cpu is measured here")
-        from edgecvar.bench.predicted.here import predict_here
-
-        prediction = predict_here(config, threads)
-    else:
-        from edgecvar.bench.predicted.calibrating import calibrate as correct
-
-        for path in calibrate:
-            found = correct(path, config)
-            say(
-                f"{path}: its stages took {found.factor:.2f} times what was predicted; kept for {config.device}",
-                err=True,
-            )
-        prediction = predict(config)
+    prediction = _predicted(config, calibrate, threads)
     if report is not None:
-        from edgecvar.bundle.manifest import open_bundle
-        from edgecvar.cli.report.bench_page.page import write_prediction_page
-
-        stages = open_bundle(config.folder).manifest.stages
-        write_prediction_page(report, prediction, {each.name: [one.source for one in each.inputs] for each in stages})
-        say(f"page written: {report}", err=True)
+        _write_page(report, prediction, config.folder)
     if as_json:
         from edgecvar.cli.report.predicted.prediction import prediction_document
 
@@ -89,3 +75,28 @@ def command(
     from edgecvar.console import Console
 
     print_prediction(prediction, Console())
+
+
+def _predicted(config: PredictConfig, calibrate: Tuple[Path, ...], threads: Optional[int]) -> Prediction:
+    if config.device == "cpu":
+        if calibrate:
+            raise click.UsageError("--calibrate corrects predictions for another device; cpu is measured here")
+        from edgecvar.bench.predicted.here import predict_here
+
+        return predict_here(config, threads)
+    from edgecvar.bench.predicted.calibrating import calibrate as correct
+    from edgecvar.predict.predictor import predict
+
+    for path in calibrate:
+        factor = correct(path, config).factor
+        say(f"{path}: its stages took {factor:.2f} times what was predicted; kept for {config.device}", err=True)
+    return predict(config)
+
+
+def _write_page(report: Path, prediction: Prediction, bundle: Path) -> None:
+    from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.cli.report.bench_page.page import write_prediction_page
+
+    stages = open_bundle(bundle).manifest.stages
+    write_prediction_page(report, prediction, {each.name: [one.source for one in each.inputs] for each in stages})
+    say(f"page written: {report}", err=True)

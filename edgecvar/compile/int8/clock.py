@@ -35,15 +35,14 @@ class WholeClock:
         """With those layers in fp16."""
         return sum(self._of(stage, _names(stage, kept)) for stage in self._stages)
 
-    def fastest(self, held: FrozenSet[LayerOf] = frozenset()) -> FrozenSet[LayerOf]:
-        """The layers that stay fp16 where time alone decides, and those `held`; at equal times, the most.
+    def fastest(self) -> FrozenSet[LayerOf]:
+        """The layers that stay fp16 where time alone decides; at equal times, the most.
 
         No run of up to RUN neighbours changed over would make it faster; found from all in int8 and from all in fp16.
         """
-        found: FrozenSet[LayerOf] = held
+        found: FrozenSet[LayerOf] = frozenset()
         for stage, layers in self._stages.items():
-            own = _names(stage, held)
-            ends = [self._settled(stage, start, own) for start in (own, frozenset(layers))]
+            ends = [self._settled(stage, frozenset(start)) for start in ((), layers)]
             best = min(ends, key=lambda kept: self._price(stage, kept))
             found |= {(stage, layer) for layer in best}
         return found
@@ -57,12 +56,12 @@ class WholeClock:
                     kept = more
         return kept
 
-    def _settled(self, stage: str, kept: FrozenSet[str], held: FrozenSet[str]) -> FrozenSet[str]:
+    def _settled(self, stage: str, kept: FrozenSet[str]) -> FrozenSet[str]:
         price, runs = self._price(stage, kept), _runs(self._stages[stage])
         while True:
             before = price
             for run in runs:
-                for other in (kept | run, (kept - run) | held):
+                for other in (kept | run, kept - run):
                     cost = self._price(stage, other)
                     if cost < price:
                         kept, price = other, cost

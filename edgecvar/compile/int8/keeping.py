@@ -39,7 +39,7 @@ class Keeper:
         Raises CompileError where even every layer in fp16 drops more percent than is allowed.
         """
         losses = self._sensitivities(few)
-        kept = self._shortest(_by(losses, losses))
+        kept = self._shortest(most_sensitive(losses))
         return self._start | frozenset(self._thinned(kept, lambda left: left[::-1])), losses
 
     def fastest(self, few: Trial, clock: WholeClock) -> Tuple[FrozenSet[LayerOf], Losses]:

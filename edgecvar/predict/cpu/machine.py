@@ -18,8 +18,6 @@ LEAST = 0.9
 """Of the ideal time: nothing is much faster than the fastest that was measured."""
 NOISE = 0.05
 """Of a measurement's logarithm."""
-
-
 MOST_SAMPLES = 500
 REST = "relu"
 """Stands for a routine that the machine was not measured with."""

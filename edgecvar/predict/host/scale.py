@@ -97,57 +97,51 @@ def host_time(
     on = _Core(host, reference or load_reference())
     read = on.took("read", 1, read_features(counts))
     for kind, share in rate.parsed.items():
-        read = _sum(read, on.took("parse", share, parse_features(counts, kind)))
+        read = read.plus(on.took("parse", share, parse_features(counts, kind)))
         if spec.accumulate:
             features = trace_features(counts, "residual" in wanted.sources)
-            read = _sum(read, on.took("trace", share, features))
+            read = read.plus(on.took("trace", share, features))
     prepare = on.took("prepare", rate.sampled, prepare_features(counts, wanted))
     if "frame" in wanted.sources:
-        read = _sum(read, on.took("frame", 1, decode_features(counts, KINDS)))
-        prepare = _sum(prepare, on.took("scale", rate.sampled, scale_features(counts, spec)))
+        read = read.plus(on.took("frame", 1, decode_features(counts, KINDS)))
+        prepare = prepare.plus(on.took("scale", rate.sampled, scale_features(counts, spec)))
     scale = on.took("scale", rate.images, scale_features(counts, spec))
     if not rate.images:
         return HostTime(read=read, prepare=prepare, image=scale, decoder="none", cores=host.cores)
     if host.decoder_pixels_per_second is None:
-        image = _sum(on.took("decode", rate.images, decode_features(counts)), scale)
+        image = on.took("decode", rate.images, decode_features(counts)).plus(scale)
         return HostTime(read=read, prepare=prepare, image=image, decoder="software", cores=host.cores)
     ms = rate.images * counts.pixels / host.decoder_pixels_per_second * 1e3
     image = Interval(low=ms, likely=ms, high=ms * DECODER_SPREAD)
     # The reader takes whole pictures of a decoder, and makes images of them itself.
-    return HostTime(read=read, prepare=_sum(prepare, scale), image=image, decoder="hardware", cores=host.cores)
+    return HostTime(read=read, prepare=prepare.plus(scale), image=image, decoder="hardware", cores=host.cores)
 
 
 def on_cores(time: HostTime) -> Interval:
     """Milliseconds a picture that the cores are busy; what a decoder in hardware does is none of them."""
-    busy = _sum(time.read, time.prepare)
-    return busy if time.decoder == "hardware" else _sum(busy, time.image)
+    busy = time.read.plus(time.prepare)
+    return busy if time.decoder == "hardware" else busy.plus(time.image)
 
 
-def host_cores_per_camera(time: HostTime, fps: float = 25.0) -> Interval:
-    """The share of a core that a camera of so many pictures a second takes: above 1 where one is not enough."""
-    busy = on_cores(time)
-    return Interval(low=busy.low * fps / 1e3, likely=busy.likely * fps / 1e3, high=busy.high * fps / 1e3)
-
-
-def host_rate(time: HostTime, streams: int = 1) -> Interval:
-    """Pictures a second of all streams together that the host allows; infinite where it has nothing to do.
+def host_ms(time: HostTime, streams: int = 1) -> Interval:
+    """Milliseconds a picture of all streams together.
 
     A stream is read and prepared by one thread, its I-pictures are decoded by another; all streams share the cores, and
     a decoder in hardware.
     """
-    low, likely, high = (_rate(time, streams, bound) for bound in ("high", "likely", "low"))
+    low, likely, high = (max(_bounds(time, streams, bound))[0] for bound in ("low", "likely", "high"))
     return Interval(low=low, likely=likely, high=high)
 
 
+def host_rate(time: HostTime, streams: int = 1) -> Interval:
+    """Pictures a second of all streams together that the host allows; infinite where it has nothing to do."""
+    return host_ms(time, streams).rate()
+
+
 def host_part(time: HostTime, streams: int = 1) -> str:
-    """Which of "read", "prepare" and "image" bounds `host_rate`: the longest of those that bound it together."""
+    """Which of "read", "prepare" and "image" bounds `host_ms`: the longest of those that bound it together."""
     _, parts = max(_bounds(time, streams, "likely"))
     return max(parts, key=lambda name: float(getattr(time, name).likely))
-
-
-def _rate(time: HostTime, streams: int, bound: str) -> float:
-    slowest, _ = max(_bounds(time, streams, bound))
-    return 1e3 / slowest if slowest else math.inf
 
 
 def _bounds(time: HostTime, streams: int, bound: str) -> List[Tuple[float, Tuple[str, ...]]]:
@@ -178,8 +172,3 @@ class _Core:
             for spread in (CORE_SPREAD, slower)
         )
         return Interval(low=ms / down, likely=ms, high=ms * up)
-
-
-def _sum(one: Interval, other: Interval) -> Interval:
-    """Both bounds added: what makes one of them slow makes the other slow."""
-    return Interval(low=one.low + other.low, likely=one.likely + other.likely, high=one.high + other.high)

@@ -1,21 +1,36 @@
-"""The types that an ONNX file states, read in its own bytes: of inputs, constants and what nodes are told to make.
-
-ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto and ValueInfoProto of ONNX's onnx.proto.
-"""
+"""The types that an ONNX file states, read in its own bytes: of inputs, constants and what nodes are told to make."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Tuple
 
+from edgecvar.runners.onnx_fields import (
+    ATTRIBUTE,
+    ATTRIBUTE_FLOAT,
+    ATTRIBUTE_FLOATS,
+    ATTRIBUTE_INT,
+    ATTRIBUTE_INTS,
+    ATTRIBUTE_NAME,
+    ATTRIBUTE_TENSOR,
+    DATA_TYPE,
+    ELEMENT_TYPE,
+    INITIALIZER,
+    INPUT,
+    INPUT_OF_GRAPH,
+    NODE,
+    NODE_NAME,
+    OPERATOR,
+    OUTPUT,
+    OUTPUT_OF_GRAPH,
+    TENSOR_NAME,
+    TENSOR_TYPE,
+    VALUE_NAME,
+    VALUE_TYPE,
+    graph_fields,
+    text_of,
+)
 from edgecvar.runners.protobuf import Bytes, read_fields, read_varint
-
-GRAPH = 7
-NODE, INITIALIZER, INPUT_OF_GRAPH, OUTPUT_OF_GRAPH = 1, 5, 11, 12
-INPUT, OUTPUT, NODE_NAME, OPERATOR, ATTRIBUTE = 1, 2, 3, 4, 5
-ATTRIBUTE_NAME, FLOAT, INT, TENSOR, FLOATS, INTS = 1, 2, 3, 5, 7, 8
-DATA_TYPE, TENSOR_NAME = 2, 8
-VALUE_NAME, VALUE_TYPE, TENSOR_TYPE, ELEMENT_TYPE = 1, 2, 1, 1
 
 TYPES: Dict[int, str] = {
     1: "fp32",
@@ -58,17 +73,16 @@ def read_stated(model: bytes) -> StatedGraph:
     nodes: List[StatedNode] = []
     types: Dict[str, str] = {}
     outputs: List[str] = []
-    graphs = [field.content for field in read_fields(model) if field.number == GRAPH]
-    for field in (field for graph in graphs for field in read_fields(graph)):
+    for field in graph_fields(model):
         if field.number == NODE:
             nodes.append(_node(field.content))
         elif field.number == INITIALIZER:
-            types[_text(field.content, TENSOR_NAME)] = _type(field.content, DATA_TYPE)
+            types[text_of(field.content, TENSOR_NAME)] = _type(field.content, DATA_TYPE)
         elif field.number == INPUT_OF_GRAPH:
             # An initializer that is listed among the inputs too has one type.
-            types.setdefault(_text(field.content, VALUE_NAME), _value_type(field.content))
+            types.setdefault(text_of(field.content, VALUE_NAME), _value_type(field.content))
         elif field.number == OUTPUT_OF_GRAPH:
-            outputs.append(_text(field.content, VALUE_NAME))
+            outputs.append(text_of(field.content, VALUE_NAME))
     if not nodes:
         raise ValueError("no ONNX file, or one without nodes")
     return StatedGraph(tuple(nodes), types, tuple(outputs))
@@ -92,17 +106,17 @@ def _node(content: Bytes) -> StatedNode:
 
 def _stated(attribute: Bytes) -> str:
     """The type that an attribute asks for: `to` of a Cast, or the value of a Constant or ConstantOfShape."""
-    name = _text(attribute, ATTRIBUTE_NAME)
+    name = text_of(attribute, ATTRIBUTE_NAME)
     if name == "to":
-        return _type(attribute, INT)
+        return _type(attribute, ATTRIBUTE_INT)
     if name != "value" and not name.startswith("value_"):
         return UNKNOWN
     for field in read_fields(attribute):
-        if field.number == TENSOR:
+        if field.number == ATTRIBUTE_TENSOR:
             return _type(field.content, DATA_TYPE)
-        if field.number in (FLOAT, FLOATS):
+        if field.number in (ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS):
             return "fp32"
-        if field.number in (INT, INTS):
+        if field.number in (ATTRIBUTE_INT, ATTRIBUTE_INTS):
             return "int64"
     return UNKNOWN
 
@@ -116,7 +130,3 @@ def _value_type(value: Bytes) -> str:
 def _type(message: Bytes, number: int) -> str:
     kind = next((field.content for field in read_fields(message) if field.number == number), None)
     return UNKNOWN if kind is None else TYPES.get(read_varint(kind, 0)[0], UNKNOWN)
-
-
-def _text(message: Bytes, number: int) -> str:
-    return next((field.text for field in read_fields(message) if field.number == number), "")

@@ -2,7 +2,6 @@
 
 The bundle stores weights as int8 for their size; TensorRT 8 refuses int8 constants, and a cast between a constant and
 the layer that it belongs to. The values stay what they are: a multiple of the scale quantises to itself.
-ModelProto, GraphProto, NodeProto and TensorProto of ONNX's onnx.proto.
 """
 
 from __future__ import annotations
@@ -13,14 +12,29 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.runners.onnx_fields import (
+    ATTRIBUTE,
+    ATTRIBUTE_INT,
+    ATTRIBUTE_NAME,
+    ATTRIBUTE_TYPE,
+    DATA_TYPE,
+    DIMS,
+    GRAPH,
+    INITIALIZER,
+    INPUT,
+    NODE,
+    NODE_NAME,
+    OPERATOR,
+    OUTPUT,
+    RAW_DATA,
+    TENSOR_NAME,
+    numbers_in,
+    text_of,
+)
 from edgecvar.runners.protobuf import Bytes, bytes_field, number_field, read_fields, read_varint
 
-GRAPH = 7
-NODE, INITIALIZER = 1, 5
-INPUT, OUTPUT, NODE_NAME, OPERATOR, ATTRIBUTE = 1, 2, 3, 4, 5
-DIMS, DATA_TYPE, TENSOR_NAME, RAW_DATA = 1, 2, 8, 9
-ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TYPE, ATTRIBUTE_IS_INT = 1, 3, 20, 2
 FLOAT, INT8, FLOAT16 = 1, 3, 10
+ATTRIBUTE_IS_INT = 2
 TYPES: Dict[int, np.dtype] = {FLOAT: np.dtype("<f4"), INT8: np.dtype("i1"), FLOAT16: np.dtype("<f2")}
 
 
@@ -88,7 +102,7 @@ def _plain_graph(graph: Bytes) -> bytes:
     fields = list(read_fields(graph))
     nodes = {place: _node(field.content) for place, field in enumerate(fields) if field.number == NODE}
     names = {
-        place: _text(field.content, TENSOR_NAME) for place, field in enumerate(fields) if field.number == INITIALIZER
+        place: text_of(field.content, TENSOR_NAME) for place, field in enumerate(fields) if field.number == INITIALIZER
     }
     rewrite = _Rewrite(list(nodes.values()), {name: fields[place].content for place, name in names.items()})
     parts: List[Bytes] = []
@@ -133,17 +147,13 @@ def _values(tensor: Bytes) -> NDArray[Any]:
     raw: Bytes = b""
     for field in read_fields(tensor):
         if field.number == DIMS:
-            # One number, or several that are packed.
-            at, content = 0, field.content
-            while at < len(content):
-                size, at = read_varint(content, at)
-                shape.append(size)
+            shape += numbers_in(field.content)
         elif field.number == DATA_TYPE:
             kind, _ = read_varint(field.content, 0)
         elif field.number == RAW_DATA:
             raw = field.content
     if kind not in TYPES:
-        raise ValueError(f"constant {_text(tensor, TENSOR_NAME)!r} has type {kind}")
+        raise ValueError(f"constant {text_of(tensor, TENSOR_NAME)!r} has type {kind}")
     return np.frombuffer(raw, TYPES[kind]).reshape(shape)
 
 
@@ -159,9 +169,5 @@ def _node(content: Bytes) -> _Node:
         elif field.number == ATTRIBUTE:
             number = [each.content for each in read_fields(field.content) if each.number == ATTRIBUTE_INT]
             if number:
-                numbers[_text(field.content, ATTRIBUTE_NAME)] = read_varint(number[0], 0)[0]
+                numbers[text_of(field.content, ATTRIBUTE_NAME)] = read_varint(number[0], 0)[0]
     return _Node(inputs, outputs, operator, numbers["axis"], numbers["to"])
-
-
-def _text(message: Bytes, number: int) -> str:
-    return next((field.text for field in read_fields(message) if field.number == number), "")

@@ -12,7 +12,7 @@ from edgecvar.clips.sampling import OneOfEvery
 from edgecvar.clips.spec import CHANNELS, InputSpec
 from edgecvar.predict.host.cost import PARTS, Reference, Wanted, load_reference
 from edgecvar.predict.host.counts import CAMERAS, StreamCounts
-from edgecvar.predict.host.scale import Host, host_cores_per_camera, host_part, host_rate, host_time, on_cores, rates
+from edgecvar.predict.host.scale import Host, host_part, host_rate, host_time, on_cores, rates
 from edgecvar.predict.prediction import HostTime, Interval
 
 SPEC = InputSpec(height=100, width=100, crop=1.0, squash=True)
@@ -134,12 +134,12 @@ def exactly(ms: float) -> Interval:
 
 def test_cameras_share_cores_and_a_stream_has_one_thread_to_be_read_by():
     time = HostTime(read=exactly(3), prepare=exactly(2), image=exactly(1), decoder="software", cores=4)
-    assert host_cores_per_camera(time).likely == pytest.approx(6 * 25 / 1000)
+    assert on_cores(time).likely == pytest.approx(6)
     assert host_rate(time, 1).likely == pytest.approx(1000 / 5)
     assert host_rate(time, 2).likely == pytest.approx(2 * 1000 / 5)
     assert host_rate(time, 100).likely == pytest.approx(4 * 1000 / 6)
     hardware = time.model_copy(update={"decoder": "hardware"})
-    assert host_cores_per_camera(hardware, 10.0).likely == pytest.approx(5 * 10 / 1000)
+    assert on_cores(hardware).likely == pytest.approx(5)
     assert host_rate(hardware, 100).likely == pytest.approx(4 * 1000 / 5)
     assert host_rate(hardware.model_copy(update={"image": exactly(8)}), 100).likely == pytest.approx(1000 / 8)
 
@@ -166,11 +166,11 @@ def test_the_core_that_comes_with_the_package_knows_all_parts():
 
 def test_cameras_of_more_pixels_take_more_of_a_core():
     one = [
-        host_cores_per_camera(host_time(each, SPEC, stages("image", "motion", "residual"), 2, HOST)).likely
+        on_cores(host_time(each, SPEC, stages("image", "motion", "residual"), 2, HOST)).likely
         for each in CAMERAS.values()
     ]
     assert one == sorted(one)
-    assert 0 < one[0] < one[-1] < 1
+    assert 0 < one[0] < one[-1] < 1000 / 25
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,6 @@ def deviation(predicted: float, measured: float) -> str:
     return f"{round(100 * (predicted / measured - 1)):+d}%" if measured > LEAST else "-"
 
 
-def times(interval: Optional[Interval], factor: float) -> Optional[Interval]:
-    """An interval of so many times the figure."""
-    if interval is None:
-        return None
-    return Interval(low=interval.low * factor, likely=interval.likely * factor, high=interval.high * factor)
-
-
 def check_figures(*documents: Optional[BaseModel]) -> None:
     """Raise ConfigError where one holds a number that no drawing has room for."""
     for document in documents:

@@ -7,7 +7,6 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import summarise
-from edgecvar.cli.report.bench_page.amounts import times
 from edgecvar.predict.prediction import Interval, Prediction
 
 STAGES = 12
@@ -94,9 +93,9 @@ def predicted_flow(prediction: Prediction, flow: Mapping[str, Sequence[str]]) ->
 def _predicted(prediction: Prediction) -> Dict[str, Interval]:
     """By key, for one sampled picture."""
     host, every = prediction.host, prediction.stream.every
-    parts = {"read": times(host.read, every), "image": times(host.image, every), "prepare": times(host.prepare, every)}
-    parts.update({f"stage:{each.stage}": times(each.ms, each.per_sample) for each in prediction.stages})
-    return {key: interval for key, interval in parts.items() if interval is not None and interval.high > 0}
+    parts = {"read": host.read.times(every), "image": host.image.times(every), "prepare": host.prepare.times(every)}
+    parts.update({f"stage:{each.stage}": each.ms.times(each.per_sample) for each in prediction.stages})
+    return {key: interval for key, interval in parts.items() if interval.high > 0}
 
 
 def _shown(stages: Sequence[str]) -> List[str]:

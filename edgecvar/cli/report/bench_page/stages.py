@@ -6,7 +6,7 @@ from typing import Dict, List, Optional
 
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
-from edgecvar.cli.report.bench_page.amounts import deviation, figure, low_likely_high, span, times
+from edgecvar.cli.report.bench_page.amounts import deviation, figure, low_likely_high, span
 from edgecvar.cli.report.page.elements import Markup, element, section, short, table
 from edgecvar.predict.prediction import Interval, Prediction
 
@@ -40,8 +40,8 @@ def predicted_calls(session: Session) -> Dict[str, Interval]:
     calls = {f"stage:{each.stage}": each.ms for each in prediction.stages}
     image = len(session.run.spans_ms.get("image", ()))
     factor = session.run.pictures / image if image else 0.0
-    scaled = times(prediction.host.image, factor)
-    if scaled is not None and scaled.high > 0:
+    scaled = prediction.host.image.times(factor)
+    if scaled.high > 0:
         calls["image"] = scaled
     return calls
 
