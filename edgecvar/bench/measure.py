@@ -217,6 +217,7 @@ def measuring(
         stages_alone=merged(turns.alone),
         against=None if look is None else turns.against(look),
         moments=turns.moments,
+        seal=bundle.manifest.seal,
         flow={each.name: [tensor.source for tensor in each.inputs] for each in bundle.manifest.stages},
         layers=layers,
         board=watch.board(sum(run.decisions for run in turns.runs)),

@@ -87,7 +87,8 @@ class Session(BaseModel):
 
     `against`: what the run was compared with, where that was asked for. `moments`: the first spans of the run with
     their times. `layers` and `board`: what an engine and a Jetson say of themselves. `prediction`: what was predicted
-    for this machine or device, to be seen beside. `flow`: the sources of each stage, as the manifest has them.
+    for this machine or device, to be seen beside. `flow`: the sources of each stage, as the manifest has them, and
+    `seal` that of the manifest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +114,7 @@ class Session(BaseModel):
     board: Optional[Board] = None
     prediction: Optional[Prediction] = None
     flow: Dict[str, List[str]] = Field(default_factory=dict)
+    seal: str = ""
 
     _plausible = field_validator("stream_fps")(_plausible)
 

@@ -16,7 +16,7 @@ from edgecvar.errors import ConfigError, reason
 from edgecvar.files import whole_file
 from edgecvar.predict.fitted import EngineModel
 
-LEAST_SPREAD = 1.1
+LEAST_SPREAD = 1.25
 """A corrected prediction is not taken to be nearer than this, as a factor either way."""
 NEAR, FAR = 0.02, 50.0
 """Of a measured time over a predicted one: what is beyond is no correction but a mistake."""

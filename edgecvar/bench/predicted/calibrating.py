@@ -36,6 +36,10 @@ def calibrate(path: Path, config: PredictConfig) -> Calibration:
             f"--calibrate {path}: measured with {session.runner}; what corrects is measured with TensorRT"
         )
     case = case_of(config.model_copy(update={"precision": session.precision}))
+    if session.seal and session.seal != case.bundle.manifest.seal:
+        raise ConfigError(
+            f"--calibrate {path}: measured with another bundle than {case.bundle.path}; name that one with --bundle"
+        )
     model = replace(fitted_model(), corrections={})
     predicted = {work.spec.name: call_ms(work.layers, case.target.gpu, model).likely for work in case.works}
     found = compare(printable(path.name), printable(case.bundle.name), session.precision, stage_ms(session), predicted)

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from edgecvar.bench.predicted.calibrating import calibrate
-from edgecvar.bench.session import Phase, Session, save_session
+from edgecvar.bench.session import Phase, Session, load_session, save_session
 from edgecvar.bundle.devices import DEVICES
+from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import ConfigError
-from edgecvar.predict.calibration import Calibration, Calibrations, calibration_file, compare, load_calibrations
+from edgecvar.predict.calibration import (
+    LEAST_SPREAD,
+    Calibration,
+    Calibrations,
+    calibration_file,
+    compare,
+    load_calibrations,
+)
 from edgecvar.predict.fitted import fitted_model
 from edgecvar.predict.predictor import PredictConfig, predict
 from tests.tiny_bundle import add_precision, tiny_bundle, tiny_clip_bundle
@@ -75,12 +83,21 @@ def test_the_spread_narrows_and_stays_sane(tmp_path, bundle):
     wide = fitted_model().spread
     calibrate(measured(tmp_path / "s.json", times(stages, 2.0)), config(bundle))
     like = predict(config(bundle)).stages[0].ms
-    assert (like.low / like.likely, like.high / like.likely) == pytest.approx((1 / 1.1, 1.1))
+    assert (like.low / like.likely, like.high / like.likely) == pytest.approx((wide[0], LEAST_SPREAD))
     # Stages that disagree leave it as wide as it was, at most.
     torn = {name: ms * factor for (name, ms), factor in zip(stages.items(), (0.2, 1.0, 5.0, 1.0))}
     calibrate(measured(tmp_path / "t.json", torn), config(bundle))
     like = predict(config(bundle)).stages[0].ms
     assert (like.low / like.likely, like.high / like.likely) == pytest.approx(wide)
+
+
+def test_a_session_of_another_bundle_says_nothing_of_this_one(tmp_path, bundle):
+    session = load_session(measured(tmp_path / "s.json", predicted(bundle)))
+    save_session(session.model_copy(update={"seal": open_bundle(bundle).manifest.seal}), tmp_path / "same.json")
+    save_session(session.model_copy(update={"seal": "0" * 64}), tmp_path / "other.json")
+    assert calibrate(tmp_path / "same.json", config(bundle)).factor == pytest.approx(1.0)
+    with pytest.raises(ConfigError, match=r"another bundle than .* name that one with --bundle"):
+        calibrate(tmp_path / "other.json", config(bundle))
 
 
 def test_a_newer_session_takes_the_place_of_an_older_and_precisions_are_kept_apart(tmp_path, bundle):
