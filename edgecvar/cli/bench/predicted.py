@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @click.command("for")
 @click.argument("source", required=False)
 @click.option(
-    "--for", "device", metavar="DEVICE", required=True, help="A device of `edgecvar devices`; cpu is this one."
+    "--for",
+    "device",
+    metavar="DEVICE",
+    required=True,
+    help="A device of `edgecvar devices`; cpu: here, after `bench machine`.",
 )
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle to predict [default: the demo's].")
 @click.option(
