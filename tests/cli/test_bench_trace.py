@@ -50,7 +50,8 @@ def test_a_session_keeps_its_first_moments(edgecvar, tmp_path, bundle, clip):
     assert max(each["start_ms"] + each["ms"] for each in moments) <= 1e3 * session["run"]["wall_seconds"]
     decided = [each["picture"] for each in moments if each["name"] == "decide"]
     parsed = [each["picture"] for each in moments if each["name"] == "parse"]
-    assert len(decided) >= 20 and decided == parsed  # each picture of each pass, which this clip gives in order
+    # Each picture of each pass, which this clip gives in order; the last pass ends with the time, and reads ahead.
+    assert len(decided) >= 20 and decided == parsed[: len(decided)]
 
 
 @pytest.mark.parametrize("what", ["clip", "save"])
