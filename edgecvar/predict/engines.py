@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, List, Literal, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from edgecvar.bundle.devices import Device, require_precision
 from edgecvar.bundle.manifest import Bundle
@@ -19,10 +19,13 @@ from edgecvar.predict.graph import read_graph
 from edgecvar.predict.hardware import Gpu, gpu_of
 from edgecvar.predict.prediction import Interval, LayerTime
 from edgecvar.predict.timing import Costs, time_layers
+from edgecvar.predict.typing.survey import STRONG, WEAK, Typing
 from edgecvar.predict.work import Layer
+from edgecvar.runners.tensorrt.api import generation_of
+from edgecvar.runners.tensorrt.precision import FileTyping, typing_of
 
-Typing = Literal["weak", "strong"]
-
+LAST_PATCH = 99
+"""Of a release that a table of devices names by two numbers; its first patches may be older than what is served."""
 MOST = 10**14
 """Bytes and multiply-adds of a layer: what is beyond is none."""
 
@@ -36,8 +39,9 @@ class Target:
     tensorrt: Tuple[int, ...]
 
     def typing(self, precision: Precision) -> Typing:
-        """How the builder takes types: by the file alone from 10 on, but for int8 in 10."""
-        return "strong" if self.tensorrt >= (11,) or (self.tensorrt >= (10,) and precision != "int8") else "weak"
+        """How the builder takes types, as the runner has it, in the last patch of that release."""
+        generation = generation_of(".".join(str(part) for part in (*self.tensorrt, LAST_PATCH)))
+        return STRONG if issubclass(typing_of(generation, precision, None), FileTyping) else WEAK
 
     @property
     def rules(self) -> FusionRules:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, List, Literal, Optional
+from typing import List, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -141,4 +141,4 @@ class Prediction(BaseModel):
     calibrated: List[str] = Field(default_factory=list)
     fitted_on: int = 0
     notes: List[str] = Field(default_factory=list)
-    errors: Dict[str, float] = Field(default_factory=dict)
+    median_error: Optional[float] = None

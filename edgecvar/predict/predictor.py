@@ -131,7 +131,7 @@ def prediction_of(case: Case, goal: Optional[float]) -> Prediction:
         calibrated=list(case.corrected_by),
         fitted_on=model.fitted_on,
         notes=_notes(case),
-        errors={"median": model.median_error},
+        median_error=model.median_error,
     )
 
 

@@ -270,4 +270,4 @@ def test_every_device_has_a_row_without_remedies(heavy):
 def test_the_device_table_of_watts_and_peaks_is_stated(heavy):
     made = predict(asked(heavy))
     assert (made.least_watts, made.watts, made.peak_gops, made.bandwidth_gb_per_s) == (7.5, 15.0, 1330.0, 59.7)
-    assert made.fitted_on == fitted_model().fitted_on and made.errors["median"] == fitted_model().median_error
+    assert made.fitted_on == fitted_model().fitted_on and made.median_error == fitted_model().median_error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -90,6 +91,7 @@ class PublishedHosts(BaseModel):
         return by_name[name]
 
 
+@lru_cache(maxsize=1)
 def published_hosts() -> PublishedHosts:
     """The data file, validated."""
     return PublishedHosts.model_validate(json.loads(HOSTS.read_text(encoding="utf-8")))

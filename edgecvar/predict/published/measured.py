@@ -40,9 +40,8 @@ class Measured(BaseModel):
     """One published latency, of TensorRT on the GPU alone, dense: without DLA and structured sparsity.
 
     `network` and `input` (channels, height, width) are what `catalog.network` takes. `milliseconds`: one inference of
-    the whole batch. `per_second`: rate of the same run without a wait behind each inference, 0 where it was not
-    published. `fit` False: only ever judged. `peak_scale`, `bandwidth_scale`: clocks of the measured board over those
-    of the device's table, where they were lower. `power_mode` is empty where it was not said.
+    the whole batch. `fit` False: only ever judged. `peak_scale`, `bandwidth_scale`: clocks of the measured board over
+    those of the device's table, where they were lower. `power_mode` is empty where it was not said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +52,6 @@ class Measured(BaseModel):
     precision: Precision
     batch: int = Field(default=1, ge=1)
     milliseconds: float = Field(gt=0)
-    per_second: float = Field(default=0, ge=0)
     source: Source
     transfers_included: bool
     fit: bool = True

@@ -60,10 +60,9 @@ def _facts(prediction: Prediction) -> List[Tuple[str, str]]:
 def _fitted(prediction: Prediction) -> str:
     if not prediction.fitted_on:
         return "no published figure"
-    errors = ", ".join(f"{short(name)} {value:.0%}" for name, value in list(prediction.errors.items())[:LISTED])
-    return f"{prediction.fitted_on} published figures" + (
-        f"; error on such that it had not seen: {errors}" if errors else ""
-    )
+    error = prediction.median_error
+    unseen = "" if error is None else f"; median error on such that it had not seen: {error:.0%}"
+    return f"{prediction.fitted_on} published figures{unseen}"
 
 
 def _remedies(prediction: Prediction) -> Optional[Markup]:

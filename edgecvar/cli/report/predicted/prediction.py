@@ -110,7 +110,7 @@ def _lines(prediction: Prediction) -> Iterator[str]:
     yield "watts at this load: unknown" + (f"; published is {watts}" if watts else "")
     if prediction.calibrated:
         yield f"corrected by {_many(len(prediction.calibrated), 'session')} from such a device"
-    error = prediction.errors.get("median")
+    error = prediction.median_error
     if error is not None:
         yield (
             f"bounds: four of five of {prediction.fitted_on} published latencies lay within such when left out; "

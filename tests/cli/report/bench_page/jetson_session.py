@@ -87,7 +87,7 @@ def prediction(many: int = 30, **changes: Any) -> Prediction:
         "calibrated": ["tx2-2026-11-30.json"],
         "fitted_on": 41,
         "notes": ["What the web page costs is left out."],
-        "errors": {"median": 0.18},
+        "median_error": 0.18,
     }
     return Prediction(**{**fields, **changes})
 

@@ -123,7 +123,6 @@ def test_names_are_text_wherever_they_stand() -> None:
             **dict.fromkeys(("bundle", "device", "title", "precision", "bottleneck", "watts_source"), HOSTILE),
             notes=[HOSTILE],
             calibrated=[HOSTILE],
-            errors={HOSTILE: 0.1},
         ),
         flow={HOSTILE: [HOSTILE]},
     )
@@ -155,7 +154,7 @@ def test_a_prediction_has_a_page_that_says_it_is_one(tmp_path: Path) -> None:
     assert page.of("dd")[:4] == ["104", "18.2 ms", "4", "the stage residual"]
     shown = dict(zip(page.of("dt"), page.of("dd")))
     assert shown["pictures a second"] == "104, from 75.0 to 130"
-    assert shown["fitted on"] == "41 published figures; error on such that it had not seen: median 18%"
+    assert shown["fitted on"] == "41 published figures; median error on such that it had not seen: 18%"
     assert "measured in" not in page.text and "What it leaves out" in page.of("h3")
     cells = page.of("td")
     assert cells.index("1. sample every 4th picture (--every 4)") < cells.index("2. train on inputs of 84 x 84")
