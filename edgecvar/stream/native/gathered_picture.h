@@ -1,31 +1,36 @@
-// A picture between its headers and its macroblocks.
+// A picture between its headers and its blocks, and what parses these.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "bits.h"
 #include "motion_store.h"
 #include "parsed_picture.h"
-#include "syntax.h"
 
 namespace edgecvar {
 
-struct Slice {
-    SliceHeader header;
-    Payload payload;
+// Whose motion the blocks of a slice may be predicted from (temporal direct prediction, temporal candidates).
+struct Collocated {
+    std::shared_ptr<Tag> tag;                   // null where there is none
+    std::shared_ptr<const MotionStore> motion;  // null where there is none, and where that picture is intra or lost
 };
 
-// Its headers have been read and followed: what parsing its macroblocks takes, in whatever thread.
+// Its headers have been read and followed: what parsing its blocks takes, in whatever thread.
 struct GatheredPicture {
-    std::vector<Slice> slices;               // the first `count`, at least one
-    size_t count = 0;
-    std::shared_ptr<ParsedPicture> picture;  // with tag, kind, SPS, and a store with the references of all slices
-    std::vector<std::shared_ptr<const MotionStore>> colocated;  // by slice; null but for B, and if intra or lost
-    int32_t poc = 0;                         // while it is decoded: the tag has what it is afterwards
-    bool order_unknown = false;              // Dpb::order_unknown
+    virtual ~GatheredPicture() = default;
+
+    std::shared_ptr<ParsedPicture> picture;  // with tag, kind, sequence, and a store with the references of all slices
+    std::vector<Collocated> collocated;      // by slice
+};
+
+// Parses the gathered pictures of one standard; its memory serves picture after picture.
+class PictureParser {
+public:
+    virtual ~PictureParser() = default;
+
+    // Fills in the rest of the gathered picture, with what was damaged; its collocated pictures have been parsed. What
+    // is thrown is no damage, and leaves the picture's store such that others may read it.
+    virtual void parse(const GatheredPicture& gathered) = 0;
 };
 
 }  // namespace edgecvar

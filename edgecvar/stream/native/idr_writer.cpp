@@ -177,15 +177,15 @@ std::vector<uint8_t> IdrWriter::write(const std::vector<uint8_t>& sets, const ui
     Payload payload;
     unescape(sequence, payload);
     std::vector<uint8_t> bytes;
-    append_unit(DELIMITER, {0x10}, bytes);  // primary_pic_type: I slices alone
-    append_unit(sequence.data[0], sequence_payload(*first.sps, payload, form), bytes);
+    append_unit({DELIMITER}, {0x10}, bytes);  // primary_pic_type: I slices alone
+    append_unit({sequence.data[0]}, sequence_payload(*first.sps, payload, form), bytes);
     bytes.insert(bytes.end(), {0, 0, 0, 1});
     bytes.insert(bytes.end(), picture.data, picture.data + picture.size);
     for (size_t i = 0; i < count_; ++i) {
         const Slice& slice = slices_[i];
         if (growth(slice, form) != 0) throw Damage("slices of one picture that mark references differently");
         const int ref_idc = std::max(1, slice.header.nal_ref_idc);  // an IDR picture is a reference
-        append_unit(uint8_t(ref_idc << 5 | IDR_SLICE), slice_payload(slice, form), bytes);
+        append_unit({uint8_t(ref_idc << 5 | IDR_SLICE)}, slice_payload(slice, form), bytes);
     }
     id_ = form.idr_pic_id;
     return bytes;

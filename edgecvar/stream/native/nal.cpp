@@ -1,4 +1,5 @@
-// Finding NAL units and freeing them of emulation prevention (ITU-T H.264, 7.3.1, Annex B; ISO/IEC 14496-15, 5.3.3).
+// Finding NAL units and freeing them of emulation prevention (ITU-T H.264 and H.265, 7.3.1, Annex B; ISO/IEC
+// 14496-15, 5.3.3 and 8.3.3).
 #include "nal.h"
 
 #include <algorithm>
@@ -19,14 +20,23 @@ const uint8_t* find_code(const uint8_t* from, const uint8_t* end, uint8_t last) 
     return end;
 }
 
-void add_unit(const uint8_t* data, size_t size, std::vector<NalUnit>& units, bool& broken) {
+// Units as they are found.
+struct Found {
+    const Standard standard;
+    bool& broken;
+    std::vector<NalUnit> units;
+
+    void add(const uint8_t* data, size_t size);
+};
+
+void Found::add(const uint8_t* data, size_t size) {
     while (size > 0 && data[size - 1] == 0) --size;  // trailing_zero_8bits: no unit ends with a zero byte
     if (size == 0) return;
     if (data[0] & 0x80) {  // forbidden_zero_bit
         broken = true;
         return;
     }
-    units.push_back(nal_unit(data, size));
+    units.push_back(nal_unit(data, size, standard));
 }
 
 bool begins_with_start_code(const uint8_t* data, size_t size) {
@@ -34,56 +44,72 @@ bool begins_with_start_code(const uint8_t* data, size_t size) {
     return data[2] == 1 || (data[2] == 0 && data[3] == 1);
 }
 
-std::vector<NalUnit> split_start_codes(const uint8_t* data, size_t size, bool& broken) {
-    std::vector<NalUnit> units;
+void split_start_codes(const uint8_t* data, size_t size, Found& found) {
     const uint8_t* const end = data + size;
     const uint8_t* code = find_code(data, end, 1);
-    if (code == end && std::any_of(data, end, [](uint8_t byte) { return byte != 0; })) broken = true;
+    if (code == end && std::any_of(data, end, [](uint8_t byte) { return byte != 0; }))
+        found.broken = true;
     while (code != end) {
         const uint8_t* first = code + 3;
         code = find_code(first, end, 1);
-        add_unit(first, size_t(code - first), units, broken);
+        found.add(first, size_t(code - first));
     }
-    return units;
 }
 
-std::vector<NalUnit> split_lengths(const uint8_t* data, size_t size, size_t length_size, bool& broken) {
-    std::vector<NalUnit> units;
+void split_lengths(const uint8_t* data, size_t size, size_t length_size, Found& found) {
     size_t position = 0;
     while (size - position >= length_size) {
         size_t length = 0;
         for (size_t i = 0; i < length_size; ++i) length = (length << 8) | data[position + i];
         position += length_size;
         if (length > size - position) {
-            broken = true;
-            return units;
+            found.broken = true;
+            return;
         }
         // Some writers leave an end of sequence in, start code and all: no unit holds a start code.
         const uint8_t *first = data + position, *end = first + length;
         while (true) {
             const uint8_t* code = find_code(first, end, 1);
-            add_unit(first, size_t(code - first), units, broken);
+            found.add(first, size_t(code - first));
             if (code == end) break;
             first = code + 3;
         }
         position += length;
     }
-    if (position < size) broken = true;
-    return units;
+    if (position < size) found.broken = true;
 }
 
 }  // namespace
 
-std::vector<NalUnit> split(const uint8_t* data, size_t size, int length_size, bool& broken) {
+NalUnit nal_unit(const uint8_t* data, size_t size, Standard standard) {
+    NalUnit unit;
+    unit.data = data;
+    unit.size = size;
+    if (standard == Standard::H264) {
+        unit.ref_idc = data[0] >> 5 & 3;
+        unit.type = data[0] & 31;
+        return unit;
+    }
+    unit.header_size = 2;
+    unit.type = size < 2 ? -1 : data[0] >> 1 & 63;
+    if (size < 2) return unit;
+    unit.layer = (data[0] & 1) << 5 | data[1] >> 3;
+    unit.temporal_id = (data[1] & 7) - 1;
+    return unit;
+}
+
+std::vector<NalUnit> split(const uint8_t* data, size_t size, int length_size, bool& broken, Standard standard) {
     broken = false;
     if (size == 0) return {};
-    if (length_size <= 0) return split_start_codes(data, size, broken);
-    std::vector<NalUnit> units = split_lengths(data, size, size_t(std::min(length_size, 4)), broken);
-    if (broken && begins_with_start_code(data, size)) {
+    Found found{standard, broken, {}};
+    if (length_size > 0) split_lengths(data, size, size_t(std::min(length_size, 4)), found);
+    if (length_size > 0 && broken && begins_with_start_code(data, size)) {
         broken = false;
-        return split_start_codes(data, size, broken);
+        found.units.clear();
+        length_size = 0;
     }
-    return units;
+    if (length_size <= 0) split_start_codes(data, size, found);
+    return std::move(found.units);
 }
 
 std::vector<uint8_t> join(const std::vector<std::vector<uint8_t>>& units, int length_size) {
@@ -99,11 +125,13 @@ std::vector<uint8_t> join(const std::vector<std::vector<uint8_t>>& units, int le
 }
 
 void unescape(const NalUnit& unit, Payload& payload) {
-    const size_t most = unit.size > 0 ? unit.size - 1 : 0;
+    const size_t header = size_t(unit.header_size);
+    const size_t most = unit.size > header ? unit.size - header : 0;
     if (payload.bytes.size() < most + Payload::PADDING) payload.bytes.resize(most + Payload::PADDING);
+    payload.escapes.clear();
     uint8_t* out = payload.bytes.data();
     if (most > 0) {
-        const uint8_t* from = unit.data + 1;
+        const uint8_t* from = unit.data + header;
         const uint8_t* const end = unit.data + unit.size;
         while (true) {
             const uint8_t* code = find_code(from, end, 3);
@@ -111,6 +139,7 @@ void unescape(const NalUnit& unit, Payload& payload) {
             std::memcpy(out, from, run);
             out += run;
             if (code == end) break;
+            payload.escapes.push_back(uint32_t(out - payload.bytes.data()));
             from = code + 3;
         }
     }
@@ -118,9 +147,10 @@ void unescape(const NalUnit& unit, Payload& payload) {
     std::memset(out, 0, Payload::PADDING);
 }
 
-void append_unit(uint8_t header, const std::vector<uint8_t>& payload, std::vector<uint8_t>& bytes) {
+void append_unit(const std::vector<uint8_t>& header, const std::vector<uint8_t>& payload, std::vector<uint8_t>& bytes) {
     bytes.reserve(bytes.size() + payload.size() + payload.size() / 64 + 5);
-    bytes.insert(bytes.end(), {0, 0, 0, 1, header});
+    bytes.insert(bytes.end(), {0, 0, 0, 1});
+    bytes.insert(bytes.end(), header.begin(), header.end());
     int zeros = 0;
     for (const uint8_t byte : payload) {
         if (zeros == 2 && byte <= 3) {
@@ -132,30 +162,61 @@ void append_unit(uint8_t header, const std::vector<uint8_t>& payload, std::vecto
     }
 }
 
-Extradata read_extradata(const uint8_t* data, size_t size) {
+namespace {
+
+// A record of parameter sets, from some position on.
+class Record {
+public:
+    Record(const uint8_t* data, size_t size, size_t position) : data_(data), size_(size), position_(position) {}
+
+    size_t bytes(size_t count) {
+        if (size_ - position_ < count) throw Damage("the record of parameter sets breaks off");
+        size_t value = 0;
+        for (; count > 0; --count) value = value << 8 | data_[position_++];
+        return value;
+    }
+
+    void units(size_t count, std::vector<std::vector<uint8_t>>& units) {
+        for (; count > 0; --count) {
+            const size_t length = bytes(2);
+            if (length > size_ - position_) throw Damage("the record of parameter sets breaks off");
+            if (length > 0) units.emplace_back(data_ + position_, data_ + position_ + length);
+            position_ += length;
+        }
+    }
+
+private:
+    const uint8_t* const data_;
+    const size_t size_;
+    size_t position_;
+};
+
+}  // namespace
+
+Extradata read_extradata(const uint8_t* data, size_t size, Standard standard) {
     Extradata extradata;
     if (size == 0) return extradata;
-    if (data[0] != 1) {
+    const bool avc = standard == Standard::H264;
+    // A record begins with its version; writers of hvcC have left 0 there, and Annex B begins with two zeros.
+    const bool record = avc ? data[0] == 1 : size > 2 && (data[0] != 0 || data[1] != 0 || data[2] > 1);
+    if (!record) {
         bool broken = false;
-        for (const NalUnit& unit : split(data, size, 0, broken)) {
+        for (const NalUnit& unit : split(data, size, 0, broken, standard)) {
             extradata.units.emplace_back(unit.data, unit.data + unit.size);
         }
         return extradata;
     }
-    if (size < 7) throw Damage("avcC record breaks off");
-    extradata.length_size = (data[4] & 3) + 1;
-    size_t position = 5;
-    for (const int mask : {31, 255}) {  // sequence, then picture parameter sets
-        if (position >= size) throw Damage("avcC record breaks off");
-        const int count = data[position++] & mask;
-        for (int i = 0; i < count; ++i) {
-            if (size - position < 2) throw Damage("avcC record breaks off");
-            const size_t length = size_t(data[position]) << 8 | data[position + 1];
-            position += 2;
-            if (length > size - position) throw Damage("avcC record breaks off");
-            if (length > 0) extradata.units.emplace_back(data + position, data + position + length);
-            position += length;
-        }
+    if (size < (avc ? 7u : 23u)) throw Damage("the record of parameter sets breaks off");
+    extradata.length_size = (data[avc ? 4 : 21] & 3) + 1;
+    if (avc) {
+        Record sets(data, size, 5);
+        for (const size_t mask : {31, 255}) sets.units(sets.bytes(1) & mask, extradata.units);
+        return extradata;
+    }
+    Record arrays(data, size, 22);
+    for (size_t count = arrays.bytes(1); count > 0; --count) {
+        arrays.bytes(1);  // what kind of units follow: they say themselves
+        arrays.units(arrays.bytes(2), extradata.units);
     }
     return extradata;
 }

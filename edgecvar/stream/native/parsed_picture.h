@@ -5,36 +5,37 @@
 #include <memory>
 #include <string>
 
+#include "coded_residual.h"
 #include "motion_store.h"
-#include "residual.h"
-#include "syntax.h"
+#include "sequence.h"
 
 namespace edgecvar {
 
-// One parsed picture. `motion` and `coefficients` are empty on I pictures, whose macroblocks are read only where a
-// parameter set waits.
+// One parsed picture. `motion` and `residual` are null on I pictures, whose blocks are read only where a parameter set
+// waits.
 struct ParsedPicture {
     std::shared_ptr<Tag> tag;
     SliceType kind = SliceType::I;       // B if any slice is B, else P if any is P
-    bool idr = false;                    // an IDR picture
-    bool reference = false;              // nal_ref_idc is not 0
+    bool random_access = false;          // an IDR picture (H.264), an IRAP picture (H.265)
+    bool reference = false;              // others may refer to it
     bool resets_order = false;           // displayed after all before it; order counts start anew with it
-    int frame_num = 0;
-    int recovery_frame_cnt = -1;         // of the recovery point SEI message that comes with it; -1 without one
-    int lost = 0;                        // pictures that frame_num says are missing before this one
+    int frame_num = 0;                   // of H.264
+    int recovery_count = -1;             // recovery_frame_cnt, or recovery_poc_cnt, of the recovery
+                                         // point SEI message that comes with it; -1 without one, or where negative
+    int lost = 0;                        // pictures that are known to be missing before this one
     bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
     int damaged_units = 0;               // NAL units of its packet given up before a slice of it could be parsed
     std::string unit_damage;             // what the first damage of these was
-    std::shared_ptr<const Sps> sps;
+    std::shared_ptr<const Sequence> sequence;
     std::shared_ptr<MotionStore> motion;
 
     // Known once it is parsed: after await().
-    int damaged_slices = 0;              // slices given up, wholly or from some macroblock on
-    int concealed_macroblocks = 0;       // macroblocks made up as P_Skip with vector 0
+    int damaged_slices = 0;              // slices given up, wholly or from some block on
+    int concealed_macroblocks = 0;       // squares of 16x16 samples made up as skipped with vector 0
     bool whole = true;                   // nothing speaks against the sets that it was read by: neither of the above
     std::string damage;                  // what the first damage of a slice was
     bool exact = true;                   // false where a vector's reference, or the vector, rests on what was lost
-    Coefficients coefficients;
+    std::unique_ptr<const CodedResidual> residual;
 
     int damages() const { return damaged_units + damaged_slices; }
     const std::string& first_damage() const { return damage.empty() ? unit_damage : damage; }

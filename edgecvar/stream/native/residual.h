@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "coded_residual.h"
 #include "motion_store.h"
 #include "syntax.h"
 
@@ -48,12 +49,6 @@ struct Coefficients {
     std::vector<BypassDirections> directions;
     std::vector<std::shared_ptr<const Pps>> slices;  // by the slice indices of the MotionStore
     std::shared_ptr<const Sps> sps;
-};
-
-// Samples of a plane, and how far apart its rows are.
-struct Plane {
-    int16_t* samples;
-    ptrdiff_t stride;
 };
 
 // The residual of macroblocks of one picture, which lives as long. Values beyond int16, which only broken streams have,

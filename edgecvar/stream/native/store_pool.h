@@ -44,6 +44,8 @@ private:
     static std::shared_ptr<MotionStore> made(const Sps& sps) {
         const size_t count = size_t(sps.mb_width) * sps.mb_height;
         auto store = std::make_shared<MotionStore>();
+        store->width = 4 * sps.mb_width;
+        store->height = 4 * sps.mb_height;
         store->mb_width = sps.mb_width;
         store->mb_height = sps.mb_height;
         store->mv.resize(2 * 16 * count);

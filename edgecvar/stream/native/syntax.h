@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "references.h"
+
 namespace edgecvar {
 
 // Scaling lists after the fall-back rules of Table 7-2, in zig-zag order as transmitted (Flat_16 where none are used).
@@ -67,8 +69,6 @@ struct Pps {
     ScalingLists scaling{};                    // resolved against the SPS: Flat_16, the SPS's or its own
 };
 
-enum class SliceType { P, B, I };
-
 struct ListModification {
     int idc = 3;         // modification_of_pic_nums_idc 0, 1 or 2
     uint32_t value = 0;  // abs_diff_pic_num_minus1 + 1, or long_term_pic_num
@@ -78,12 +78,6 @@ struct MarkingCommand {
     int op = 0;          // memory_management_control_operation 1..6
     uint32_t first = 0;  // difference_of_pic_nums_minus1 + 1 | long_term_pic_num | max_long_term_frame_idx_plus1
     uint32_t second = 0; // long_term_frame_idx of operation 3 (of 6 it is `first`)
-};
-
-// One reference's explicit weights (7.4.3.2): Y, Cb, Cr.
-struct Weight {
-    int16_t weight[3] = {1, 1, 1};
-    int16_t offset[3] = {0, 0, 0};
 };
 
 struct SliceHeader {

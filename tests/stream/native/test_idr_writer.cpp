@@ -65,7 +65,7 @@ static void test_a_unit_is_split_and_unescaped_to_its_payload() {
         for (uint8_t& byte : payload) byte = uint8_t(random() % 5);  // most need prevention
         payload.push_back(0x80);
         Bytes bytes{0, 0, 1, 0x67, 9};
-        append_unit(0x65, payload, bytes);
+        append_unit({0x65}, payload, bytes);
         bool broken = true;
         const std::vector<NalUnit> units = split(bytes.data(), bytes.size(), 0, broken);
         CHECK(!broken && units.size() == 2 && units[1].type == IDR_SLICE && units[1].ref_idc == 3);

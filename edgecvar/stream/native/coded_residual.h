@@ -1,0 +1,31 @@
+// The residual of a picture as its blocks give it, whatever the standard.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace edgecvar {
+
+// Samples of a plane, and how far apart its rows are.
+struct Plane {
+    int16_t* samples;
+    ptrdiff_t stride;
+};
+
+// A square of one plane (0 y, 1 cb, 2 cr) with something coded in it; the visitor may change the samples, which are its
+// own until it returns.
+struct ResidualBlock {
+    int plane, x, y, size;  // in samples of the plane
+    Plane samples;
+};
+
+class CodedResidual {
+public:
+    virtual ~CodedResidual() = default;
+
+    // Every block that may hold other samples than 0, none twice. In 4:0:0 there is none of cb and cr.
+    virtual void blocks(const std::function<void(const ResidualBlock&)>& visit) const = 0;
+};
+
+}  // namespace edgecvar
