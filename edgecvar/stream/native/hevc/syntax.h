@@ -86,7 +86,8 @@ struct Pps {
 
 struct LongTermPicture {
     int32_t poc = 0;        // pocLt: least significant bits alone unless `has_msb`
-    bool has_msb = false;   // delta_poc_msb_present_flag; `poc` is then the whole PicOrderCntVal
+    bool has_msb = false;   // delta_poc_msb_present_flag: `poc` is then to be added to PicOrderCntMsb of the current
+                            // picture, least significant bits - DeltaPocMsbCycleLt * MaxPicOrderCntLsb (7-52)
     bool used = false;
 };
 
