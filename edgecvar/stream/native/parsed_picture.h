@@ -26,6 +26,7 @@ struct ParsedPicture {
     bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
     int damaged_units = 0;               // NAL units of its packet given up before a slice of it could be parsed
     std::string unit_damage;             // what the first damage of these was
+    int extra_units = 0;                 // NAL units of other layers in its packet, left out
     std::shared_ptr<const Sequence> sequence;
     std::shared_ptr<MotionStore> motion;
 
