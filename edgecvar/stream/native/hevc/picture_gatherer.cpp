@@ -79,12 +79,11 @@ void PictureGatherer::add_slice(const NalUnit& unit, Pictures& pictures) {
     }
 }
 
-// Whether a segment is of another picture than those that are gathered. The first segment of that may have been lost, so
-// that it is told by what differs; of IDR pictures all may be the same but the address.
+// Whether a segment is of another picture than those that are gathered. That one's first segment may have been lost, and a
+// first segment may have come twice, so that it is told by what differs; IDR pictures may have all but the address alike.
 bool PictureGatherer::starts_picture(const SliceHeader& next) const {
     const SliceHeader& last = segments_[count_ - 1].header;
-    const bool back = next.segment_address <= last.segment_address;
-    const bool starts = next.first_in_picture || !same_picture(last, next) || (next.idr() && back);
+    const bool starts = !same_picture(last, next) || (next.idr() && next.segment_address <= last.segment_address);
     if (starts && next.dependent) throw Damage("dependent slice segment of a picture without its slice");
     return starts;
 }
@@ -96,7 +95,7 @@ void PictureGatherer::count_in(Segment& segment) {
     if (count_ > 0) {
         const SliceHeader& last = segments_[count_ - 1].header;
         if (header.sps != last.sps || header.pps != last.pps) throw Damage("another parameter set within a picture");
-        if (header.segment_address <= last.segment_address) throw Damage("slice segment out of order");
+        if (header.segment_address <= last.segment_address) throw Damage("slice segment out of order, or repeated");
     }
     if (count_ >= MOST_SEGMENTS) throw Damage("more than 4096 slice segments in a picture");
     if (!header.dependent) {
