@@ -139,7 +139,7 @@ bool PacketDecoder<Units>::prove(const std::vector<NalUnit>& units, uint32_t num
     return sound;
 }
 
-// Reads a packet by the sets that hold, or where it is whole by them alone by those that held_ before.
+// Reads a packet by the sets that hold, or where it is whole by them alone by those that held before.
 template <class Units>
 Outcome PacketDecoder<Units>::follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing) {
     if (!held_.doubted()) return read(units, number, held_.sets(), parsing);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "h264/gathered_picture.h"
+#include "h264/gathered_slices.h"
 #include "h264/units.h"
 #include "held_sets.h"
 

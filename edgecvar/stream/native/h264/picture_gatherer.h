@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "h264/dpb.h"
-#include "h264/gathered_picture.h"
+#include "h264/gathered_slices.h"
 #include "h264/headers.h"
 #include "nal.h"
 #include "parsed_picture.h"

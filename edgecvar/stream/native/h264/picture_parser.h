@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "h264/gathered_picture.h"
+#include "h264/gathered_slices.h"
 #include "h264/slice_state.h"
 
 namespace edgecvar::h264 {

@@ -140,6 +140,7 @@ void read_sequence_set(BitReader& reader, Sps& sps) {
     } catch (const Damage&) {
         // nothing that decoding needs stands in the VUI, and encoders are known that break it
     }
+    sps.max_frame_num = 1 << sps.log2_max_frame_num;
     sps.max_reorder = sps.reorder_limit();
 }
 
