@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bits.h"
-#include "gathered_picture.h"
+#include "../gathered_picture.h"
 #include "hevc/syntax.h"
 
 namespace edgecvar::hevc {
@@ -22,6 +22,8 @@ struct GatheredPicture : edgecvar::GatheredPicture {
     std::vector<Segment> segments;  // the first `count`, at least one
     size_t count = 0;
     int32_t poc = 0;
+    bool unreliable = false;        // RASL, and what it may refer to came before the stream's or sequence's start:
+                                    // it is not exact
 };
 
 }  // namespace edgecvar::hevc
