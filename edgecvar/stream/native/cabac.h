@@ -17,7 +17,7 @@ struct CabacStep {
     uint8_t unused[2];  // a power of two in size is quicker to index
 };
 
-// Table 9-44 and 9-45 for states of the form (pStateIdx << 1) | valMPS.
+// Tables 9-44 and 9-45 of H.264 for states of the form (pStateIdx << 1) | valMPS.
 extern const std::array<CabacStep, 128> CABAC_STEPS;
 
 // RenormD after a less probable symbol: how often codIRange, here by an eighth of it, is doubled.

@@ -1,8 +1,9 @@
-// The part of the Python module _h264 that writes I-pictures for other decoders (_h264.pyi).
+// The part of the Python module _core that writes I-pictures for other decoders (_core.pyi).
 #include <memory>
 #include <mutex>
+#include <string>
 
-#include "idr_writer.h"
+#include "h264/idr_writer.h"
 #include "module_parts.h"
 
 namespace py = pybind11;
@@ -11,9 +12,10 @@ namespace edgecvar {
 namespace {
 
 // One that two threads may call: they take turns, without the interpreter lock.
-class SharedIdrWriter {
+template <class Writer>
+class SharedWriter {
 public:
-    explicit SharedIdrWriter(const Bytes& extradata) : writer_(extradata.data(), extradata.size()) {}
+    explicit SharedWriter(const Bytes& extradata) : writer_(extradata.data(), extradata.size()) {}
 
     py::bytes write(const py::object& sets, const py::object& packet) {
         const Bytes units(sets), data(packet);
@@ -28,16 +30,19 @@ public:
 
 private:
     std::mutex mutex_;
-    IdrWriter writer_;
+    Writer writer_;
 };
+
+template <class Writer>
+void bind(py::module_& module, const char* name) {
+    py::class_<SharedWriter<Writer>>(module, name)
+        .def(py::init([](const py::object& extradata) { return std::make_unique<SharedWriter<Writer>>(Bytes(extradata)); }),
+             py::arg("extradata"))
+        .def("write", &SharedWriter<Writer>::write, py::arg("sets"), py::arg("packet"));
+}
 
 }  // namespace
 
-void bind_idr_writer(py::module_& module) {
-    py::class_<SharedIdrWriter>(module, "IdrWriter")
-        .def(py::init([](const py::object& extradata) { return std::make_unique<SharedIdrWriter>(Bytes(extradata)); }),
-             py::arg("extradata"))
-        .def("write", &SharedIdrWriter::write, py::arg("sets"), py::arg("packet"));
-}
+void bind_idr_writer(py::module_& module) { bind<h264::IdrWriter>(module, "IdrWriter"); }
 
 }  // namespace edgecvar
