@@ -190,6 +190,8 @@ void test_random_access() {
     check_cut(stream);
     CHECK(stream.picture(BLA_W_LP, 8, {}, {7, 5}) == 8);
     check_cut(stream);
+    CHECK(stream.picture(BLA_W_LP, 15, {}, {14, 12}) == 15 && stream.lost == 0);  // both are there, of another sequence
+    CHECK(stream.picture(RASL_N, 13, {12, 15}) == 13 && (stream.list(0, 2) == Counts{LOST + 12, 15}));
     CHECK(stream.picture(BLA_W_RADL, 3) == 3 && stream.current.resets_order && stream.dpb.size() == 1);
     CHECK(stream.picture(RADL_N, 2, {3}) == 2 && !stream.current.unreliable && stream.lost == 0);
     CHECK((stream.list(1, 1) == Counts{3}));
