@@ -1,4 +1,4 @@
-"""The compiled H.264 core: what it gives to Python."""
+"""The compiled core: what it gives to Python."""
 
 from typing import Any, List, Optional, Tuple
 
@@ -22,8 +22,10 @@ class Sequence:
     """left, top, right, bottom"""
     chroma_format_idc: int
     bit_depth: int
-    poc_type: int
+    """Of luma."""
+    bit_depth_chroma: int
     max_frame_num: int
+    """Of H.264; 0 of H.265."""
     max_reorder: int
     """Pictures that may precede one in decode order and follow it in display order: none where pic_order_cnt_type is 2,
     else what is stated, else the most possible."""
@@ -38,12 +40,14 @@ class Picture:
     number: int
     kind: str
     """"I", "P" or "B"."""
-    idr: bool
+    random_access: bool
+    """An IDR picture of H.264, an IRAP picture of H.265."""
     reference: bool
     resets_order: bool
     frame_num: int
-    recovery_frame_cnt: int
-    """Of the recovery point that comes with it, -1 without one."""
+    """Of H.264; 0 of H.265."""
+    recovery_count: int
+    """recovery_frame_cnt, or recovery_poc_cnt, of the recovery point that comes with it, -1 without one."""
     poc: int
     lost: int
     damaged_slices: int
@@ -53,6 +57,8 @@ class Picture:
     damage: str
     unit_damage: str
     """What is wrong outside of its slices; empty where nothing is."""
+    extra_units: int
+    """NAL units of other layers than the base in its packet, which are left out."""
     sets_refused: bool
     """Parameter sets in its packet are not those that it was read by: they look damaged."""
     exact: bool
@@ -110,14 +116,14 @@ def offsets_in_arrays(ref_offset: NDArray[np.int16], intra: NDArray[np.bool_]) -
 class Parser:
     """Parses on so many threads, on all cores with 0, in the caller's own with 1: it gives the same.
 
-    `on_demand` it follows the headers, and parses the rest of a picture in the thread that asks something of it that
-    is inside, and not before.
+    `on_demand` it follows the headers, and parses the rest of a picture when something of it is asked that is inside,
+    and not before: in the thread that asks, its substreams on `threads`. `codec` is "h264" or "hevc".
     """
 
     ahead: int
     """How many packets to parse before the first's pictures are asked, so that all threads have something to do."""
 
-    def __init__(self, extradata: bytes, threads: int = 1, on_demand: bool = False) -> None: ...
+    def __init__(self, codec: str, extradata: bytes, threads: int = 1, on_demand: bool = False) -> None: ...
     def parse(self, packet: bytes, number: int) -> List[Picture]:
         """The pictures in one packet; raises Damage or Unsupported, and can go on after both.
 
@@ -137,7 +143,7 @@ class IdrWriter:
     Threads that share it take turns. Raises Damage where `extradata` is broken.
     """
 
-    def __init__(self, extradata: bytes) -> None: ...
+    def __init__(self, codec: str, extradata: bytes) -> None: ...
     def write(self, sets: bytes, packet: bytes) -> bytes:
         """An IDR access unit of Annex B with its parameter sets, nothing of it cropped, from an I-picture's packet and
         the sets in force. Raises Damage where slices are missing or broken, and Unsupported for what other decoders may
@@ -180,7 +186,7 @@ class ColourFilter:
     def __init__(self, rows: Axis, columns: Axis, chroma_rows: Axis, chroma_columns: Axis) -> None: ...
     def residual(self, picture: Picture, colour: Colour, out: NDArray[np.float32]) -> None:
         """The residual of a P or B picture in 8-bit units, into `out` (3, h, w), of any strides; ValueError where
-        sizes differ. Coded macroblocks alone are touched."""
+        sizes differ. Coded blocks alone are touched."""
 
     def planes(self, planes: Tuple[NDArray[Any], ...], colour: Colour, out: NDArray[np.float32]) -> None:
         """The same of three planes, uint8 or int16, whose rows are contiguous."""

@@ -81,8 +81,10 @@ std::shared_ptr<TracedPicture> follow(const Accumulator& accumulator, const Pars
 py::array displacement(const TracedPicture& picture) {
     py::array_t<float> out = zeros<float>({picture.height() / 4, picture.width() / 4, 2});
     float* const pairs = out.mutable_data();
-    const py::gil_scoped_release released;
-    picture.displacement(pairs);
+    {
+        const py::gil_scoped_release released;  // not while `out` becomes what is returned
+        picture.displacement(pairs);
+    }
     return out;
 }
 
