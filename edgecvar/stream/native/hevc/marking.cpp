@@ -85,21 +85,21 @@ CurrentPicture Dpb::begin(const SliceHeader& header, uint32_t number, int& lost)
 // set are those that RASL pictures will refer to.
 void Dpb::take_set(const SliceHeader& header, const CurrentPicture& current, bool with_unused, int& missing) {
     const int32_t span = int32_t(1) << header.sps->log2_max_poc_lsb;
-    const int32_t poc = current.tag->poc, msb = poc & -span;
+    const int32_t poc = current.tag->poc;
+    const auto from = [&](int32_t difference) { return int32_t(int64_t(poc) + difference); };
     before_.clear();
     after_.clear();
     long_term_.clear();
     Selection selection{current, with_unused, kept_, {}};
     for (const LongTermPicture& wanted : header.long_term) {
         const int32_t mask = wanted.has_msb ? -1 : span - 1;
-        selection.take(wanted.has_msb ? int32_t(int64_t(msb) + wanted.poc) : wanted.poc, mask, true, wanted.used,
-                       long_term_);
+        selection.take(wanted.has_msb ? from(wanted.poc) : wanted.poc, mask, true, wanted.used, long_term_);
     }
     for (const ShortTermPicture& wanted : header.short_term.before) {
-        selection.take(int32_t(int64_t(poc) + wanted.delta_poc), -1, false, wanted.used, before_);
+        selection.take(from(wanted.delta_poc), -1, false, wanted.used, before_);
     }
     for (const ShortTermPicture& wanted : header.short_term.after) {
-        selection.take(int32_t(int64_t(poc) + wanted.delta_poc), -1, false, wanted.used, after_);
+        selection.take(from(wanted.delta_poc), -1, false, wanted.used, after_);
     }
     kept_ = std::move(selection.kept);
     missing = selection.missing;

@@ -20,6 +20,12 @@ bool same_picture(const SliceHeader& one, const SliceHeader& other) {
     return one.nal_type == other.nal_type && one.temporal_id == other.temporal_id && one.poc_lsb == other.poc_lsb;
 }
 
+// Whether a segment lies behind another of its picture, in tile scan.
+bool later(const SliceHeader& segment, const SliceHeader& than) {
+    const std::vector<int>& order = segment.pps->ctb_raster_to_tile;
+    return order[size_t(segment.segment_address)] > order[size_t(than.segment_address)];
+}
+
 SliceType kind_of(const std::vector<Segment>& segments, size_t count) {
     SliceType kind = SliceType::I;
     for (size_t i = 0; i < count; ++i) {
@@ -83,7 +89,8 @@ void PictureGatherer::add_slice(const NalUnit& unit, Pictures& pictures) {
 // first segment may have come twice, so that it is told by what differs; IDR pictures may have all but the address alike.
 bool PictureGatherer::starts_picture(const SliceHeader& next) const {
     const SliceHeader& last = segments_[count_ - 1].header;
-    const bool starts = !same_picture(last, next) || (next.idr() && next.segment_address <= last.segment_address);
+    const bool back = next.first_in_picture || (next.pps == last.pps && !later(next, last));
+    const bool starts = !same_picture(last, next) || (next.idr() && back);
     if (starts && next.dependent) throw Damage("dependent slice segment of a picture without its slice");
     return starts;
 }
@@ -95,7 +102,7 @@ void PictureGatherer::count_in(Segment& segment) {
     if (count_ > 0) {
         const SliceHeader& last = segments_[count_ - 1].header;
         if (header.sps != last.sps || header.pps != last.pps) throw Damage("another parameter set within a picture");
-        if (header.segment_address <= last.segment_address) throw Damage("slice segment out of order, or repeated");
+        if (!later(header, last)) throw Damage("slice segment out of order, or repeated");
     }
     if (count_ >= MOST_SEGMENTS) throw Damage("more than 4096 slice segments in a picture");
     if (!header.dependent) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "hevc/dpb.h"
-#include "hevc/gathered_picture.h"
+#include "hevc/gathered_segments.h"
 #include "hevc/parameter_sets.h"
 #include "nal.h"
 #include "parsed_picture.h"

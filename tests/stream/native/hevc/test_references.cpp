@@ -241,19 +241,19 @@ void test_long_term() {
     spans.idr();
     for (int poc = 4; poc <= 36; poc += 4) {                           // kept: 0 and 20
         spans.prepare(TRAIL_R, poc, {poc - 4}, poc > 24 ? Counts{20} : Counts{});
-        if (poc > 4) spans.long_term(-(poc & ~15), true);              // 0, by most significant bits too
+        if (poc > 4) spans.long_term(-poc, true);              // 0, by most significant bits too
         spans.begin();
         CHECK(spans.lost == 0 && spans.list(0, 2).back() == (poc > 4 ? LONG : 0));
         spans.end();
     }
     spans.prepare(TRAIL_R, 40, {36});
     spans.long_term(4, false);                                         // 20 by its least significant bits
-    spans.long_term(-32, true, false);
+    spans.long_term(-40, true, false);
     spans.begin();
     CHECK(spans.lost == 0 && (spans.list(0, 2) == Counts{36, LONG + 20}) && spans.dpb.size() == 3);
     spans.end();
     spans.prepare(TRAIL_R, 41, {40});
-    spans.long_term(-16 + 4, true);                                    // 20
+    spans.long_term(-41 + 20, true);                                   // 20
     spans.long_term(9, false);                                         // none
     spans.begin();
     CHECK(spans.lost == 1 && (spans.list(0, 3) == Counts{40, LONG + 20, LONG + LOST + 9}));
