@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 namespace edgecvar::hevc {
 namespace {
@@ -19,111 +20,153 @@ constexpr int16_t matrix(int n, int k, int x) {
     return int16_t(angle > 32 ? -FIRST_COLUMN[64 - angle] : FIRST_COLUMN[angle]);
 }
 
-// The left half of the matrix: the right one mirrors it, with other signs in odd rows.
-template <int N>
-struct HalfMatrix {
-    alignas(32) int16_t rows[N][N / 2] = {};
-
-    constexpr HalfMatrix() {
-        for (int k = 0; k < N; ++k)
-            for (int x = 0; x < N / 2; ++x) rows[k][x] = matrix(N, k, x);
-    }
-};
-template <int N>
-constexpr HalfMatrix<N> HALF;
-
 constexpr int16_t DCT_4[4][4] = {{64, 64, 64, 64}, {83, 36, -36, -83}, {64, -64, -64, 64}, {36, -83, 83, -36}};
 constexpr int16_t DST_4[4][4] = {{29, 55, 74, 84}, {74, 74, 0, -74}, {84, -29, -74, 55}, {55, -84, 74, -29}};
 
-// No value leaves int16 in either stage where the coefficients' absolute values add up to this: 90 times it is below 1 << 22.
-constexpr int NEVER_CLIPPED = 46000;
-
-template <bool CLIP>
-inline int16_t narrow(int32_t value) {
-    return CLIP ? clip_int16(value) : int16_t(value);
-}
-
-int absolute_sum(const ScaledBlock& block) {
-    int sum = 0;
-    for (int k = 0; k < block.count; ++k) sum += std::abs(int(block.coefficients[k].value));
-    return sum;
-}
-
-// The sums of one column or row over even and over odd rows of the matrix; sample x is even[x] + odd[x], sample
-// N - 1 - x is even[x] - odd[x].
-template <int N>
-struct HalfSums {
-    int32_t even[N / 2], odd[N / 2];
+// Blocks are summed in floats where all sums stay below 1 << 24, for then they are exact, and quicker than integers.
+template <typename T>
+struct Four {
+    typedef T Lanes __attribute__((vector_size(16)));
 };
+using IntLanes = Four<int32_t>::Lanes;
 
-// The columns with coefficients after the first stage: samples in the upper half from the top, in the lower one from the
+template <typename T>
+inline typename Four<T>::Lanes load(const T* from) {
+    typename Four<T>::Lanes lanes;
+    std::memcpy(&lanes, from, sizeof lanes);
+    return lanes;
+}
+
+template <typename T, typename Lanes>
+inline void store(const Lanes& lanes, T* to) {
+    std::memcpy(to, &lanes, sizeof lanes);
+}
+
+template <typename T>
+inline typename Four<T>::Lanes all(T value) {
+    return typename Four<T>::Lanes{value, value, value, value};
+}
+
+template <typename Lanes>
+inline IntLanes shifted(const Lanes& sums, int shift) {
+    return __builtin_convertvector(sums, IntLanes) >> shift;
+}
+
+// The left half of the matrix: the right one mirrors it, with other signs in odd rows.
+template <typename T, int N>
+struct HalfMatrix {
+    alignas(16) T rows[N][N / 2] = {};
+
+    constexpr HalfMatrix() {
+        for (int k = 0; k < N; ++k)
+            for (int x = 0; x < N / 2; ++x) rows[k][x] = T(matrix(N, k, x));
+    }
+};
+template <typename T, int N>
+constexpr HalfMatrix<T, N> HALF;
+
+// The columns with coefficients after the first stage, each in two halves: downwards from the top, and upwards from the
 // bottom.
-template <int N>
+template <typename T, int N>
 struct Columns {
-    int even_count = 0, odd_count = 0;
-    uint8_t even[N / 2], odd[N / 2];  // which they are
-    int16_t upper[N][N / 2], lower[N][N / 2];
+    int count[2] = {0, 0};      // of even ones, of odd ones,
+    uint8_t which[2][N / 2];    // and which these are
+    alignas(16) T upper[N][N / 2], lower[N][N / 2];
 };
+
+// A stage's values, which only integers are clipped to.
+template <typename T>
+inline void store_clipped(const IntLanes& values, T* to) {
+    if constexpr (std::is_same_v<T, float>) {
+        store(__builtin_convertvector(values, Four<float>::Lanes), to);
+    } else {
+        for (int k = 0; k < 4; ++k) to[k] = clip_int16(values[k]);
+    }
+}
 
 // Every coefficient adds its multiple of a row of the matrix to its column: what is 0 costs nothing.
-template <int N, bool CLIP>
-void transform_columns(const ScaledBlock& block, Columns<N>& columns) {
-    HalfSums<N> sums[N];
+template <typename T, int N>
+void transform_columns(const ScaledBlock& block, Columns<T, N>& columns) {
+    alignas(16) T sums[N][2][N / 2];  // of even and odd rows of the matrix
     uint32_t present = 0;
     for (int k = 0; k < block.count; ++k) {
         const Scaled c = block.coefficients[k];
         if (!(present >> c.x & 1)) {
             present |= 1u << c.x;
-            std::fill_n(sums[c.x].even, N / 2, 64);
-            std::fill_n(sums[c.x].odd, N / 2, 0);
+            for (int y = 0; y < N / 2; y += 4) store(all(T(64)), sums[c.x][0] + y);
+            for (int y = 0; y < N / 2; y += 4) store(all(T(0)), sums[c.x][1] + y);
         }
-        int32_t* sum = c.y & 1 ? sums[c.x].odd : sums[c.x].even;
-        const int16_t* row = HALF<N>.rows[c.y];
-        for (int y = 0; y < N / 2; ++y) sum[y] += int32_t(row[y]) * c.value;
+        T* sum = sums[c.x][c.y & 1];
+        const T* row = HALF<T, N>.rows[c.y];
+        const auto factor = all(T(c.value));
+        for (int y = 0; y < N / 2; y += 4) store(load(sum + y) + load(row + y) * factor, sum + y);
     }
     for (int x = 0; x < N; ++x) {
         if (!(present >> x & 1)) continue;
-        (x & 1 ? columns.odd[columns.odd_count++] : columns.even[columns.even_count++]) = uint8_t(x);
-        const HalfSums<N>& sum = sums[x];
-        for (int y = 0; y < N / 2; ++y) columns.upper[x][y] = narrow<CLIP>((sum.even[y] + sum.odd[y]) >> 7);
-        for (int y = 0; y < N / 2; ++y) columns.lower[x][y] = narrow<CLIP>((sum.even[y] - sum.odd[y]) >> 7);
+        columns.which[x & 1][columns.count[x & 1]++] = uint8_t(x);
+        for (int y = 0; y < N / 2; y += 4) {
+            const auto even = load(sums[x][0] + y), odd = load(sums[x][1] + y);
+            store_clipped(shifted(even + odd, 7), columns.upper[x] + y);
+            store_clipped(shifted(even - odd, 7), columns.lower[x] + y);
+        }
     }
 }
 
-template <int N, bool CLIP>
-inline void transform_row(const Columns<N>& columns, const int16_t (&half)[N][N / 2], int y, int shift, int16_t* out) {
-    HalfSums<N> sums;
-    std::fill_n(sums.even, N / 2, 1 << (shift - 1));
-    std::fill_n(sums.odd, N / 2, 0);
-    for (int k = 0; k < columns.even_count; ++k) {
-        const int16_t* row = HALF<N>.rows[columns.even[k]];
-        const int16_t value = half[columns.even[k]][y];
-        for (int x = 0; x < N / 2; ++x) sums.even[x] += int32_t(row[x]) * value;
+// Row y of one half, from the columns.
+template <typename T, int N>
+inline void transform_row(const Columns<T, N>& columns, const T (&half)[N][N / 2], int y, int shift, int16_t* out) {
+    constexpr int PARTS = N / 8;
+    typename Four<T>::Lanes sums[2][PARTS];  // over even and odd columns: few enough for registers
+#pragma GCC unroll 4
+    for (int part = 0; part < PARTS; ++part) {
+        sums[0][part] = all(T(1 << (shift - 1)));
+        sums[1][part] = all(T(0));
     }
-    for (int k = 0; k < columns.odd_count; ++k) {
-        const int16_t* row = HALF<N>.rows[columns.odd[k]];
-        const int16_t value = half[columns.odd[k]][y];
-        for (int x = 0; x < N / 2; ++x) sums.odd[x] += int32_t(row[x]) * value;
+#pragma GCC unroll 2
+    for (int odd = 0; odd < 2; ++odd)
+        for (int k = 0; k < columns.count[odd]; ++k) {
+            const T* row = HALF<T, N>.rows[columns.which[odd][k]];
+            const auto factor = all(half[columns.which[odd][k]][y]);
+#pragma GCC unroll 4
+            for (int part = 0; part < PARTS; ++part) sums[odd][part] += load(row + 4 * part) * factor;
+        }
+    alignas(16) int32_t left[N / 2], right[N / 2];
+#pragma GCC unroll 4
+    for (int part = 0; part < PARTS; ++part) {
+        store(shifted(sums[0][part] + sums[1][part], shift), left + 4 * part);
+        store(shifted(sums[0][part] - sums[1][part], shift), right + 4 * part);
     }
-    for (int x = 0; x < N / 2; ++x) out[x] = narrow<CLIP>((sums.even[x] + sums.odd[x]) >> shift);
-    for (int x = 0; x < N / 2; ++x)
-        out[N / 2 + x] = narrow<CLIP>((sums.even[N / 2 - 1 - x] - sums.odd[N / 2 - 1 - x]) >> shift);
+    constexpr bool CLIP = !std::is_same_v<T, float>;
+    for (int x = 0; x < N / 2; ++x) out[x] = CLIP ? clip_int16(left[x]) : int16_t(left[x]);
+    for (int x = 0; x < N / 2; ++x) out[N - 1 - x] = CLIP ? clip_int16(right[x]) : int16_t(right[x]);
 }
 
-template <int N, bool CLIP>
+template <typename T, int N>
 void inverse(const ScaledBlock& block, int16_t* out) {
-    Columns<N> columns;
-    transform_columns<N, CLIP>(block, columns);
+    Columns<T, N> columns;
+    transform_columns(block, columns);
     const int shift = 20 - block.bit_depth;
     for (int y = 0; y < N / 2; ++y) {
-        transform_row<N, CLIP>(columns, columns.upper, y, shift, out + y * N);
-        transform_row<N, CLIP>(columns, columns.lower, y, shift, out + (N - 1 - y) * N);
+        transform_row(columns, columns.upper, y, shift, out + y * N);
+        transform_row(columns, columns.lower, y, shift, out + (N - 1 - y) * N);
     }
+}
+
+// Whether floats are exact and nothing is clipped. A matrix has values up to 90: a first sum is at most 90 * 46000 + 64,
+// and of int16 after its shift; a second one at most 90 * (90 * 250000 / 128 + 32), and of int16 even after one by 10.
+bool is_moderate(const ScaledBlock& block) {
+    int sum = 0;
+    for (int k = 0; k < block.count; ++k) sum += std::abs(int(block.coefficients[k].value));
+    if (sum <= 46000 || sum > 250000) return sum <= 46000;
+    int columns[32] = {};
+    for (int k = 0; k < block.count; ++k)
+        columns[block.coefficients[k].x] += std::abs(int(block.coefficients[k].value));
+    return *std::max_element(columns, columns + 32) <= 46000;
 }
 
 template <int N>
 void inverse(const ScaledBlock& block, int16_t* out) {
-    absolute_sum(block) > NEVER_CLIPPED ? inverse<N, true>(block, out) : inverse<N, false>(block, out);
+    is_moderate(block) ? inverse<float, N>(block, out) : inverse<int32_t, N>(block, out);
 }
 
 void inverse_4x4(const ScaledBlock& block, const int16_t (&rows)[4][4], int16_t* out) {
