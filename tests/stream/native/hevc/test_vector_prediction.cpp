@@ -119,7 +119,7 @@ void check_temporal_place() {
     scene.put(47, 15, INTRA);
     scene.put(47, 16, INTRA);
     scene.put_collocated(48, 0, from_zero(0, 5, 5));
-    scene.put_collocated(0, 32, from_zero(0, 6, 6));    // what follows it in the store
+    scene.put_collocated(0, 20, from_zero(0, 6, 6));    // what follows it in the store
     CHECK(scene.predicts(beyond, 0, 0, false, 5, 5));
     scene.sps->coded_height = 48;                       // (48, 48) is outside, in the same CTB row
     const PredictionUnit lowest = whole_unit(32, 32, 4);
