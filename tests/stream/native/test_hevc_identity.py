@@ -1,0 +1,100 @@
+"""The core's HEVC is bit-exact: clip(prediction + residual) == picture on every inter sample."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.stream.hevc_prediction import TrueHevcPicture
+from tests.stream.hevc_truth import check_hevc, slice_types
+from tests.stream.known_clips import encode, texture
+from tests.stream.x264_matrix import moving_content
+from tests.stream.x265_matrix import CASES, MIXED, PICTURES, QUIET, SINGLE, Case, encode_case, mixed
+
+MORE_DRAWS = int(os.environ.get("EDGECVAR_X265_DRAWS", "0"))
+"""So many draws beyond those of every run: each is named by its seed."""
+BY_NAME = {case.name: case for case in CASES}
+# What is looked at here is a sample: pictures a file, and whether all of them are to be sound.
+MEDIA = {
+    "hevc/akiyo.kvazaar.qp_30.265": 60,
+    "hevc/akiyo.turing.qp_30.265": 60,
+    "hevc/akiyo.x265.qp_30.265": 60,
+    "hevc/cars_320x240.h265": 60,
+    "hevc/h265_10bits.mp4": 30,
+    "hevc/h265_video.mp4": 30,
+}
+
+
+@pytest.mark.real_media
+@pytest.mark.parametrize("name", list(MEDIA))
+def test_real_streams(media: Path, name: str) -> None:
+    report = check_hevc(media / name, pictures=MEDIA[name])
+    assert report.extraction == "native", report.note
+    assert report.whole, report
+
+
+@pytest.mark.parametrize("case", SINGLE, ids=lambda case: case.name)
+def test_x265(tmp_path: Path, case: Case) -> None:
+    report = check_hevc(encode_case(tmp_path, case))
+    assert report.extraction == "native", report.note
+    assert report.pictures == PICTURES
+    assert report.whole, report
+    assert (report.b_pictures > 0) == case.b_pictures
+    assert report.weighted_blocks > 0 or not case.weights
+    assert -min(report.offsets) >= case.farther
+
+
+@pytest.mark.parametrize("case", MIXED + [mixed(1000 + seed) for seed in range(MORE_DRAWS)], ids=lambda case: case.name)
+def test_draws(tmp_path: Path, case: Case) -> None:
+    report = check_hevc(encode_case(tmp_path, case))
+    assert report.extraction == "native", report.note
+    assert report.pictures == PICTURES
+    assert report.whole, (case.parameters, report)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.slices > 1], ids=lambda case: case.name)
+def test_slices_are_really_there(tmp_path: Path, case: Case) -> None:
+    with av.open(str(encode_case(tmp_path, case))) as container:
+        counts = [
+            len(slice_types(bytes(packet), 0)) for packet in container.demux(container.streams.video[0]) if packet.size
+        ]
+    assert min(counts) >= case.slices
+
+
+@pytest.mark.parametrize("name, kinds", [("open_gop", {8, 9, 21}), ("radl", {6, 7, 19, 20}), ("closed_gop", {19, 20})])
+def test_pictures_at_random_access_are_of_the_kinds_meant(tmp_path: Path, name: str, kinds: set) -> None:
+    with av.open(str(encode_case(tmp_path, BY_NAME[name]))) as container:
+        packets = [bytes(packet) for packet in container.demux(container.streams.video[0]) if packet.size]
+    found = {kind for packet in packets for kind in slice_types(packet, 0)}
+    assert (found & kinds and (found & {6, 7, 8, 9})) or name == "closed_gop"
+
+
+def test_weights_are_not_there_where_none_are_used(tmp_path: Path) -> None:
+    report = check_hevc(encode_case(tmp_path, Case("plain", "weightp=0:weightb=0:bframes=3", fade=True)))
+    assert report.whole and report.weighted_blocks == 0
+
+
+def test_partitions_of_four_samples_are_met(tmp_path: Path) -> None:
+    report = check_hevc(encode_case(tmp_path, BY_NAME["rect_full"]))
+    assert report.whole and report.small_blocks > 0
+
+
+def test_vectors_far_outside(tmp_path: Path) -> None:
+    """Content that runs out of the picture: vectors beyond what is padded, at all borders."""
+    ground = texture(400, 500, 3)
+    path = [(20 * n % 160, 31 * n % 210) for n in range(8)]
+    pictures = [ground[y : y + 96, x : x + 128, None].clip(0, 255).repeat(3, axis=2).astype("uint8") for y, x in path]
+    parameters = f"{QUIET}:merange=400:me=star:bframes=2:b-adapt=0:scenecut=0:ref=4:rd=4:qp=20"
+    report = check_hevc(encode(tmp_path / "clip.hevc", pictures, "libx265", {"x265-params": parameters}))
+    assert report.whole, report
+
+
+def test_a_wrong_vector_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = encode(tmp_path / "clip.hevc", moving_content(count=4), "libx265", {"x265-params": f"{QUIET}:bframes=0"})
+    taken = TrueHevcPicture.blocks
+    monkeypatch.setattr(TrueHevcPicture, "blocks", lambda self, plane, x, y, mv: taken(self, plane, x, y, mv + 1))
+    report = check_hevc(path)
+    assert report.wrong_samples > 0 and "plane y" in report.first_wrong and report.wrong_blocks and not report.whole
