@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Iterable, List
 
 import av
 import pytest
 
 from tests.stream.hevc_prediction import TrueHevcPicture
-from tests.stream.hevc_truth import check_hevc, slice_types
+from tests.stream.hevc_truth import check_hevc, nal_units, slice_types
 from tests.stream.known_clips import encode, texture
 from tests.stream.x264_matrix import moving_content
 from tests.stream.x265_matrix import CASES, MIXED, PICTURES, QUIET, SINGLE, Case, encode_case, mixed
@@ -17,7 +19,7 @@ from tests.stream.x265_matrix import CASES, MIXED, PICTURES, QUIET, SINGLE, Case
 MORE_DRAWS = int(os.environ.get("EDGECVAR_X265_DRAWS", "0"))
 """So many draws beyond those of every run: each is named by its seed."""
 BY_NAME = {case.name: case for case in CASES}
-# What is looked at here is a sample: pictures a file, and whether all of them are to be sound.
+# What is looked at here is a sample: pictures a file.
 MEDIA = {
     "hevc/akiyo.kvazaar.qp_30.265": 60,
     "hevc/akiyo.turing.qp_30.265": 60,
@@ -25,6 +27,9 @@ MEDIA = {
     "hevc/cars_320x240.h265": 60,
     "hevc/h265_10bits.mp4": 30,
     "hevc/h265_video.mp4": 30,
+    "odd/dolbyVision-hdr.MOV": 6,
+    "odd/sample_unrecognized_hevc_sei.mp4": 10,
+    "odd/sample_with_color_info.mp4": 10,
 }
 
 
@@ -98,3 +103,59 @@ def test_a_wrong_vector_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(TrueHevcPicture, "blocks", lambda self, plane, x, y, mv: taken(self, plane, x, y, mv + 1))
     report = check_hevc(path)
     assert report.wrong_samples > 0 and "plane y" in report.first_wrong and report.wrong_blocks and not report.whole
+
+
+def units_of(path: Path) -> List[bytes]:
+    """The NAL units of an Annex B stream."""
+    return list(nal_units(path.read_bytes(), 0))
+
+
+def kind_of(unit: bytes) -> int:
+    return unit[0] >> 1 & 63
+
+
+def write_units(path: Path, units: Iterable[bytes]) -> Path:
+    path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in units))
+    return path
+
+
+CRA, BLA_W_LP, RASL = 21, 16, (8, 9)
+
+
+def open_gops(folder: Path) -> List[bytes]:
+    return units_of(encode_case(folder, replace(BY_NAME["open_gop"], name="open_gops")))
+
+
+def test_a_stream_that_begins_with_an_open_gop(tmp_path: Path) -> None:
+    """The leading pictures of its first picture refer to what is not there: FFmpeg drops them."""
+    units = open_gops(tmp_path)
+    first = next(k for k, unit in enumerate(units) if kind_of(unit) == CRA)
+    sets = [unit for unit in units[:first] if kind_of(unit) in (32, 33, 34)][:3]
+    report = check_hevc(write_units(tmp_path / "cut.hevc", sets + [u for u in units[first:] if kind_of(u) < 32]))
+    leading = sum(kind_of(unit) in RASL for unit in units[first : first + 5])
+    assert leading > 0 and report.inter_samples > 0 and report.wrong_samples == 0, report
+    # those after the second CRA are sound
+    assert report.without_truth + report.skipped <= leading and report.exempt_pictures <= leading, report
+
+
+@pytest.mark.parametrize("leading", [True, False], ids=["with its leading pictures", "without"])
+def test_a_broken_link_in_midstream(tmp_path: Path, leading: bool) -> None:
+    """A CRA picture that is made a BLA picture begins a sequence: what leads it and refers further back is dropped."""
+    units = open_gops(tmp_path)
+    links = [bytes([BLA_W_LP << 1, unit[1]]) + unit[2:] if kind_of(unit) == CRA else unit for unit in units]
+    links = [unit for unit in links if leading or kind_of(unit) not in RASL]
+    report = check_hevc(write_units(tmp_path / "links.hevc", links))
+    assert report.inter_samples > 0 and report.wrong_samples == report.order_breaks == 0, report
+    assert report.without_truth + report.skipped == sum(kind_of(unit) in RASL for unit in links), report
+
+
+def test_layers_above_are_left_out(tmp_path: Path) -> None:
+    """What a layer above the base adds comes in the same packets, and changes nothing."""
+    units = units_of(encode_case(tmp_path, BY_NAME["annex_b"]))
+    doubled: List[bytes] = []
+    for unit in units:
+        doubled.append(unit)
+        if kind_of(unit) < 32:
+            doubled.append(bytes([unit[0], unit[1] | 8]) + unit[2:])
+    report = check_hevc(write_units(tmp_path / "layers.hevc", doubled))
+    assert report.pictures == PICTURES and report.whole, report
