@@ -155,9 +155,10 @@ void bind_sequence(py::module_& module) {
         .def_readonly("level_idc", &Sequence::level_idc)
         .def_readonly("coded_width", &Sequence::coded_width)
         .def_readonly("coded_height", &Sequence::coded_height)
-        .def_property_readonly(
-            "crop",
-            [](const Sequence& sps) { return py::make_tuple(sps.crop_left, sps.crop_top, sps.crop_right, sps.crop_bottom); })
+        .def_property_readonly("crop",
+                               [](const Sequence& sps) {
+                                   return py::make_tuple(sps.crop_left, sps.crop_top, sps.crop_right, sps.crop_bottom);
+                               })
         .def_readonly("chroma_format_idc", &Sequence::chroma_format_idc)
         .def_readonly("bit_depth", &Sequence::bit_depth_luma)
         .def_readonly("bit_depth_chroma", &Sequence::bit_depth_chroma)
@@ -185,8 +186,9 @@ void bind_picture(py::module_& module) {
         .def_property_readonly("whole", [](const ParsedPicture& picture) { return parsed(picture).whole; })
         .def_property_readonly("damage", [](const ParsedPicture& picture) { return parsed(picture).first_damage(); })
         .def_property_readonly("exact", [](const ParsedPicture& picture) { return parsed(picture).exact; })
-        .def_property_readonly("sequence",
-                               [](const ParsedPicture& picture) { return std::const_pointer_cast<Sequence>(picture.sequence); })
+        .def_property_readonly(
+            "sequence",
+            [](const ParsedPicture& picture) { return std::const_pointer_cast<Sequence>(picture.sequence); })
         .def_property("display_index", &display_index, &set_display_index)
         .def("motion", &motion)
         .def("weights", &weights)

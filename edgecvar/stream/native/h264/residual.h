@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "coded_residual.h"
-#include "motion_store.h"
 #include "h264/syntax.h"
+#include "motion_store.h"
 
 namespace edgecvar::h264 {
 

@@ -5,10 +5,11 @@
 #include <map>
 #include <random>
 
-#include "residual.h"
-#include "transform.h"
+#include "h264/residual.h"
+#include "h264/transform.h"
 
 using namespace edgecvar;
+using namespace edgecvar::h264;
 
 static int failures = 0;
 #define CHECK(condition, ...)                                               \
@@ -281,6 +282,19 @@ void add(const Drawn& mb, uint32_t address, MotionStore& motion, Coefficients& c
         if (mb.whole) coefficients.directions.back()[0] |= BYPASS_INTRA_16X16;
     }
     if (coded.end != coded.first) coefficients.macroblocks.push_back(coded);
+}
+
+// The residual of a whole picture; planes may be null.
+void reconstruct(const Coefficients& coefficients, const MotionStore& motion, int16_t* y, int16_t* cb, int16_t* cr) {
+    int16_t* const planes[3] = {y, cb, cr};
+    MacroblockResidual(coefficients, motion).blocks([&](const ResidualBlock& block) {
+        const int stride = motion.mb_width * (block.plane ? 8 : 16);
+        int16_t* const out = planes[block.plane];
+        if (!out) return;
+        for (int row = 0; row < block.size; ++row)
+            std::copy_n(block.samples.samples + row * block.samples.stride, block.size,
+                        out + (block.y + row) * stride + block.x);
+    });
 }
 
 void compare(const int16_t* plane, int width, int x, int y, const Matrix& expected, const char* what) {
