@@ -135,10 +135,10 @@ _WEIGHTS = [
     _single("weights_low_qp", f"weightp=1:weightb=1:qp=8:{_B}", fade=True, weights=True),
 ]
 _GOPS = [
-    _single("open_gop", "open-gop=1:keyint=4:bframes=2:b-adapt=0:scenecut=0"),
+    _single("open_gop", "open-gop=1:keyint=3:bframes=2:b-adapt=0:scenecut=0"),
     _single("open_gop_pyramid", "open-gop=1:keyint=5:bframes=4:b-adapt=0:b-pyramid=1:scenecut=0", suffix="mp4"),
     _single("closed_gop", "open-gop=0:keyint=4:bframes=2:b-adapt=0"),
-    _single("radl", "open-gop=0:radl=2:keyint=5:bframes=3:b-adapt=0:scenecut=0"),
+    _single("radl", "open-gop=0:radl=3:keyint=5:bframes=4:b-adapt=0:scenecut=0"),
     _single("intra_refresh", "intra-refresh=1:keyint=5:bframes=0:scenecut=0"),
     _single("intra_refresh_b", "intra-refresh=1:keyint=5:bframes=2:b-adapt=0:scenecut=0"),
     _single("scene_cut", f"keyint=250:scenecut=80:{_B}"),
