@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
 import av
 
 from edgecvar.errors import DeviceError, StreamError, reason
-from edgecvar.stream.h264.composed import ComposedPacket
-from edgecvar.stream.h264.recovery import RecoveryRun
+from edgecvar.stream.images.recovery import RecoveryRun
+from edgecvar.stream.nal.composed import ComposedPacket
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -23,10 +23,10 @@ import av
 from edgecvar.errors import reason
 from edgecvar.stream.clock import MAX_REORDER, DisplayClock, Moment
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.field_pairs import FieldPairs
 from edgecvar.stream.h264.headers import HeaderParser
-from edgecvar.stream.h264.pieces import Pieces
+from edgecvar.stream.nal.composed import ComposedPacket
+from edgecvar.stream.nal.pieces import Pieces
 from edgecvar.stream.sources.seeking import Stretch
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import av
 from edgecvar.errors import StreamError, reason
 from edgecvar.files import whole_file
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.nal.bits import HeaderEnded
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

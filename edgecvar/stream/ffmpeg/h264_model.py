@@ -8,9 +8,9 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from edgecvar.stream.ffmpeg.h264_references import DecodedPictures, OrderCount, Stored
 from edgecvar.stream.ffmpeg.references import PLAIN, Lists, PlaneWeights, PredictionPlan, Weighting, Weights
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.headers import HeaderParser, SliceHeader, Weight
-from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.images.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.nal.bits import HeaderEnded
 
 _REMEMBERED = 17
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import NEVER, Moment
-from edgecvar.stream.h264.images import KeyPicture, RecoveredPicture
-from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
 from edgecvar.stream.images.keys import KeyImages
+from edgecvar.stream.images.pictures import KeyPicture, RecoveredPicture
+from edgecvar.stream.images.recovery import RecoveryRun, RecoveryState, RecoveryTracker
 from edgecvar.stream.native.ahead import ParsingAhead
 from edgecvar.stream.native.choice import Probe
 from edgecvar.stream.native.content import Imaged, NativeContent

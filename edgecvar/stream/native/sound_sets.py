@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Optional, cast
 
-from edgecvar.stream.h264.composed import ComposedPacket
-from edgecvar.stream.h264.units import Sets, length_size_of, sets_among, split_units
+from edgecvar.stream.nal.composed import ComposedPacket
+from edgecvar.stream.nal.units import Sets, length_size_of, sets_among, split_units
 from edgecvar.stream.native.choice import CODEC, native_core
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import List
 import pytest
 
 from edgecvar.errors import DeviceError, StreamError
-from edgecvar.stream.h264.units import kind_of, split_units
 from edgecvar.stream.images import keys
+from edgecvar.stream.nal.units import kind_of, split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.images.intra_clips import Fake, clip, equal, offer, read
 from tests.stream.known_clips import encode, translation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Dict, Iterable, Iterator, Optional, Tuple
 
-from edgecvar.stream.h264.bits import BitReader, HeaderEnded
+from edgecvar.stream.nal.bits import BitReader, HeaderEnded
 
 HEADER_BYTES = 640
 """Bytes of a slice looked at: its header with 32 modifications and 32 weights fits."""

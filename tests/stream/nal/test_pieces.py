@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from edgecvar.stream.h264.pieces import Pieces
-from edgecvar.stream.h264.units import IDR_SLICE, PICTURE_SET, SEQUENCE_SET, joined_units, kind_of, split_units
+from edgecvar.stream.nal.pieces import Pieces
+from edgecvar.stream.nal.units import IDR_SLICE, PICTURE_SET, SEQUENCE_SET, joined_units, kind_of, split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import translation
 

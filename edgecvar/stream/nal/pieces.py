@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, cast
 
-from edgecvar.stream.h264.composed import ComposedPacket
-from edgecvar.stream.h264.units import IDR_SLICE, SLICES, kind_of, length_size_of
+from edgecvar.stream.nal.composed import ComposedPacket
+from edgecvar.stream.nal.units import IDR_SLICE, SLICES, kind_of, length_size_of
 
 if TYPE_CHECKING:
     from av.packet import Packet

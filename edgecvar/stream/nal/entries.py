@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import List
 
 from edgecvar.stream.container import OpenVideo, open_video
-from edgecvar.stream.h264.units import (
+from edgecvar.stream.nal.units import (
     IDR_SLICE,
     SLICES,
     configured_units,
