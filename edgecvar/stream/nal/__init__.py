@@ -1,1 +1,1 @@
-"""What Python reads of H.264 and HEVC alike: NAL units, and what is put together or found by them."""
+"""What Python reads alike of H.264 and of HEVC: NAL units, packets put together of them, places found by them."""

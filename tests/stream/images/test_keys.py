@@ -25,6 +25,11 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("keys") / "clip.mp4")
 
 
+@pytest.fixture(scope="module")
+def hevc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("keys") / "clip.mkv", codec="hevc")
+
+
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "_BEGIN_SECONDS", 0.2)
@@ -40,6 +45,16 @@ def test_all_are_decoded_by_what_gives_the_first_as_software_does(path: Path, mo
     assert equal(planes, true) and not summary.fallbacks
     assert made[0].pictures == len(true) > 3
     assert made[0].closed
+
+
+def test_those_of_hevc_too(hevc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, true, _ = read(hevc, "software")
+    made: List[Fake] = []
+    offer(monkeypatch, ("works", lambda: made.append(Fake("refuses", 3, "hevc")) or made[-1]))
+    info, planes, summary = read(hevc, "auto")
+    assert info.decoder == "works" and "differs by 0 " in info.decoder_note
+    assert equal(planes, true) and summary.fallbacks == {"works: it refuses": 1}
+    assert made[0].pictures == 4 == len(true)
 
 
 def test_software_is_asked_for_by_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
