@@ -84,10 +84,8 @@ def encode_x264(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictur
 
 def encode_x265(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictures: int = 0, extra: str = "") -> Path:
     """The same of HEVC; `extra` adds x265 parameters."""
-    parameters = f"{ONE_REFERENCE.replace('none', '0')}:open-gop=0:{X265}:qp={quantiser}" + (
-        f":{extra}" if extra else ""
-    )
-    return encode(path, pictures, "libx265", {"x265-params": parameters}, b_pictures)
+    parameters = f"{ONE_REFERENCE.replace('none', '0')}:open-gop=0:{X265}:qp={quantiser}"
+    return encode(path, pictures, "libx265", {"x265-params": f"{parameters}:{extra}".rstrip(":")}, b_pictures)
 
 
 def stream_like(container: Any, template: Any) -> Any:

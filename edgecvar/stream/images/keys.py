@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
 
-    from edgecvar.stream.native._h264 import IdrWriter
+    from edgecvar.stream.native._core import IdrWriter
     from edgecvar.stream.types import StreamSummary
 
 SOFTWARE = "software"

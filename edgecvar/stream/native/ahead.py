@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional
 if TYPE_CHECKING:
     from av.packet import Packet
 
-    from edgecvar.stream.native._h264 import Parser, Picture
+    from edgecvar.stream.native._core import Parser, Picture
 
 MOST_SAMPLES = 1 << 26
 """Luma samples of pictures that wait: the motion of each takes half a byte a sample."""

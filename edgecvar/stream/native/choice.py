@@ -12,11 +12,11 @@ from edgecvar.errors import StreamError, UnsupportedCodecError, reason
 if TYPE_CHECKING:
     from av.packet import Packet
 
-    from edgecvar.stream.native._h264 import Sequence
+    from edgecvar.stream.native._core import Sequence
 
 CODECS = ("h264", "hevc")
 """What it parses."""
-MODULE = "edgecvar.stream.native._h264"
+MODULE = "edgecvar.stream.native._core"
 EXTENDED = 88
 """profile_idc of H.264's Extended profile: data partitions and SP slices may follow sound I-pictures (A.2.3)."""
 ALONE = ("hevc",)
@@ -41,6 +41,7 @@ class Probe:
     """
 
     core: Any = None
+    codec: str = ""
     refused: str = ""
     empty: bool = False
     sequence: Optional[Sequence] = None
@@ -71,7 +72,7 @@ def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Pack
     core = native_core()
     if isinstance(core, str):
         return Probe(refused=core)
-    probe = Probe(core)
+    probe = Probe(core, codec)
     damage = "the stream has no packets"
     try:
         parser = core.Parser(codec, extradata or b"")

@@ -12,7 +12,7 @@ from edgecvar.stream.planes import Geometry, differences_in_8_bits
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 
 class Imaged(Protocol):

@@ -23,7 +23,7 @@ from edgecvar.stream.types import CodedPicture
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from edgecvar.stream.native._h264 import Picture, Sequence
+    from edgecvar.stream.native._core import Picture, Sequence
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
 _BASELINE = 66

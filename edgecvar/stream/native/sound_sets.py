@@ -12,7 +12,7 @@ from edgecvar.stream.native.choice import CODECS, native_core
 if TYPE_CHECKING:
     from av.packet import Packet
 
-    from edgecvar.stream.native._h264 import Parser
+    from edgecvar.stream.native._core import Parser
 
 SETS_REFUSED = "parameter set that its pictures do not follow"
 

@@ -13,7 +13,7 @@ from edgecvar.errors import EdgecvarError
 from edgecvar.stream.images import keys
 from edgecvar.stream.images.decoder import CodedPlanes
 from edgecvar.stream.images.gstreamer import SOFTWARE, Element, GStreamerDevice
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 from tests.stream.images.intra_clips import NEEDS_GSTREAMER, OPEN_GOP, SUFFIX, clip, coded, equal, offer, read, same
 
 pytestmark = NEEDS_GSTREAMER
@@ -99,9 +99,9 @@ def test_real_i_pictures_are_the_same_to_the_bit(media: Path) -> None:
                     device = devices[codec] = devices.get(codec) or SOFTWARE[codec].begin()
                     pictures += [device.decode(unit, SECONDS), true]
                     seen[codec] += 1
-            except _h264.Damage:
+            except _core.Damage:
                 assert path.name == "Error_I_P.264"
-            except _h264.Unsupported:
+            except _core.Unsupported:
                 assert path.name in ("h265_10bits.mp4", "dolbyVision-hdr.MOV")
             except EdgecvarError:
                 assert not pictures, f"{path}: it is read, and not decoded"

@@ -33,7 +33,7 @@ def clip(path: Path, extra: str = "") -> Path:
     return encode_x265(path, translation(14, (48, 80), (1, 0)), 30, 2, f"keyint=6:min-keyint=6:open-gop=1:{extra}")
 
 
-@pytest.mark.parametrize("extra", ["", "temporal-layers=3:b-pyramid=1:bframes=3", "level-idc=51:high-tier=1"])
+@pytest.mark.parametrize("extra", ["", "temporal-layers=3:b-pyramid=1:bframes=3", "level-idc=5.1"])
 def test_the_sets_of_a_record_are_those_of_the_packets(tmp_path: Path, extra: str) -> None:
     """Also where a sequence set says levels of sub-layers before its id."""
     first = packets(clip(tmp_path / "clip.hevc", extra))[0]
@@ -57,7 +57,7 @@ def test_a_record_whose_version_is_missing_or_that_breaks_off(tmp_path: Path) ->
     assert list(configured_units(b"\0" + record[1:], "hevc")) == whole
     for size in range(len(record)):
         found = list(configured_units(record[:size], "hevc"))
-        assert len(found) <= len(whole) and found[:-1] == whole[: len(found) - 1]
+        assert len(found) <= len(whole) and found[:-1] == whole[: max(0, len(found) - 1)]
 
 
 def test_other_layers_and_what_is_cut_off_are_of_no_kind() -> None:
@@ -82,6 +82,6 @@ def test_a_leading_picture_is_called_a_trailing_one(tmp_path: Path, length_size:
         kinds = [(kind_of(unit, "hevc"), kind_of(new, "hevc")) for unit, new in zip(units, called)]
         assert all(before == after or (before, after) in ((8, 1), (9, 1)) for before, after in kinds)
         assert all(kind not in range(6, 10) for _, kind in kinds)
-        assert [unit[1:] for unit in units] == [unit[1:] for unit in called]
+        assert [unit[1:] for unit in units] == [unit[1:].rstrip(b"\0") for unit in called]
         found += any(before != after for before, after in kinds)
     assert found >= 2
