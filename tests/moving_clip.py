@@ -16,16 +16,17 @@ def moving_clip(
     pictures: int = 30,
     shift: Union[int, Callable[[int], int]] = 2,
     restless: bool = False,
+    codec: str = "libx264",
     **options: str,
 ) -> Path:
-    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says; options go to x264.
+    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says; options go to the encoder.
 
     A `restless` one moves to and fro and changes its texture every ten pictures.
     """
     textures = [_texture(seed) for seed in range(1 + pictures // 10)]
     settings = {"g": "12", "bf": "0", "sc_threshold": "0", "mbtree": "0", **options}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(25))
+        stream = container.add_stream(codec, rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         stream.options = settings
         stream.codec_context.thread_count = 1

@@ -28,8 +28,8 @@ class StreamInfo:
     """What is known of a stream before its first picture.
 
     `width` and `height` are the displayed size before rotation; `coded_width` and `coded_height` (multiples of
-    16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
-    `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
+    16, of HEVC of 8) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`,
+    `crop_top`). `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
     `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
     `decoder` is what decodes I-pictures from its first on, "software" or the name of one in hardware, and
     `decoder_note` says why, and how far its first picture is from software's.
@@ -281,7 +281,8 @@ class StreamSummary:
     them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `live` is
     there for sources that come and go. `decoder` is the one in hardware that decodes I-pictures, or began to, and how
     far it is from software; `fallbacks` counts by reason what fell back to software: an I-picture, or all from there
-    on.
+    on. `other_layers` counts NAL units of other layers than the base one (a second view, more detail), which are left
+    out.
     """
 
     pictures: int = 0
@@ -294,6 +295,7 @@ class StreamSummary:
     live: Optional[LiveCounts] = None
     decoder: str = ""
     fallbacks: dict[str, int] = field(default_factory=dict)
+    other_layers: int = 0
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -334,6 +336,7 @@ class StreamSummary:
             breaks=_sums(self.breaks, other.breaks),
             decoder=other.decoder or self.decoder,
             fallbacks=_sums(self.fallbacks, other.fallbacks),
+            other_layers=self.other_layers + other.other_layers,
         )
 
 
