@@ -16,7 +16,6 @@ from edgecvar.errors import EdgecvarError, reason
 from edgecvar.files import whole_file
 from edgecvar.synth.plan import Canvas, Encoding
 
-
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "mpeg4": "mpeg4"}
 """By codec, what FFmpeg calls the encoder that is used."""
 X265_ALONE = {"pools": "none", "frame-threads": 1, "wpp": 0, "lookahead-slices": 0, "log-level": "none"}
