@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Callable, Union
+from typing import Callable, Tuple, Union
 
 import av
 import numpy as np
@@ -19,9 +19,10 @@ def moving_clip(
     shift: Union[int, Callable[[int], int]] = 2,
     restless: bool = False,
     codec: str = "h264",
+    size: Tuple[int, int] = (96, 64),
     **options: str,
 ) -> Path:
-    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says.
+    """A texture, 96 x 64 unless said, that moves `shift` pixels a picture to the right, or is where that says.
 
     Options go to x264, or for "hevc" to x265.
     A `restless` one moves to and fro and changes its texture every ten pictures.
@@ -35,14 +36,14 @@ def moving_clip(
         settings = {**plain, "x265-params": parameters, **options}
     with av.open(str(path), "w") as container:
         stream = container.add_stream({"h264": "libx264", "hevc": "libx265"}[codec], rate=Fraction(25))
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
         stream.options = settings
         stream.codec_context.thread_count = 1
         for index in range(pictures):
             texture = textures[index // 10 if restless else 0]
             straight = shift(index) if callable(shift) else shift * index
             place = round(9 * np.sin(index / 3)) if restless else straight
-            grey = np.roll(texture, place, axis=1)[:, :96].astype(np.uint8)
+            grey = np.roll(texture, place, axis=1)[: size[1], : size[0]].astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), format="rgb24")
             for packet in stream.encode(frame):
                 container.mux(packet)

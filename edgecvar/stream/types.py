@@ -130,8 +130,8 @@ class PredictionWeights:
     ((p * w + 2**(d - 1)) >> d) + o, or p * w + o where d is 0; of both ((p0 * w0 + p1 * w1 + 2**d) >> (d + 1)) +
     ((o0 + o1 + 1) >> 1). Plain prediction is weight 1, offset 0, d 0 (ITU-T H.264, 8.4.2.3).
 
-    HEVC weighs what interpolation leaves with 14 bits, so that for samples of n bits d is larger by 14 - n in these, and
-    it adds offsets before it rounds: of both ((p0 * w0 + p1 * w1 + ((o0 + o1 + 1) << d)) >> (d + 1)) (ITU-T H.265,
+    HEVC weighs what interpolation leaves with 14 bits: for samples of n bits d is larger by 14 - n in the formulas. Of
+    both lists it adds offsets before it rounds: ((p0 * w0 + p1 * w1 + ((o0 + o1 + 1) << d)) >> (d + 1)) (ITU-T H.265,
     8.5.3.3.4.3).
     """
 
