@@ -15,7 +15,7 @@ from edgecvar.stream.native.choice import native_core
 from edgecvar.stream.types import CodedPicture, MotionField, Residual, StreamInfo
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import TracedPicture
+    from edgecvar.stream.native._core import TracedPicture
 
     References = List[Tuple[int, TracedPicture, bool]]
 

@@ -27,7 +27,7 @@ from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import RECONNECTED, Break, CodedPicture, StreamInfo, StreamSummary
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 
 class PictureStream(Protocol):

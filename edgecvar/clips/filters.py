@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgecvar.stream.native.choice import native_core
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 Channel = Tuple[float, float, float, float, float, float]
 """Parts of y, cb and cr, an offset, then a scale and a shift."""

@@ -14,7 +14,7 @@ from edgecvar.stream.motion import velocity
 from edgecvar.stream.types import CodedPicture, Residual, StreamInfo
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 
 class MotionSource:

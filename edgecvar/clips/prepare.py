@@ -14,7 +14,7 @@ from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.types import BLOCK, Residual, StreamInfo
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 MOTION_LIMIT = 8.0
 """Prepared motion is clipped here: a vector that long is a mismatch of the encoder's search, not content."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecvar.stream.colour import ShownPlanes
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 BLOCK = 4
 """Side of one motion block, in luma samples."""

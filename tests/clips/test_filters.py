@@ -19,7 +19,7 @@ from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
 from tests.stream.known_clips import encode, translation
 
-native = pytest.importorskip("edgecvar.stream.native._h264", reason="the native core is not installed")
+native = pytest.importorskip("edgecvar.stream.native._core", reason="the native core is not installed")
 
 CODINGS = {
     "P and B, several references": ("yuv420p", "ref=4:bframes=3:weightp=2:8x8dct=1:keyint=12"),
@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_refused(pictures):
 def test_an_i_picture_has_no_motion_to_prepare(tmp_path):
     path = tmp_path / "clip.h264"
     encode(path, translation(1, (64, 64), (0, 0)), "libx264", {})
-    (picture,) = native.Parser(b"").parse(path.read_bytes(), 0)
+    (picture,) = native.Parser("h264", b"").parse(path.read_bytes(), 0)
     picture.display_index = 0
     axes = [native.Axis([[0, 1]], [[0.5, 0.5]], inputs) for inputs in (64, 64, 32, 32, 16, 16)]
     out = np.zeros((3, 1, 1), np.float32)

@@ -23,7 +23,7 @@ from tests.fuzz.targets import CORE, FFMPEGS, SANITIZED, TARGETS, target
 
 TOP = Path(__file__).resolve().parents[2]
 FOLDER = TOP / "build" / "fuzz"
-MODULE = TOP / "build" / "checks" / "fuzz" / "_h264.so"
+MODULE = TOP / "build" / "checks" / "fuzz" / "_core.so"
 HANG_SECONDS = 10
 LONGEST = 16384
 RESUMED = 0.1

@@ -20,9 +20,20 @@ MOST_MACROBLOCKS = 1 << 14
 """In all pictures of one input: each may be as large as a level allows."""
 
 WRONG: List[Any] = [None, -1, 1 << 40, 1.5, "text", [], {}, object(), memoryview(b"every other")[::2], np.zeros(3), b""]
-ATTRIBUTES = ("number", "kind", "idr", "reference", "resets_order", "recovery_point", "poc", "lost", "damaged_slices")
+ATTRIBUTES = (
+    "number",
+    "kind",
+    "random_access",
+    "reference",
+    "resets_order",
+    "recovery_count",
+    "extra_units",
+    "poc",
+    "lost",
+    "damaged_slices",
+)
 ATTRIBUTES += ("concealed_macroblocks", "whole", "damage", "exact", "display_index")
-OF_SEQUENCE = ("profile_idc", "level_idc", "crop", "chroma_format_idc", "bit_depth", "poc_type", "max_reorder")
+OF_SEQUENCE = ("profile_idc", "level_idc", "crop", "chroma_format_idc", "bit_depth", "bit_depth_chroma", "max_reorder")
 
 
 def seeds() -> Dict[str, bytes]:
@@ -45,10 +56,10 @@ def check(data: bytes) -> None:
 def _core() -> Any:
     path = os.environ.get(CORE)
     if path is None:
-        from edgecvar.stream.native import _h264
+        from edgecvar.stream.native import _core
 
-        return _h264
-    spec = spec_from_file_location("_h264", path, loader=ExtensionFileLoader("_h264", path))
+        return _core
+    spec = spec_from_file_location("_core", path, loader=ExtensionFileLoader("_core", path))
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -72,7 +83,7 @@ class Session:
 
     def __init__(self, stream: List[bytes]) -> None:
         self.on_demand = len(stream) % 2 == 1
-        self.parser: Any = H264.Parser(stream[0] if stream else b"", 1, self.on_demand)
+        self.parser: Any = H264.Parser("h264", stream[0] if stream else b"", 1, self.on_demand)
         self.packets = stream[1:]
         self.number = self.macroblocks = 0
         self.pictures: List[Any] = []
@@ -89,14 +100,14 @@ class Session:
             self._trace,
             lambda step: self.parser.parse(WRONG[step % len(WRONG)], 0),
             lambda step: self.parser.parse(b"", WRONG[step % len(WRONG)]),
-            lambda step: H264.Parser(WRONG[step % len(WRONG)]),
+            lambda step: H264.Parser("h264", WRONG[step % len(WRONG)]),
             lambda step: setattr(self._picture(step), "display_index", WRONG[step % len(WRONG)]),
             lambda step: setattr(self._picture(step), ATTRIBUTES[step % len(ATTRIBUTES)], 1),
             lambda step: self.arrays[step % (len(self.arrays) or 1)].fill(0) if self.arrays else None,
             lambda step: self.parser.parameter_sets(),
             self._forget,
             lambda step: self._picture(step).motion(WRONG[step % len(WRONG)]),
-            lambda step: setattr(self, "parser", H264.Parser(self.parser.parameter_sets(), 1, self.on_demand)),
+            lambda step: setattr(self, "parser", H264.Parser("h264", self.parser.parameter_sets(), 1, self.on_demand)),
             self._prepare,
             lambda step: H264.Axis(WRONG[step % len(WRONG)], *self._taps(step)[1:]),
             lambda step: H264.Axis(*self._taps(step)[:2], step % 5),

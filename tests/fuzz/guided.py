@@ -29,7 +29,7 @@ def _use_plain_loaders() -> None:
     """Atheris leaves out modules that an editable install loads in its own way, which alone finds the core, though."""
     if CORE not in os.environ:
         with suppress(ImportError):
-            importlib.import_module("edgecvar.stream.native._h264")
+            importlib.import_module("edgecvar.stream.native._core")
     sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in type(each).__module__]
 
 

@@ -11,7 +11,7 @@ from edgecvar.errors import DeviceError, EdgecvarError, StreamError, reason
 from edgecvar.stream.images.decoder import CodedPlanes, Device, NotRewritten
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import IdrWriter
+    from edgecvar.stream.native._core import IdrWriter
 
 _GRACE_SECONDS = 0.5
 """Waited for beyond what the device is given: it says better what is wrong."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
 
-    from edgecvar.stream.native._h264 import IdrWriter
+    from edgecvar.stream.native._core import IdrWriter
     from edgecvar.stream.types import StreamSummary
 
 SOFTWARE = "software"
@@ -83,7 +83,7 @@ class KeyImages:
     def _try(self, sets: bytes, packet: bytes, true: CodedPlanes) -> Dict[str, EdgecvarError]:
         """Takes the first that gives the picture `true`; why others did not. Raises NotRewritten."""
         reasons: Dict[str, EdgecvarError] = {}
-        writer: IdrWriter = self._core.IdrWriter(self._extradata)
+        writer: IdrWriter = self._core.IdrWriter("h264", self._extradata)
         for each in self._untried:
             if self._closed:
                 break

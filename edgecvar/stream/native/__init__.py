@@ -1,1 +1,1 @@
-"""The H.264 bitstream parser: C++ sources, and `_h264`, the module that is built of them."""
+"""The H.264 bitstream parser: C++ sources, and `_core`, the module that is built of them."""

@@ -41,7 +41,7 @@ bool add_inside(const TracedPicture& reference, const SumsPlane& plane, int x, i
 // The same where it may lie outside: then its nearest samples inside.
 bool add_square(const TracedPicture& reference, const SumsPlane& plane, int x, int y, int size, int times,
                 int32_t* out) {
-    const int width = reference.mb_width() * plane.side, height = reference.mb_height() * plane.side;
+    const int coarser = 16 / plane.side, width = reference.width() / coarser, height = reference.height() / coarser;
     if (x >= 0 && y >= 0 && x + size <= width && y + size <= height)
         return add_inside(reference, plane, x, y, size, times, out);
     bool any = false;
@@ -113,9 +113,9 @@ private:
                 const TracedPicture& reference = *references_[size_t(prediction.reference[list])].picture;
                 const MotionVector mv = prediction.mv[list];
                 const int x = std::clamp(mb_x * 4 + block % 4 + whole(mv.x, BLOCK_QUARTERS), 0,
-                                         reference.mb_width() * 4 - 1);
+                                         reference.width() / 4 - 1);
                 const int y = std::clamp(mb_y * 4 + block / 4 + whole(mv.y, BLOCK_QUARTERS), 0,
-                                         reference.mb_height() * 4 - 1);
+                                         reference.height() / 4 - 1);
                 const Sums* there = reference.sums(x / 4, y / 4);
                 const float* before = there ? there->displacement[y % 4 * 4 + x % 4] : NOWHERE;
                 total[0] += share * (before[0] - float(mv.x) / 4);
@@ -179,17 +179,17 @@ private:
 
 }  // namespace
 
-Accumulator::Accumulator(int mb_width, int mb_height, bool residual)
-    : mb_width_(mb_width), mb_height_(mb_height), residual_(residual), pool_(std::make_shared<SumsPool>()) {}
+Accumulator::Accumulator(int width, int height, bool residual)
+    : width_(width), height_(height), residual_(residual), pool_(std::make_shared<SumsPool>()) {}
 
 std::shared_ptr<TracedPicture> Accumulator::origin() const {
-    return std::make_shared<TracedPicture>(pool_, mb_width_, mb_height_);
+    return std::make_shared<TracedPicture>(pool_, width_, height_);
 }
 
 std::shared_ptr<TracedPicture> Accumulator::follow(const ParsedPicture& picture,
                                                    const std::vector<TracedReference>& references) const {
     if (!picture.motion) throw std::invalid_argument("an I picture has no paths");
-    if (picture.motion->mb_width != mb_width_ || picture.motion->mb_height != mb_height_)
+    if (4 * picture.motion->width != width_ || 4 * picture.motion->height != height_)
         throw std::invalid_argument("a picture of another size");
     return follow(*traced_blocks(picture, checked(references)), references);
 }
@@ -197,7 +197,7 @@ std::shared_ptr<TracedPicture> Accumulator::follow(const ParsedPicture& picture,
 std::shared_ptr<TracedPicture> Accumulator::follow(const PictureArrays& picture,
                                                    const std::vector<TracedReference>& references) const {
     if (residual_ && !(picture.y && picture.cb && picture.cr)) throw std::invalid_argument("no residual to add up");
-    return follow(*traced_blocks(picture, mb_width_, mb_height_, checked(references)), references);
+    return follow(*traced_blocks(picture, width_, height_, checked(references)), references);
 }
 
 std::shared_ptr<TracedPicture> Accumulator::follow(TracedBlocks& blocks,
@@ -205,8 +205,8 @@ std::shared_ptr<TracedPicture> Accumulator::follow(TracedBlocks& blocks,
     const std::shared_ptr<TracedPicture> traced = origin();
     const std::lock_guard<std::mutex> lock(pool_->mutex);
     Follower follower(blocks, residual_, references, *pool_);
-    for (int mb_y = 0; mb_y < mb_height_; ++mb_y)
-        for (int mb_x = 0; mb_x < mb_width_; ++mb_x) traced->set(mb_x, mb_y, follower.macroblock(mb_x, mb_y));
+    for (int mb_y = 0; mb_y < traced->mb_height(); ++mb_y)
+        for (int mb_x = 0; mb_x < traced->mb_width(); ++mb_x) traced->set(mb_x, mb_y, follower.macroblock(mb_x, mb_y));
     return traced;
 }
 

@@ -37,10 +37,11 @@ std::vector<int> offsets_in_use(const int16_t* ref_offset, const bool* intra, si
 // alone. Sums end at the limits of int16.
 class Accumulator {
 public:
-    Accumulator(int mb_width, int mb_height, bool residual);
+    // Of pictures of so many luma samples, multiples of 8.
+    Accumulator(int width, int height, bool residual);
 
-    int mb_width() const { return mb_width_; }
-    int mb_height() const { return mb_height_; }
+    int width() const { return width_; }
+    int height() const { return height_; }
     bool residual() const { return residual_; }
 
     // Where paths begin: all is zero.
@@ -56,7 +57,7 @@ private:
     std::shared_ptr<TracedPicture> follow(TracedBlocks& blocks, const std::vector<TracedReference>& references) const;
     const std::vector<TracedReference>& checked(const std::vector<TracedReference>& references) const;
 
-    int mb_width_, mb_height_;
+    int width_, height_;
     bool residual_;
     std::shared_ptr<SumsPool> pool_;
 };

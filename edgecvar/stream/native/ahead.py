@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Deque, Iterable, Iterator, List, Optional
 if TYPE_CHECKING:
     from av.packet import Packet
 
-    from edgecvar.stream.native._h264 import Parser, Picture
+    from edgecvar.stream.native._core import Parser, Picture
 
 MOST_SAMPLES = 1 << 26
 """Luma samples of pictures that wait: the motion of each takes half a byte a sample."""
@@ -39,9 +39,9 @@ class ParsingAhead:
     something of it is asked, and nothing ahead.
     """
 
-    def __init__(self, core: Any, extradata: bytes, threads: int, on_demand: bool = False) -> None:
+    def __init__(self, core: Any, codec: str, extradata: bytes, threads: int, on_demand: bool = False) -> None:
         self.parsed = ParsedPacket()
-        self._parser: Optional[Parser] = core.Parser(extradata, threads, on_demand)
+        self._parser: Optional[Parser] = core.Parser(codec, extradata, threads, on_demand)
         self._waiting: Deque[Tuple[Packet[Any], ParsedPacket]] = deque()
         self._samples = 0
 

@@ -9,13 +9,13 @@ namespace edgecvar {
 
 const MotionStore& BlockFilter::motion(const ParsedPicture& picture) const {
     if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
-    if (picture.motion->mb_width * 4 != axes_.columns.inputs() || picture.motion->mb_height * 4 != axes_.rows.inputs())
+    if (picture.motion->width != axes_.columns.inputs() || picture.motion->height != axes_.rows.inputs())
         throw std::invalid_argument("a picture of another size");
     return *picture.motion;
 }
 
 void BlockFilter::picture(const ParsedPicture& picture, const VelocityScale& scale, const Target& x, const Target& y) {
-    const int columns = motion(picture).mb_width * 4;
+    const int columns = motion(picture).width;
     const std::lock_guard<std::mutex> lock(mutex_);
     const Velocity velocity(picture);
     std::vector<float> across(static_cast<size_t>(columns)), down(across.size());
@@ -48,10 +48,11 @@ void BlockFilter::intra(const ParsedPicture& picture, const Target& share) {
     const MotionStore& store = motion(picture);
     const std::lock_guard<std::mutex> lock(mutex_);
     constexpr float whole[4] = {1, 1, 1, 1};
+    const int log2 = store.flag_log2, count = store.width >> log2;
     for (int row = axes_.rows.begin(); row < axes_.rows.end(); ++row) {
-        const uint8_t* flags = store.flags.data() + ptrdiff_t(row >> 2) * store.mb_width;
-        for (int mb = 0; mb < store.mb_width; ++mb)
-            if (flags[mb] & MB_INTRA) parts_[0].add(row, 4 * mb, 4, whole);
+        const uint8_t* flags = store.flags.data() + ptrdiff_t(row >> log2) * count;
+        for (int i = 0; i < count; ++i)
+            if (flags[i] & MB_INTRA) parts_[0].add(row, i << log2, 1 << log2, whole);
     }
     finish_share(share);
 }

@@ -1,4 +1,4 @@
-// The arithmetic decoding engine (ITU-T H.264, 9.3.1.2 and 9.3.3.2).
+// The arithmetic decoding engine (ITU-T H.264, 9.3.1.2 and 9.3.3.2; H.265, 9.3.2.5 and 9.3.4.3).
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ struct CabacStep {
     uint8_t unused[2];  // a power of two in size is quicker to index
 };
 
-// Table 9-44 and 9-45 for states of the form (pStateIdx << 1) | valMPS.
+// Tables 9-44 and 9-45 of H.264 for states of the form (pStateIdx << 1) | valMPS.
 extern const std::array<CabacStep, 128> CABAC_STEPS;
 
 // RenormD after a less probable symbol: how often codIRange, here by an eighth of it, is doubled.
@@ -69,6 +69,21 @@ public:
         return int(one & 1);
     }
 
+    // The next bypass bits, 0 <= count <= 16, the first one highest.
+    __attribute__((always_inline)) uint32_t bypass_bits(int count) {
+        if (__builtin_expect(ahead_ < 24, 0)) refill_half();
+        uint64_t offset = offset_, scaled = range_ << ahead_, bits = 0;
+        ahead_ -= count;
+        while (--count >= 0) {
+            scaled >>= 1;
+            const uint64_t one = offset >= scaled;
+            offset -= scaled & (0 - one);
+            bits = bits << 1 | one;
+        }
+        offset_ = offset;
+        return uint32_t(bits);
+    }
+
     // The value with the sign that the next bypass bit gives.
     int signed_by_bypass(int value) {
         const int negative = -bypass();
@@ -92,6 +107,14 @@ public:
     const uint8_t* position() const { return next_ - ahead_ / 8; }
 
 private:
+    // Where fewer than 24 bits are ahead, codIOffset and they are of 32 bits.
+    void refill_half() {
+        const uint64_t more = load_be32(next_);
+        if (next_ < limit_) next_ += 4;
+        offset_ = (offset_ << 32) | more;
+        ahead_ += 32;
+    }
+
     __attribute__((always_inline)) void refill() {
         const uint64_t more = load_be64(next_) >> 16;
         if (next_ < limit_) next_ += 6;

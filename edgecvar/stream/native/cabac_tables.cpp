@@ -1,5 +1,7 @@
-// Tables of the arithmetic decoder (ITU-T H.264, 9.3.3); the contexts' initial values are in context_init.cpp.
+// Tables of the arithmetic decoding engine (ITU-T H.264, 9.3.3.2).
 #include "cabac_tables.h"
+
+#include "cabac.h"
 
 namespace edgecvar {
 
@@ -40,22 +42,23 @@ const uint8_t NEXT_STATE_MPS[64] = {
     49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 62, 63,
 };
 
-// Table 9-43, significant_coeff_flag, frame coded
-const uint8_t SIGNIFICANT_8X8[63] = {
-    0, 1, 2, 3, 4, 5, 5, 4, 4, 3, 3, 4, 4, 4, 5, 5,
-    4, 4, 4, 4, 3, 3, 6, 7, 7, 7, 8, 9, 10, 9, 8, 7,
-    7, 6, 11, 12, 13, 11, 6, 7, 8, 9, 14, 10, 9, 8, 6, 11,
-    12, 13, 11, 6, 9, 14, 10, 9, 11, 12, 13, 11, 14, 10, 12,
-};
-
-// Table 9-43, last_significant_coeff_flag
-const uint8_t LAST_8X8[63] = {
-    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
-    3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4,
-    5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 8, 8, 8,
-};
-
 // clang-format on
+
+namespace {
+
+std::array<CabacStep, 128> make_steps() {
+    std::array<CabacStep, 128> steps{};
+    for (int state = 0; state < 128; ++state) {
+        const int p = state >> 1, mps = state & 1;
+        for (int q = 0; q < 4; ++q) steps[state].range_lps |= uint32_t(RANGE_LPS[p][q]) << (8 * q);
+        steps[state].next_mps = uint8_t(NEXT_STATE_MPS[p] << 1 | mps);
+        steps[state].next_lps = uint8_t(NEXT_STATE_LPS[p] << 1 | (p == 0 ? 1 - mps : mps));
+    }
+    return steps;
+}
+
+}  // namespace
+
+const std::array<CabacStep, 128> CABAC_STEPS = make_steps();
 
 }  // namespace edgecvar

@@ -1,30 +1,17 @@
-// Tables of the arithmetic decoder and the initial states of its contexts (ITU-T H.264, 9.3.1.1 and 9.3.3).
+// Tables of the arithmetic decoding engine, which both standards share (ITU-T H.264, 9.3.3.2; H.265, 9.3.4.3).
 #pragma once
 
 #include <cstdint>
 
 namespace edgecvar {
 
-constexpr int CONTEXTS = 1024;
-
 using ContextState = uint16_t;  // pStateIdx << 1 | valMPS; of 16 bits, so that it aliases nothing else
 
-// Sets every state to pStateIdx << 1 | valMPS as at the start of a slice, 9.3.1.1. cabac_init_idc (0..2) counts only
-// where intra_slice (I, SI) is false; slice_qp, SliceQPY, is clipped to 0..51. Of the contexts of field macroblocks
-// and of 4:4:4 (277..398, 436..1011; Tables 9-22, 9-23, the rest of 9-24, 9-25 to 9-32), which are never decoded
-// here, the states are only such that they may be indexed. 276, of terminate bins, has the state of 9.3.1.2.
-void init_contexts(ContextState (&states)[CONTEXTS], bool intra_slice, int cabac_init_idc, int slice_qp);
-
-// Table 9-44, rangeTabLPS[pStateIdx][qCodIRangeIdx]
+// Table 9-44 of H.264, rangeTabLPS[pStateIdx][qCodIRangeIdx]
 extern const uint8_t RANGE_LPS[64][4];
 
-// Table 9-45, transIdxLPS and transIdxMPS of pStateIdx
+// Table 9-45 of H.264, transIdxLPS and transIdxMPS of pStateIdx
 extern const uint8_t NEXT_STATE_LPS[64];
 extern const uint8_t NEXT_STATE_MPS[64];
-
-// Table 9-43, ctxIdxInc of significant_coeff_flag (frame coded) and last_significant_coeff_flag by levelListIdx, for
-// ctxBlockCat 5
-extern const uint8_t SIGNIFICANT_8X8[63];
-extern const uint8_t LAST_8X8[63];
 
 }  // namespace edgecvar

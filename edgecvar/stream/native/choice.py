@@ -12,10 +12,10 @@ from edgecvar.errors import reason
 if TYPE_CHECKING:
     from av.packet import Packet
 
-    from edgecvar.stream.native._h264 import Sequence
+    from edgecvar.stream.native._core import Sequence
 
 CODEC = "h264"
-MODULE = "edgecvar.stream.native._h264"
+MODULE = "edgecvar.stream.native._core"
 EXTENDED = 88
 """profile_idc of the Extended profile: data partitions and SP slices may follow sound I-pictures (A.2.3)."""
 LOOK_AHEAD = 64
@@ -33,6 +33,7 @@ class Probe:
     """
 
     core: Any = None
+    codec: str = CODEC
     refused: str = ""
     empty: bool = False
     sequence: Optional[Sequence] = None
@@ -63,10 +64,10 @@ def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Pack
     core = native_core()
     if isinstance(core, str):
         return Probe(refused=core)
-    probe = Probe(core)
+    probe = Probe(core, codec)
     damage = "the stream has no packets"
     try:
-        parser = core.Parser(extradata or b"")
+        parser = core.Parser(codec, extradata or b"")
         for number, packet in enumerate(itertools.islice(packets, LOOK_AHEAD)):
             probe.packets.append(packet)
             try:

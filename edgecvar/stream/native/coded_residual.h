@@ -13,8 +13,8 @@ struct Plane {
     ptrdiff_t stride;
 };
 
-// A square of one plane (0 y, 1 cb, 2 cr) with something coded in it; the visitor may change the samples, which are its
-// own until it returns.
+// A square of one plane (0 y, 1 cb, 2 cr), inside the picture, with something coded in it. Its place is a multiple of its
+// size, which is a power of two, at least 4. The visitor may change the samples, which are its own until it returns.
 struct ResidualBlock {
     int plane, x, y, size;  // in samples of the plane
     Plane samples;

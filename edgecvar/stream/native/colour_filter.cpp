@@ -9,29 +9,19 @@ namespace edgecvar {
 
 namespace {
 
-// A macroblock's part of a plane.
-template <int SIDE>
-struct Part {
-    alignas(32) int16_t samples[SIDE * SIDE] = {};
+// Samples of `bits` more than 8 in 8 bits, halves rounded away from zero.
+void narrow(int16_t* samples, int count, int bits) {
+    for (int i = 0; i < count; ++i) samples[i] = int16_t((samples[i] + (1 << (bits - 1)) - (samples[i] < 0)) >> bits);
+}
 
-    Plane plane() { return {samples, SIDE}; }
-
-    // Samples of `bits` more than 8 in 8 bits, halves rounded away from zero.
-    void narrow(int bits) {
-        if (bits == 0) return;
-        for (int16_t& sample : samples) sample = int16_t((sample + (1 << (bits - 1)) - (sample < 0)) >> bits);
+bool any_in(const int16_t* samples, int count) {
+    uint64_t four, all = 0;
+    for (int i = 0; i < count; i += 4) {  // the sides of blocks are multiples of four
+        std::memcpy(&four, samples + i, sizeof four);
+        all |= four;
     }
-
-    // Adds the rows that are not zero, and makes all zero again.
-    void add_to(Filter& filter, int row, int column) {
-        static constexpr int16_t NOTHING[SIDE] = {};
-        for (int y = 0; y < SIDE; ++y) {
-            const int16_t* line = samples + y * SIDE;
-            if (std::memcmp(line, NOTHING, sizeof NOTHING) != 0) filter.add(row + y, column, SIDE, line);
-        }
-        std::memset(samples, 0, sizeof samples);
-    }
-};
+    return all != 0;
+}
 
 // One channel of samples of y, cb and cr.
 void mix(const Colour& colour, size_t channel, const float* const in[3], std::vector<float>& out) {
@@ -62,25 +52,21 @@ ColourFilter::ColourFilter(const Axes& luma, const Axes& chroma)
 }
 
 void ColourFilter::residual(const ParsedPicture& picture, const Colour& colour, const Targets& targets) {
-    if (!picture.motion) throw std::invalid_argument("an I picture has no motion and no residual");
-    const MotionStore& motion = *picture.motion;
-    if (motion.mb_width * 16 != luma_.columns.inputs() || motion.mb_height * 16 != luma_.rows.inputs())
+    if (!picture.motion || !picture.residual) throw std::invalid_argument("an I picture has no motion and no residual");
+    const Sequence& sequence = *picture.sequence;
+    if (sequence.coded_width != luma_.columns.inputs() || sequence.coded_height != luma_.rows.inputs())
         throw std::invalid_argument("a picture of another size");
     const std::lock_guard<std::mutex> lock(mutex_);
-    Reconstructor reconstructor(picture.coefficients, motion);
-    const int luma_bits = picture.sps->bit_depth_luma - 8, chroma_bits = picture.sps->bit_depth_chroma - 8;
-    Part<16> y;
-    Part<8> cb, cr;
-    for (const CodedMacroblock& mb : picture.coefficients.macroblocks) {
-        const int row = int(mb.mb) / motion.mb_width, column = int(mb.mb) % motion.mb_width;
-        reconstructor.macroblock(mb, y.plane(), cb.plane(), cr.plane());
-        y.narrow(luma_bits);
-        cb.narrow(chroma_bits);
-        cr.narrow(chroma_bits);
-        y.add_to(parts_[0], 16 * row, 16 * column);
-        cb.add_to(parts_[1], 8 * row, 8 * column);
-        cr.add_to(parts_[2], 8 * row, 8 * column);
-    }
+    const int bits[2] = {sequence.bit_depth_luma - 8, sequence.bit_depth_chroma - 8};
+    picture.residual->blocks([&](const ResidualBlock& block) {
+        const int more = bits[block.plane > 0];
+        for (int row = 0; row < block.size; ++row) {
+            int16_t* const line = block.samples.samples + row * block.samples.stride;
+            if (!any_in(line, block.size)) continue;
+            if (more > 0) narrow(line, block.size, more);
+            parts_[size_t(block.plane)].add(block.y + row, block.x, block.size, line);
+        }
+    });
     const size_t count = size_t(luma_.columns.outputs());
     std::vector<float> lines(3 * count), line(count);
     float* const in[3] = {lines.data(), lines.data() + count, lines.data() + 2 * count};

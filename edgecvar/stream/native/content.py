@@ -12,7 +12,7 @@ from edgecvar.stream.planes import Geometry, SampleFormat, differences_in_420
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
 if TYPE_CHECKING:
-    from edgecvar.stream.native._h264 import Picture
+    from edgecvar.stream.native._core import Picture
 
 
 class Imaged(Protocol):

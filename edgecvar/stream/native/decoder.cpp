@@ -3,38 +3,24 @@
 
 #include <algorithm>
 #include <string>
-#include <thread>
 
+#include "h264/units.h"
 #include "held_sets.h"
-#include "nal.h"
-#include "picture_gatherer.h"
+#include "hevc/units.h"
+#include "parsing_plan.h"
 
 namespace edgecvar {
 
 namespace {
 
-constexpr int EXTENDED = 88;  // a profile of which data partitions and SP slices are expected (A.2.3)
-
-// Pictures that are parsed ahead: B pictures wait for others, so that more than one a thread are wanted.
-constexpr int AHEAD = 8, AHEAD_A_THREAD = 4;
-constexpr int MOST_THREADS = 8;  // each has memory of its own, and reading headers feeds no more
-
 constexpr const char* REFUSED = "parameter set that its pictures do not follow";
-
-int usable(int threads) {
-    const int cores = threads > 0 ? threads : int(std::thread::hardware_concurrency());
-    return std::clamp(cores, 1, MOST_THREADS);
-}
-
-bool is_set(const NalUnit& unit) { return unit.type == SPS || unit.type == PPS; }
-bool is_slice(const NalUnit& unit) { return unit.type == SLICE || unit.type == IDR_SLICE; }
-bool is_layer(int type) { return type == 14 || type == 15 || type == 20 || type == 21; }
 
 // What came of one packet; damage in it is of single units.
 struct Outcome {
     std::vector<std::shared_ptr<ParsedPicture>> pictures;
     std::string damage, unsupported;  // the first of each
     int damaged_units = 0, slices = 0;
+    int extra_units = 0;  // of other layers than the base
 
     void note(const std::string& what) {
         ++damaged_units;
@@ -61,163 +47,193 @@ struct Outcome {
     }
 };
 
-}  // namespace
+template <class Units>
+class PacketDecoder : public Decoder {
+public:
+    PacketDecoder(Extra extradata, int threads, bool on_demand);
 
-struct Decoder::State {
-    State(int count, bool on_demand)
-        : ahead(count > 1 ? AHEAD + AHEAD_A_THREAD * count : 0),
-          threads(count > 1 ? std::make_unique<ParsingThreads>(count) : nullptr),
-          gatherer(threads.get(), on_demand ? std::make_shared<SharedParser>() : nullptr, ahead) {}
+    std::vector<std::shared_ptr<ParsedPicture>> parse(const uint8_t* data, size_t size, uint32_t number) override;
+    int ahead() const override { return plan_.ahead(); }
+    std::vector<uint8_t> parameter_sets() const override { return join(held_.units(), length_size_); }
+    std::vector<uint8_t> without_sets(const uint8_t* data, size_t size) const override;
 
-    const int ahead;
-    const std::unique_ptr<ParsingThreads> threads;
-    HeldSets held;
-    PictureGatherer gatherer;
-    int length_size = 0;
-    bool begun = false;  // a picture has been given out
-    int damaged_run = 0;  // damaged pictures in a row, while a set waits
-    int strange_run = 0;  // packets with what is not parsed here, in a row
+private:
+    using Gatherer = typename Units::PictureGatherer;
+    using ParameterSets = typename Units::ParameterSets;
 
+    std::vector<NalUnit> units_of(const uint8_t* data, size_t size, bool& broken) const {
+        return split(data, size, length_size_, broken, Units::STANDARD);
+    }
     Outcome read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, Parsing parsing);
+    void read_unit(const NalUnit& unit, Outcome& outcome);
     bool prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome);
     Outcome follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing);
     void watch(const Outcome& outcome);
+
+    ParsingPlan plan_;
+    HeldSets<Units> held_;
+    Gatherer gatherer_;
+    int length_size_ = 0;
+    bool begun_ = false;   // a picture has been given out
+    int damaged_run_ = 0;  // damaged pictures in a row, while a set waits
+    int strange_run_ = 0;  // packets with what is not parsed here, in a row
 };
 
-Decoder::Decoder(const uint8_t* data, size_t size, int threads, bool on_demand)
-    : state_(std::make_unique<State>(on_demand ? 1 : usable(threads), on_demand)) {
-    const Extradata extradata = read_extradata(data, size);
-    state_->length_size = extradata.length_size;
-    for (const std::vector<uint8_t>& bytes : extradata.units) {
-        const NalUnit unit = nal_unit(bytes.data(), bytes.size());
-        if (is_set(unit)) state_->held.take(unit);
-        if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
+template <class Units>
+PacketDecoder<Units>::PacketDecoder(Extra extradata, int threads, bool on_demand)
+    : plan_(threads, on_demand, &Units::parser), gatherer_(plan_) {
+    const Extradata record = read_extradata(extradata.data, extradata.size, Units::STANDARD);
+    length_size_ = record.length_size;
+    for (const std::vector<uint8_t>& bytes : record.units) {
+        const NalUnit unit = nal_unit(bytes.data(), bytes.size(), Units::STANDARD);
+        if (Units::is_extra(unit)) continue;
+        if (Units::is_set(unit)) held_.take(unit);
+        const char* const unsupported = Units::unsupported(unit);
+        if (unsupported && !Units::has_picture(unit)) throw Unsupported(unsupported);
     }
 }
 
-Decoder::~Decoder() = default;
+template <class Units>
+void PacketDecoder<Units>::read_unit(const NalUnit& unit, Outcome& outcome) {
+    if (Units::is_extra(unit)) {
+        ++outcome.extra_units;
+        return;
+    }
+    outcome.slices += Units::has_picture(unit);
+    if (const char* const unsupported = Units::unsupported(unit)) throw Unsupported(unsupported);
+    if (Units::is_set(unit) && !begun_) held_.take(unit);
+    if (Units::is_message(unit)) gatherer_.add_message(unit);
+    if (Units::is_slice(unit)) gatherer_.add_slice(unit, outcome.pictures);
+    if (Units::ends_sequence(unit)) gatherer_.end_sequence(outcome.pictures);
+}
 
 // One pass over a packet: parameter sets are taken as they come until a picture has been given out.
-Outcome Decoder::State::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, Parsing parsing) {
+template <class Units>
+Outcome PacketDecoder<Units>::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by,
+                                   Parsing parsing) {
     Outcome outcome;
-    gatherer.begin(by, number, parsing);
+    gatherer_.begin(by, number, parsing);
     for (const NalUnit& unit : units) {
-        outcome.guarded([&] {
-            const bool partition = unit.type >= PARTITION_A && unit.type <= PARTITION_C;
-            outcome.slices += partition || is_slice(unit);
-            if (is_layer(unit.type)) throw Unsupported("SVC or MVC layers");
-            if (partition) throw Unsupported("data partitioning");
-            if (is_set(unit) && !begun) held.take(unit);
-            if (unit.type == SEI) gatherer.add_message(unit);
-            if (is_slice(unit)) gatherer.add_slice(unit, outcome.pictures);
-        });
-        const auto& active = gatherer.place().active;
-        const bool expected = !begun || (active && active->profile_idc == EXTENDED);
+        outcome.guarded([&] { read_unit(unit, outcome); });
+        const bool expected = !begun_ || Units::expects_unsupported(gatherer_);
         if (expected && !outcome.unsupported.empty()) throw Unsupported(outcome.unsupported);
     }
-    outcome.guarded([&] { gatherer.finish(outcome.pictures); });
+    outcome.guarded([&] { gatherer_.finish(outcome.pictures); });
     return outcome;
 }
 
 // Reads a packet by parameter sets that wait, if it is the first to use them; false, and nothing has changed, unless
 // that leaves nothing open.
-bool Decoder::State::prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome) {
-    const auto slice = std::find_if(units.begin(), units.end(), is_slice);
-    if (slice == units.end() || !held.on_trial(*slice)) return false;
-    const PictureGatherer::Place before = gatherer.place();
-    outcome = read(units, number, held.offered(), Parsing::EVERY);
-    const bool first = held.alone_on_trial() && !outcome.pictures.empty();  // of ids of its own, however damaged
-    const bool idr = !held.sequence_on_trial() || (!outcome.pictures.empty() && outcome.pictures[0]->idr);
-    const bool sound = (outcome.whole() || first) && idr;
-    if (!sound) gatherer.go_back(before);
-    held.settle(sound);
+template <class Units>
+bool PacketDecoder<Units>::prove(const std::vector<NalUnit>& units, uint32_t number, Outcome& outcome) {
+    const auto slice = std::find_if(units.begin(), units.end(), [](const NalUnit& unit) {
+        return Units::is_slice(unit) && !Units::is_extra(unit);
+    });
+    if (slice == units.end() || !held_.on_trial(*slice)) return false;
+    const typename Gatherer::Place before = gatherer_.place();
+    outcome = read(units, number, held_.offered(), Parsing::EVERY);
+    const bool first = held_.alone_on_trial() && !outcome.pictures.empty();  // of ids of its own, however damaged
+    const bool begins = !held_.sequence_on_trial() || (!outcome.pictures.empty() && outcome.pictures[0]->random_access);
+    const bool sound = (outcome.whole() || first) && begins;
+    if (!sound) gatherer_.go_back(before);
+    held_.settle(sound);
     return sound;
 }
 
 // Reads a packet by the sets that hold, or where it is whole by them alone by those that held before.
-Outcome Decoder::State::follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing) {
-    if (!held.doubted()) return read(units, number, held.sets(), parsing);
-    const PictureGatherer::Place before = gatherer.place();
-    Outcome outcome = read(units, number, held.sets(), parsing);
+template <class Units>
+Outcome PacketDecoder<Units>::follow(const std::vector<NalUnit>& units, uint32_t number, Parsing parsing) {
+    if (!held_.doubted()) return read(units, number, held_.sets(), parsing);
+    const typename Gatherer::Place before = gatherer_.place();
+    Outcome outcome = read(units, number, held_.sets(), parsing);
     if (outcome.slices == 0 || outcome.whole()) return outcome;
-    const PictureGatherer::Place after = gatherer.place();
-    gatherer.go_back(before);
-    ParameterSets former = held.former();
+    const typename Gatherer::Place after = gatherer_.place();
+    gatherer_.go_back(before);
+    ParameterSets former = held_.former();
     Outcome other = read(units, number, former, Parsing::EVERY);
     if (!other.whole()) {
-        gatherer.go_back(after);
+        gatherer_.go_back(after);
         return outcome;
     }
-    held.revert(former);
+    held_.revert(former);
     other.note(REFUSED);
     return other;
 }
 
 // What persists is no damage. Where no set waits nothing hangs on it, and pictures may still have to be parsed.
-void Decoder::State::watch(const Outcome& outcome) {
+template <class Units>
+void PacketDecoder<Units>::watch(const Outcome& outcome) {
     constexpr int PERSISTS = 32;
-    strange_run = outcome.unsupported.empty() ? 0 : strange_run + 1;
-    if (strange_run >= PERSISTS) throw Unsupported(outcome.unsupported);
-    if (!held.waiting()) {
-        damaged_run = 0;
+    strange_run_ = outcome.unsupported.empty() ? 0 : strange_run_ + 1;
+    if (strange_run_ >= PERSISTS) throw Unsupported(outcome.unsupported);
+    if (!held_.waiting()) {
+        damaged_run_ = 0;
         return;
     }
-    if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run;
+    if (outcome.pictures.empty() && outcome.slices > 0) ++damaged_run_;
     for (const auto& picture : outcome.pictures) {
         if (picture->kind == SliceType::I) continue;  // of which nothing is known
-        damaged_run = picture->whole ? 0 : damaged_run + 1;
+        damaged_run_ = picture->whole ? 0 : damaged_run_ + 1;
     }
-    if (damaged_run < PERSISTS) return;
-    damaged_run = 0;
-    held.give_way();
+    if (damaged_run_ < PERSISTS) return;
+    damaged_run_ = 0;
+    held_.give_way();
 }
 
-std::vector<std::shared_ptr<ParsedPicture>> Decoder::parse(const uint8_t* data, size_t size, uint32_t number) {
-    State& s = *state_;
+template <class Units>
+std::vector<std::shared_ptr<ParsedPicture>> PacketDecoder<Units>::parse(const uint8_t* data, size_t size,
+                                                                        uint32_t number) {
     bool broken = false, refused = false;
-    const std::vector<NalUnit> units = split(data, size, s.length_size, broken);
+    const std::vector<NalUnit> units = units_of(data, size, broken);
     Outcome outcome, offers;
     for (const NalUnit& unit : units) {
-        if (!s.begun || !is_set(unit)) continue;
-        offers.guarded([&] { refused |= !s.held.offer(unit); });
+        if (!begun_ || !Units::is_set(unit) || Units::is_extra(unit)) continue;
+        offers.guarded([&] { refused |= !held_.offer(unit); });
     }
     if (!offers.unsupported.empty()) throw Unsupported(offers.unsupported);  // it has persisted
     // What comes of this packet's pictures decides which sets hold.
-    const bool judged = !s.begun || s.held.waiting() || s.held.doubted();
-    if (s.begun && s.prove(units, number, outcome)) {
+    const bool judged = !begun_ || held_.waiting() || held_.doubted();
+    if (begun_ && prove(units, number, outcome)) {
         refused = false;
     } else {
-        const Parsing parsing = s.held.waiting() ? Parsing::EVERY : judged ? Parsing::AT_ONCE : Parsing::LATER;
-        outcome = s.follow(units, number, parsing);
+        const Parsing parsing = held_.waiting() ? Parsing::EVERY : judged ? Parsing::AT_ONCE : Parsing::LATER;
+        outcome = follow(units, number, parsing);
     }
     outcome.add(offers);
     if (refused) outcome.note(REFUSED);
-    s.watch(outcome);
+    watch(outcome);
     if (outcome.pictures.empty() && outcome.slices > 0) {
         throw Damage(outcome.damage.empty() ? "no slice that belongs to a picture" : outcome.damage);
     }
     if (broken) outcome.note("NAL unit lengths lead out of the packet");
     if (!outcome.pictures.empty()) {
-        s.begun = true;
+        begun_ = true;
         ParsedPicture& last = *outcome.pictures.back();
         last.damaged_units = outcome.damaged_units;
         last.unit_damage = outcome.damage;
+        last.extra_units = outcome.extra_units;
         last.sets_refused = refused || offers.damaged_units > 0;
     }
     return outcome.pictures;
 }
 
-int Decoder::ahead() const { return state_->ahead; }
-
-std::vector<uint8_t> Decoder::parameter_sets() const { return join(state_->held.units(), state_->length_size); }
-
-std::vector<uint8_t> Decoder::without_sets(const uint8_t* data, size_t size) const {
+template <class Units>
+std::vector<uint8_t> PacketDecoder<Units>::without_sets(const uint8_t* data, size_t size) const {
     bool broken = false;
     std::vector<std::vector<uint8_t>> units;
-    for (const NalUnit& unit : split(data, size, state_->length_size, broken)) {
-        if (!is_set(unit)) units.emplace_back(unit.data, unit.data + unit.size);
+    for (const NalUnit& unit : units_of(data, size, broken)) {
+        if (!Units::is_set(unit)) units.emplace_back(unit.data, unit.data + unit.size);
     }
-    return join(units, state_->length_size);
+    return join(units, length_size_);
+}
+
+}  // namespace
+
+std::unique_ptr<Decoder> make_decoder(Standard standard, Extra extradata, int threads, bool on_demand) {
+    if (standard == Standard::H264) {
+        return std::make_unique<PacketDecoder<h264::Units>>(extradata, threads, on_demand);
+    }
+    return std::make_unique<PacketDecoder<hevc::Units>>(extradata, threads, on_demand);
 }
 
 }  // namespace edgecvar

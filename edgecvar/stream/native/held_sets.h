@@ -5,23 +5,25 @@
 #include <string>
 #include <vector>
 
-#include "headers.h"
 #include "nal.h"
 
 namespace edgecvar {
 
 // A set that arrives before the first picture holds at once. Later one that differs waits: it holds once the picture
-// that first uses it is whole by it (with a new SPS an IDR picture), or once it has persisted. One of an id of its own
+// that first uses it is whole by it (with a new SPS one at which decoding may begin), or once it has persisted. One of an id of its own
 // need not be proved: nothing else reads that picture. As an I picture proves little of a PPS, the one before is kept
-// until the new one comes again.
+// until the new one comes again. What is not read, as a VPS, holds at once. `Units` is h264/units.h or hevc/units.h.
+template <class Units>
 class HeldSets {
 public:
+    using ParameterSets = typename Units::ParameterSets;
+
     ParameterSets& sets() { return sets_; }
-    // All NAL units that hold, SPS before PPS.
+    // All NAL units that hold, VPS before SPS before PPS.
     std::vector<std::vector<uint8_t>> units() const;
 
     // The one of a type and id that holds; it has been taken.
-    NalUnit unit(NalType type, int id) const;
+    NalUnit unit(int type, int id) const;
 
     // Damage where it cannot be read, Unsupported where it is not parsed here.
     void take(const NalUnit& unit);

@@ -1,8 +1,10 @@
-// The Python module _h264: the decoder and its pictures as _h264.pyi describes them.
+// The Python module _core: the decoder and its pictures as _core.pyi describes them.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,8 +23,8 @@ namespace {
 // A decoder that two threads may call: one waits for the other, without the interpreter lock.
 class Parser {
 public:
-    Parser(const Bytes& extradata, int threads, bool on_demand)
-        : decoder_(std::make_unique<Decoder>(extradata.data(), extradata.size(), threads, on_demand)) {}
+    Parser(const std::string& codec, const Bytes& extradata, int threads, bool on_demand)
+        : decoder_(make_decoder(standard(codec), {extradata.data(), extradata.size()}, threads, on_demand)) {}
     ~Parser() {
         const py::gil_scoped_release released;  // what is underway comes to its end
         decoder_.reset();
@@ -67,7 +69,7 @@ py::array sealed(py::array array) {
 
 // The vectors where they lie: the array keeps their store alive.
 py::array vectors(const std::shared_ptr<MotionStore>& motion) {
-    const py::ssize_t rows = 4 * motion->mb_height, columns = 4 * motion->mb_width;
+    const py::ssize_t rows = motion->height, columns = motion->width;
     if (motion->mv.size() != size_t(2 * rows * columns)) throw std::logic_error("a picture's vectors are incomplete");
     using Keeper = std::shared_ptr<MotionStore>;
     const py::capsule keeper(new Keeper(motion), [](void* pointer) { delete static_cast<Keeper*>(pointer); });
@@ -78,7 +80,7 @@ py::array vectors(const std::shared_ptr<MotionStore>& motion) {
 py::tuple motion(const ParsedPicture& picture) {
     const MotionStore& motion = store(picture);
     require_display_indices(picture);
-    const py::ssize_t rows = 4 * motion.mb_height, columns = 4 * motion.mb_width;
+    const py::ssize_t rows = motion.height, columns = motion.width;
     py::array_t<int16_t> ref_offset({py::ssize_t(2), rows, columns});
     py::array_t<bool> intra({rows, columns}), weighted({rows, columns});
     int16_t* const offsets = ref_offset.mutable_data();
@@ -92,7 +94,7 @@ py::tuple motion(const ParsedPicture& picture) {
 
 py::tuple weights(const ParsedPicture& picture) {
     const MotionStore& motion = store(picture);
-    const py::ssize_t rows = 4 * motion.mb_height, columns = 4 * motion.mb_width;
+    const py::ssize_t rows = motion.height, columns = motion.width;
     py::array_t<int16_t> weight({py::ssize_t(2), rows, columns, py::ssize_t(3)});
     py::array_t<int16_t> offset({py::ssize_t(2), rows, columns, py::ssize_t(3)});
     py::array_t<uint8_t> denominator({rows, columns, py::ssize_t(3)});
@@ -105,15 +107,24 @@ py::tuple weights(const ParsedPicture& picture) {
     return py::make_tuple(weight, offset, denominator);
 }
 
+void write_residual(const CodedResidual& residual, ptrdiff_t width, const std::array<int16_t*, 3>& planes) {
+    residual.blocks([&](const ResidualBlock& block) {
+        const ptrdiff_t stride = block.plane > 0 ? width / 2 : width;
+        int16_t* const out = planes[size_t(block.plane)] + block.y * stride + block.x;
+        for (int row = 0; row < block.size; ++row)
+            std::copy_n(block.samples.samples + row * block.samples.stride, block.size, out + row * stride);
+    });
+}
+
 py::tuple residual(const ParsedPicture& picture) {
-    const MotionStore& motion = store(picture);
-    const py::ssize_t rows = 16 * motion.mb_height, columns = 16 * motion.mb_width;
+    store(picture);
+    const py::ssize_t rows = picture.sequence->coded_height, columns = picture.sequence->coded_width;
     py::array_t<int16_t> y = zeros<int16_t>({rows, columns});
     py::array_t<int16_t> cb = zeros<int16_t>({rows / 2, columns / 2}), cr = zeros<int16_t>({rows / 2, columns / 2});
     int16_t *const luma = y.mutable_data(), *const blue = cb.mutable_data(), *const red = cr.mutable_data();
     {
         const py::gil_scoped_release released;
-        reconstruct(picture.coefficients, motion, luma, blue, red);
+        write_residual(*picture.residual, columns, {luma, blue, red});
     }
     return py::make_tuple(y, cb, cr);
 }
@@ -139,32 +150,34 @@ void set_display_index(ParsedPicture& picture, std::optional<int32_t> index) {
 }
 
 void bind_sequence(py::module_& module) {
-    py::class_<Sps, std::shared_ptr<Sps>>(module, "Sequence")
-        .def_readonly("profile_idc", &Sps::profile_idc)
-        .def_readonly("level_idc", &Sps::level_idc)
-        .def_property_readonly("coded_width", [](const Sps& sps) { return 16 * sps.mb_width; })
-        .def_property_readonly("coded_height", [](const Sps& sps) { return 16 * sps.mb_height; })
-        .def_property_readonly(
-            "crop",
-            [](const Sps& sps) { return py::make_tuple(sps.crop_left, sps.crop_top, sps.crop_right, sps.crop_bottom); })
-        .def_readonly("chroma_format_idc", &Sps::chroma_format_idc)
-        .def_readonly("bit_depth", &Sps::bit_depth_luma)
-        .def_readonly("poc_type", &Sps::poc_type)
-        .def_property_readonly("max_frame_num", [](const Sps& sps) { return 1 << sps.log2_max_frame_num; })
-        .def_property_readonly("max_reorder", &Sps::max_reorder);
+    py::class_<Sequence, std::shared_ptr<Sequence>>(module, "Sequence")
+        .def_readonly("profile_idc", &Sequence::profile_idc)
+        .def_readonly("level_idc", &Sequence::level_idc)
+        .def_readonly("coded_width", &Sequence::coded_width)
+        .def_readonly("coded_height", &Sequence::coded_height)
+        .def_property_readonly("crop",
+                               [](const Sequence& sps) {
+                                   return py::make_tuple(sps.crop_left, sps.crop_top, sps.crop_right, sps.crop_bottom);
+                               })
+        .def_readonly("chroma_format_idc", &Sequence::chroma_format_idc)
+        .def_readonly("bit_depth", &Sequence::bit_depth_luma)
+        .def_readonly("bit_depth_chroma", &Sequence::bit_depth_chroma)
+        .def_readonly("max_frame_num", &Sequence::max_frame_num)
+        .def_readonly("max_reorder", &Sequence::max_reorder);
 }
 
 void bind_picture(py::module_& module) {
     py::class_<ParsedPicture, std::shared_ptr<ParsedPicture>>(module, "Picture")
         .def_property_readonly("number", [](const ParsedPicture& picture) { return picture.tag->number; })
         .def_property_readonly("kind", &kind)
-        .def_readonly("idr", &ParsedPicture::idr)
+        .def_readonly("random_access", &ParsedPicture::random_access)
         .def_readonly("reference", &ParsedPicture::reference)
         .def_readonly("resets_order", &ParsedPicture::resets_order)
         .def_readonly("frame_num", &ParsedPicture::frame_num)
-        .def_readonly("recovery_frame_cnt", &ParsedPicture::recovery_frame_cnt)
+        .def_readonly("recovery_count", &ParsedPicture::recovery_count)
         .def_property_readonly("poc", [](const ParsedPicture& picture) { return picture.tag->poc; })
         .def_readonly("lost", &ParsedPicture::lost)
+        .def_readonly("extra_units", &ParsedPicture::extra_units)
         .def_readonly("sets_refused", &ParsedPicture::sets_refused)
         .def_readonly("unit_damage", &ParsedPicture::unit_damage)
         .def_property_readonly("damaged_slices", [](const ParsedPicture& picture) { return parsed(picture).damages(); })
@@ -173,8 +186,9 @@ void bind_picture(py::module_& module) {
         .def_property_readonly("whole", [](const ParsedPicture& picture) { return parsed(picture).whole; })
         .def_property_readonly("damage", [](const ParsedPicture& picture) { return parsed(picture).first_damage(); })
         .def_property_readonly("exact", [](const ParsedPicture& picture) { return parsed(picture).exact; })
-        .def_property_readonly("sequence",
-                               [](const ParsedPicture& picture) { return std::const_pointer_cast<Sps>(picture.sps); })
+        .def_property_readonly(
+            "sequence",
+            [](const ParsedPicture& picture) { return std::const_pointer_cast<Sequence>(picture.sequence); })
         .def_property("display_index", &display_index, &set_display_index)
         .def("motion", &motion)
         .def("weights", &weights)
@@ -183,6 +197,12 @@ void bind_picture(py::module_& module) {
 }
 
 }  // namespace
+
+Standard standard(const std::string& codec) {
+    if (codec == "h264") return Standard::H264;
+    if (codec == "hevc") return Standard::HEVC;
+    throw std::invalid_argument("the core reads h264 and hevc, not " + codec);
+}
 
 const ParsedPicture& parsed(const ParsedPicture& picture) {
     if (picture.is_parsed()) {
@@ -213,9 +233,9 @@ void require_display_indices(const ParsedPicture& picture) {
 
 }  // namespace edgecvar
 
-PYBIND11_MODULE(_h264, module) {
+PYBIND11_MODULE(_core, module) {
     using namespace edgecvar;
-    module.doc() = "The compiled H.264 core.";
+    module.doc() = "The compiled core.";
     py::register_exception<Damage>(module, "Damage", PyExc_ValueError);
     py::register_exception<Unsupported>(module, "Unsupported", PyExc_ValueError);
     bind_sequence(module);
@@ -224,10 +244,10 @@ PYBIND11_MODULE(_h264, module) {
     bind_accumulation(module);
     bind_idr_writer(module);
     py::class_<Parser>(module, "Parser")
-        .def(py::init([](const py::object& extradata, int threads, bool on_demand) {
-                 return std::make_unique<Parser>(Bytes(extradata), threads, on_demand);
+        .def(py::init([](const std::string& codec, const py::object& extradata, int threads, bool on_demand) {
+                 return std::make_unique<Parser>(codec, Bytes(extradata), threads, on_demand);
              }),
-             py::arg("extradata"), py::arg("threads") = 1, py::arg("on_demand") = false)
+             py::arg("codec"), py::arg("extradata"), py::arg("threads") = 1, py::arg("on_demand") = false)
         .def_property_readonly("ahead", &Parser::ahead)
         .def("parse", &Parser::parse, py::arg("packet"), py::arg("number"))
         .def("parameter_sets", &Parser::parameter_sets)

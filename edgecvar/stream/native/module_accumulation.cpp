@@ -29,10 +29,10 @@ std::vector<TracedReference> traced(const References& references) {
 std::unique_ptr<Accumulator> accumulator(int coded_width, int coded_height, bool residual) {
     constexpr int LARGEST = 1 << 14;
     for (const int side : {coded_width, coded_height})
-        if (side <= 0 || side > LARGEST || side % 16 != 0)
-            throw std::invalid_argument("a coded picture is whole macroblocks, got " + std::to_string(coded_width) +
+        if (side <= 0 || side > LARGEST || side % 8 != 0)
+            throw std::invalid_argument("a coded picture is whole blocks of 8 x 8, got " + std::to_string(coded_width) +
                                         " x " + std::to_string(coded_height));
-    return std::make_unique<Accumulator>(coded_width / 16, coded_height / 16, residual);
+    return std::make_unique<Accumulator>(coded_width, coded_height, residual);
 }
 
 template <class Number>
@@ -54,7 +54,7 @@ std::vector<int> offsets_in_arrays(const Array<int16_t>& ref_offset, const Array
 std::shared_ptr<TracedPicture> follow_arrays(const Accumulator& accumulator, const Array<int16_t>& mv_qpel,
                                              const Array<int16_t>& ref_offset, const Array<bool>& intra,
                                              const std::optional<Planes>& residual, const References& references) {
-    const py::ssize_t rows = 4 * accumulator.mb_height(), columns = 4 * accumulator.mb_width();
+    const py::ssize_t rows = accumulator.height() / 4, columns = accumulator.width() / 4;
     PictureArrays arrays{};
     // A vector is a pair of int16, which an array of them is read as on every machine that this is built for.
     arrays.mv = reinterpret_cast<const MotionVector*>(checked(mv_qpel, {2, rows, columns, 2}, "mv_qpel"));
@@ -79,15 +79,17 @@ std::shared_ptr<TracedPicture> follow(const Accumulator& accumulator, const Pars
 }
 
 py::array displacement(const TracedPicture& picture) {
-    py::array_t<float> out = zeros<float>({4 * picture.mb_height(), 4 * picture.mb_width(), 2});
+    py::array_t<float> out = zeros<float>({picture.height() / 4, picture.width() / 4, 2});
     float* const pairs = out.mutable_data();
-    const py::gil_scoped_release released;
-    picture.displacement(pairs);
+    {
+        const py::gil_scoped_release released;  // not while `out` becomes what is returned
+        picture.displacement(pairs);
+    }
     return out;
 }
 
 py::tuple residual(const TracedPicture& picture) {
-    const py::ssize_t rows = 16 * picture.mb_height(), columns = 16 * picture.mb_width();
+    const py::ssize_t rows = picture.height(), columns = picture.width();
     py::array_t<int16_t> y = zeros<int16_t>({rows, columns});
     py::array_t<int16_t> cb = zeros<int16_t>({rows / 2, columns / 2}), cr = zeros<int16_t>({rows / 2, columns / 2});
     int16_t *const luma = y.mutable_data(), *const blue = cb.mutable_data(), *const red = cr.mutable_data();

@@ -1,4 +1,4 @@
-// The part of the Python module _h264 that prepares inputs of networks (_h264.pyi).
+// The part of the Python module _core that prepares inputs of networks (_core.pyi).
 #include "module_parts.h"
 
 #include <pybind11/numpy.h>

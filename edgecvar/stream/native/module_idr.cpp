@@ -1,8 +1,11 @@
-// The part of the Python module _h264 that writes I-pictures for other decoders (_h264.pyi).
+// The part of the Python module _core that writes I-pictures for other decoders (_core.pyi).
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 
-#include "idr_writer.h"
+#include "h264/idr_writer.h"
+#include "hevc/irap_writer.h"
 #include "module_parts.h"
 
 namespace py = pybind11;
@@ -10,10 +13,22 @@ namespace py = pybind11;
 namespace edgecvar {
 namespace {
 
+using Write = std::function<std::vector<uint8_t>(const std::vector<uint8_t>& sets, const uint8_t* packet, size_t size)>;
+
+template <class Writer>
+Write write_by(const Bytes& extradata) {
+    const auto writer = std::make_shared<Writer>(extradata.data(), extradata.size());
+    return [writer](const std::vector<uint8_t>& sets, const uint8_t* packet, size_t size) {
+        return writer->write(sets, packet, size);
+    };
+}
+
 // One that two threads may call: they take turns, without the interpreter lock.
-class SharedIdrWriter {
+class SharedWriter {
 public:
-    explicit SharedIdrWriter(const Bytes& extradata) : writer_(extradata.data(), extradata.size()) {}
+    SharedWriter(const std::string& codec, const Bytes& extradata)
+        : write_(standard(codec) == Standard::H264 ? write_by<h264::IdrWriter>(extradata)
+                                                   : write_by<hevc::IrapWriter>(extradata)) {}
 
     py::bytes write(const py::object& sets, const py::object& packet) {
         const Bytes units(sets), data(packet);
@@ -21,23 +36,25 @@ public:
         {
             const py::gil_scoped_release released;
             const std::lock_guard<std::mutex> lock(mutex_);
-            written = writer_.write({units.data(), units.data() + units.size()}, data.data(), data.size());
+            written = write_({units.data(), units.data() + units.size()}, data.data(), data.size());
         }
         return py::bytes(reinterpret_cast<const char*>(written.data()), written.size());
     }
 
 private:
     std::mutex mutex_;
-    IdrWriter writer_;
+    const Write write_;
 };
 
 }  // namespace
 
 void bind_idr_writer(py::module_& module) {
-    py::class_<SharedIdrWriter>(module, "IdrWriter")
-        .def(py::init([](const py::object& extradata) { return std::make_unique<SharedIdrWriter>(Bytes(extradata)); }),
-             py::arg("extradata"))
-        .def("write", &SharedIdrWriter::write, py::arg("sets"), py::arg("packet"));
+    py::class_<SharedWriter>(module, "IdrWriter")
+        .def(py::init([](const std::string& codec, const py::object& extradata) {
+                 return std::make_unique<SharedWriter>(codec, Bytes(extradata));
+             }),
+             py::arg("codec"), py::arg("extradata"))
+        .def("write", &SharedWriter::write, py::arg("sets"), py::arg("packet"));
 }
 
 }  // namespace edgecvar

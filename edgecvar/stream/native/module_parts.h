@@ -1,11 +1,13 @@
-// The parts of the Python module _h264 that are in files of their own.
+// The parts of the Python module _core that are in files of their own.
 #pragma once
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <string>
 #include <vector>
 
+#include "nal.h"
 #include "parsed_picture.h"
 
 namespace edgecvar {
@@ -30,6 +32,9 @@ private:
 void bind_filters(pybind11::module_& module);
 void bind_accumulation(pybind11::module_& module);
 void bind_idr_writer(pybind11::module_& module);
+
+// "h264" or "hevc"; raises ValueError for another.
+Standard standard(const std::string& codec);
 
 // Has a picture parsed, or waits for it where that is done ahead, without the interpreter lock.
 const ParsedPicture& parsed(const ParsedPicture& picture);

@@ -1,4 +1,4 @@
-// Arrays of a parsed picture: references as display distances, and weights (ITU-T H.264, 8.4.2.3).
+// Arrays of a parsed picture: references as display distances, and weights (ITU-T H.264, 8.4.2.3; H.265, 8.5.3.3.4.3).
 #include <algorithm>
 #include <cstring>
 
@@ -9,29 +9,32 @@ namespace edgecvar {
 
 namespace {
 
-// What the blocks of one 8x8 block have in common.
+// What the 4x4 blocks that one reference index is of have in common.
 struct Block {
     const SliceReferences* slice;
     int ref[2];
-    size_t mb, row, column;  // of its first 4x4 block
+    size_t row, column;  // of its first 4x4 block
 };
 
 template <class Visit>
 void for_each_block(const MotionStore& motion, Visit visit) {
-    const size_t width = size_t(motion.mb_width) * 2, height = size_t(motion.mb_height) * 2;
+    const size_t log2 = size_t(motion.ref_log2);
+    const size_t width = size_t(motion.width) >> log2, height = size_t(motion.height) >> log2;
     for (size_t row = 0; row < height; ++row) {
         for (size_t column = 0; column < width; ++column) {
-            const size_t at = row * width + column, mb = (row >> 1) * motion.mb_width + (column >> 1);
+            const size_t at = row * width + column;
+            const size_t mb = (row << log2 >> 2) * size_t(motion.mb_width) + (column << log2 >> 2);
             const SliceReferences* slice = &motion.slices[motion.slice[mb]];
-            visit(Block{slice, {motion.ref[at], motion.ref[width * height + at]}, mb, row * 2, column * 2});
+            visit(Block{slice, {motion.ref[at], motion.ref[width * height + at]}, row << log2, column << log2});
         }
     }
 }
 
+// Over a square of 2^log2 x 2^log2 4x4 blocks.
 template <class T>
-void fill_block(T* plane, size_t stride, const Block& block, T value) {
+void fill_block(T* plane, size_t stride, const Block& block, int log2, T value) {
     T* at = plane + block.row * stride + block.column;
-    at[0] = at[1] = at[stride] = at[stride + 1] = value;
+    for (size_t row = 0; row < size_t(1) << log2; ++row) std::fill_n(at + row * stride, size_t(1) << log2, value);
 }
 
 bool is_weighted(const SliceReferences& slice, const int (&ref)[2]) {
@@ -49,7 +52,7 @@ bool is_weighted(const SliceReferences& slice, const int (&ref)[2]) {
     return false;
 }
 
-// What a slice's ref_idx + 1 (0: list unused) stand for in the output, twice: two 4x4 blocks side by side share it.
+// What a slice's ref_idx + 1 (0: list unused) stand for in the output, twice: two 4x4 blocks side by side may share it.
 struct SliceOutput {
     uint32_t offsets[2][33];
     uint16_t weighted[33][33];  // by the ref_idx of both lists
@@ -75,54 +78,90 @@ void repeat(T* row, size_t stride, int times) {
     for (int i = 1; i <= times; ++i) std::copy_n(row, stride, row + i * stride);
 }
 
-// Whether eight 8x8 blocks side by side have one ref_idx: most have, in quiet pictures.
+// Whether eight reference indices side by side are one: most are, in quiet pictures.
 bool are_alike(const int8_t* refs) {
     uint64_t eight;
     std::memcpy(&eight, refs, sizeof eight);
     return eight == uint64_t(0x0101010101010101) * uint8_t(refs[0]);
 }
 
-// Two rows of ref_offset from one row of `count` ref_idx; `slice` has one entry a macroblock.
+// What a row of `count` reference indices, of LOG2 as in MotionStore, stand for in one row of 4x4 blocks; `slice` has one
+// entry a square of 16x16 samples.
+template <int LOG2>
 void write_offsets(const std::vector<SliceOutput>& slices, int list, const uint16_t* slice, const int8_t* refs,
                    size_t count, int16_t* out) {
+    constexpr size_t BYTES = sizeof(int16_t) << LOG2;
     const SliceOutput* output = slices.data();
     for (size_t at = 0; at < count; at += 8) {
         const size_t end = std::min(at + 8, count);
         if (slices.size() == 1 && end == at + 8 && are_alike(refs + at)) {
-            std::fill_n(out + at * 2, 16, int16_t(output->offsets[list][refs[at] + 1]));
+            std::fill_n(out + (at << LOG2), 8 << LOG2, int16_t(output->offsets[list][refs[at] + 1]));
             continue;
         }
         for (size_t i = at; i < end; ++i) {
-            if (slices.size() > 1) output = &slices[slice[i >> 1]];
-            std::memcpy(out + i * 2, &output->offsets[list][refs[i] + 1], sizeof(uint32_t));
+            if (slices.size() > 1) output = &slices[slice[i >> (2 - LOG2)]];
+            std::memcpy(out + (i << LOG2), &output->offsets[list][refs[i] + 1], BYTES);
         }
     }
-    repeat(out, count * 2, 1);
 }
 
-// Two rows of `weighted`, alike.
+// The same of `weighted`.
+template <int LOG2>
 void write_weighted(const std::vector<SliceOutput>& slices, const uint16_t* slice, const int8_t* zero,
                     const int8_t* one, size_t count, bool* out) {
+    constexpr size_t BYTES = sizeof(bool) << LOG2;
     const SliceOutput* output = slices.data();
     for (size_t at = 0; at < count; at += 8) {
         const size_t end = std::min(at + 8, count);
         if (slices.size() == 1 && end == at + 8 && are_alike(zero + at) && are_alike(one + at)) {
-            std::fill_n(out + at * 2, 16, output->weighted[zero[at] + 1][one[at] + 1] != 0);
+            std::fill_n(out + (at << LOG2), 8 << LOG2, output->weighted[zero[at] + 1][one[at] + 1] != 0);
             continue;
         }
         for (size_t i = at; i < end; ++i) {
-            if (slices.size() > 1) output = &slices[slice[i >> 1]];
-            std::memcpy(out + i * 2, &output->weighted[zero[i] + 1][one[i] + 1], sizeof(uint16_t));
+            if (slices.size() > 1) output = &slices[slice[i >> (2 - LOG2)]];
+            std::memcpy(out + (i << LOG2), &output->weighted[zero[i] + 1][one[i] + 1], BYTES);
         }
     }
-    repeat(out, count * 2, 1);
+}
+
+template <int LOG2>
+void write_references(const MotionStore& motion, const std::vector<SliceOutput>& slices, bool any_weights,
+                      int16_t* ref_offset, bool* weighted) {
+    const size_t stride = size_t(motion.width), plane = stride * size_t(motion.height), count = stride >> LOG2;
+    for (size_t row = 0; row < size_t(motion.height); row += size_t(1) << LOG2) {
+        const uint16_t* slice = motion.slice.data() + (row >> 2) * size_t(motion.mb_width);
+        const int8_t* zero = motion.ref.data() + (row >> LOG2) * count;
+        const int8_t* one = zero + motion.ref.size() / 2;
+        for (int list = 0; list < (motion.two_lists ? 2 : 1); ++list) {
+            int16_t* out = ref_offset + size_t(list) * plane + row * stride;
+            write_offsets<LOG2>(slices, list, slice, list ? one : zero, count, out);
+            repeat(out, stride, LOG2);
+        }
+        if (!any_weights) continue;
+        write_weighted<LOG2>(slices, slice, zero, one, count, weighted + row * stride);
+        repeat(weighted + row * stride, stride, LOG2);
+    }
+}
+
+void write_intra(const MotionStore& motion, bool* intra) {
+    const size_t log2 = size_t(motion.flag_log2), side = size_t(1) << log2, stride = size_t(motion.width);
+    const size_t count = stride >> log2;
+    for (size_t row = 0; row < size_t(motion.height) >> log2; ++row) {
+        const uint8_t* flags = motion.flags.data() + row * count;
+        bool* out = intra + (row << log2) * stride;
+        for (size_t i = 0; i < count; ++i) {
+            const uint32_t four = flags[i] & MB_INTRA ? 0x01010101 : 0;
+            std::memcpy(out + (i << log2), &four, side);
+        }
+        repeat(out, stride, int(side) - 1);
+    }
 }
 
 }  // namespace
 
 void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intra, bool* weighted) {
     const MotionStore& motion = *picture.motion;
-    const size_t mb_width = size_t(motion.mb_width), stride = mb_width * 4, plane = stride * motion.mb_height * 4;
+    const size_t plane = size_t(motion.width) * size_t(motion.height);
     std::vector<SliceOutput> slices;
     bool any_weights = false;
     for (const SliceReferences& slice : motion.slices) {
@@ -131,30 +170,16 @@ void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intr
     }
     if (!any_weights) std::fill_n(weighted, plane, false);
     if (!motion.two_lists) std::fill_n(ref_offset + plane, plane, int16_t(0));
-    for (size_t row = 0; row < size_t(motion.mb_height) * 2; ++row) {
-        const uint16_t* slice = motion.slice.data() + (row >> 1) * mb_width;
-        const int8_t* zero = motion.ref.data() + row * mb_width * 2;
-        const int8_t* one = zero + plane / 4;
-        write_offsets(slices, 0, slice, zero, mb_width * 2, ref_offset + row * 2 * stride);
-        if (motion.two_lists) write_offsets(slices, 1, slice, one, mb_width * 2, ref_offset + plane + row * 2 * stride);
-        if (any_weights) write_weighted(slices, slice, zero, one, mb_width * 2, weighted + row * 2 * stride);
-    }
-    for (int row = 0; row < motion.mb_height; ++row) {
-        const uint8_t* flags = motion.flags.data() + row * mb_width;
-        bool* out = intra + row * 4 * stride;
-        for (size_t mb = 0; mb < mb_width; ++mb) {
-            const uint32_t four = flags[mb] & MB_INTRA ? 0x01010101 : 0;
-            std::memcpy(out + mb * 4, &four, sizeof four);
-        }
-        repeat(out, stride, 3);
-    }
+    const auto write = motion.ref_log2 ? write_references<1> : write_references<0>;
+    write(motion, slices, any_weights, ref_offset, weighted);
+    write_intra(motion, intra);
 }
 
 void weight_output(const ParsedPicture& picture, int16_t* weight, int16_t* offset, uint8_t* log2_denominator) {
     const MotionStore& motion = *picture.motion;
-    const int chroma_shift = picture.sps->bit_depth_chroma - 8;
-    const int shift[3] = {picture.sps->bit_depth_luma - 8, chroma_shift, chroma_shift};  // of offsets, 8.4.2.3
-    const size_t stride = size_t(motion.mb_width) * 4, blocks = stride * motion.mb_height * 4;
+    const int chroma_shift = picture.sequence->bit_depth_chroma - 8;
+    const int shift[3] = {picture.sequence->bit_depth_luma - 8, chroma_shift, chroma_shift};  // of offsets
+    const size_t stride = size_t(motion.width), blocks = stride * size_t(motion.height);
     using Triple = std::array<int16_t, 3>;
     auto* weights = reinterpret_cast<Triple*>(weight);
     auto* offsets = reinterpret_cast<Triple*>(offset);
@@ -182,10 +207,10 @@ void weight_output(const ParsedPicture& picture, int16_t* weight, int16_t* offse
             w[1].fill(one);
         }
         for (int list = 0; list < 2; ++list) {
-            fill_block(weights + list * blocks, stride, block, w[list]);
-            fill_block(offsets + list * blocks, stride, block, o[list]);
+            fill_block(weights + list * blocks, stride, block, motion.ref_log2, w[list]);
+            fill_block(offsets + list * blocks, stride, block, motion.ref_log2, o[list]);
         }
-        fill_block(denominators, stride, block, d);
+        fill_block(denominators, stride, block, motion.ref_log2, d);
     });
 }
 

@@ -11,9 +11,6 @@ namespace edgecvar {
 
 enum class Standard { H264, HEVC };
 
-// nal_unit_type (Table 7-1), of those that are told apart here.
-enum NalType { SLICE = 1, PARTITION_A = 2, PARTITION_C = 4, IDR_SLICE = 5, SEI = 6, SPS = 7, PPS = 8, DELIMITER = 9 };
-
 struct NalUnit {
     int ref_idc = 0, type = 0;
     const uint8_t* data = nullptr;  // the header

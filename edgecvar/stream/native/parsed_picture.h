@@ -26,6 +26,7 @@ struct ParsedPicture {
     bool sets_refused = false;           // parameter sets in its packet are not those that it was read by
     int damaged_units = 0;               // NAL units of its packet given up before a slice of it could be parsed
     std::string unit_damage;             // what the first damage of these was
+    int extra_units = 0;                 // NAL units of other layers in its packet, left out
     std::shared_ptr<const Sequence> sequence;
     std::shared_ptr<MotionStore> motion;
 
@@ -49,7 +50,8 @@ struct ParsedPicture {
 // ref_offset is the display index of the reference minus the picture's own.
 void motion_output(const ParsedPicture& picture, int16_t* ref_offset, bool* intra, bool* weighted);
 // weight and offset: (2, H/4, W/4, 3); log2_denominator: (H/4, W/4, 3). Plain prediction is weight 1, offset 0,
-// denominator 0: ((p0 w0 + p1 w1 + 2^d) >> (d + 1)) + ((o0 + o1 + 1) >> 1) for two lists (8.4.2.3).
+// denominator 0: ((p0 w0 + p1 w1 + 2^d) >> (d + 1)) + ((o0 + o1 + 1) >> 1) for two lists of H.264 (8.4.2.3), and
+// ((p0 w0 + p1 w1 + ((o0 + o1 + 1) << d')) >> (d' + 1) with d' = d + 14 - bit depth, of H.265 (8.5.3.3.4.3).
 void weight_output(const ParsedPicture& picture, int16_t* weight, int16_t* offset, uint8_t* log2_denominator);
 
 }  // namespace edgecvar

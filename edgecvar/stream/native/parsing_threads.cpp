@@ -16,29 +16,27 @@
 #include <utility>
 #include <vector>
 
-#include "picture_parser.h"
-
 namespace edgecvar {
 
 namespace {
 
 struct Job {
-    explicit Job(GatheredPicture picture) : gathered(std::move(picture)) {
-        for (const SliceReferences& slice : gathered.picture->motion->slices) {
-            if (slice.lists[1].empty()) continue;
-            const std::shared_ptr<Tag>& tag = slice.lists[1][0];
-            if (!tag->is_parsed() && (colocated.empty() || colocated.back() != tag)) colocated.push_back(tag);
+    explicit Job(std::unique_ptr<GatheredPicture> picture) : gathered(std::move(picture)) {
+        for (const Collocated& collocated : gathered->collocated) {
+            const std::shared_ptr<Tag>& tag = collocated.tag;
+            if (!tag || tag->is_parsed()) continue;
+            if (awaited.empty() || awaited.back() != tag) awaited.push_back(tag);
         }
-        gathered.picture->tag->parsed = parsed.get_future().share();
+        gathered->picture->tag->parsed = parsed.get_future().share();
     }
 
-    GatheredPicture gathered;
-    std::vector<std::shared_ptr<Tag>> colocated;  // whose vectors are to come
+    std::unique_ptr<GatheredPicture> gathered;
+    std::vector<std::shared_ptr<Tag>> awaited;  // of collocated pictures, whose vectors are to come
     std::promise<void> parsed;
     enum { WAITS, RUNS, DONE } stage = WAITS;
 
     bool ready() const {
-        return stage == WAITS && std::all_of(colocated.begin(), colocated.end(),
+        return stage == WAITS && std::all_of(awaited.begin(), awaited.end(),
                                              [](const std::shared_ptr<Tag>& tag) { return tag->is_parsed(); });
     }
 };
@@ -67,15 +65,14 @@ struct ParsingThreads::State {
     std::vector<std::thread> threads;
     const pid_t process = getpid();
 
-    void work();
+    void work(PictureParser& parser);
     void end();
     std::ptrdiff_t left() const {
         return std::count_if(jobs.begin(), jobs.end(), [](const Job& job) { return job.stage == Job::WAITS; });
     }
 };
 
-void ParsingThreads::State::work() {
-    PictureParser parser;
+void ParsingThreads::State::work(PictureParser& parser) {
     std::unique_lock<std::mutex> lock(mutex);
     while (true) {
         const auto job = std::find_if(jobs.begin(), jobs.end(), [](const Job& each) { return each.ready(); });
@@ -88,7 +85,7 @@ void ParsingThreads::State::work() {
         lock.unlock();
         std::exception_ptr failure;
         try {
-            parser.parse(job->gathered);
+            parser.parse(*job->gathered);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -112,11 +109,12 @@ void ParsingThreads::State::end() {
     for (std::thread& thread : threads) thread.join();
 }
 
-ParsingThreads::ParsingThreads(int count) : state_(std::make_unique<State>()) {
+ParsingThreads::ParsingThreads(int count, std::function<std::unique_ptr<PictureParser>()> parser)
+    : state_(std::make_unique<State>()) {
     const BlockedSignals blocked;
     State* const state = state_.get();
     try {
-        for (int i = 0; i < count; ++i) state->threads.emplace_back([state] { state->work(); });
+        for (int i = 0; i < count; ++i) state->threads.emplace_back([state, parser] { state->work(*parser()); });
     } catch (const std::system_error&) {
         if (state->threads.empty()) throw;  // with fewer than were asked for it goes on
     }
@@ -130,7 +128,7 @@ ParsingThreads::~ParsingThreads() {
     state_->end();
 }
 
-void ParsingThreads::parse(GatheredPicture gathered) {
+void ParsingThreads::parse(std::unique_ptr<GatheredPicture> gathered) {
     std::list<Job> next, done;  // only this thread lets go of pictures: others may have been the last to hold a store
     next.emplace_back(std::move(gathered));
     {

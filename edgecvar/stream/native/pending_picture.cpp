@@ -1,4 +1,4 @@
-// Pictures that are parsed when somebody asks what is in them, or in one that is co-located with them.
+// Pictures that are parsed when somebody asks what is in them, or in one that is collocated with them.
 #include "pending_picture.h"
 
 #include <algorithm>
@@ -12,14 +12,15 @@ constexpr int DEEPEST = 8;  // more than pyramids of B pictures have: what a pic
 
 }  // namespace
 
-PendingPicture::PendingPicture(std::shared_ptr<SharedParser> parser, GatheredPicture gathered)
-    : parser_(std::move(parser)), gathered_(std::move(gathered)), picture_(gathered_.picture),
-      tag_(gathered_.picture->tag), sps_(gathered_.picture->sps), kind_(gathered_.picture->kind),
-      store_(gathered_.picture->motion.get()) {
-    gathered_.picture.reset();
-    for (const std::shared_ptr<const MotionStore>& colocated : gathered_.colocated) {
-        if (!colocated || !colocated->pending || colocated->pending->is_parsed()) continue;
-        depth_ = std::max(depth_, colocated->pending->depth_ + 1);
+PendingPicture::PendingPicture(std::shared_ptr<SharedParser> parser, std::unique_ptr<GatheredPicture> gathered)
+    : parser_(std::move(parser)), gathered_(std::move(gathered)), picture_(gathered_->picture),
+      tag_(gathered_->picture->tag), sequence_(gathered_->picture->sequence), kind_(gathered_->picture->kind),
+      store_(gathered_->picture->motion.get()) {
+    gathered_->picture.reset();
+    for (const Collocated& collocated : gathered_->collocated) {
+        const MotionStore* const motion = collocated.motion.get();
+        if (!motion || !motion->pending || motion->pending->is_parsed()) continue;
+        depth_ = std::max(depth_, motion->pending->depth_ + 1);
     }
     if (depth_ > DEEPEST) settle();
 }
@@ -36,30 +37,30 @@ void PendingPicture::settle() {
 }
 
 void PendingPicture::parse_now() {
-    gathered_.picture = picture_.lock();
-    if (!gathered_.picture) {  // only its vectors are asked for
-        gathered_.picture = std::make_shared<ParsedPicture>();
-        gathered_.picture->tag = tag_;
-        gathered_.picture->sps = sps_;
-        gathered_.picture->kind = kind_;
-        gathered_.picture->motion = std::shared_ptr<MotionStore>(std::shared_ptr<MotionStore>(), store_);
+    gathered_->picture = picture_.lock();
+    if (!gathered_->picture) {  // only its vectors are asked for
+        gathered_->picture = std::make_shared<ParsedPicture>();
+        gathered_->picture->tag = tag_;
+        gathered_->picture->sequence = sequence_;
+        gathered_->picture->kind = kind_;
+        gathered_->picture->motion = std::shared_ptr<MotionStore>(std::shared_ptr<MotionStore>(), store_);
     }
-    parse_colocated(gathered_);
+    parse_collocated(*gathered_);
     try {
-        parser_->parser.parse(gathered_);
+        parser_->parser->parse(*gathered_);
     } catch (...) {
         failure_ = std::current_exception();
     }
-    gathered_ = GatheredPicture();
+    gathered_.reset();
     parsed_.store(true, std::memory_order_release);
 }
 
-void parse_colocated(const GatheredPicture& gathered) {
-    for (const SliceReferences& slice : gathered.picture->motion->slices) {
-        if (!slice.lists[1].empty()) slice.lists[1][0]->wait();
+void parse_collocated(const GatheredPicture& gathered) {
+    for (const Collocated& collocated : gathered.collocated) {
+        if (collocated.tag) collocated.tag->wait();
     }
-    for (const std::shared_ptr<const MotionStore>& colocated : gathered.colocated) {
-        if (colocated && colocated->pending) colocated->pending->settle();
+    for (const Collocated& collocated : gathered.collocated) {
+        if (collocated.motion && collocated.motion->pending) collocated.motion->pending->settle();
     }
 }
 

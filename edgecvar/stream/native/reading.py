@@ -22,7 +22,7 @@ from edgecvar.stream.types import CodedPicture
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from edgecvar.stream.native._h264 import Picture, Sequence
+    from edgecvar.stream.native._core import Picture, Sequence
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
 _BASELINE = 66
@@ -84,7 +84,7 @@ class NativeReading:
         self._core = probe.core
         context = source.video.context
         self._on_demand = on_demand
-        self._ahead = ParsingAhead(probe.core, context.extradata or b"", threads, on_demand)
+        self._ahead = ParsingAhead(probe.core, probe.codec, context.extradata or b"", threads, on_demand)
         self._images = KeyImages(context, probe.core, source.summary, decoder)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
@@ -207,7 +207,7 @@ class NativeReading:
             display_index=parsed.display_index,
             pts_seconds=parsed.moment.pts_seconds,
             kind=picture.kind,
-            keyframe=picture.idr or (picture.recovery_frame_cnt >= 0 and picture.kind == "I"),
+            keyframe=picture.random_access or (picture.recovery_count >= 0 and picture.kind == "I"),
             content=content,
             opens=self._source.opening(parsed.broke, before, self._now),
             shown=parsed.moment.shown,
@@ -245,7 +245,7 @@ def _recovery_state(picture: Picture) -> RecoveryState:
         max_frame_num=picture.sequence.max_frame_num,
         intra=picture.kind == "I",
         reference=picture.reference,
-        recovery_frame_cnt=picture.recovery_frame_cnt,
+        recovery_frame_cnt=picture.recovery_count,
     )
 
 

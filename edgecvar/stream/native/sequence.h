@@ -9,7 +9,8 @@ struct Sequence {
     int crop_left = 0, crop_top = 0, crop_right = 0, crop_bottom = 0;  // in luma samples
     int chroma_format_idc = 1;                                         // 0 (4:0:0) or 1 (4:2:0)
     int bit_depth_luma = 8, bit_depth_chroma = 8;
-    int max_reorder = 0;  // the most pictures that precede one in decoding order and follow it in output order
+    int max_frame_num = 0;  // MaxFrameNum of H.264, 0 of H.265
+    int max_reorder = 0;    // the most pictures that precede one in decoding order and follow it in output order
 };
 
 }  // namespace edgecvar

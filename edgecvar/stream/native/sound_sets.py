@@ -12,7 +12,7 @@ from edgecvar.stream.native.choice import CODEC, native_core
 if TYPE_CHECKING:
     from av.packet import Packet
 
-    from edgecvar.stream.native._h264 import Parser
+    from edgecvar.stream.native._core import Parser
 
 SETS_REFUSED = "parameter set that its pictures do not follow"
 
@@ -36,7 +36,7 @@ class SoundSets:
         self._begun = self._settled = False
         if self._core is not None:
             with suppress(self._core.Damage, self._core.Unsupported):
-                self._parser = self._core.Parser(extradata or b"")
+                self._parser = self._core.Parser(codec, extradata or b"")
                 self._held = self._given = self._sets(self._parser.parameter_sets())
 
     def checked(self, packet: Packet[Any]) -> Packet[Any]:

@@ -6,9 +6,15 @@
 #include <vector>
 
 #include "motion_store.h"
-#include "syntax.h"
 
 namespace edgecvar {
+
+// How a sequence's motion lies in memory.
+struct StoreLayout {
+    int width, height;        // in 4x4 blocks
+    int ref_log2, flag_log2;  // see MotionStore
+    int references;           // pictures that are kept for others
+};
 
 // Stores that nobody holds any more are used again: their memory is warm, and what every picture overwrites need not be
 // cleared.
@@ -18,10 +24,10 @@ public:
     explicit StorePool(int ahead) : kept_(IN_HAND + ahead) {}
 
     // One that is of no slices yet, and has not been started.
-    std::shared_ptr<MotionStore> take(const Sps& sps) {
+    std::shared_ptr<MotionStore> take(const StoreLayout& layout) {
         std::shared_ptr<MotionStore> store;
         for (std::shared_ptr<MotionStore>& kept : stores_) {
-            if (kept->mb_width != sps.mb_width || kept->mb_height != sps.mb_height) {
+            if (kept->width != layout.width || kept->height != layout.height) {
                 stores_.clear();
                 break;
             }
@@ -32,8 +38,8 @@ public:
             }
         }
         if (!store) {
-            store = made(sps);
-            if (int(stores_.size()) < sps.max_num_ref_frames + kept_) stores_.push_back(store);
+            store = made(layout);
+            if (int(stores_.size()) < layout.references + kept_) stores_.push_back(store);
         }
         store->slices.clear();
         store->pending.reset();
@@ -41,17 +47,19 @@ public:
     }
 
 private:
-    static std::shared_ptr<MotionStore> made(const Sps& sps) {
-        const size_t count = size_t(sps.mb_width) * sps.mb_height;
+    static std::shared_ptr<MotionStore> made(const StoreLayout& layout) {
         auto store = std::make_shared<MotionStore>();
-        store->width = 4 * sps.mb_width;
-        store->height = 4 * sps.mb_height;
-        store->mb_width = sps.mb_width;
-        store->mb_height = sps.mb_height;
-        store->mv.resize(2 * 16 * count);
-        store->ref.assign(2 * 4 * count, -1);
-        store->flags.resize(count);
-        store->slice.resize(count);
+        store->width = layout.width;
+        store->height = layout.height;
+        store->mb_width = (layout.width + 3) / 4;
+        store->mb_height = (layout.height + 3) / 4;
+        store->ref_log2 = layout.ref_log2;
+        store->flag_log2 = layout.flag_log2;
+        const auto squares = [&](int log2) { return size_t(layout.width >> log2) * size_t(layout.height >> log2); };
+        store->mv.resize(2 * squares(0));
+        store->ref.assign(2 * squares(layout.ref_log2), -1);
+        store->flags.resize(squares(layout.flag_log2));
+        store->slice.resize(size_t(store->mb_width) * size_t(store->mb_height));
         return store;
     }
 

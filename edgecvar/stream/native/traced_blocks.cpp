@@ -26,10 +26,11 @@ bool are_alike(const MotionVector* mv, size_t stride) {
 }
 
 // Divides by 2^shift, halves away from zero.
-void rescale(int16_t* samples, int shift) {
-    for (int i = 0; i < Sums::SAMPLES; ++i)
-        samples[i] = int16_t((samples[i] + (1 << (shift - 1)) - (samples[i] < 0)) >> shift);
+int16_t rescaled(int16_t sample, int shift) {
+    return shift > 0 ? int16_t((sample + (1 << (shift - 1)) - (sample < 0)) >> shift) : sample;
 }
+
+constexpr BlockPrediction NOTHING = {{-1, -1}, {{0, 0}, {0, 0}}};
 
 // In rising order, once each, and without 0, which stands for none.
 std::vector<int> distinct(std::vector<int> offsets) {
@@ -39,12 +40,56 @@ std::vector<int> distinct(std::vector<int> offsets) {
     return offsets;
 }
 
+// The residual of a picture by squares of 16x16 samples, in 8-bit units.
+class SquaredResidual {
+public:
+    explicit SquaredResidual(const ParsedPicture& picture)
+        : mb_width_(size_t(picture.motion->mb_width)), coded_(picture.motion->slice.size(), -1) {
+        const int shifts[2] = {picture.sequence->bit_depth_luma - 8, picture.sequence->bit_depth_chroma - 8};
+        picture.residual->blocks([&](const ResidualBlock& block) { add(block, shifts[block.plane > 0]); });
+    }
+
+    // Null where nothing is coded.
+    const int16_t* at(int mb_x, int mb_y) const {
+        const int index = coded_[size_t(mb_y) * mb_width_ + size_t(mb_x)];
+        return index < 0 ? nullptr : samples_.data() + size_t(index) * Sums::SAMPLES;
+    }
+
+private:
+    void add(const ResidualBlock& block, int shift) {
+        const SumsPlane& plane = SUMS_PLANES[block.plane];
+        const int size = std::min(block.size, plane.side);  // of the part of it in one square
+        for (int y = 0; y < block.size; y += size) {
+            for (int x = 0; x < block.size; x += size) {
+                const int left = block.x + x, top = block.y + y;
+                int16_t* const out = square(left / plane.side, top / plane.side) + plane.first +
+                                     top % plane.side * plane.side + left % plane.side;
+                const int16_t* const in = block.samples.samples + y * block.samples.stride + x;
+                for (int row = 0; row < size; ++row)
+                    for (int i = 0; i < size; ++i)
+                        out[row * plane.side + i] = rescaled(in[row * block.samples.stride + i], shift);
+            }
+        }
+    }
+
+    int16_t* square(int mb_x, int mb_y) {
+        int& index = coded_[size_t(mb_y) * mb_width_ + size_t(mb_x)];
+        if (index < 0) {
+            index = int(samples_.size() / Sums::SAMPLES);
+            samples_.resize(samples_.size() + Sums::SAMPLES, 0);
+        }
+        return samples_.data() + size_t(index) * Sums::SAMPLES;
+    }
+
+    const size_t mb_width_;
+    std::vector<int> coded_;  // which of the squares in `samples_`, -1: none
+    std::vector<int16_t> samples_;
+};
+
 class ParsedBlocks : public TracedBlocks {
 public:
     ParsedBlocks(const ParsedPicture& picture, const std::vector<TracedReference>& references)
-        : TracedBlocks(references), motion_(*picture.motion), coefficients_(picture.coefficients),
-          reconstructor_(picture.coefficients, *picture.motion), shift_(picture.sps->bit_depth_luma - 8),
-          coded_(motion_.slice.size(), -1) {
+        : TracedBlocks(references), motion_(*picture.motion), residual_(picture) {
         for (const SliceReferences& slice : motion_.slices) {
             auto& table = tables_.emplace_back();
             for (size_t list = 0; list < 2; ++list) {
@@ -53,64 +98,67 @@ public:
                     table[list][i + 1] = reference_at(display_offset(*picture.tag, *slice.lists[list][i]));
             }
         }
-        for (size_t i = 0; i < coefficients_.macroblocks.size(); ++i) coded_[coefficients_.macroblocks[i].mb] = int(i);
     }
 
     bool predict(int mb_x, int mb_y, MacroblockPrediction& blocks) override {
-        const size_t width4 = size_t(motion_.mb_width) * 4, width8 = width4 / 2, plane = coded_.size() * 16;
-        const size_t at4 = size_t(mb_y) * 4 * width4 + size_t(mb_x) * 4,
-                     at8 = size_t(mb_y) * 2 * width8 + size_t(mb_x) * 2;
-        const auto& table = tables_[motion_.slice[size_t(mb_y) * size_t(motion_.mb_width) + size_t(mb_x)]];
-        const MotionVector* mv[2] = {motion_.mv.data() + at4, motion_.mv.data() + plane + at4};
-        int8_t references[2][4] = {{UNUSED, UNUSED, UNUSED, UNUSED}, {UNUSED, UNUSED, UNUSED, UNUSED}};
-        bool alike = true;
-        for (size_t list = 0; list < (motion_.two_lists ? 2u : 1u); ++list) {
-            const int8_t* ref = motion_.ref.data() + list * plane / 4 + at8;
-            const int8_t own[4] = {ref[0], ref[1], ref[width8], ref[width8 + 1]};
-            for (size_t i = 0; i < 4; ++i) references[list][i] = table[list][size_t(own[i] + 1)];
-            alike = alike && own[0] == own[1] && own[0] == own[2] && own[0] == own[3] && are_alike(mv[list], width4);
-        }
-        for (size_t block = 0; block < (alike ? 1u : 16u); ++block) {
-            const size_t row = block >> 2, column = block & 3, eighth = (row & 2) + (column >> 1);
-            const size_t offset = row * width4 + column;
-            const MotionVector one = motion_.two_lists ? mv[1][offset] : MotionVector{};
-            blocks[block] = chosen(references[0][eighth], references[1][eighth], mv[0][offset], one);
+        const bool cut = 4 * mb_x + 4 > motion_.width || 4 * mb_y + 4 > motion_.height;
+        const bool alike = !cut && all_alike(mb_x, mb_y);
+        for (int block = 0; block < (alike ? 1 : 16); ++block) {
+            const int x = 4 * mb_x + (block & 3), y = 4 * mb_y + (block >> 2);
+            blocks[size_t(block)] = x < motion_.width && y < motion_.height ? at(x, y) : NOTHING;
         }
         return alike;
     }
 
     bool residual(int mb_x, int mb_y, int16_t* samples) override {
-        const int index = coded_[size_t(mb_y) * size_t(motion_.mb_width) + size_t(mb_x)];
-        if (index < 0) return false;
-        const auto plane = [&](size_t i) { return Plane{samples + SUMS_PLANES[i].first, SUMS_PLANES[i].side}; };
-        reconstructor_.macroblock(coefficients_.macroblocks[size_t(index)], plane(0), plane(1), plane(2));
-        if (shift_ > 0) rescale(samples, shift_);
-        return true;
+        const int16_t* const own = residual_.at(mb_x, mb_y);
+        if (own) std::copy_n(own, Sums::SAMPLES, samples);
+        return own != nullptr;
     }
 
 private:
+    // Whether the 4x4 blocks of a whole square have one vector and one reference.
+    bool all_alike(int mb_x, int mb_y) const {
+        const int log2 = motion_.ref_log2;
+        const size_t width = size_t(motion_.width), count = width >> log2, side = size_t(4) >> log2;
+        for (size_t list = 0; list < (motion_.two_lists ? 2u : 1u); ++list) {
+            const int8_t* ref = motion_.ref.data() + list * motion_.ref.size() / 2 +
+                                (size_t(mb_y) * 4 >> log2) * count + (size_t(mb_x) * 4 >> log2);
+            for (size_t row = 0; row < side; ++row)
+                for (size_t i = 0; i < side; ++i)
+                    if (ref[row * count + i] != ref[0]) return false;
+            const MotionVector* mv = motion_.mv.data() + list * motion_.mv.size() / 2;
+            if (!are_alike(mv + size_t(mb_y) * 4 * width + size_t(mb_x) * 4, width)) return false;
+        }
+        return true;
+    }
+
+    BlockPrediction at(int x, int y) const {
+        const int log2 = motion_.ref_log2;
+        const size_t width = size_t(motion_.width), block = size_t(y) * width + size_t(x);
+        const size_t ref = (size_t(y) >> log2) * (width >> log2) + (size_t(x) >> log2);
+        const auto& table = tables_[motion_.slice[size_t(y / 4) * size_t(motion_.mb_width) + size_t(x / 4)]];
+        const int8_t zero = table[0][size_t(motion_.ref[ref] + 1)];
+        if (!motion_.two_lists) return chosen(zero, UNUSED, motion_.mv[block], {});
+        const int8_t one = table[1][size_t(motion_.ref[motion_.ref.size() / 2 + ref] + 1)];
+        return chosen(zero, one, motion_.mv[block], motion_.mv[motion_.mv.size() / 2 + block]);
+    }
+
     const MotionStore& motion_;
-    const Coefficients& coefficients_;
-    Reconstructor reconstructor_;
-    const int shift_;         // to 8-bit units
-    std::vector<int> coded_;  // index into the coded macroblocks, -1: none
+    const SquaredResidual residual_;
     std::vector<std::array<std::array<int8_t, 33>, 2>> tables_;  // by slice, list and ref_idx + 1
 };
 
 class ArrayBlocks : public TracedBlocks {
 public:
-    ArrayBlocks(const PictureArrays& picture, int mb_width, int mb_height,
-                const std::vector<TracedReference>& references)
-        : TracedBlocks(references), picture_(picture), mb_width_(size_t(mb_width)),
-          plane_(16 * size_t(mb_width) * size_t(mb_height)) {}
+    ArrayBlocks(const PictureArrays& picture, int width, int height, const std::vector<TracedReference>& references)
+        : TracedBlocks(references), picture_(picture), width_(width), height_(height),
+          plane_(size_t(width / 4) * size_t(height / 4)) {}
 
     bool predict(int mb_x, int mb_y, MacroblockPrediction& blocks) override {
-        for (size_t block = 0; block < 16; ++block) {
-            const size_t row = size_t(mb_y) * 4 + block / 4, at = row * mb_width_ * 4 + size_t(mb_x) * 4 + block % 4;
-            int8_t references[2];
-            for (size_t list = 0; list < 2; ++list)
-                references[list] = picture_.intra[at] ? UNUSED : looked_up(picture_.ref_offset[list * plane_ + at]);
-            blocks[block] = chosen(references[0], references[1], picture_.mv[at], picture_.mv[plane_ + at]);
+        for (int block = 0; block < 16; ++block) {
+            const int x = 4 * mb_x + block % 4, y = 4 * mb_y + block / 4;
+            blocks[size_t(block)] = 4 * x < width_ && 4 * y < height_ ? at(x, y) : NOTHING;
         }
         return std::all_of(blocks.begin() + 1, blocks.end(), [&](const auto& block) { return block == blocks[0]; });
     }
@@ -118,15 +166,24 @@ public:
     bool residual(int mb_x, int mb_y, int16_t* samples) override {
         const int16_t* const planes[3] = {picture_.y, picture_.cb, picture_.cr};
         for (size_t i = 0; i < 3; ++i) {
-            const ptrdiff_t side = SUMS_PLANES[i].side, stride = side * ptrdiff_t(mb_width_);
-            const int16_t* corner = planes[i] + mb_y * side * stride + mb_x * side;
-            for (ptrdiff_t row = 0; row < side; ++row)
-                std::copy_n(corner + row * stride, side, samples + SUMS_PLANES[i].first + row * side);
+            const int side = SUMS_PLANES[i].side, width = width_ * side / 16, height = height_ * side / 16;
+            const int left = mb_x * side, top = mb_y * side;
+            for (int row = 0; row < std::min(side, height - top); ++row)
+                std::copy_n(planes[i] + size_t(top + row) * size_t(width) + size_t(left), std::min(side, width - left),
+                            samples + SUMS_PLANES[i].first + row * side);
         }
         return std::any_of(samples, samples + Sums::SAMPLES, [](int16_t sample) { return sample != 0; });
     }
 
 private:
+    BlockPrediction at(int x, int y) {
+        const size_t block = size_t(y) * size_t(width_ / 4) + size_t(x);
+        int8_t references[2];
+        for (size_t list = 0; list < 2; ++list)
+            references[list] = picture_.intra[block] ? UNUSED : looked_up(picture_.ref_offset[list * plane_ + block]);
+        return chosen(references[0], references[1], picture_.mv[block], picture_.mv[plane_ + block]);
+    }
+
     // Most blocks have the offset of the one before.
     int8_t looked_up(int offset) {
         if (offset != offset_) reference_ = reference_at(offset);
@@ -135,7 +192,8 @@ private:
     }
 
     const PictureArrays& picture_;
-    const size_t mb_width_, plane_;
+    const int width_, height_;
+    const size_t plane_;
     int offset_ = 0;
     int8_t reference_ = UNUSED;
 };
@@ -164,21 +222,21 @@ std::unique_ptr<TracedBlocks> traced_blocks(const ParsedPicture& picture,
     return std::make_unique<ParsedBlocks>(picture, references);
 }
 
-std::unique_ptr<TracedBlocks> traced_blocks(const PictureArrays& picture, int mb_width, int mb_height,
+std::unique_ptr<TracedBlocks> traced_blocks(const PictureArrays& picture, int width, int height,
                                             const std::vector<TracedReference>& references) {
-    return std::make_unique<ArrayBlocks>(picture, mb_width, mb_height, references);
+    return std::make_unique<ArrayBlocks>(picture, width, height, references);
 }
 
 std::vector<int> offsets_in_use(const ParsedPicture& picture) {
     const MotionStore& motion = *picture.motion;
-    const size_t lists = motion.two_lists ? 2 : 1;
+    const int log2 = motion.ref_log2;
+    const size_t lists = motion.two_lists ? 2 : 1, count = size_t(motion.width) >> log2;
     std::vector<std::array<uint64_t, 2>> used(motion.slices.size(), {0, 0});  // bit ref_idx + 1, by slice and list
     for (size_t list = 0; list < lists; ++list) {
         const int8_t* ref = motion.ref.data() + list * motion.ref.size() / 2;
-        for (int row = 0; row < 2 * motion.mb_height; ++row) {
-            const uint16_t* slice = motion.slice.data() + (row >> 1) * motion.mb_width;
-            for (int mb = 0; mb < motion.mb_width; ++mb, ref += 2)
-                used[slice[mb]][list] |= uint64_t(1) << (ref[0] + 1) | uint64_t(1) << (ref[1] + 1);
+        for (size_t row = 0; row < size_t(motion.height) >> log2; ++row, ref += count) {
+            const uint16_t* slice = motion.slice.data() + (row << log2 >> 2) * size_t(motion.mb_width);
+            for (size_t i = 0; i < count; ++i) used[slice[i << log2 >> 2]][list] |= uint64_t(1) << (ref[i] + 1);
         }
     }
     std::vector<int> offsets;

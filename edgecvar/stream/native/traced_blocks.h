@@ -30,7 +30,7 @@ public:
     explicit TracedBlocks(const std::vector<TracedReference>& references) : references_(references) {}
     virtual ~TracedBlocks() = default;
 
-    // Returns whether all blocks are alike; then the first alone is set.
+    // Returns whether all blocks are alike; then the first alone is set. Blocks beyond the border have no references.
     virtual bool predict(int mb_x, int mb_y, MacroblockPrediction& blocks) = 0;
     // Returns false where nothing is coded; else the residual is in `samples` (see Sums), all zero on entry.
     virtual bool residual(int mb_x, int mb_y, int16_t* samples) = 0;
@@ -49,7 +49,7 @@ private:
 
 std::unique_ptr<TracedBlocks> traced_blocks(const ParsedPicture& picture,
                                             const std::vector<TracedReference>& references);
-std::unique_ptr<TracedBlocks> traced_blocks(const PictureArrays& picture, int mb_width, int mb_height,
+std::unique_ptr<TracedBlocks> traced_blocks(const PictureArrays& picture, int width, int height,
                                             const std::vector<TracedReference>& references);
 
 }  // namespace edgecvar

@@ -2,7 +2,6 @@
 #include "traced_picture.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace edgecvar {
@@ -22,9 +21,9 @@ SumsIndex SumsPool::take() {
     return index;
 }
 
-TracedPicture::TracedPicture(std::shared_ptr<SumsPool> pool, int mb_width, int mb_height)
-    : pool_(std::move(pool)), mb_width_(mb_width), mb_height_(mb_height),
-      indices_(size_t(mb_width) * size_t(mb_height), NO_SUMS) {}
+TracedPicture::TracedPicture(std::shared_ptr<SumsPool> pool, int width, int height)
+    : pool_(std::move(pool)), width_(width), height_(height), mb_width_((width + 15) / 16),
+      mb_height_((height + 15) / 16), indices_(size_t(mb_width_) * size_t(mb_height_), NO_SUMS) {}
 
 TracedPicture::~TracedPicture() {
     const std::lock_guard<std::mutex> lock(pool_->mutex);
@@ -33,14 +32,15 @@ TracedPicture::~TracedPicture() {
 
 void TracedPicture::displacement(float* out) const {
     const std::lock_guard<std::mutex> lock(pool_->mutex);
-    const size_t stride = size_t(mb_width_) * 8;
+    const int columns = width_ / 4, rows = height_ / 4;
     for (int y = 0; y < mb_height_; ++y) {
         for (int x = 0; x < mb_width_; ++x) {
             const Sums* own = sums(x, y);
             if (!own) continue;
-            float* corner = out + size_t(y) * 4 * stride + size_t(x) * 8;
-            for (size_t row = 0; row < 4; ++row)
-                std::memcpy(corner + row * stride, own->displacement[4 * row], 8 * sizeof(float));
+            const size_t count = 2 * size_t(std::min(4, columns - 4 * x));
+            for (int row = 0; row < std::min(4, rows - 4 * y); ++row)
+                std::copy_n(&own->displacement[4 * row][0], count,
+                            out + 2 * (size_t(4 * y + row) * size_t(columns) + size_t(4 * x)));
         }
     }
 }
@@ -54,10 +54,12 @@ void TracedPicture::residual(int16_t* y, int16_t* cb, int16_t* cr) const {
             if (!own || !own->coded) continue;
             for (size_t i = 0; i < 3; ++i) {
                 const SumsPlane& plane = SUMS_PLANES[i];
-                const ptrdiff_t side = plane.side, stride = side * mb_width_;
-                int16_t* corner = planes[i] + mb_y * side * stride + mb_x * side;
-                for (ptrdiff_t row = 0; row < side; ++row)
-                    std::copy_n(own->samples + plane.first + row * side, side, corner + row * stride);
+                const int coarser = 16 / plane.side, width = width_ / coarser, height = height_ / coarser;
+                const int left = mb_x * plane.side, top = mb_y * plane.side;
+                const size_t count = size_t(std::min(plane.side, width - left));
+                for (int row = 0; row < std::min(plane.side, height - top); ++row)
+                    std::copy_n(own->samples + plane.first + row * plane.side, count,
+                                planes[i] + size_t(top + row) * size_t(width) + size_t(left));
             }
         }
     }

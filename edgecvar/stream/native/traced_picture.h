@@ -51,14 +51,16 @@ private:
     std::vector<SumsIndex> free_;    // has room for all
 };
 
-// The sums of one picture.
+// The sums of one picture, whose macroblocks are squares of 16x16 samples; the border may cut the last ones.
 class TracedPicture {
 public:
-    TracedPicture(std::shared_ptr<SumsPool> pool, int mb_width, int mb_height);
+    TracedPicture(std::shared_ptr<SumsPool> pool, int width, int height);
     ~TracedPicture();
     TracedPicture(const TracedPicture&) = delete;
     TracedPicture& operator=(const TracedPicture&) = delete;
 
+    int width() const { return width_; }  // in luma samples
+    int height() const { return height_; }
     int mb_width() const { return mb_width_; }
     int mb_height() const { return mb_height_; }
     const SumsPool* pool() const { return pool_.get(); }
@@ -68,14 +70,13 @@ public:
     SumsIndex at(int mb_x, int mb_y) const { return indices_[size_t(mb_y) * size_t(mb_width_) + size_t(mb_x)]; }
     void set(int mb_x, int mb_y, SumsIndex index) { indices_[size_t(mb_y) * size_t(mb_width_) + size_t(mb_x)] = index; }
 
-    // float (4 mb_height) x (4 mb_width) x 2, and planes of (16 mb_height) x (16 mb_width) and half of it; all zero on
-    // entry.
+    // float (height / 4) x (width / 4) x 2, and planes of height x width and half of it; all zero on entry.
     void displacement(float* out) const;
     void residual(int16_t* y, int16_t* cb, int16_t* cr) const;
 
 private:
     std::shared_ptr<SumsPool> pool_;
-    int mb_width_, mb_height_;
+    int width_, height_, mb_width_, mb_height_;
     std::vector<SumsIndex> indices_;
 };
 

@@ -21,7 +21,7 @@ public:
     // `column` on, which have room for the whole row.
     template <class Visit>
     void row(int row, float* x, float* y, Visit visit) const {
-        const int mb_width = motion_->mb_width;
+        const int mb_width = motion_->mb_width, width = motion_->width;
         int from = -1;
         for (int mb = 0; mb < mb_width; ++mb) {
             const bool moving = moves(row, mb);
@@ -32,7 +32,7 @@ public:
                 from = -1;
             }
         }
-        if (from >= 0) visit(4 * from, 4 * (mb_width - from));
+        if (from >= 0) visit(4 * from, width - 4 * from);
     }
 
 private:

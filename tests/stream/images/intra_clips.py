@@ -16,7 +16,7 @@ from edgecvar.stream.images.choice import Candidate
 from edgecvar.stream.images.decoder import CodedPlanes
 from edgecvar.stream.images.gst import missing_elements
 from edgecvar.stream.images.keys import _exact
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo, StreamSummary
 from tests.stream.known_clips import encode_x264, translation
@@ -44,7 +44,7 @@ def clip(path: Path, extra: str = OPEN_GOP, b_pictures: int = 2, size: Tuple[int
 def coded(path: Path, most: int = 1000) -> Iterator[Tuple[bytes, CodedPlanes]]:
     """The rewritten I-pictures of a file, and their planes as software gives them of the original."""
     with open_stream(path, extraction="native", threads=1, on_demand=True) as stream:
-        writer = _h264.IdrWriter(stream._video.context.extradata or b"")
+        writer = _core.IdrWriter("h264", stream._video.context.extradata or b"")
         for picture in stream:
             if picture.kind != "I":
                 continue

@@ -12,7 +12,7 @@ from edgecvar.errors import EdgecvarError
 from edgecvar.stream.images import keys
 from edgecvar.stream.images.decoder import CodedPlanes
 from edgecvar.stream.images.gstreamer import SOFTWARE, Element, GStreamerDevice
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 from tests.stream.images.intra_clips import NEEDS_GSTREAMER, OPEN_GOP, clip, coded, equal, offer, read, same
 
 pytestmark = NEEDS_GSTREAMER
@@ -79,7 +79,7 @@ def test_real_i_pictures_are_the_same_to_the_bit(media: Path) -> None:
             try:
                 for unit, true in coded(path, most=2):
                     pictures += [device.decode(unit, SECONDS), true]
-            except _h264.Damage:
+            except _core.Damage:
                 assert path.name == "Error_I_P.264"
             except EdgecvarError:
                 assert not pictures, f"{path}: it is read, and not decoded"

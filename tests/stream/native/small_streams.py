@@ -10,7 +10,7 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from edgecvar.stream.h264.units import split_units
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 from edgecvar.stream.types import CodedPicture
 from tests.stream.known_clips import encode_x264, translation
 
@@ -54,7 +54,7 @@ def damaged(packets: List[bytes], chance: Random) -> List[bytes]:
     return broken
 
 
-def outcome(picture: _h264.Picture, index: int) -> Tuple[Any, ...]:
+def outcome(picture: _core.Picture, index: int) -> Tuple[Any, ...]:
     picture.display_index = index
     arrays = [] if picture.kind == "I" else [*picture.motion(), *picture.weights(), *picture.residual()]
     digest = hashlib.blake2b(b"".join(array.tobytes() for array in arrays)).hexdigest()

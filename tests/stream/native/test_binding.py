@@ -9,14 +9,14 @@ from typing import List
 import numpy as np
 import pytest
 
-from edgecvar.stream.native._h264 import Damage, Parser, Picture, Unsupported
+from edgecvar.stream.native._core import Damage, Parser, Picture, Unsupported
 from tests.stream.native.make_seeds import SEEDS, encoded
 
 
 def parsed(name: str) -> List[Picture]:
     """The pictures of a seed, each displayed in decode order."""
     packets, extradata = encoded("mp4", *SEEDS[name])
-    parser = Parser(extradata)
+    parser = Parser("h264", extradata)
     pictures = [picture for number, packet in enumerate(packets) for picture in parser.parse(packet, number)]
     for index, picture in enumerate(pictures):
         picture.display_index = index
@@ -26,13 +26,13 @@ def parsed(name: str) -> List[Picture]:
 def test_errors_are_value_errors():
     assert issubclass(Damage, ValueError) and issubclass(Unsupported, ValueError)
     with pytest.raises(Damage):
-        Parser(b"\1\x42")  # a configuration record that breaks off
+        Parser("h264", b"\1\x42")  # a configuration record that breaks off
 
 
 def test_what_is_not_parsed_here_is_named():
     packets, extradata = encoded("mp4", *SEEDS["interlaced"])
     with pytest.raises(Unsupported, match=r"\w"):
-        parser = Parser(extradata)
+        parser = Parser("h264", extradata)
         for number, packet in enumerate(packets):
             parser.parse(packet, number)
 
@@ -41,7 +41,7 @@ def test_pictures_say_what_they_are():
     pictures = parsed("main_cabac_temporal")
     assert [picture.number for picture in pictures] == list(range(8))
     assert "".join(picture.kind for picture in pictures) == "IPBBBPBB"
-    assert [picture.idr for picture in pictures] == [True] + 7 * [False]
+    assert [picture.random_access for picture in pictures] == [True] + 7 * [False]
     sequence = pictures[0].sequence
     assert (sequence.coded_width, sequence.coded_height, sequence.profile_idc) == (48, 32, 77)
 
@@ -80,12 +80,12 @@ def test_motion_wants_the_display_indices_of_the_picture_and_its_references():
 @pytest.mark.parametrize("packet", ["text", None, memoryview(b"every other")[::2]])
 def test_a_packet_is_contiguous_bytes(packet):
     with pytest.raises((TypeError, BufferError)):
-        Parser(b"").parse(packet, 0)
+        Parser("h264", b"").parse(packet, 0)
 
 
 def test_threads_take_turns_at_one_parser():
     packets, extradata = encoded("mp4", *SEEDS["baseline_cavlc"])
-    parser = Parser(extradata)
+    parser = Parser("h264", extradata)
 
     def read(_: int) -> int:
         return sum(len(parser.parse(packet, number)) for number, packet in enumerate(packets))

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 
 SIZE = (48, 64)
 
@@ -34,9 +34,9 @@ def coded_packets(cabac: int) -> List[bytes]:
     return packets
 
 
-def parse_last(packets: List[bytes]) -> Tuple[_h264.Picture, List[np.ndarray]]:
+def parse_last(packets: List[bytes]) -> Tuple[_core.Picture, List[np.ndarray]]:
     """The last packet's picture and what it holds."""
-    parser = _h264.Parser(b"")
+    parser = _core.Parser("h264", b"")
     for number, packet in enumerate(packets):
         for picture in parser.parse(packet, number):
             picture.display_index = number

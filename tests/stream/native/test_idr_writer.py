@@ -13,7 +13,7 @@ import pytest
 
 from edgecvar.stream.decoders import KeyDecoder
 from edgecvar.stream.h264.units import split_units
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 from edgecvar.stream.reader import open_stream
 from tests.stream.field_stream import Bits
 from tests.stream.known_clips import encode_x264, frame_planes, translation
@@ -74,13 +74,13 @@ def test_every_i_picture_comes_at_once_with_the_same_samples(kind: Tuple[Any, ..
     b_pictures, *parameters = kind
     pictures = translation(24, (70, 90), (1.5, -0.5), patch=True)
     path = encode_x264(tmp_path / f"clip.{suffix}", pictures, 24, b_pictures, ":".join(["min-keyint=1", *parameters]))
-    writer, context, seen, idr = _h264.IdrWriter(extradata_of(path)), decoder(), 0, 0
+    writer, context, seen, idr = _core.IdrWriter("h264", extradata_of(path)), decoder(), 0, 0
     for sets, packet, planes, parsed in intra(path):
         unit = writer.write(sets, packet)
         assert kinds(unit)[:3] == [DELIMITER, SEQUENCE, PICTURE] and set(kinds(unit)[3:]) == {IDR}
         for mine, alone in zip(at_once(context, unit), planes):
             assert np.array_equal(mine, alone)
-        seen, idr = seen + 1, idr + parsed.idr
+        seen, idr = seen + 1, idr + parsed.random_access
     assert seen >= 4 and (idr < seen) == ("open-gop=1" in str(kind))
 
 
@@ -159,7 +159,7 @@ def planes_of(samples: List[bytes]) -> Planes:
 
 @pytest.mark.parametrize("coded", HEADERS, ids=str)
 def test_headers_of_every_form_are_written_around_samples_that_stay(coded: Coded) -> None:
-    writer, context, ids = _h264.IdrWriter(b""), decoder(), []
+    writer, context, ids = _core.IdrWriter("h264", b""), decoder(), []
     for number in range(5):
         samples = samples_of(2, number)
         unit = writer.write(coded.sets(), coded.packet(number, samples))
@@ -172,7 +172,7 @@ def test_headers_of_every_form_are_written_around_samples_that_stay(coded: Coded
 
 
 def test_pictures_of_several_forms_may_alternate() -> None:
-    writer, context = _h264.IdrWriter(b""), decoder()
+    writer, context = _core.IdrWriter("h264", b""), decoder()
     for number, coded in enumerate(HEADERS * 2):
         samples = samples_of(2, number)
         mine = at_once(context, writer.write(coded.sets(), coded.packet(number, samples)))
@@ -186,23 +186,23 @@ def test_what_cannot_be_written_is_refused_by_name() -> None:
     groups = Bits().ue(0, 0).u(0, 2).ue(1, 0, 0, 0, 0, 0).u(0, 3).ue(0, 0, 0).u(1, 1).u(0, 2).unit(0x68)
     predicted = Bits().ue(0, 5, 0).u(0, 4).u(0, 8).u(0, 3).ue(0, 1, 0).unit(0x61)
     for error, what, its_sets, its_packet in (
-        (_h264.Damage, "the first slice is missing", sets, second),
-        (_h264.Unsupported, "out of order", sets, second.replace(second, first + second + first)),
-        (_h264.Unsupported, "out of order", sets, first + first),
-        (_h264.Unsupported, "several pictures", sets, packet + coded.packet(1, samples)),
-        (_h264.Unsupported, "slice groups", sets + groups, packet),
-        (_h264.Unsupported, "predicted slice", sets, predicted),
-        (_h264.Unsupported, "data partitioning", sets, b"\0\0\1\x62\x80\x80" + packet),
-        (_h264.Damage, "did not come", b"", packet),
-        (_h264.Damage, "no slice", sets, b""),
-        (_h264.Damage, "code too long", sets, first[:7]),
+        (_core.Damage, "the first slice is missing", sets, second),
+        (_core.Unsupported, "out of order", sets, second.replace(second, first + second + first)),
+        (_core.Unsupported, "out of order", sets, first + first),
+        (_core.Unsupported, "several pictures", sets, packet + coded.packet(1, samples)),
+        (_core.Unsupported, "slice groups", sets + groups, packet),
+        (_core.Unsupported, "predicted slice", sets, predicted),
+        (_core.Unsupported, "data partitioning", sets, b"\0\0\1\x62\x80\x80" + packet),
+        (_core.Damage, "did not come", b"", packet),
+        (_core.Damage, "no slice", sets, b""),
+        (_core.Damage, "code too long", sets, first[:7]),
     ):
-        writer = _h264.IdrWriter(b"")
+        writer = _core.IdrWriter("h264", b"")
         with pytest.raises(error, match=what):
             writer.write(its_sets, its_packet)
         assert writer.write(sets, packet), "it goes on after what it refuses"
-    with pytest.raises(_h264.Damage, match="breaks off"):
-        _h264.IdrWriter(b"\1\2\3")
+    with pytest.raises(_core.Damage, match="breaks off"):
+        _core.IdrWriter("h264", b"\1\2\3")
 
 
 def test_what_is_not_8_bit_4_2_0_is_refused(tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_what_is_not_8_bit_4_2_0_is_refused(tmp_path: Path) -> None:
 
     for name, what in (("gray", "4:0:0"), ("yuv420p10le", "8 bit")):
         path = encode(tmp_path / f"{name}.mp4", translation(3, (32, 32), (1, 0)), pixel_format=name)
-        writer = _h264.IdrWriter(extradata_of(path))
+        writer = _core.IdrWriter("h264", extradata_of(path))
         with open_stream(path) as stream:
             sets, packet = key_picture(next(iter(stream)))
-        with pytest.raises(_h264.Unsupported, match=what):
+        with pytest.raises(_core.Unsupported, match=what):
             writer.write(sets, packet)

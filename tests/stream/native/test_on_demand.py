@@ -12,25 +12,25 @@ from typing import Any, Dict, List, Sequence
 
 import pytest
 
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 from edgecvar.stream.reader import open_stream
 from tests.stream.native.small_streams import damaged, line, outcome
 
 
-def pictures(packets: Sequence[bytes], on_demand: bool) -> List[_h264.Picture]:
+def pictures(packets: Sequence[bytes], on_demand: bool) -> List[_core.Picture]:
     """All that the core gives, each with a display index."""
-    parser, found = _h264.Parser(b"", 1, on_demand), []
+    parser, found = _core.Parser("h264", b"", 1, on_demand), []
     for number, packet in enumerate(packets):
         try:
             found += parser.parse(packet, number)
-        except (_h264.Damage, _h264.Unsupported):
+        except (_core.Damage, _core.Unsupported):
             continue
     for index, picture in enumerate(found):
         picture.display_index = index
     return found
 
 
-def outcomes(found: Sequence[_h264.Picture], order: Sequence[int]) -> Dict[int, Any]:
+def outcomes(found: Sequence[_core.Picture], order: Sequence[int]) -> Dict[int, Any]:
     return {index: outcome(found[index], index) for index in order}
 
 
@@ -124,7 +124,7 @@ def test_pictures_that_nobody_asks_are_not_kept(clip: List[bytes], held: bool) -
 
 def growth(clip: List[bytes], held: bool) -> int:
     """Bytes by which this process grows over 180 packets of a MiB each that nobody asks for anything."""
-    parser, kept = _h264.Parser(b"", 1, True), []
+    parser, kept = _core.Parser("h264", b"", 1, True), []
     large = [packet + b"\x55" * (1 << 20) for packet in clip]  # as if the last slice were as large
     before = resident()
     for number, packet in enumerate(large * 5):

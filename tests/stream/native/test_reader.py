@@ -166,7 +166,7 @@ class Core:
 
     ahead = 0
 
-    def Parser(self, extradata: bytes, threads: int = 1, on_demand: bool = False) -> Core:
+    def Parser(self, codec: str, extradata: bytes, threads: int = 1, on_demand: bool = False) -> Core:
         return self
 
     def parameter_sets(self) -> bytes:
@@ -181,11 +181,11 @@ class Core:
         if told == ".":
             return []
         sequence = SimpleNamespace(profile_idc=self.profile, coded_width=96, coded_height=80, crop=(0, 0, 6, 10))
-        sequence.poc_type, sequence.max_reorder, sequence.max_frame_num = 2, 0, 16
+        sequence.max_reorder, sequence.max_frame_num = 0, 16
         picture = SimpleNamespace(kind=told, number=number, sequence=sequence, poc=2 * number, resets_order=number == 0)
         picture.damaged_slices, picture.concealed_macroblocks, picture.damage = int(number == 2), 0, "mb_type"
         picture.sets_refused = False
-        picture.lost, picture.idr, picture.recovery_frame_cnt = int(number == 3), told == "I", -1
+        picture.lost, picture.random_access, picture.recovery_count = int(number == 3), told == "I", -1
         picture.reference, picture.frame_num = True, number % 16
         return [picture]
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.h264.units import split_units
-from edgecvar.stream.native import _h264, choice
+from edgecvar.stream.native import _core, choice
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, StreamSummary
@@ -113,7 +113,7 @@ def test_a_set_of_an_id_of_its_own_holds_with_the_damaged_picture_that_names_it(
     assert len(pictures) == 2 * PICTURES and summary.skipped == 0 and summary.damaged == 1
 
 
-def levels(parser: _h264.Parser, packets: List[List[bytes]]) -> List[int]:
+def levels(parser: _core.Parser, packets: List[List[bytes]]) -> List[int]:
     found = []
     for number, units in enumerate(packets):
         for picture in parser.parse(b"".join(b"\0\0\0\1" + unit for unit in units), number):
@@ -128,9 +128,9 @@ def test_a_new_set_without_an_idr_picture_holds_when_it_persists(clip: List[byte
     newer = sps[:3] + bytes([level + 1]) + sps[4:]
     start = [[sps, pps, slices[0]], [slices[1]]]
     once = [*start, [newer, slices[2]], [slices[3]], [sps, slices[4]], [newer, slices[5]], [slices[6]]]
-    assert levels(_h264.Parser(b""), once) == [level] * 7
+    assert levels(_core.Parser("h264", b""), once) == [level] * 7
     twice = [*start, [newer, slices[2]], [slices[3]], [newer, slices[4]], [slices[5]]]
-    assert levels(_h264.Parser(b""), twice) == [level] * 4 + [level + 1] * 2
+    assert levels(_core.Parser("h264", b""), twice) == [level] * 4 + [level + 1] * 2
 
 
 def test_what_is_not_parsed_ends_the_stream_when_it_persists(clip: List[bytes], tmp_path: Path) -> None:
@@ -177,12 +177,12 @@ def test_nothing_is_parsed_for_a_decoder_but_where_a_set_differs(
 ) -> None:
     parsed = []
 
-    class Counted(_h264.Parser):
-        def parse(self, packet: bytes, number: int) -> List[_h264.Picture]:
+    class Counted(_core.Parser):
+        def parse(self, packet: bytes, number: int) -> List[_core.Picture]:
             parsed.append(number)
             return super().parse(packet, number)
 
-    monkeypatch.setattr(_h264, "Parser", Counted)
+    monkeypatch.setattr(_core, "Parser", Counted)
     assert choice.native_core().Parser is Counted
     read(clip, "ffmpeg")
     assert len(parsed) == 1

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from edgecvar.stream.native import _h264
+from edgecvar.stream.native import _core
 
 SLICES = 4
 
@@ -42,7 +42,7 @@ def reordered(packet: bytes, order: Callable[[List[bytes]], List[bytes]]) -> byt
 @pytest.mark.parametrize("entropy", ["cabac=0", "cabac=1"])
 @pytest.mark.parametrize("order", [lambda s: s[::-1], lambda s: [s[2], s[0], s[3], s[1]]], ids=["backwards", "mixed"])
 def test_slices_in_any_order_give_the_same_picture(entropy: str, order: Callable[[List[bytes]], List[bytes]]) -> None:
-    whole, mixed = _h264.Parser(b""), _h264.Parser(b"")
+    whole, mixed = _core.Parser("h264", b""), _core.Parser("h264", b"")
     inter = 0
     for number, packet in enumerate(coded_packets(entropy)):
         (first,) = whole.parse(packet, number)

@@ -16,7 +16,7 @@ from typing import Any, Deque, List, Optional, Tuple
 import pytest
 
 from edgecvar.errors import EdgecvarError, StreamError
-from edgecvar.stream.native import _h264, ahead
+from edgecvar.stream.native import _core, ahead
 from edgecvar.stream.reader import open_stream
 from tests.stream.native.small_streams import damaged, line, outcome
 
@@ -28,7 +28,7 @@ PICTURES = 60
 
 def parsed(packets: List[bytes], threads: int) -> List[Any]:
     """What the core says to each packet, and digests of all that its pictures hold."""
-    parser = _h264.Parser(b"", threads)
+    parser = _core.Parser("h264", b"", threads)
     waiting: Deque[Any] = deque()
     said: List[Any] = []
     numbers = itertools.count()
@@ -40,7 +40,7 @@ def parsed(packets: List[bytes], threads: int) -> List[Any]:
     for number, packet in enumerate(packets):
         try:
             waiting.append(parser.parse(packet, number))
-        except (_h264.Damage, _h264.Unsupported) as error:
+        except (_core.Damage, _core.Unsupported) as error:
             waiting.append(repr(error))
         said.append(parser.parameter_sets())
         if len(waiting) > parser.ahead:
@@ -71,7 +71,7 @@ def test_a_damaged_stream_is_the_same(clip: List[bytes]) -> None:
 
 def test_a_picture_is_parsed_though_its_parser_is_gone(clip: List[bytes]) -> None:
     one = [picture for each in parsed(clip[:12], 1) if isinstance(each, list) for picture in each]
-    parser = _h264.Parser(b"", 2)
+    parser = _core.Parser("h264", b"", 2)
     pictures = [picture for number, packet in enumerate(clip[:12]) for picture in parser.parse(packet, number)]
     del parser
     assert [outcome(picture, index) for index, picture in enumerate(pictures)] == one
@@ -79,7 +79,7 @@ def test_a_picture_is_parsed_though_its_parser_is_gone(clip: List[bytes]) -> Non
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_lets_go_of_a_parser_whose_threads_it_has_not(clip: List[bytes]) -> None:
-    parser = _h264.Parser(b"", 2)
+    parser = _core.Parser("h264", b"", 2)
     for number, packet in enumerate(clip[:12]):
         parser.parse(packet, number)
     child = os.fork()
@@ -128,7 +128,7 @@ def test_an_error_of_the_source_comes_behind_the_pictures_before_it(clip: List[b
         raise StreamError("gone")
 
     for threads in (1, 3):
-        parsing = ahead.ParsingAhead(_h264, b"", threads)
+        parsing = ahead.ParsingAhead(_core, "h264", b"", threads)
         given = []
         with pytest.raises(StreamError, match="gone"):
             for packet in parsing.packets(packets()):
@@ -146,12 +146,12 @@ def test_large_pictures_are_few_ahead(clip: List[bytes], monkeypatch: pytest.Mon
             taken.append(packet)
             yield packet
 
-    for most, expected in ((ahead.MOST_SAMPLES, _h264.Parser(b"", 2).ahead + 1), (3 * 80 * 96, 4), (1, 1)):
+    for most, expected in ((ahead.MOST_SAMPLES, _core.Parser("h264", b"", 2).ahead + 1), (3 * 80 * 96, 4), (1, 1)):
         monkeypatch.setattr(ahead, "MOST_SAMPLES", most)
         taken.clear()
-        next(iter(ahead.ParsingAhead(_h264, b"", 2).packets(packets())))
+        next(iter(ahead.ParsingAhead(_core, "h264", b"", 2).packets(packets())))
         assert len(taken) == expected
-    assert _h264.Parser(b"", 1).ahead == _h264.Parser(b"").ahead == 0
+    assert _core.Parser("h264", b"", 1).ahead == _core.Parser("h264", b"").ahead == 0
 
 
 def test_a_stream_can_be_closed_while_pictures_are_underway(clip: List[bytes]) -> None:

@@ -48,6 +48,8 @@ struct Sps : Sequence {
     std::vector<int> long_term_poc_lsb;        // lt_ref_pic_poc_lsb_sps
     std::vector<bool> long_term_used;          // used_by_curr_pic_lt_sps_flag
     bool temporal_mvp_enabled = false, strong_intra_smoothing = false;
+    size_t window_position = 0;                // bits from the start of the payload to conformance_window_flag
+    size_t window_end = 0;                     // and to what follows the window: bit_depth_luma_minus8
     size_t ordering_position = 0;              // bits from the start of the payload to sps_sub_layer_ordering_info_present_flag
     size_t ordering_end = 0;                   // and to what follows the ordering information
 
@@ -85,8 +87,8 @@ struct Pps {
 };
 
 struct LongTermPicture {
-    int32_t poc = 0;        // pocLt: least significant bits alone unless `has_msb`
-    bool has_msb = false;   // delta_poc_msb_present_flag; `poc` is then the whole PicOrderCntVal
+    int32_t poc = 0;        // PocLsbLt: the least significant bits alone unless `has_msb`
+    bool has_msb = false;   // delta_poc_msb_present_flag; `poc` is then pocLt less PicOrderCntVal of the current picture
     bool used = false;
 };
 
@@ -101,6 +103,9 @@ struct SliceHeader {
     int segment_address = 0;                   // slice_segment_address, CTB address in raster scan
     std::vector<size_t> entry_points;          // where substreams after the first begin, in bytes of the payload
     size_t data_position = 0;                  // bits from the start of the payload to the slice segment data
+    size_t entries_position = 0;               // to num_entry_point_offsets, where it is or would be,
+    size_t entries_end = 0;                    // to what follows entry points,
+    size_t alignment_position = 0;             // and to byte_alignment()
     // The slice's.
     int slice_address = 0;                     // SliceAddrRs: segment_address of its first segment
     bool no_output_of_prior_pics = false;

@@ -1,0 +1,62 @@
+// The parameter sets in force (ITU-T H.264, 7.4.1.2.1).
+#include <algorithm>
+
+#include "h264/headers.h"
+#include "h264/picture_set.h"
+#include "h264/sequence_set.h"
+
+namespace edgecvar::h264 {
+
+namespace {
+
+constexpr size_t MAX_SET_BYTES = 1 << 17;  // more than the ids of slice groups of the largest picture take
+
+}  // namespace
+
+void ParameterSets::read_sps(const Payload& payload) {
+    if (payload.size > MAX_SET_BYTES) throw Damage("sequence parameter set too long");
+    BitReader reader(payload);
+    Sps sps;
+    std::string reason;
+    try {
+        read_sequence_set(reader, sps);
+    } catch (const Unsupported& feature) {
+        reason = feature.what();
+    }
+    const size_t id = size_t(sps.id);
+    std::vector<uint8_t> bytes(payload.bytes.begin(), payload.bytes.begin() + std::ptrdiff_t(payload.size));
+    if (bytes != sps_bytes_[id]) {
+        for (auto entry = pps_.begin(); entry != pps_.end();) {
+            entry = entry->second->sps_id == sps.id ? pps_.erase(entry) : std::next(entry);
+        }
+        sps_bytes_[id] = std::move(bytes);
+        sps_[id] = reason.empty() ? std::make_shared<const Sps>(std::move(sps)) : nullptr;
+        unsupported_[id] = reason;
+    }
+    if (!reason.empty()) throw Unsupported(reason);
+}
+
+void ParameterSets::read_pps(const Payload& payload) {
+    if (payload.size > MAX_SET_BYTES) throw Damage("picture parameter set too long");
+    const int id = read_picture_set(payload, nullptr).id;
+    const auto end = payload.bytes.begin() + std::ptrdiff_t(payload.size);
+    Payload& kept = pps_payloads_[id];
+    if (kept.size == payload.size && std::equal(payload.bytes.begin(), end, kept.bytes.begin())) return;
+    kept.size = payload.size;
+    kept.bytes.assign(payload.bytes.begin(), end);
+    kept.bytes.resize(payload.size + Payload::PADDING, 0);
+    pps_.erase(id);
+}
+
+std::shared_ptr<const Pps> ParameterSets::resolved(int id) {
+    const auto known = pps_.find(id);
+    if (known != pps_.end()) return known->second;
+    const auto payload = pps_payloads_.find(id);
+    if (payload == pps_payloads_.end()) throw Damage("picture parameter set " + std::to_string(id) + " did not come");
+    const size_t sps_id = size_t(read_picture_set(payload->second, nullptr).sps_id);
+    if (!unsupported_[sps_id].empty()) throw Unsupported(unsupported_[sps_id]);
+    if (!sps_[sps_id]) throw Damage("sequence parameter set " + std::to_string(sps_id) + " did not come");
+    return pps_[id] = std::make_shared<const Pps>(read_picture_set(payload->second, sps_[sps_id].get()));
+}
+
+}  // namespace edgecvar::h264

@@ -1,0 +1,15 @@
+// Sequence parameter sets (ITU-T H.265, 7.3.2.2, 7.4.3.2, Annex A, Annex E).
+#pragma once
+
+#include "bits.h"
+#include "hevc/syntax.h"
+
+namespace edgecvar::hevc {
+
+// Reads all that is kept of one into `sps`, whose id is known once Unsupported is thrown.
+void read_sequence_set(BitReader& reader, Sps& sps);
+
+// vui_parameters(), of which nothing is kept (E.2.1).
+void skip_vui(BitReader& reader, uint32_t max_sub_layers_minus1);
+
+}  // namespace edgecvar::hevc
