@@ -28,8 +28,8 @@ class StreamInfo:
     """What is known of a stream before its first picture.
 
     `width` and `height` are the displayed size before rotation; `coded_width` and `coded_height` (multiples of
-    16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
-    `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
+    16, of HEVC of 8) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`,
+    `crop_top`). `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
     `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
     `decoder` is what decodes I-pictures from its first on, "software" or the name of one in hardware, and
     `decoder_note` says why, and how far its first picture is from software's.

@@ -15,9 +15,9 @@ from edgecvar.errors import StreamError
 from edgecvar.predict.prediction import StreamShape
 from edgecvar.stream.clock import Moment
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.parameter_sets import picture_set
-from edgecvar.stream.h264.units import PICTURE_SET, configured_units, kind_of, length_size_of, payload, split_units
+from edgecvar.stream.nal.bits import HeaderEnded
+from edgecvar.stream.nal.units import PICTURE_SET, configured_units, kind_of, length_size_of, payload, split_units
 from edgecvar.stream.reader import Stream
 from edgecvar.stream.types import CodedPicture, StreamInfo
 

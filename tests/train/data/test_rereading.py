@@ -11,7 +11,7 @@ import pytest
 
 from edgecvar.clips.sampling import sample_segments
 from edgecvar.clips.spec import CODED, PREPARED, InputSpec
-from edgecvar.stream.h264.entries import idr_entries
+from edgecvar.stream.nal.entries import idr_entries
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.sources.seeking import Entry
 from edgecvar.train.data.reading import read_clip

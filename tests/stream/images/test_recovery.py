@@ -14,8 +14,8 @@ from edgecvar.clips.feed import Demand, Feed
 from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
-from edgecvar.stream.h264.recovery import MOST_PICTURES, RecoveryState, RecoveryTracker
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.images.recovery import MOST_PICTURES, RecoveryState, RecoveryTracker
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
 from tests.stream.known_clips import encode, translation
