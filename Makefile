@@ -10,7 +10,8 @@ INSTALL = PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR
     $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A build that is tested takes the compiler's warnings for errors; a user's does not (edgecvar/stream/native/CMakeLists.txt).
 STRICT = SKBUILD_CMAKE_DEFINE=EDGECVAR_WERROR=ON
-CORE = $(addprefix edgecvar/stream/native/,*.cpp *.h)
+CORE = $(addprefix edgecvar/stream/native/,*.cpp *.h h264/*.cpp h264/*.h hevc/*.cpp hevc/*.h)
+CORE_TESTS = $(addprefix tests/stream/native/,*.cpp *.h h264/*.cpp hevc/*.cpp hevc/*.h)
 # Tests of one file, or of one network, share a worker (tests/conftest.py); of more than four each waits for memory.
 PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 # What tests/fuzz/targets.py lists.
@@ -27,7 +28,7 @@ demo: $(VENV)/.core
 test: $(VENV)/.train bindings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $(CORE) $(addprefix tests/stream/native/,*.cpp *.h)
+	$(BIN)/clang-format --dry-run --Werror $(CORE) $(CORE_TESTS)
 	$(BIN)/mypy
 	@echo "every test: some minutes, a dot each"
 	$(PYTEST) --no-loadscope-reorder
@@ -51,7 +52,7 @@ test-newest: $(VENV)/bin/python
 bindings: $(VENV)/bin/python
 	$(BIN)/python tests/contracts/fetch_bindings.py
 
-# The H.264 core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind; CHECKS are made
+# The native core's own checks (tests/stream/native/Makefile): sanitizers, another processor, valgrind; CHECKS are made
 # side by side with --jobs.
 CHECKS = native-test aarch64 valgrind threads
 native-checks: $(VENV)/.core

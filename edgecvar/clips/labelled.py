@@ -13,7 +13,7 @@ from edgecvar.errors import DatasetError
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".m4e"),
-    *(".264", ".h264", ".avc", ".jsv", ".3gp", ".3g2", ".flv", ".wmv"),
+    *(".264", ".h264", ".avc", ".jsv", ".265", ".h265", ".hevc", ".3gp", ".3g2", ".flv", ".wmv"),
 )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-CODECS = ("h264", "mpeg4", "mpeg2video", "mpeg1video", "h263", "h263p", "flv1")
+CODECS = ("h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "h263", "h263p", "flv1")
 _ALIASES = {"flv": "flv1", "h263i": "h263"}
 _UNKNOWN_RATE = Fraction(25)
 _PLAUSIBLE_RATE = 300
@@ -109,7 +109,7 @@ def codec_name(stream: VideoStream, name: str) -> str:
     codec = stream.codec_context.name
     codec = _ALIASES.get(codec, codec)
     if codec not in CODECS:
-        label = {"hevc": "HEVC (H.265)", "av1": "AV1", "libdav1d": "AV1"}.get(codec, codec)
+        label = {"av1": "AV1", "libdav1d": "AV1"}.get(codec, codec)
         raise UnsupportedCodecError(
             f"{name}: codec {label} gives no motion vectors here; re-encode to H.264 "
             f"(ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4); what works: {', '.join(CODECS)}"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, cast
 import av
 
 from edgecvar.errors import DeviceError, StreamError, reason
-from edgecvar.stream.h264.composed import ComposedPacket
-from edgecvar.stream.h264.recovery import RecoveryRun
+from edgecvar.stream.images.recovery import RecoveryRun
+from edgecvar.stream.nal.composed import ComposedPacket
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -75,15 +75,15 @@ class KeyDecoder:
                 self._context.flush_buffers()
 
 
-def cuda_context() -> VideoCodecContext:
-    """A decoder of H.264 on an NVIDIA GPU, whose frames come back into system memory; raises DeviceError."""
+def cuda_context(codec: str) -> VideoCodecContext:
+    """A decoder of that codec on an NVIDIA GPU, whose frames come back into system memory; raises DeviceError."""
     try:
         from av.codec.hwaccel import HWAccel
     except ImportError:
         raise DeviceError(f"PyAV {av.__version__} has no HWAccel; install 14.1 or newer") from None
     try:
         device = HWAccel(device_type="cuda", allow_software_fallback=False)
-        return av.CodecContext.create("h264", "r", hwaccel=device)
+        return cast("VideoCodecContext", av.CodecContext.create(codec, "r", hwaccel=device))
     except (av.error.FFmpegError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise DeviceError(f"no CUDA device that PyAV can use ({reason(error)})") from error
 
@@ -119,7 +119,9 @@ def recovered_frame(like: VideoCodecContext, run: RecoveryRun) -> VideoFrame:
 
     Reference pictures alone are decoded, by a decoder of its own for the packets that `like` is made for.
     """
-    options = {**_WHOLE_MACROBLOCKS, **_INCOMPLETE, "skip_frame": "noref", "strict": "1"}
+    options = {**_WHOLE_MACROBLOCKS, **_INCOMPLETE}
+    if like.name == "h264":
+        options.update(skip_frame="noref", strict="1")
     context = _set_up(_beside(like), options)
     newest: Optional[VideoFrame] = None
     if run.before is not None:

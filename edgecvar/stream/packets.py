@@ -23,10 +23,10 @@ import av
 from edgecvar.errors import reason
 from edgecvar.stream.clock import MAX_REORDER, DisplayClock, Moment
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.field_pairs import FieldPairs
-from edgecvar.stream.h264.headers import HeaderParser
-from edgecvar.stream.h264.pieces import Pieces
+from edgecvar.stream.nal.composed import ComposedPacket
+from edgecvar.stream.nal.pieces import Pieces
+from edgecvar.stream.nal.units import SYNTAX, configured_units, length_size_of, set_units, sets_among
 from edgecvar.stream.sources.seeking import Stretch
 
 if TYPE_CHECKING:
@@ -74,13 +74,14 @@ def coded_packets(
     """
     packets = _unbroken(_demuxed(video) if stretches is None else _sought(video, stretches), broke_off)
     try:
-        yield from _pictures(packets, video.context.extradata) if video.codec == "h264" else packets
+        yield from _pictures(packets, video.codec, video.context.extradata)
     finally:
         packets.close()
 
 
-def _pictures(packets: Iterable[Packet[Any]], extradata: Optional[bytes]) -> Iterator[Packet[Any]]:
-    return FieldPairs(extradata).joined(Pieces(extradata).joined(packets))
+def _pictures(packets: Iterable[Packet[Any]], codec: str, extradata: Optional[bytes]) -> Iterable[Packet[Any]]:
+    whole = Pieces(extradata, codec).joined(packets) if codec in SYNTAX else packets
+    return FieldPairs(extradata).joined(whole) if codec == "h264" else whole
 
 
 def _unbroken(
@@ -114,14 +115,15 @@ def _demuxed(video: OpenVideo) -> Generator[Packet[Any], None, None]:
                     whole.time_base = stream.time_base
                 if decode_times_alone:
                     whole.pts = None  # libavformat makes some up, as if no picture were reordered
-                yield _with_sets(whole) if video.codec == "h264" else whole
+                yield _with_sets(whole, video.codec) if video.codec in SYNTAX else whole
 
 
-def _with_sets(packet: Packet[Any]) -> Packet[Any]:
+def _with_sets(packet: Packet[Any], codec: str) -> Packet[Any]:
     """The packet, led by the parameter sets that FLV or MP4 has sent beside it, where an encoder was set anew."""
     if not getattr(packet, "has_sidedata", lambda kind: False)("new_extradata"):  # older PyAV does not tell
         return packet
-    sets = HeaderParser(bytes(packet.get_sidedata("new_extradata"))).parameter_sets()
+    extradata = bytes(packet.get_sidedata("new_extradata"))
+    sets = set_units(sets_among(configured_units(extradata, codec), codec), length_size_of(extradata, codec))
     return cast("Packet[Any]", ComposedPacket(packet, sets + bytes(packet), keyframe=True)) if sets else packet
 
 

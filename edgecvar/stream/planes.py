@@ -27,7 +27,7 @@ _FROM_GBR = ((129, 25, 66), (-74, 112, -38), (-94, -18, 112))
 
 @dataclass(frozen=True)
 class Geometry:
-    """Coded size (multiples of 16) and the displayed rectangle in it, in luma samples."""
+    """Coded size (multiples of 16, of HEVC of 8) and the displayed rectangle in it, in luma samples."""
 
     coded_width: int
     coded_height: int
@@ -151,6 +151,17 @@ def differences_in_420(
     if form == SampleFormat():
         return planes[0], planes[1], planes[2]
     y, cb, cr = (np.asarray(plane, np.int16) for plane in _in_420(planes, form, zero=(0, 0)))
+    return y, cb, cr
+
+
+def differences_in_8_bits(
+    planes: Sequence[NDArray[np.int16]], depths: Tuple[int, int]
+) -> Tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.int16]]:
+    """The same of 4:2:0, luma and chroma of so many bits each."""
+    bits = (depths[0], depths[1], depths[1])
+    y, cb, cr = (
+        plane if deep == 8 else np.asarray(_shifted(plane, deep - 8), np.int16) for plane, deep in zip(planes, bits)
+    )
     return y, cb, cr
 
 

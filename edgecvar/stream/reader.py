@@ -14,7 +14,7 @@ from edgecvar.stream.container import open_video
 from edgecvar.stream.ffmpeg.reading import FFmpegReading
 from edgecvar.stream.frames import FrameDecoder
 from edgecvar.stream.images.choice import DECODERS
-from edgecvar.stream.native.choice import Probe, probe_packets, rejoined
+from edgecvar.stream.native.choice import ALONE, Probe, probe_packets, refusal, rejoined
 from edgecvar.stream.native.reading import NativeReading
 from edgecvar.stream.open_source import OpenSource, Reading
 from edgecvar.stream.packets import PacketTap, coded_packets, tapped
@@ -41,9 +41,10 @@ def open_stream(
     """Opens a video for reading as coded pictures; a context manager.
 
     `source` is a path, a URL or a binary file object. `extraction`: "native" parses the bitstream and decodes only what
-    has an image, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive 4:2:0 or 4:0:0 H.264)
-    and FFmpeg elsewhere; `info.extraction` and `info.extraction_note` say which and why. With `frames` every picture is
-    decoded as well, in the same pass, and comes with its `frame`. A source that sends nothing for `timeout` seconds is
+    has an image, "ffmpeg" decodes all, "auto" is native where that covers the stream (progressive H.264 and HEVC of
+    4:2:0 or 4:0:0) and FFmpeg elsewhere, which gives no vectors of HEVC; `info.extraction` and `info.extraction_note`
+    say which and why. With `frames` every picture is decoded as well, in the same pass, and comes with its `frame`. A
+    source that sends nothing for `timeout` seconds is
     given up. The native core parses on `threads`, some packets ahead of the pictures that are given: by default on all
     cores, on one, and then nothing ahead, where the source may keep one waiting or with `frames`. The pictures are the
     same. `on_demand` it parses those pictures alone of which vectors, weights or residual are asked, when they are, and
@@ -176,7 +177,8 @@ class Stream:
 
     def _read(self, packets: Iterator[Packet[Any]], extraction: str, frames: bool, native: _Native) -> Reading:
         video = self._video
-        if extraction == "ffmpeg":
+        alone = video.codec in ALONE
+        if extraction == "ffmpeg" and not alone:
             probe = Probe(refused="asked for")
         else:
             probe = probe_packets(video.codec, video.context.extradata, packets)
@@ -188,16 +190,13 @@ class Stream:
             self._frames = FrameDecoder(video, told)
             whole, clock = self._frames.packets(whole), self._frames.clock
         source = OpenSource(video, whole, clock, self.summary)
-        if not probe.refused:
+        if not probe.refused and extraction != "ffmpeg":
             return NativeReading(source, probe, native.threads, native.on_demand, native.decoder)
-        if extraction == "native":
+        if extraction == "native" or alone:
             if probe.empty:
                 self.summary.skip(probe.refused)
                 raise source.nothing_decoded()
-            why = probe.refused
-            raise StreamError(
-                f"{video.name}: the native core does not read it: {why}; use extraction='ffmpeg' (--extraction ffmpeg)"
-            )
+            raise refusal(video.name, video.codec, probe)
         if native.decoder not in ("auto", "software"):
             self.summary.fall_back("FFmpeg decodes every picture of this stream")
         return FFmpegReading(source, "" if extraction == "ffmpeg" else f"native core not used: {probe.refused}")

@@ -28,8 +28,8 @@ class StreamInfo:
     """What is known of a stream before its first picture.
 
     `width` and `height` are the displayed size before rotation; `coded_width` and `coded_height` (multiples of
-    16) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`, `crop_top`).
-    `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
+    16, of HEVC of 8) are what motion and residual arrays cover, the displayed rectangle starting at (`crop_left`,
+    `crop_top`). `rotation` is how many degrees (0, 90, 180, 270) the displayed picture is turned counter-clockwise.
     `extraction` is "native" or "ffmpeg", and `extraction_note` says what that means for the stream, and why.
     `decoder` is what decodes I-pictures from its first on, "software" or the name of one in hardware, and
     `decoder_note` says why, and how far its first picture is from software's.
@@ -101,6 +101,8 @@ class MotionField:
 class Residual:
     """What the bitstream adds to the prediction: int16 y (H, W), cb and cr (H/2, W/2), of the coded picture.
 
+    Before clipping and before the loop filters (deblocking, of HEVC sample adaptive offset too); 0 where nothing is
+    coded.
     In 8-bit 4:2:0, whatever the stream is sampled in: of other formats the mean of what is in a sample's place, in
     BT.601 of RGB.
     """
@@ -127,6 +129,10 @@ class PredictionWeights:
     `weight` and `offset` int16 (2, H/4, W/4, 3), `log2_denominator` d uint8 (H/4, W/4, 3). A block of one list is
     ((p * w + 2**(d - 1)) >> d) + o, or p * w + o where d is 0; of both ((p0 * w0 + p1 * w1 + 2**d) >> (d + 1)) +
     ((o0 + o1 + 1) >> 1). Plain prediction is weight 1, offset 0, d 0 (ITU-T H.264, 8.4.2.3).
+
+    HEVC weighs what interpolation leaves with 14 bits: for samples of n bits d is larger by 14 - n in the formulas. Of
+    both lists it adds offsets before it rounds: ((p0 * w0 + p1 * w1 + ((o0 + o1 + 1) << d)) >> (d + 1)) (ITU-T H.265,
+    8.5.3.3.4.3).
     """
 
     weight: NDArray[np.int16]
@@ -281,7 +287,8 @@ class StreamSummary:
     them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `live` is
     there for sources that come and go. `decoder` is the one in hardware that decodes I-pictures, or began to, and how
     far it is from software; `fallbacks` counts by reason what fell back to software: an I-picture, or all from there
-    on.
+    on. `other_layers` counts NAL units of other layers than the base one (a second view, more detail), which are left
+    out.
     """
 
     pictures: int = 0
@@ -294,6 +301,7 @@ class StreamSummary:
     live: Optional[LiveCounts] = None
     decoder: str = ""
     fallbacks: dict[str, int] = field(default_factory=dict)
+    other_layers: int = 0
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -334,6 +342,7 @@ class StreamSummary:
             breaks=_sums(self.breaks, other.breaks),
             decoder=other.decoder or self.decoder,
             fallbacks=_sums(self.fallbacks, other.fallbacks),
+            other_layers=self.other_layers + other.other_layers,
         )
 
 

@@ -11,8 +11,8 @@ import av
 from edgecvar.stream.ffmpeg.h264_model import H264Model
 from edgecvar.stream.ffmpeg.headers.mpeg import header_reader
 from edgecvar.stream.ffmpeg.references import AnchorModel
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.nal.bits import HeaderEnded
 from tests.fuzz.container import seeds as clips
 from tests.fuzz.streams import blocks, joined
 from tests.stream.native.make_seeds import SEEDS, encoded

@@ -12,6 +12,8 @@ import numpy as np
 DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_cropping": "0"}
 ONE_REFERENCE = "ref=1:weightp=0:weightb=0:b-pyramid=none:scenecut=0:b-adapt=0:keyint=12:min-keyint=12"
 
+X265 = "pools=none:frame-threads=1:no-info=1:log-level=none"
+
 
 def texture(height: int, width: int, seed: int) -> np.ndarray:
     """Noise smoothed over 9 x 9 pixels around 128, float64 (height, width): structure that vectors can follow."""
@@ -78,6 +80,12 @@ def encode_x264(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictur
     """One reference, no weights, GOPs of 12, constant quantiser; `extra` adds x264 parameters."""
     parameters = f"{ONE_REFERENCE}:qp={quantiser}" + (f":{extra}" if extra else "")
     return encode(path, pictures, "libx264", {"x264-params": parameters}, b_pictures)
+
+
+def encode_x265(path: Path, pictures: List[np.ndarray], quantiser: int, b_pictures: int = 0, extra: str = "") -> Path:
+    """The same of HEVC; `extra` adds x265 parameters."""
+    parameters = f"{ONE_REFERENCE.replace('none', '0')}:open-gop=0:{X265}:qp={quantiser}"
+    return encode(path, pictures, "libx265", {"x265-params": f"{parameters}:{extra}".rstrip(":")}, b_pictures)
 
 
 def stream_like(container: Any, template: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgecvar.errors import EdgecvarError, StreamError, UnsupportedCodecError
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, encode_x264, translation
 

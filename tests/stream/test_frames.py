@@ -15,7 +15,7 @@ import pytest
 
 import edgecvar.stream.reader as reader
 from edgecvar.errors import EdgecvarError, StreamError
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.planes import SampleFormat, sample_format
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.sources.demuxing import LENIENT_METADATA

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +13,7 @@ import av
 from edgecvar.errors import StreamError, reason
 from edgecvar.files import whole_file
 from edgecvar.stream.container import OpenVideo
-from edgecvar.stream.h264.bits import HeaderEnded
-from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.nal.units import SYNTAX, configured_units, length_size_of, set_units, sets_among, split_units
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -113,10 +111,8 @@ def ticks(seconds: Sequence[float]) -> List[Tuple[int, int]]:
 
 
 def _with_sets(form: TrackForm, first: bytes) -> bytes:
-    """The extradata that a decoder of these packets needs: of H.264 without one the parameter sets in the stream."""
-    if form.codec != "h264" or form.extradata[:1] == b"\x01":
+    """The extradata that a decoder of these packets needs: without a record the parameter sets in the stream."""
+    if form.codec not in SYNTAX or length_size_of(form.extradata, form.codec) is not None:
         return form.extradata
-    headers = HeaderParser(form.extradata)
-    with suppress(HeaderEnded):
-        headers.slices(first)
-    return headers.parameter_sets()
+    units = [*configured_units(form.extradata, form.codec), *split_units(first, None)]
+    return set_units(sets_among(units, form.codec), None)

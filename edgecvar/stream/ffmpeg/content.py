@@ -15,7 +15,7 @@ from edgecvar.stream.ffmpeg.references import PredictionPlan
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.ffmpeg.undecided import drop_placeholders, settle_by_samples
 from edgecvar.stream.ffmpeg.vector_grid import motion_field, vectors_to_grid
-from edgecvar.stream.h264.images import RecoveredPicture
+from edgecvar.stream.images.pictures import RecoveredPicture
 from edgecvar.stream.planes import Geometry, Planes, SampleFormat, coded_planes, differences_in_420, sample_format
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 

@@ -8,9 +8,9 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 from edgecvar.stream.ffmpeg.h264_references import DecodedPictures, OrderCount, Stored
 from edgecvar.stream.ffmpeg.references import PLAIN, Lists, PlaneWeights, PredictionPlan, Weighting, Weights
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.headers import HeaderParser, SliceHeader, Weight
-from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.images.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.nal.bits import HeaderEnded
 
 _REMEMBERED = 17
 
@@ -111,11 +111,11 @@ class H264Model:
         lists, weighting = predictions[0][0]
         opens_intra = header.field and all(each.kind == "I" for each in headers if each.bottom == header.bottom)
         state = RecoveryState(
-            frame_num=header.frame_num,
-            max_frame_num=1 << header.sequence.frame_num_bits,
+            place=header.frame_num,
+            places=1 << header.sequence.frame_num_bits,
             intra=opens_intra or all(each.kind == "I" for each in headers),
             reference=header.ref_idc > 0,
-            recovery_frame_cnt=self._parser.recovery_frame_cnt,
+            count=self._parser.recovery_frame_cnt,
         )
         recovery = self._recoveries.push(state, packet, self._parser.parameter_sets)
         return CodedReferences(

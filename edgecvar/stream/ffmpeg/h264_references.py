@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import List, Optional, Tuple
 
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.headers import SliceHeader
 from edgecvar.stream.h264.parameter_sets import SequenceSet
+from edgecvar.stream.nal.bits import HeaderEnded
 
 
 @dataclass(frozen=True)

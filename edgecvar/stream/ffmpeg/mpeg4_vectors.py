@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import BACKWARD, BOTH, DIRECT, FORWARD, CodedPlane
-from edgecvar.stream.h264.bits import HeaderEnded
+from edgecvar.stream.nal.bits import HeaderEnded
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 

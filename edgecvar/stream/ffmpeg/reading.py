@@ -16,7 +16,7 @@ from edgecvar.stream.ffmpeg.prediction.residual import SamplerStore
 from edgecvar.stream.ffmpeg.references import AnchorModel, ReferenceModel
 from edgecvar.stream.ffmpeg.side_data import exported_vectors
 from edgecvar.stream.h264.headers import HeaderParser
-from edgecvar.stream.h264.images import RecoveredPicture
+from edgecvar.stream.images.pictures import RecoveredPicture
 from edgecvar.stream.native.sound_sets import SETS_REFUSED, SoundSets
 from edgecvar.stream.open_source import OpenSource
 from edgecvar.stream.packets import numbered_packets

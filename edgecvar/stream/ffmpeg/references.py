@@ -7,7 +7,7 @@ from typing import Dict, Mapping, Optional, Protocol, Tuple
 
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import CodedPlane
 from edgecvar.stream.ffmpeg.mpeg4_vectors import BackwardVectors
-from edgecvar.stream.h264.recovery import RecoveryRun
+from edgecvar.stream.images.recovery import RecoveryRun
 
 Lists = Tuple[Optional[int], Optional[int]]
 """Decode numbers of the reference of list 0 and of list 1; None where the list has none."""

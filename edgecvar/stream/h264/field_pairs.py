@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Optional, Tuple, cast
 
-from edgecvar.stream.h264.bits import HeaderEnded
-from edgecvar.stream.h264.composed import ComposedPacket
 from edgecvar.stream.h264.headers import HeaderParser, SliceHeader
+from edgecvar.stream.nal.bits import HeaderEnded
+from edgecvar.stream.nal.composed import ComposedPacket
 
 if TYPE_CHECKING:
     from av.packet import Packet

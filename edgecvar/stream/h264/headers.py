@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
-from edgecvar.stream.h264.bits import BitReader, HeaderEnded
 from edgecvar.stream.h264.parameter_sets import PictureSet, SequenceSet, picture_set, sequence_set
-from edgecvar.stream.h264.units import configured_units, joined_units, length_size_of, payload, split_units
+from edgecvar.stream.nal.bits import BitReader, HeaderEnded
+from edgecvar.stream.nal.units import configured_units, joined_units, length_size_of, payload, split_units
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Tuple
 
-from edgecvar.stream.h264.bits import BitReader, HeaderEnded
+from edgecvar.stream.nal.bits import BitReader, HeaderEnded
 
 MOST_MACROBLOCKS = 1055
 """Across or down: what the highest level allows (H.264 section A.3.1: the root of 8 * MaxFS, of level 6.2)."""

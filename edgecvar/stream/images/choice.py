@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, List, Literal, Tuple, get_args
 
 from edgecvar.stream.images.decoder import Device
@@ -21,8 +22,8 @@ class Candidate:
     begin: Callable[[], Device]
 
 
-def candidates(decoder: str) -> List[Candidate]:
-    """Those to be tried, in order: of auto those alone that a device file speaks of; none of software.
+def candidates(decoder: str, codec: str = "h264") -> List[Candidate]:
+    """Those of a codec to be tried, in order: of auto those alone that a device file speaks of; none of software.
 
     Nothing is loaded here.
     """
@@ -30,14 +31,14 @@ def candidates(decoder: str) -> List[Candidate]:
     if decoder in ("auto", "gstreamer"):
         from edgecvar.stream.images import gstreamer
 
-        elements = [element for element in gstreamer.HARDWARE if _any_here(element.nodes)]
-        elements += [gstreamer.SOFTWARE] if decoder == "gstreamer" else []
+        elements = [element for element in gstreamer.HARDWARE[codec] if _any_here(element.nodes)]
+        elements += [gstreamer.SOFTWARE[codec]] if decoder == "gstreamer" else []
         found += [Candidate(element.name, element.begin) for element in elements]
     if decoder in ("auto", "cuda"):
         from edgecvar.stream.images import cuda
 
         if decoder == "cuda" or _any_here(cuda.NODES):
-            found.append(Candidate("cuda", cuda.CudaDevice))
+            found.append(Candidate("cuda", partial(cuda.CudaDevice, codec)))
     return found
 
 

@@ -15,8 +15,8 @@ NODES = ("/dev/nvidia[0-9]*", "/dev/dxg")
 class CudaDevice:
     """Raises DeviceError where there is no GPU, no driver, or a PyAV that cannot use them."""
 
-    def __init__(self) -> None:
-        self._decoder = KeyDecoder(cuda_context())
+    def __init__(self, codec: str) -> None:
+        self._decoder = KeyDecoder(cuda_context(codec))
 
     def decode(self, unit: bytes, seconds: float) -> CodedPlanes:
         """Raises StreamError; the time is not looked at, the caller's thread does."""

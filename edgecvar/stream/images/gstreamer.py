@@ -11,11 +11,15 @@ from edgecvar.errors import DeviceError, StreamError
 from edgecvar.stream.images import gst
 from edgecvar.stream.images.decoder import CodedPlanes, Samples, packed_nv12
 
-_CAPS = "video/x-h264,stream-format=byte-stream,alignment=au"
 _LINK = (
-    f"appsrc name=source is-live=true format=time caps={_CAPS} ! h264parse ! {{chain}} ! "
-    "video/x-raw,format=(string){{ I420, NV12 }} ! appsink name=sink sync=false max-buffers=4"
+    "appsrc name=source is-live=true format=time caps={caps},stream-format=byte-stream,alignment=au ! {parser} ! "
+    "{chain} ! video/x-raw,format=(string){{ I420, NV12 }} ! appsink name=sink sync=false max-buffers=4"
 )
+_CODINGS: Dict[str, Tuple[str, str]] = {
+    "h264": ("video/x-h264", "h264parse"),
+    "hevc": ("video/x-h265", "h265parse"),
+}
+"""Caps and parser by codec."""
 _PROPERTIES: Dict[str, str] = {
     "enable-max-performance": "true",
     "disable-dpb": "true",  # for streams of one reference frame, as the rewritten ones are
@@ -23,12 +27,11 @@ _PROPERTIES: Dict[str, str] = {
     "max-threads": "1",  # FFmpeg's threads would each keep a picture back
 }
 """Set on those that have them: which those are depends on how an element was built."""
-_PARSER = "h264parse"
 
 
 @dataclass(frozen=True)
 class Element:
-    """A decoder of GStreamer, and what brings its pictures into system memory where that is an element of its own.
+    """A decoder of GStreamer of one codec, and what brings its pictures into system memory where that is an element.
 
     `nodes` are patterns of device files, one of which is there where the element may work; none of a software decoder.
     """
@@ -36,31 +39,44 @@ class Element:
     name: str
     nodes: Tuple[str, ...] = ()
     after: str = ""
+    codec: str = "h264"
 
     def begin(self) -> GStreamerDevice:
         """Raises DeviceError where it is not here, or does not start."""
-        missing = gst.missing_elements([name for name in (_PARSER, self.name, self.after) if name])
+        missing = gst.missing_elements([name for name in (_CODINGS[self.codec][1], self.name, self.after) if name])
         if missing:
             raise DeviceError(f"GStreamer has no {', no '.join(missing)} here")
         return GStreamerDevice(self)
 
 
-HARDWARE = (
-    Element("nvv4l2decoder", ("/dev/nvmap", "/dev/nvhost-*", "/dev/v4l2-nvdec*", "/dev/nvidia[0-9]*"), "nvvidconv"),
-    Element("nvh264dec", ("/dev/nvidia[0-9]*", "/dev/dxg")),
-    Element("vah264dec", ("/dev/dri/renderD*",)),
-    Element("v4l2h264dec", ("/dev/video*",)),
-)
-"""In the order in which they are tried."""
-SOFTWARE = Element("avdec_h264")
+_JETSON = ("/dev/nvmap", "/dev/nvhost-*", "/dev/v4l2-nvdec*", "/dev/nvidia[0-9]*")
+_NVIDIA, _VA, _VIDEO = ("/dev/nvidia[0-9]*", "/dev/dxg"), ("/dev/dri/renderD*",), ("/dev/video*",)
+HARDWARE: Dict[str, Tuple[Element, ...]] = {
+    "h264": (
+        Element("nvv4l2decoder", _JETSON, "nvvidconv"),
+        Element("nvh264dec", _NVIDIA),
+        Element("vah264dec", _VA),
+        Element("v4l2h264dec", _VIDEO),
+    ),
+    "hevc": (
+        Element("nvv4l2decoder", _JETSON, "nvvidconv", "hevc"),
+        Element("nvh265dec", _NVIDIA, codec="hevc"),
+        Element("vah265dec", _VA, codec="hevc"),
+        Element("v4l2slh265dec", _VIDEO, codec="hevc"),
+        Element("v4l2h265dec", _VIDEO, codec="hevc"),
+    ),
+}
+"""By codec, in the order in which they are tried."""
+SOFTWARE: Dict[str, Element] = {"h264": Element("avdec_h264"), "hevc": Element("avdec_h265", codec="hevc")}
 
 
 class GStreamerDevice:
     """A pipeline around one element; raises DeviceError where it does not start."""
 
     def __init__(self, element: Element) -> None:
+        caps, parser = _CODINGS[element.codec]
         chain = f"{element.name} name=decoder" + (f" ! {element.after}" if element.after else "")
-        self._pipeline = gst.Pipeline(_LINK.format(chain=chain), _PROPERTIES)
+        self._pipeline = gst.Pipeline(_LINK.format(caps=caps, parser=parser, chain=chain), _PROPERTIES)
 
     def decode(self, unit: bytes, seconds: float) -> CodedPlanes:
         """Raises StreamError."""

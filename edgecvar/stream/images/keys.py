@@ -31,17 +31,17 @@ _NOT_REWRITTEN = "not for hardware"
 class KeyImages:
     """Decodes I-pictures by what `decoder` stands for; `name` says by what, and `note` why. Threads take turns.
 
-    `context` is the container's, which nothing else may decode with; `core` the compiled module. What is chosen is
-    chosen with the first I-picture that can be rewritten. Whenever parameter sets change a picture is decoded twice,
-    and compared: it also tells the colours that they speak of.
+    `context` is the container's, which nothing else may decode with; `core` the compiled module, which writes pictures
+    of that `codec` anew. What is chosen is chosen with the first I-picture that can be rewritten. Whenever parameter
+    sets change a picture is decoded twice, and compared: it also tells the colours that they speak of.
     """
 
-    def __init__(self, context: VideoCodecContext, core: Any, summary: StreamSummary, decoder: str) -> None:
+    def __init__(self, context: VideoCodecContext, codec: str, core: Any, summary: StreamSummary, decoder: str) -> None:
         self.name, self.note = SOFTWARE, ""
         self._software = KeyDecoder(context)
         self._core, self._summary = core, summary
-        self._asked, self._untried = decoder, candidates(decoder)
-        self._extradata = context.extradata or b""
+        self._asked, self._untried = decoder, candidates(decoder, codec)
+        self._codec, self._extradata = codec, context.extradata or b""
         if decoder == "auto" and not self._untried:
             self.note = "no device file speaks of a decoder in hardware"
         self._decoder: Optional[ImageDecoder] = None
@@ -83,7 +83,7 @@ class KeyImages:
     def _try(self, sets: bytes, packet: bytes, true: CodedPlanes) -> Dict[str, EdgecvarError]:
         """Takes the first that gives the picture `true`; why others did not. Raises NotRewritten."""
         reasons: Dict[str, EdgecvarError] = {}
-        writer: IdrWriter = self._core.IdrWriter("h264", self._extradata)
+        writer: IdrWriter = self._core.IdrWriter(self._codec, self._extradata)
         for each in self._untried:
             if self._closed:
                 break

@@ -21,6 +21,7 @@ from edgecvar.stream.types import CodedPicture, StreamInfo
 LONGEST_GOP = 2.2
 """Seconds between I-pictures up to which nothing is said."""
 _PROFILES = {66: "Baseline", 77: "Main", 88: "Extended", 100: "High", 110: "High 10", 122: "High 4:2:2"}
+_HEVC_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
 _FULL_HD, _MOST_RATE = 1920 * 1088, 31.0
 _TOGETHER = 0.001
 """Seconds within which packets are parts of one picture."""
@@ -64,7 +65,7 @@ class _Seen:
     def push(self, picture: CodedPicture) -> None:
         if picture.parsed is not None and not self.profile:
             number = picture.parsed.sequence.profile_idc
-            self.profile = _PROFILES.get(number, f"profile {number}")
+            self.profile = {**_PROFILES, **_HEVC_PROFILES}.get(number, f"profile {number}")
         self.times.append(picture.pts_seconds)
         self.kinds.append("I" if picture.has_image else picture.kind)
 
@@ -94,7 +95,8 @@ def try_source(
                     break
             attempt = stream.attempt
     except UnsupportedCodecError as error:
-        raise UnsupportedCodecError(f"{error}; of a camera choose H.264 (AVC) in its settings") from error
+        choose = "of a camera choose H.264 (AVC), or H.265 (HEVC) in 4:2:0, in its settings"
+        raise UnsupportedCodecError(f"{error}; {choose}") from error
     if first is None:
         raise StreamError(f"{source_name(uri)}: no I-picture came in {seconds:g} s; set a shorter GOP in the camera")
     note = "; ".join(line[len(f"{source_name(uri)}: ") :] for line in notes)
@@ -153,5 +155,5 @@ def _changes(info: StreamInfo, rate: float, gop: int, b_pictures: int, span: flo
     if rate > _MOST_RATE:
         changes.append(f"15 to 30 pictures a second, not {rate:.0f}: all have to be read, few are sampled")
     if info.extraction != "native":
-        changes.append(f"progressive H.264 in 4:2:0, which need not be decoded whole ({info.extraction_note})")
+        changes.append(f"progressive H.264 or H.265 in 4:2:0, which need not be decoded whole ({info.extraction_note})")
     return changes

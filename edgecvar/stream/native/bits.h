@@ -36,7 +36,7 @@ struct Payload {
 
     std::vector<uint8_t> bytes;  // size + PADDING
     size_t size = 0;
-    std::vector<uint32_t> escapes;  // before which bytes one for emulation prevention stood
+    std::vector<uint32_t> escapes{};  // before which bytes one for emulation prevention stood
 };
 
 // A position in a payload. Past its end there are zeros, and `overrun` says that some were read; the position

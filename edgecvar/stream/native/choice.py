@@ -7,17 +7,25 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Union
 
-from edgecvar.errors import reason
+from edgecvar.errors import StreamError, UnsupportedCodecError, reason
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
     from edgecvar.stream.native._core import Sequence
 
-CODEC = "h264"
+CODECS = ("h264", "hevc")
+"""What it parses."""
 MODULE = "edgecvar.stream.native._core"
 EXTENDED = 88
-"""profile_idc of the Extended profile: data partitions and SP slices may follow sound I-pictures (A.2.3)."""
+"""profile_idc of H.264's Extended profile: data partitions and SP slices may follow sound I-pictures (A.2.3)."""
+ALONE = ("hevc",)
+"""Codecs whose vectors nothing else gives."""
+_OTHERWISE = "use extraction='ffmpeg' (--extraction ffmpeg)"
+_RECODE = (
+    "FFmpeg gives no vectors of HEVC either: re-encode it to 4:2:0 of 8 or 10 bits (ffmpeg -i INPUT -c:v libx265 "
+    "-pix_fmt yuv420p OUTPUT.mp4)"
+)
 LOOK_AHEAD = 64
 """Packets that are looked at for a first picture."""
 
@@ -33,7 +41,7 @@ class Probe:
     """
 
     core: Any = None
-    codec: str = CODEC
+    codec: str = ""
     refused: str = ""
     empty: bool = False
     sequence: Optional[Sequence] = None
@@ -59,8 +67,8 @@ def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Pack
 
     Of the Extended profile it reads on to the first P or B picture.
     """
-    if codec != CODEC:
-        return Probe(refused="it reads H.264 alone")
+    if codec not in CODECS:
+        return Probe(refused="it reads H.264 and HEVC alone")
     core = native_core()
     if isinstance(core, str):
         return Probe(refused=core)
@@ -91,6 +99,28 @@ def probe_packets(codec: str, extradata: Optional[bytes], packets: Iterator[Pack
         probe.empty = True
         probe.refused = f"no picture found at the start ({damage})"
     return probe
+
+
+def refusal(name: str, codec: str, probe: Probe) -> StreamError:
+    """The error for a stream called `name` that nothing is to read, as the core does not or is not to."""
+    why = f"{name}: the native core does not read it: {probe.refused}"
+    if codec not in ALONE:
+        return StreamError(f"{why}; {_OTHERWISE}")
+    if not probe.refused:
+        return UnsupportedCodecError(
+            f"{name}: FFmpeg gives no vectors of HEVC, which the native core reads: use extraction='auto' "
+            "(--extraction auto)"
+        )
+    if probe.core is None:
+        return UnsupportedCodecError(
+            f"{why}, and nothing else reads HEVC; install edgecvar with pip, which compiles it"
+        )
+    return UnsupportedCodecError(f"{why}; {_RECODE}")
+
+
+def remedy_in_midstream(codec: str) -> str:
+    """What to do about a stream that the core cannot read any further."""
+    return _RECODE if codec in ALONE else _OTHERWISE
 
 
 def rejoined(probe: Probe, packets: Iterator[Packet[Any]]) -> Iterable[Packet[Any]]:

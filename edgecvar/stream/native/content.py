@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.stream.colour import ShownPlanes
-from edgecvar.stream.planes import Geometry, SampleFormat, differences_in_420
+from edgecvar.stream.planes import Geometry, differences_in_8_bits
 from edgecvar.stream.types import MotionField, PredictionWeights, Residual
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ class NativeContent:
     def residual(self) -> Optional[Residual]:
         """The coded residual in 8-bit units, None on I pictures."""
         planes = self.coded_residual()
-        form = SampleFormat(self._picture.sequence.bit_depth)
-        return None if planes is None else Residual(*differences_in_420(planes, form))
+        sequence = self._picture.sequence
+        depths = sequence.bit_depth, sequence.bit_depth_chroma
+        return None if planes is None else Residual(*differences_in_8_bits(planes, depths))
 
     def coded_residual(self) -> Optional[Tuple[NDArray[np.int16], ...]]:
         """The coded residual in the units of the stream's own samples, None on I pictures."""

@@ -109,7 +109,8 @@ void PacketDecoder<Units>::read_unit(const NalUnit& unit, Outcome& outcome) {
 
 // One pass over a packet: parameter sets are taken as they come until a picture has been given out.
 template <class Units>
-Outcome PacketDecoder<Units>::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by, Parsing parsing) {
+Outcome PacketDecoder<Units>::read(const std::vector<NalUnit>& units, uint32_t number, ParameterSets& by,
+                                   Parsing parsing) {
     Outcome outcome;
     gatherer_.begin(by, number, parsing);
     for (const NalUnit& unit : units) {
@@ -180,7 +181,8 @@ void PacketDecoder<Units>::watch(const Outcome& outcome) {
 }
 
 template <class Units>
-std::vector<std::shared_ptr<ParsedPicture>> PacketDecoder<Units>::parse(const uint8_t* data, size_t size, uint32_t number) {
+std::vector<std::shared_ptr<ParsedPicture>> PacketDecoder<Units>::parse(const uint8_t* data, size_t size,
+                                                                        uint32_t number) {
     bool broken = false, refused = false;
     const std::vector<NalUnit> units = units_of(data, size, broken);
     Outcome outcome, offers;

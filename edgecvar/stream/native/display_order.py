@@ -1,4 +1,4 @@
-"""Display indices from picture order counts, each as early as it is certain (ITU-T H.264, C.4)."""
+"""Display indices from picture order counts, each as early as it is certain (ITU-T H.264, C.4; H.265, C.5)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_REORDER = 16
 GAPS_TO_TRUST = 8
 """Distances seen before the smallest of them is taken for the smallest there is: encoders may leave pictures out."""
 FRAME_STEP = 2
-"""Order counts count fields: the usual distance between frames."""
+"""Order counts of H.264 count fields: the usual distance between frames."""
 
 Numbered = List[Tuple[int, int]]
 """(number, display index), in display order."""
@@ -25,13 +25,14 @@ class DisplayOrder:
     numbered one, or as far above it as the closest two that were certain otherwise. The picture that resets them is
     first in its epoch once that was certain of another (pictures below it may follow: the count may be negative).
     `step` is the distance where it is known beforehand that the stream does not reorder; it is believed as long as
-    all order counts are even.
+    all order counts are even. `leading_first`: in decode order what is below the picture that resets them precedes all
+    that is above, as in HEVC (7.4.2.2), so that nothing else has to be learned of it.
 
     A picture that comes below one already numbered (a broken stream, or one that reorders more than it states) gets
     the next index; `misplaced` counts these.
     """
 
-    def __init__(self, step: Optional[int] = None) -> None:
+    def __init__(self, step: Optional[int] = None, leading_first: bool = False) -> None:
         self.misplaced = 0
         self._waiting: List[Tuple[int, int]] = []
         self._next = 0
@@ -42,6 +43,7 @@ class DisplayOrder:
         self._least_reorder = 0
         self._opening: Optional[int] = None
         self._opens = step is not None
+        self._leading_first = leading_first
 
     def push(self, number: int, poc: int, resets_order: bool, max_reorder: int) -> Numbered:
         """The indices that the next picture in decode order makes certain.
@@ -60,6 +62,10 @@ class DisplayOrder:
         heapq.heappush(self._waiting, (poc, number))
         if resets_order and self._opens:
             numbered.append(self._take())
+        if self._leading_first and self._opening is not None and poc > self._opening:
+            while self._waiting[0][0] <= self._opening:
+                numbered.append(self._take())
+            self._opening = None
         limit = max(max_reorder, self._least_reorder)
         while self._waiting and (len(self._waiting) > limit or self._follows(self._waiting[0][0])):
             numbered.append(self._take())
@@ -85,7 +91,7 @@ class DisplayOrder:
     def _take(self) -> Tuple[int, int]:
         poc, number = heapq.heappop(self._waiting)
         gap = 0 if self._last is None else poc - self._last
-        if self._last is None and self._waiting:
+        if self._last is None and self._waiting and not self._leading_first:
             self._opens = poc == self._opening
         if gap > 0:
             self._gaps += 1

@@ -20,7 +20,7 @@ struct GatheredPicture {
     virtual ~GatheredPicture() = default;
 
     std::shared_ptr<ParsedPicture> picture;  // with tag, kind, sequence, and a store with the references of all slices
-    std::vector<Collocated> collocated;      // by slice
+    std::vector<Collocated> collocated;  // by slice
 };
 
 // Parses the gathered pictures of one standard; its memory serves picture after picture.

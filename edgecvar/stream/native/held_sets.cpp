@@ -36,7 +36,9 @@ std::vector<std::vector<uint8_t>> HeldSets<Units>::units() const {
 }
 
 template <class Units>
-NalUnit HeldSets<Units>::unit(int type, int id) const { return unit_of<Units>(units_.at(key_of(type, id))); }
+NalUnit HeldSets<Units>::unit(int type, int id) const {
+    return unit_of<Units>(units_.at(key_of(type, id)));
+}
 
 template <class Units>
 void HeldSets<Units>::take(const NalUnit& unit) {

@@ -47,8 +47,7 @@ bool begins_with_start_code(const uint8_t* data, size_t size) {
 void split_start_codes(const uint8_t* data, size_t size, Found& found) {
     const uint8_t* const end = data + size;
     const uint8_t* code = find_code(data, end, 1);
-    if (code == end && std::any_of(data, end, [](uint8_t byte) { return byte != 0; }))
-        found.broken = true;
+    if (code == end && std::any_of(data, end, [](uint8_t byte) { return byte != 0; })) found.broken = true;
     while (code != end) {
         const uint8_t* first = code + 3;
         code = find_code(first, end, 1);

@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-
 namespace edgecvar {
 
 namespace {
@@ -115,8 +114,7 @@ ParsingThreads::ParsingThreads(int count, std::function<std::unique_ptr<PictureP
     const BlockedSignals blocked;
     State* const state = state_.get();
     try {
-        for (int i = 0; i < count; ++i)
-            state->threads.emplace_back([state, parser] { state->work(*parser()); });
+        for (int i = 0; i < count; ++i) state->threads.emplace_back([state, parser] { state->work(*parser()); });
     } catch (const std::system_error&) {
         if (state->threads.empty()) throw;  // with fewer than were asked for it goes on
     }

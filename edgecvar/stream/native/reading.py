@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Deque, Dict, Generator, Iterator, Optional
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import NEVER, Moment
-from edgecvar.stream.h264.images import KeyPicture, RecoveredPicture
-from edgecvar.stream.h264.recovery import RecoveryRun, RecoveryState, RecoveryTracker
 from edgecvar.stream.images.keys import KeyImages
+from edgecvar.stream.images.pictures import KeyPicture, RecoveredPicture
+from edgecvar.stream.images.recovery import RecoveryRun, RecoveryState, RecoveryTracker
+from edgecvar.stream.nal.units import as_trailing, length_size_of
 from edgecvar.stream.native.ahead import ParsingAhead
-from edgecvar.stream.native.choice import Probe
+from edgecvar.stream.native.choice import Probe, remedy_in_midstream
 from edgecvar.stream.native.content import Imaged, NativeContent
 from edgecvar.stream.native.display_order import FRAME_STEP, DisplayOrder, Numbered
 from edgecvar.stream.open_source import OpenSource
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
 _BASELINE = 66
+"""profile_idc of H.264; HEVC has none of that number."""
 
 
 @dataclass
@@ -64,10 +66,10 @@ class _Start:
 
 
 class NativeReading:
-    """The Reading of H.264 that the native core covers; it takes over what `probe` has read.
+    """The Reading of H.264 or HEVC that the native core covers; it takes over what `probe` has read.
 
     Every picture that has a slice header is given out: damaged blocks are concealed as skipped ones, and pictures
-    whose references are not there (the first ones of a stream cut in the middle, B-pictures before the I-picture of
+    whose references are not there (the first ones of a stream cut in the middle, those before the first I-picture of
     an open GOP) come with `exact` False, where a decoder would drop them. With several `threads`, or 0 for all cores,
     packets are read and parsed ahead of the pictures that are given; what is given is the same. `on_demand` a picture
     is parsed when something of it is asked, or of one that needs it, and only then counted if it is damaged inside.
@@ -82,20 +84,22 @@ class NativeReading:
         self._source = source
         self._clock = source.clock
         self._core = probe.core
-        context = source.video.context
+        context, codec = source.video.context, source.video.codec
+        self._codec, self._length_size = codec, length_size_of(context.extradata, codec)
         self._on_demand = on_demand
-        self._ahead = ParsingAhead(probe.core, probe.codec, context.extradata or b"", threads, on_demand)
-        self._images = KeyImages(context, probe.core, source.summary, decoder)
+        self._ahead = ParsingAhead(probe.core, codec, context.extradata or b"", threads, on_demand)
+        self._images = KeyImages(context, codec, probe.core, source.summary, decoder)
         self._first_number = probe.first
         self._first_frame = self._decode_first(probe)
-        reorders = bool(getattr(context, "has_b_frames", True)) and probe.sequence.profile_idc != _BASELINE
+        reorders = codec == "hevc" or bool(getattr(context, "has_b_frames", True))
+        reorders = reorders and probe.sequence.profile_idc != _BASELINE
         has_b = reorders and probe.sequence.max_reorder > 0
         self._given_sequence, self._geometry = probe.sequence, _geometry(probe.sequence)
         info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
         if probe.intra:
             self._images.choose(probe.sets, probe.packet, self._first_frame)
         self._now = self.info = replace(info, decoder=self._images.name, decoder_note=self._images.note)
-        self._order = DisplayOrder(None if reorders else FRAME_STEP)
+        self._order = DisplayOrder(None if reorders else FRAME_STEP, leading_first=codec == "hevc")
         self._queue: Deque[_ParsedPicture] = deque()
         self._unnumbered: Dict[int, _ParsedPicture] = {}
         self._sets = b""
@@ -140,7 +144,7 @@ class NativeReading:
         except self._core.Unsupported as error:
             raise StreamError(
                 f"{self._source.name}: from picture {self._parsed} on the native core cannot read it ({error}); "
-                "use extraction='ffmpeg' (--extraction ffmpeg)"
+                f"{remedy_in_midstream(self._codec)}"
             ) from error
         if not pictures:
             self.summary.skip("packet that gave no picture")
@@ -151,6 +155,8 @@ class NativeReading:
     def _enter(self, picture: Picture) -> None:
         packet, sets = self._ahead.parsed.data, self._ahead.parsed.sets
         sound = self._ahead.without_sets(packet) if picture.sets_refused else packet
+        if self._codec == "hevc" and picture.kind == "I" and not picture.random_access:
+            sound = as_trailing(sound, self._length_size)
         parsed = _ParsedPicture(picture)
         if picture.kind == "I":
             if sets != self._sets:
@@ -225,6 +231,7 @@ class NativeReading:
     def _count(self, parsed: _ParsedPicture, content: NativeContent) -> None:
         self.summary.gave(parsed.moment.shown)
         picture = parsed.picture
+        self.summary.other_layers += picture.extra_units
         outside = "pictures missing before it" if picture.lost else "displayed out of order" if parsed.misplaced else ""
         if not self._on_demand or picture.kind == "I":
             self._conceal(picture, outside)
@@ -240,12 +247,14 @@ class NativeReading:
 
 
 def _recovery_state(picture: Picture) -> RecoveryState:
+    places = picture.sequence.max_frame_num
     return RecoveryState(
-        frame_num=picture.frame_num,
-        max_frame_num=picture.sequence.max_frame_num,
+        place=picture.frame_num if places else picture.poc,
+        places=places,
         intra=picture.kind == "I",
         reference=picture.reference,
-        recovery_frame_cnt=picture.recovery_count,
+        count=picture.recovery_count,
+        missing=not places and picture.lost > 0,
     )
 
 

@@ -1,13 +1,13 @@
-"""Packets of H.264 with no damaged parameter set in them, for decoders that would follow it."""
+"""Packets with no damaged parameter set in them, for decoders that would follow it."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Optional, cast
 
-from edgecvar.stream.h264.composed import ComposedPacket
-from edgecvar.stream.h264.units import Sets, length_size_of, sets_among, split_units
-from edgecvar.stream.native.choice import CODEC, native_core
+from edgecvar.stream.nal.composed import ComposedPacket
+from edgecvar.stream.nal.units import Sets, length_size_of, sets_among, split_units
+from edgecvar.stream.native.choice import CODECS, native_core
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -26,9 +26,10 @@ class SoundSets:
     """
 
     def __init__(self, codec: str, extradata: Optional[bytes]) -> None:
-        core = native_core() if codec == CODEC else ""
+        core = native_core() if codec in CODECS else ""
         self._core: Any = None if isinstance(core, str) else core
-        self._length_size = length_size_of(extradata)
+        self._codec = codec
+        self._length_size = length_size_of(extradata, codec) if codec in CODECS else None
         self._parser: Optional[Parser] = None
         self._held: Sets = {}
         self._given: Sets = {}
@@ -80,4 +81,4 @@ class SoundSets:
 
     def _sets(self, data: bytes) -> Sets:
         """The parameter sets of a packet."""
-        return sets_among(split_units(data, self._length_size))
+        return sets_among(split_units(data, self._length_size), self._codec)

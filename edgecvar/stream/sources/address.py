@@ -20,6 +20,7 @@ from edgecvar.stream.sources.launched import (
     encodes_in_hardware,
     has_argus,
     has_element,
+    hevc_pipeline,
     srt_pipeline,
     usb_pipeline,
 )
@@ -105,6 +106,9 @@ def _open_v4l2(uri: str, name: str, timeout: float, attempt: Attempt) -> Detache
         return DetachedInput(
             name, lambda: open_container(path, name, timeout, DEMUXER, asked), timeout, attempt=attempt
         )
+    if camera.gives_hevc and has_element("v4l2src"):  # FFmpeg's own reader of such cameras has no HEVC
+        attempt.note = f"the camera's own HEVC, through GStreamer; {NOT_RUN}"
+        return _of_pipeline(LaunchedPipe(name, hevc_pipeline(path, settings)), timeout, attempt)
     if encodes_in_hardware():
         attempt.note = f"a raw camera, encoded by the device with a GOP of {settings.gop}; {NOT_RUN}"
         pipeline = usb_pipeline(path, "MJPG" in camera.formats, settings)

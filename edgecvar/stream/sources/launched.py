@@ -98,6 +98,11 @@ def usb_pipeline(device: str, motion_jpeg: bool, settings: CameraSettings) -> Li
     return [*camera, *decoded, *moved, "!", *_hardware_encoder(settings), *_packaged()]
 
 
+def hevc_pipeline(device: str, settings: CameraSettings) -> List[str]:
+    """The same from a USB camera that gives HEVC itself; not run with one."""
+    return ["v4l2src", f"device={device}", "!", _caps("video/x-h265", settings), *_packaged("h265parse")]
+
+
 def software_pipeline(camera: Sequence[str], settings: CameraSettings) -> List[str]:
     """The same from any element, encoded by x264."""
     return [
@@ -126,8 +131,8 @@ def _hardware_encoder(settings: CameraSettings) -> List[str]:
     return [ENCODER, "insert-sps-pps=1", *intervals, f"num-B-Frames={settings.bframes}", "maxperf-enable=1"]
 
 
-def _packaged() -> List[str]:
-    return ["!", "h264parse", "config-interval=-1", "!", "matroskamux", "streamable=true", "!", "fdsink"]
+def _packaged(parser: str = "h264parse") -> List[str]:
+    return ["!", parser, "config-interval=-1", "!", "matroskamux", "streamable=true", "!", "fdsink"]
 
 
 def _caps(kind: str, settings: CameraSettings, samples: str = "") -> str:

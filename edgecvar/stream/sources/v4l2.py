@@ -38,6 +38,11 @@ class AttachedCamera:
         """Whether it gives H.264 itself."""
         return "H264" in self.formats
 
+    @property
+    def gives_hevc(self) -> bool:
+        """Whether it gives HEVC itself, and no H.264."""
+        return "HEVC" in self.formats and not self.compressed
+
 
 def attached_cameras() -> List[AttachedCamera]:
     """Those that are there and take pictures."""

@@ -12,7 +12,7 @@ from typing import Collection, Container, Dict, Iterator, List, Optional, Sequen
 from edgecvar.clips.gop import Window
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import EdgecvarError, StreamError
-from edgecvar.stream.h264.entries import idr_entries
+from edgecvar.stream.nal.entries import idr_entries
 from edgecvar.stream.reader import Stream, open_stream
 from edgecvar.stream.sources.seeking import Entry, Stretch
 from edgecvar.stream.types import StreamInfo

@@ -10,10 +10,10 @@ import pytest
 
 from edgecvar.stream.ffmpeg.h264_model import H264Model
 from edgecvar.stream.ffmpeg.h264_references import DecodedPictures, OrderCount
-from edgecvar.stream.h264.bits import BitReader, HeaderEnded
 from edgecvar.stream.h264.headers import HeaderParser, SliceHeader
 from edgecvar.stream.h264.parameter_sets import PictureSet, SequenceSet
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.bits import BitReader, HeaderEnded
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, translation
 

@@ -12,9 +12,9 @@ import pytest
 
 from edgecvar.stream.ffmpeg import reading as ffmpeg_reading
 from edgecvar.stream.ffmpeg.h264_model import H264Model
-from edgecvar.stream.h264.bits import BitReader
 from edgecvar.stream.h264.parameter_sets import sequence_set
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.bits import BitReader
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, encode_x264, translation
 

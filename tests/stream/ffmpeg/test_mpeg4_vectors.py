@@ -17,8 +17,8 @@ from edgecvar.stream.ffmpeg.headers.mpeg4_codes import (
     lookup,
 )
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import _BidirectionalWalk, _InterWalk
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.motion import velocity
+from edgecvar.stream.nal.bits import HeaderEnded
 from edgecvar.stream.reader import open_stream
 from tests.stream.known_clips import encode, translation
 

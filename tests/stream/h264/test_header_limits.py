@@ -8,8 +8,8 @@ from typing import List
 import pytest
 
 from edgecvar.stream.ffmpeg.h264_model import H264Model
-from edgecvar.stream.h264.bits import HeaderEnded
 from edgecvar.stream.h264.headers import HeaderParser
+from edgecvar.stream.nal.bits import HeaderEnded
 
 START = b"\0\0\1"
 HUGE = (1 << 32) - 2

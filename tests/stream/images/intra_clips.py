@@ -19,15 +19,17 @@ from edgecvar.stream.images.keys import _exact
 from edgecvar.stream.native import _core
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo, StreamSummary
-from tests.stream.known_clips import encode_x264, translation
+from tests.stream.known_clips import encode_x264, encode_x265, translation
 
 OPEN_GOP = "keyint=6:min-keyint=2:open-gop=1"
+SUFFIX = {"h264": "mp4", "hevc": "mkv"}
+"""Of clips by codec."""
 
 
 def without_gstreamer() -> str:
     """Why tests of it are left out, empty where they are not."""
     try:
-        missing = missing_elements(["h264parse", "avdec_h264"])
+        missing = missing_elements(["h264parse", "avdec_h264", "h265parse", "avdec_h265"])
     except DeviceError as error:
         return str(error)
     return f"GStreamer has no {', no '.join(missing)}" if missing else ""
@@ -36,21 +38,24 @@ def without_gstreamer() -> str:
 NEEDS_GSTREAMER = pytest.mark.skipif(bool(without_gstreamer()), reason=without_gstreamer())
 
 
-def clip(path: Path, extra: str = OPEN_GOP, b_pictures: int = 2, size: Tuple[int, int] = (70, 90)) -> Path:
+def clip(
+    path: Path, extra: str = OPEN_GOP, b_pictures: int = 2, size: Tuple[int, int] = (70, 90), codec: str = "h264"
+) -> Path:
     """24 pictures, at least four of them I-pictures."""
-    return encode_x264(path, translation(24, size, (1.5, -0.5), patch=True), 24, b_pictures, extra)
+    encode = encode_x264 if codec == "h264" else encode_x265
+    return encode(path, translation(24, size, (1.5, -0.5), patch=True), 24, b_pictures, extra)
 
 
-def coded(path: Path, most: int = 1000) -> Iterator[Tuple[bytes, CodedPlanes]]:
-    """The rewritten I-pictures of a file, and their planes as software gives them of the original."""
+def coded(path: Path, most: int = 1000) -> Iterator[Tuple[bytes, CodedPlanes, str]]:
+    """The rewritten I-pictures of a file, their planes as software gives them of the original, and the codec."""
     with open_stream(path, extraction="native", threads=1, on_demand=True) as stream:
-        writer = _core.IdrWriter("h264", stream._video.context.extradata or b"")
+        writer = _core.IdrWriter(stream.info.codec, stream._video.context.extradata or b"")
         for picture in stream:
             if picture.kind != "I":
                 continue
             key = picture.content._imaged
             frame = key.images.frame(key.sets, key.packet)
-            yield writer.write(key.sets, key.packet), _exact(frame)
+            yield writer.write(key.sets, key.packet), _exact(frame), stream.info.codec
             most -= 1
             if not most:
                 return
@@ -78,12 +83,12 @@ def equal(one: Sequence[ShownPlanes], other: Sequence[ShownPlanes]) -> bool:
 class Fake:
     """A device that decodes in software, until its picture `from_picture`, of which `way` says what goes wrong."""
 
-    def __init__(self, way: str = "", from_picture: int = 0) -> None:
+    def __init__(self, way: str = "", from_picture: int = 0, codec: str = "h264") -> None:
         import av
 
         if way == "absent":
             raise DeviceError("it is not here")
-        self._decoder = KeyDecoder(av.CodecContext.create("h264", "r"))
+        self._decoder = KeyDecoder(av.CodecContext.create(codec, "r"))
         self._way, self._from = way, from_picture
         self.pictures, self.closed = 0, False
 
@@ -113,5 +118,5 @@ def offer(monkeypatch: pytest.MonkeyPatch, *devices: Tuple[str, Any]) -> None:
     """These alone are what decoders are chosen from."""
     found = [Candidate(name, begin) for name, begin in devices]
     monkeypatch.setattr(
-        "edgecvar.stream.images.keys.candidates", lambda decoder: found if decoder != "software" else []
+        "edgecvar.stream.images.keys.candidates", lambda decoder, codec: found if decoder != "software" else []
     )

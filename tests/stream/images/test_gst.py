@@ -146,10 +146,10 @@ def test_errors_and_silence_are_said() -> None:
 @NEEDS_GSTREAMER
 def test_no_bytes_break_it(tmp_path: Path) -> None:
     """Damaged pictures give an error, a time out or a picture: nothing else, and the next pipeline works."""
-    units = [unit for unit, _ in coded(clip(tmp_path / "clip.mp4"))]
+    units = [unit for unit, _, _ in coded(clip(tmp_path / "clip.mp4"))]
     random = np.random.default_rng(0)
     for number in range(40):
-        device = SOFTWARE.begin()
+        device = SOFTWARE["h264"].begin()
         data = bytearray(units[number % len(units)])
         for _ in range(random.integers(1, 30)):
             data[random.integers(0, len(data))] = random.integers(0, 256)
@@ -159,22 +159,22 @@ def test_no_bytes_break_it(tmp_path: Path) -> None:
             assert str(error) and "\n" not in str(error)
         finally:
             device.close()
-    unit, true = next(coded(tmp_path / "clip.mp4"))
-    device = SOFTWARE.begin()
+    unit, true, _ = next(coded(tmp_path / "clip.mp4"))
+    device = SOFTWARE["h264"].begin()
     assert same(device.decode(unit, 10), true)
     device.close()
 
 
 @NEEDS_GSTREAMER
 def test_nothing_is_left_of_a_pipeline(tmp_path: Path) -> None:
-    unit, _ = next(coded(clip(tmp_path / "clip.mp4")))
+    unit, _, _ = next(coded(clip(tmp_path / "clip.mp4")))
 
     def used() -> tuple:
         return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
     before: tuple = ()
     for number in range(20):
-        device = SOFTWARE.begin()
+        device = SOFTWARE["h264"].begin()
         device.decode(unit, 10)
         device.close()
         if number == 5:

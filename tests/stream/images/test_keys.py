@@ -13,8 +13,8 @@ from typing import List
 import pytest
 
 from edgecvar.errors import DeviceError, StreamError
-from edgecvar.stream.h264.units import kind_of, split_units
 from edgecvar.stream.images import keys
+from edgecvar.stream.nal.units import kind_of, split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.images.intra_clips import Fake, clip, equal, offer, read
 from tests.stream.known_clips import encode, translation
@@ -23,6 +23,11 @@ from tests.stream.known_clips import encode, translation
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("keys") / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def hevc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("keys") / "clip.mkv", codec="hevc")
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +45,16 @@ def test_all_are_decoded_by_what_gives_the_first_as_software_does(path: Path, mo
     assert equal(planes, true) and not summary.fallbacks
     assert made[0].pictures == len(true) > 3
     assert made[0].closed
+
+
+def test_those_of_hevc_too(hevc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, true, _ = read(hevc, "software")
+    made: List[Fake] = []
+    offer(monkeypatch, ("works", lambda: made.append(Fake("refuses", 3, "hevc")) or made[-1]))
+    info, planes, summary = read(hevc, "auto")
+    assert info.decoder == "works" and "differs by 0 " in info.decoder_note
+    assert equal(planes, true) and summary.fallbacks == {"works: it refuses": 1}
+    assert made[0].pictures == 4 == len(true)
 
 
 def test_software_is_asked_for_by_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 import av
 from av.container import InputContainer
 
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from tests.stream.known_clips import stream_like
 
 CONTAINERS = ("mp4", "matroska", "mpegts", "avi", "flv", "mov")

@@ -86,19 +86,20 @@ struct Digest {
         unsupported += parsed.unsupported;
     }
     void read(const StreamFile& file, int threads, bool on_demand) {
-        edgecvar::Decoder decoder(file.extradata.data, file.extradata.size, threads, on_demand);
+        const auto decoder = edgecvar::make_decoder(file.standard, {file.extradata.data, file.extradata.size}, threads,
+                                                    on_demand);
         std::deque<Parsed> waiting;
         for (size_t i = 0; i < file.packets.size(); ++i) {
             waiting.emplace_back();
             try {
-                waiting.back().pictures = decoder.parse(file.packets[i].data, file.packets[i].size, uint32_t(i));
+                waiting.back().pictures = decoder->parse(file.packets[i].data, file.packets[i].size, uint32_t(i));
             } catch (const edgecvar::Damage&) {
                 waiting.back().damaged = true;
             } catch (const edgecvar::Unsupported&) {
                 waiting.back().unsupported = true;
             }
-            for (const uint8_t byte : decoder.parameter_sets()) sets.byte(byte);
-            if (int(waiting.size()) <= decoder.ahead()) continue;
+            for (const uint8_t byte : decoder->parameter_sets()) sets.byte(byte);
+            if (int(waiting.size()) <= decoder->ahead()) continue;
             add(waiting.front());
             waiting.pop_front();
         }

@@ -1,7 +1,8 @@
 // Any bytes through the whole core (libFuzzer): they are read as a stream file, see packets.h.
 #include <cstdlib>
 
-#include "idr_writer.h"
+#include "h264/idr_writer.h"
+#include "hevc/irap_writer.h"
 #include "inputs.h"
 #include "packets.h"
 #include "planes.h"
@@ -14,7 +15,9 @@ constexpr size_t MAX_PACKETS = 64;
 namespace {
 
 // What is written of an I-picture is one IDR picture to a decoder that has seen nothing before it.
-void write_idr(edgecvar::IdrWriter& writer, const std::vector<uint8_t>& sets, const std::vector<uint8_t>& packet) {
+template <class Writer>
+void write_idr(Writer& writer, edgecvar::Standard standard, const std::vector<uint8_t>& sets,
+               const std::vector<uint8_t>& packet) {
     std::vector<uint8_t> written;
     try {
         written = writer.write(sets, packet.data(), packet.size());
@@ -23,21 +26,22 @@ void write_idr(edgecvar::IdrWriter& writer, const std::vector<uint8_t>& sets, co
     } catch (const edgecvar::Unsupported&) {
         return;
     }
-    edgecvar::Decoder fresh(nullptr, 0);
-    const auto pictures = fresh.parse(written.data(), written.size(), 0);
-    if (pictures.size() != 1 || !pictures[0]->idr || pictures[0]->damages() > 0) std::abort();
+    const auto fresh = edgecvar::make_decoder(standard, {});
+    const auto pictures = fresh->parse(written.data(), written.size(), 0);
+    if (pictures.size() != 1 || !pictures[0]->random_access || pictures[0]->damages() > 0) std::abort();
 }
 
+template <class Writer>
 void read_all(const StreamFile& file) {
-    edgecvar::Decoder decoder(file.extradata.data, file.extradata.size);
-    edgecvar::IdrWriter writer(file.extradata.data, file.extradata.size);
+    const auto decoder = edgecvar::make_decoder(file.standard, {file.extradata.data, file.extradata.size});
+    Writer writer(file.extradata.data, file.extradata.size);
     size_t macroblocks = 0;
     Traces traces;
     for (uint32_t i = 0; i < file.packets.size() && i < MAX_PACKETS; ++i) {
         // A copy of its exact size, so that reading past its end is seen.
         const std::vector<uint8_t> packet(file.packets[i].data, file.packets[i].data + file.packets[i].size);
         try {
-            for (const auto& picture : decoder.parse(packet.data(), packet.size(), i)) {
+            for (const auto& picture : decoder->parse(packet.data(), packet.size(), i)) {
                 picture->tag->display = int32_t(i ^ 1);
                 picture->tag->displayed = true;
                 if (!picture->motion) continue;
@@ -50,7 +54,7 @@ void read_all(const StreamFile& file) {
         } catch (const edgecvar::Damage&) {
         } catch (const edgecvar::Unsupported&) {
         }
-        write_idr(writer, decoder.parameter_sets(), packet);
+        write_idr(writer, file.standard, decoder->parameter_sets(), packet);
     }
 }
 
@@ -64,7 +68,10 @@ uint64_t facts_of(const edgecvar::ParsedPicture& picture) {
     if (!picture.motion) return hash;
     for (const edgecvar::MotionVector& mv : picture.motion->mv) add(uint64_t(mv.x) << 16 ^ uint16_t(mv.y));
     for (const int8_t ref : picture.motion->ref) add(uint8_t(ref));
-    for (const edgecvar::Coefficient level : picture.coefficients.levels) add(uint32_t(level));
+    picture.residual->blocks([&](const edgecvar::ResidualBlock& block) {
+        for (int row = 0; row < block.size; ++row)
+            for (int i = 0; i < block.size; ++i) add(uint16_t(block.samples.samples[row * block.samples.stride + i]));
+    });
     return hash;
 }
 
@@ -72,11 +79,12 @@ uint64_t facts_of(const edgecvar::ParsedPicture& picture) {
 std::vector<uint64_t> facts(const StreamFile& file, int threads, bool on_demand) {
     std::vector<std::shared_ptr<edgecvar::ParsedPicture>> pictures;
     std::vector<uint64_t> thrown, facts;
-    edgecvar::Decoder decoder(file.extradata.data, file.extradata.size, threads, on_demand);
+    const auto decoder = edgecvar::make_decoder(file.standard, {file.extradata.data, file.extradata.size}, threads,
+                                                on_demand);
     size_t macroblocks = 0;
     for (uint32_t i = 0; i < file.packets.size() && i < MAX_PACKETS && macroblocks <= MAX_MACROBLOCKS; ++i) {
         try {
-            for (const auto& picture : decoder.parse(file.packets[i].data, file.packets[i].size, i)) {
+            for (const auto& picture : decoder->parse(file.packets[i].data, file.packets[i].size, i)) {
                 if (picture->motion) macroblocks += picture->motion->slice.size();
                 pictures.push_back(picture);
             }
@@ -96,7 +104,11 @@ std::vector<uint64_t> facts(const StreamFile& file, int threads, bool on_demand)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const StreamFile file = read_stream_file(data, size);
     try {
-        read_all(file);
+        if (file.standard == edgecvar::Standard::H264) {
+            read_all<edgecvar::h264::IdrWriter>(file);
+        } else {
+            read_all<edgecvar::hevc::IrapWriter>(file);
+        }
         const bool on_demand = size % 2 == 1;
         if (facts(file, 1, false) != facts(file, 2, on_demand)) std::abort();
     } catch (const edgecvar::Damage&) {

@@ -10,7 +10,7 @@
 // Velocity, residual and share of intra area, of a view that cuts a little off and makes the rest smaller.
 inline std::vector<float> prepared_inputs(const edgecvar::ParsedPicture& picture) {
     constexpr int SIDE = 24;
-    const int rows = 4 * picture.motion->mb_height, columns = 4 * picture.motion->mb_width;
+    const int rows = picture.motion->height, columns = picture.motion->width;
     const auto axes = [](int inputs_down, int inputs_across) {
         return edgecvar::Axes{Triangle(0.1 * inputs_down, 0.8 * inputs_down, SIDE, inputs_down).axis(),
                               Triangle(0.1 * inputs_across, 0.8 * inputs_across, SIDE, inputs_across).axis()};

@@ -9,7 +9,7 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.native import _core
 from edgecvar.stream.types import CodedPicture
 from tests.stream.known_clips import encode_x264, translation

@@ -132,7 +132,7 @@ bool same(const TracedPicture& traced, const Slow& slow) {
 
 // A chain of pictures, each referring to up to three before it.
 void test_chain(int reach, int most) {
-    const Accumulator accumulator(MB_WIDTH, MB_HEIGHT, true);
+    const Accumulator accumulator(WIDTH, HEIGHT, true);
     std::vector<std::shared_ptr<TracedPicture>> traced = {accumulator.origin()};
     std::vector<Slow> slow(1);
     for (int picture = 1; picture < 9; ++picture) {
@@ -163,7 +163,7 @@ bool refused(const Step& step) {
 }
 
 void test_refusals() {
-    const Accumulator accumulator(MB_WIDTH, MB_HEIGHT, true), other(MB_WIDTH, MB_HEIGHT, true);
+    const Accumulator accumulator(WIDTH, HEIGHT, true), other(WIDTH, HEIGHT, true);
     const Drawn drawn(3, 5, 5);
     PictureArrays without = drawn.arrays();
     without.cb = nullptr;
@@ -178,7 +178,7 @@ void test_refusals() {
 
 // A pool outlives its accumulator, and what nobody holds is used again.
 void test_memory() {
-    auto accumulator = std::make_unique<Accumulator>(MB_WIDTH, MB_HEIGHT, true);
+    auto accumulator = std::make_unique<Accumulator>(WIDTH, HEIGHT, true);
     std::shared_ptr<TracedPicture> last = accumulator->origin();
     for (int picture = 0; picture < 200; ++picture) last = accumulator->follow(Drawn(1, 40, 40).arrays(), {{-1, last}});
     accumulator.reset();

@@ -59,8 +59,8 @@ void test_a_broken_picture_takes_no_other_with_it() {
     add_slice(stream, 1, 2, (1 << 30) - 1);  // an order count beyond all bounds
     add_slice(stream, 2, 4, 0);
     add_slice(stream, 3, 6, 0);
-    Decoder decoder(nullptr, 0);
-    const auto pictures = decoder.parse(stream.data(), stream.size(), 0);
+    const auto decoder = make_decoder(Standard::H264, {});
+    const auto pictures = decoder->parse(stream.data(), stream.size(), 0);
     CHECK(pictures.size() == 3);
     if (pictures.size() != 3) return;
     CHECK(pictures[0]->kind == SliceType::I && pictures[2]->kind == SliceType::P);
@@ -71,8 +71,8 @@ void test_no_more_slices_than_macroblocks() {
     std::vector<uint8_t> stream = parameter_sets();
     add_slice(stream, 0, 0, 0);
     for (int i = 0; i < 5; ++i) add_slice(stream, 1, 2, 0);
-    Decoder decoder(nullptr, 0);
-    const auto pictures = decoder.parse(stream.data(), stream.size(), 0);
+    const auto decoder = make_decoder(Standard::H264, {});
+    const auto pictures = decoder->parse(stream.data(), stream.size(), 0);
     CHECK(pictures.size() == 2);
     if (pictures.size() != 2) return;
     CHECK(pictures[1]->motion->slices.size() == 1);
@@ -85,8 +85,8 @@ void test_slice_groups() {
     add_slice(stream, 0, 0, 0);
     add_slice(stream, 1, 2, 0, 1, 8);
     add_slice(stream, 1, 2, 0, 0, 8);
-    Decoder decoder(nullptr, 0);
-    const auto pictures = decoder.parse(stream.data(), stream.size(), 0);
+    const auto decoder = make_decoder(Standard::H264, {});
+    const auto pictures = decoder->parse(stream.data(), stream.size(), 0);
     CHECK(pictures.size() == 2);
     if (pictures.size() != 2) return;
     const ParsedPicture& picture = *pictures[1];

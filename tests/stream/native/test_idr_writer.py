@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgecvar.stream.decoders import KeyDecoder
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.native import _core
 from edgecvar.stream.reader import open_stream
 from tests.stream.field_stream import Bits

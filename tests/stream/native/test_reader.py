@@ -16,7 +16,7 @@ from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.decoders import KeyDecoder
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.native import choice as native_choice
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgecvar.errors import StreamError
-from edgecvar.stream.h264.units import split_units
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.native import _core, choice
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream

@@ -13,8 +13,8 @@ struct Traces {
 
     // The sums of the next picture, in decode order, are in the arrays after it. It is not an I picture.
     void add(const edgecvar::ParsedPicture& picture) {
-        const int width = picture.motion->mb_width, height = picture.motion->mb_height;
-        if (!accumulator_ || accumulator_->mb_width() != width || accumulator_->mb_height() != height) {
+        const int width = picture.sequence->coded_width, height = picture.sequence->coded_height;
+        if (!accumulator_ || accumulator_->width() != width || accumulator_->height() != height) {
             traced_.clear();
             accumulator_ = std::make_unique<edgecvar::Accumulator>(width, height, true);
         }
@@ -26,11 +26,11 @@ struct Traces {
         }
         const auto traced = accumulator_->follow(picture, references);
         traced_[picture.tag->display] = traced;
-        const size_t macroblocks = size_t(width) * size_t(height);
-        displacement.assign(32 * macroblocks, 0);
-        y.assign(256 * macroblocks, 0);
-        cb.assign(64 * macroblocks, 0);
-        cr.assign(64 * macroblocks, 0);
+        const size_t samples = size_t(width) * size_t(height);
+        displacement.assign(samples / 8, 0);
+        y.assign(samples, 0);
+        cb.assign(samples / 4, 0);
+        cr.assign(samples / 4, 0);
         traced->displacement(displacement.data());
         traced->residual(y.data(), cb.data(), cr.data());
     }

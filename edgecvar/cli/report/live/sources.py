@@ -37,6 +37,8 @@ def uri_of(camera: AttachedCamera) -> str:
 
 
 def _how(camera: AttachedCamera) -> str:
+    if camera.gives_hevc:
+        return "its own HEVC, with GStreamer"
     return "its own H.264" if camera.compressed else "encoded here"
 
 

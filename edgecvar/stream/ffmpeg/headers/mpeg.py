@@ -6,7 +6,7 @@ from typing import Optional
 
 from edgecvar.stream.ffmpeg.headers.mpeg4 import Mpeg4Headers
 from edgecvar.stream.ffmpeg.references import CodedHeaderReader, PredictionStyle
-from edgecvar.stream.h264.bits import BitReader, HeaderEnded
+from edgecvar.stream.nal.bits import BitReader, HeaderEnded
 
 _START = b"\x00\x00\x01"
 

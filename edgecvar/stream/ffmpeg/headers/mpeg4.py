@@ -7,7 +7,7 @@ from typing import Optional
 
 from edgecvar.stream.ffmpeg.headers.mpeg4_macroblocks import CodedPlane
 from edgecvar.stream.ffmpeg.references import PredictionStyle
-from edgecvar.stream.h264.bits import BitReader, HeaderEnded
+from edgecvar.stream.nal.bits import BitReader, HeaderEnded
 
 _START = b"\x00\x00\x01"
 _KINDS = "IPBS"

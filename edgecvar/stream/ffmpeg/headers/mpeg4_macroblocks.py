@@ -24,7 +24,7 @@ from edgecvar.stream.ffmpeg.headers.mpeg4_codes import (
     VECTOR_DIFFERENCES,
     Word,
 )
-from edgecvar.stream.h264.bits import HeaderEnded
+from edgecvar.stream.nal.bits import HeaderEnded
 
 DIRECT, BOTH, BACKWARD, FORWARD, SKIPPED = range(5)
 _DC_LIMITS = (99, 13, 15, 17, 19, 21, 23, 0)

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "motion_store.h"
 #include "h264/syntax.h"
+#include "motion_store.h"
 
 namespace edgecvar::h264 {
 

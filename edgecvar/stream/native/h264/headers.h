@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bits.h"
-#include "nal.h"
 #include "h264/syntax.h"
+#include "nal.h"
 
 namespace edgecvar::h264 {
 

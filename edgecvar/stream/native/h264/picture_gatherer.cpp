@@ -80,7 +80,8 @@ std::unique_ptr<GatheredPicture> PictureGatherer::gathered(size_t count, const C
     for (size_t i = 0; i < count; ++i) {
         const SliceHeader& header = slices_[i].header;
         place_.dpb.build_lists(header, current, lists);
-        gathered->collocated.push_back(lists[1].empty() ? Collocated{} : Collocated{lists[1][0].tag, lists[1][0].motion});
+        gathered->collocated.push_back(lists[1].empty() ? Collocated{}
+                                                        : Collocated{lists[1][0].tag, lists[1][0].motion});
         picture->motion->slices.push_back(references_of(header, lists, gathered->poc));
     }
     gathered->picture = std::move(picture);

@@ -1,9 +1,9 @@
 // Picture parameter sets (ITU-T H.264, 7.3.2.2, 7.4.2.2).
 #include "h264/picture_set.h"
 
-#include "range.h"
 #include "h264/scaling_lists.h"
 #include "h264/sequence_set.h"
+#include "range.h"
 
 namespace edgecvar::h264 {
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "range.h"
 #include "h264/scan_tables.h"
+#include "range.h"
 
 namespace edgecvar::h264 {
 

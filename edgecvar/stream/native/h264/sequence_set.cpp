@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "range.h"
 #include "h264/scaling_lists.h"
+#include "range.h"
 
 namespace edgecvar::h264 {
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "h264/dpb.h"
-#include "motion_store.h"
 #include "h264/syntax.h"
+#include "motion_store.h"
 
 namespace edgecvar::h264 {
 

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <vector>
 
-#include "motion_store.h"
 #include "h264/residual.h"
 #include "h264/syntax.h"
+#include "motion_store.h"
 
 namespace edgecvar::h264 {
 

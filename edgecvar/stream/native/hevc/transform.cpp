@@ -152,7 +152,7 @@ void inverse(const ScaledBlock& block, int16_t* out) {
     }
 }
 
-// Whether floats are exact and nothing is clipped. A matrix has values up to 90: a first sum is at most 90 * 46000 + 64,
+// Whether floats are exact and nothing is clipped. A matrix has values up to 90: first sums are at most 90 * 46000 + 64,
 // and of int16 after its shift; a second one at most 90 * (90 * 250000 / 128 + 32), and of int16 even after one by 10.
 bool is_moderate(const ScaledBlock& block) {
     int sum = 0;

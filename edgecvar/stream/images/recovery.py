@@ -1,4 +1,4 @@
-"""Intra refresh in H.264: pictures that are coded anew part by part since a recovery point, and have an image then."""
+"""Intra refresh: pictures that are coded anew part by part since a recovery point, and have an image then."""
 
 from __future__ import annotations
 
@@ -12,13 +12,22 @@ MOST_BYTES = 1 << 26
 
 @dataclass(frozen=True)
 class RecoveryState:
-    """What the headers of a picture say of recovery: `recovery_frame_cnt` is its recovery point's, -1 without one."""
+    """What the headers of a picture say of recovery: `count` is its recovery point's, -1 without one.
 
-    frame_num: int
-    max_frame_num: int
+    `place` is what that counts: frame_num, which comes around at `places`, of H.264; the order count of HEVC, of which
+    `places` is 0. `missing`: pictures are known to be missing before it.
+    """
+
+    place: int
+    places: int
     intra: bool
     reference: bool
-    recovery_frame_cnt: int
+    count: int
+    missing: bool = False
+
+    def left(self, end: int) -> int:
+        """How far it is from there to `end`; below 0 behind it, but where counts come around."""
+        return (end - self.place) % self.places if self.places else end - self.place
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,8 @@ class RecoveryRun:
     """What a picture that completes a recovery is decoded from: packets of reference pictures, the last its own.
 
     `before` is the reference picture before the recovery point, None where the stream begins there: a decoder makes
-    stand-ins for missing references of a gap in frame_num, which there is none of where that is 0.
+    stand-ins for missing references of a gap in frame_num, which there is none of where that is 0. One of HEVC makes
+    them of all.
     """
 
     sets: bytes
@@ -43,7 +53,7 @@ class _Recovery:
 
 
 class RecoveryTracker:
-    """Follows the recovery points of a stream (ITU-T H.264, D.2.8), one at a time; I-pictures need none.
+    """Follows the recovery points of a stream (ITU-T H.264, D.2.8; H.265, D.3.8), one at a time; I-pictures need none.
 
     A recovery with a picture missing is given up.
     """
@@ -62,7 +72,7 @@ class RecoveryTracker:
         if not state.reference:
             return None  # no picture that comes later is made of it
         complete = None if self._recovery is None else self._follow(self._recovery, state, packet)
-        if state.recovery_frame_cnt > 0 and not state.intra and self._recovery is None:
+        if state.count > 0 and not state.intra and self._recovery is None:
             self._begin(state, packet, sets)
         self._before = packet
         return complete
@@ -70,16 +80,16 @@ class RecoveryTracker:
     def _follow(self, recovery: _Recovery, state: RecoveryState, packet: bytes) -> Optional[RecoveryRun]:
         recovery.run.packets.append(packet)
         recovery.size += len(packet)
-        left = (recovery.end - state.frame_num) % state.max_frame_num
-        missing = left != recovery.left - 1
+        left = state.left(recovery.end)
+        missing = state.missing or (state.places > 0 and left != recovery.left - 1)
         recovery.left = left
-        if missing or not left or len(recovery.run.packets) > MOST_PICTURES or recovery.size > MOST_BYTES:
+        if missing or left <= 0 or len(recovery.run.packets) > MOST_PICTURES or recovery.size > MOST_BYTES:
             self._recovery = None
-        return recovery.run if not (missing or left) else None
+        return recovery.run if left <= 0 and not missing else None
 
     def _begin(self, state: RecoveryState, packet: bytes, sets: Callable[[], bytes]) -> None:
-        if self._before is None and not state.frame_num:
+        if self._before is None and not state.place and state.places:
             return
-        end = (state.frame_num + state.recovery_frame_cnt) % state.max_frame_num
+        end = state.place + state.count
         run = RecoveryRun(sets(), self._before, [packet])
-        self._recovery = _Recovery(run, end, state.recovery_frame_cnt, len(packet))
+        self._recovery = _Recovery(run, end, state.count, len(packet))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Optional
 from edgecvar.errors import StreamError
 from edgecvar.stream.colour import ShownPlanes, planes_of
 from edgecvar.stream.decoders import recovered_frame
-from edgecvar.stream.h264.recovery import RecoveryRun
 from edgecvar.stream.images.keys import KeyImages
+from edgecvar.stream.images.recovery import RecoveryRun
 from edgecvar.stream.planes import Geometry
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@
 #include <map>
 #include <set>
 
-#include "cabac_tables.h"
-#include "cavlc_tables.h"
 #include "check.h"
-#include "scan_tables.h"
+#include "h264/cavlc_tables.h"
+#include "h264/contexts.h"
+#include "h264/scan_tables.h"
 
 using namespace edgecvar;
+using namespace edgecvar::h264;
 
 namespace {
 

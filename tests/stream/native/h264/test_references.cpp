@@ -4,9 +4,10 @@
 
 #include "check.h"
 #include "damage.h"
-#include "dpb.h"
+#include "h264/dpb.h"
 
 using namespace edgecvar;
+using namespace edgecvar::h264;
 using Numbers = std::vector<int>;
 using Modifications = std::vector<ListModification>;
 using Marking = std::vector<MarkingCommand>;

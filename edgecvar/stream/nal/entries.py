@@ -1,4 +1,4 @@
-"""Where reading may begin in a file of H.264, as if all that is before had been read."""
+"""Where reading may begin in a file of H.264 or HEVC, as if all that is before had been read."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ from pathlib import Path
 from typing import List
 
 from edgecvar.stream.container import OpenVideo, open_video
-from edgecvar.stream.h264.units import (
-    IDR_SLICE,
-    SLICES,
-    configured_units,
-    kind_of,
-    length_size_of,
-    sets_among,
-    split_units,
-)
+from edgecvar.stream.nal.units import SYNTAX, configured_units, kind_of, length_size_of, sets_among, split_units
 from edgecvar.stream.packets import coded_packets
 from edgecvar.stream.sources.seeking import Entry
 
@@ -29,24 +21,26 @@ def idr_entries(path: Path, pictures: int) -> List[Entry]:
     if not path.is_file():
         return []
     with open_video(path) as video:
-        entries = _idr_entries(video, pictures) if video.codec == "h264" else []
+        entries = _idr_entries(video, pictures) if video.codec in SYNTAX else []
     times = [entry.time for entry in entries if entry.time is not None]
     rising = all(time < following for time, following in zip(times, times[1:]))
     return entries if rising and len(times) == len(entries) else []
 
 
 def _idr_entries(video: OpenVideo, pictures: int) -> List[Entry]:
-    extradata = video.context.extradata
-    length_size, held = length_size_of(extradata), sets_among(configured_units(extradata or b""))
+    extradata, codec = video.context.extradata, video.codec
+    syntax, length_size = SYNTAX[codec], length_size_of(extradata, codec)
+    held = sets_among(configured_units(extradata or b"", codec), codec)
     entries: List[Entry] = []
     broken: List[str] = []
     count = 0
     for number, packet in enumerate(coded_packets(video, broken.append)):
         units = list(split_units(bytes(packet), length_size))
-        sets, count = sets_among(units), number + 1
+        sets, count = sets_among(units, codec), number + 1
         held = held if number else {**sets, **held}
         if not sets.items() <= held.items():
             return []
-        if packet.is_keyframe and next(filter(SLICES.__contains__, map(kind_of, units)), 0) == IDR_SLICE:
+        kinds = (kind_of(unit, codec) for unit in units)
+        if packet.is_keyframe and next(filter(syntax.slices.__contains__, kinds), -1) in syntax.idr:
             entries.append(Entry.of(number, packet))
     return entries if count == pictures and not broken else []

@@ -9,18 +9,22 @@ import av
 import numpy as np
 import pytest
 
-from edgecvar.stream.h264.pieces import Pieces
-from edgecvar.stream.h264.units import IDR_SLICE, PICTURE_SET, SEQUENCE_SET, joined_units, kind_of, split_units
+from edgecvar.stream.nal.pieces import Pieces
+from edgecvar.stream.nal.units import SYNTAX, joined_units, kind_of, split_units
 from edgecvar.stream.reader import open_stream
-from tests.stream.known_clips import translation
+from tests.stream.known_clips import X265, translation
 
 
-def sliced(path: Path, slices: int, gop: int = 8) -> Path:
-    """Annex B in MPEG-TS, `slices` slices a picture."""
+def sliced(path: Path, slices: int, codec: str = "h264", gop: int = 8) -> Path:
+    """Annex B in MPEG-TS, `slices` slices a picture; of HEVC all I-pictures but the first are CRA pictures."""
+    options = f"slices={slices}:keyint={gop}:bframes=0:scenecut=0:aud=1"
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
+        stream = container.add_stream({"h264": "libx264", "hevc": "libx265"}[codec], rate=25)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.codec_context.options = {"x264-params": f"slices={slices}:keyint={gop}:bframes=0:scenecut=0:aud=1"}
+        if codec == "h264":
+            stream.codec_context.options = {"x264-params": options}
+        else:
+            stream.codec_context.options = {"x265-params": f"{options}:{X265}:min-keyint={gop}:ctu=16:wpp=1"}
         for index, picture in enumerate(translation(24, (64, 96), (1, 0))):
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             frame.pts = index
@@ -29,27 +33,29 @@ def sliced(path: Path, slices: int, gop: int = 8) -> Path:
     return path
 
 
-def cut(path: Path, made: Path) -> Path:
-    """The same with the parameter sets before every IDR slice, as rtph264pay has them."""
-    raw = b""
+def cut(path: Path, made: Path, codec: str = "h264") -> Path:
+    """The same with the parameter sets before every slice of an I-picture, as rtph264pay and rtph265pay have them."""
+    raw, syntax = b"", SYNTAX[codec]
     with av.open(str(path)) as container:
         for packet in container.demux(video=0):
             sets: List[bytes] = []
             for unit in split_units(bytes(packet), None):
                 unit = unit.rstrip(b"\0")
-                if kind_of(unit) in (SEQUENCE_SET, PICTURE_SET):
+                if kind_of(unit, codec) in syntax.sets:
                     sets.append(unit)
                 else:
-                    raw += joined_units([*(sets if kind_of(unit) == IDR_SLICE else []), unit], None)
+                    raw += joined_units([*(sets if kind_of(unit, codec) in syntax.opening else []), unit], None)
     made.write_bytes(raw)
     return made
 
 
 @pytest.mark.parametrize("slices", [1, 2, 4])
-@pytest.mark.parametrize("extraction", ["native", "ffmpeg"])
-def test_a_picture_is_one_however_many_packets_it_came_in(tmp_path: Path, slices: int, extraction: str) -> None:
-    whole = sliced(tmp_path / "whole.ts", slices)
-    pieces = cut(whole, tmp_path / "pieces.h264")
+@pytest.mark.parametrize(("codec", "extraction"), [("h264", "native"), ("h264", "ffmpeg"), ("hevc", "native")])
+def test_a_picture_is_one_however_many_packets_it_came_in(
+    tmp_path: Path, slices: int, codec: str, extraction: str
+) -> None:
+    whole = sliced(tmp_path / "whole.ts", slices, codec)
+    pieces = cut(whole, tmp_path / f"pieces.{codec}", codec)
     with av.open(str(pieces)) as container:  # the premise: there are more packets than pictures
         packets = sum(packet.size > 0 for packet in container.demux(video=0))
         assert packets == 24 + 3 * (slices - 1)

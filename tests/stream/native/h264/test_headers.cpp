@@ -6,10 +6,11 @@
 
 #include "bit_writer.h"
 #include "check.h"
-#include "headers.h"
+#include "h264/headers.h"
 #include "nal.h"
 
 using namespace edgecvar;
+using namespace edgecvar::h264;
 using Bytes = std::vector<uint8_t>;
 using Numbers = std::vector<int>;
 
@@ -149,7 +150,7 @@ static void test_sps() {
     const SliceHeader header = read_slice(sets, FIRST_SLICE, 5);
     const Sps& sps = *header.sps;
     CHECK(sps.mb_width == 5 && sps.mb_height == 5 && sps.crop_right == 2 && sps.crop_bottom == 4);
-    CHECK(sps.bitstream_restriction && sps.max_num_reorder_frames == 2 && sps.max_reorder() == 2);
+    CHECK(sps.bitstream_restriction && sps.max_num_reorder_frames == 2 && sps.reorder_limit() == 2);
     CHECK(sps.max_dpb_frames() == 16 && header.idr && header.type == SliceType::I && header.disable_deblocking == 1);
     CHECK(header.data_position == FIRST_SLICE.position() && header.pps->chroma_qp_offset[1] == -2);
 
@@ -167,11 +168,11 @@ static void test_sps() {
     level.mb_width = 11, level.mb_height = 9, level.level_idc = 11, level.profile_idc = 66;
     CHECK(level.max_dpb_frames() == 9);
     level.constraint_flags = 0x10;
-    CHECK(level.max_dpb_frames() == 4 && level.max_reorder() == 4);
+    CHECK(level.max_dpb_frames() == 4 && level.reorder_limit() == 4);
     level.bitstream_restriction = true, level.max_num_reorder_frames = 1;
-    CHECK(level.max_reorder() == 1);
+    CHECK(level.reorder_limit() == 1);
     level.poc_type = 2;
-    CHECK(level.max_reorder() == 0);
+    CHECK(level.reorder_limit() == 0);
 }
 
 static void test_refused_sets() {
