@@ -19,7 +19,7 @@ def moving_clip(
     codec: str = "libx264",
     **options: str,
 ) -> Path:
-    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says; options go to the encoder.
+    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says; for an encoder.
 
     A `restless` one moves to and fro and changes its texture every ten pictures.
     """

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from edgecvar.errors import StreamError, UnsupportedCodecError
+from edgecvar.errors import EdgecvarError, StreamError, UnsupportedCodecError
 from edgecvar.stream.nal.units import kind_of, split_units
 from edgecvar.stream.native import choice
 from edgecvar.stream.pixels import decoded_pictures
@@ -279,7 +279,7 @@ def test_what_the_core_does_not_read_is_refused_by_name(tmp_path: Path, pixels: 
 
 
 def test_nothing_else_reads_it(clip: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedCodecError, match="FFmpeg gives no vectors of HEVC, .*use extraction='auto'"):
+    with pytest.raises(UnsupportedCodecError, match=r"FFmpeg gives no vectors of HEVC, .*use extraction='auto'"):
         open_stream(clip, "ffmpeg")
     monkeypatch.setattr(choice, "MODULE", "edgecvar.stream.native._absent")
     with pytest.raises(UnsupportedCodecError, match="not installed here, and nothing else reads HEVC; install"):
@@ -290,7 +290,7 @@ def test_without_a_picture_the_error_says_so(clip: Path, tmp_path: Path) -> None
     sets = [unit for unit in split_units(packets_of(clip)[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
     path = tmp_path / "sets.hevc"
     path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in sets) * 20)
-    with pytest.raises(StreamError, match="no picture|not a video"):
+    with pytest.raises(StreamError, match=r"no picture|not a video"):
         open_stream(path)
 
 
@@ -305,6 +305,58 @@ def test_a_size_may_change_in_midstream(tmp_path: Path) -> None:
     images = [picture.image for picture in pictures if picture.kind == "I"]
     assert [image.shape[:2] for image in images if image is not None] == sizes
     assert [picture.display_index for picture in pictures] == list(range(27))
+
+
+@pytest.mark.parametrize("keep", [0.9, 0.5, 0.2])
+def test_a_truncated_stream_gives_what_is_there(clip: Path, tmp_path: Path, keep: float) -> None:
+    data = clip.read_bytes()
+    path = tmp_path / "cut.hevc"
+    path.write_bytes(data[: int(len(data) * keep)])
+    with open_stream(path) as stream:
+        pictures = list(stream)
+        assert 0 < len(pictures) == stream.summary.pictures < COUNT
+    assert [picture.decode_index for picture in pictures] == list(range(len(pictures)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_flipped_bytes(clip: Path, tmp_path: Path, seed: int) -> None:
+    data = bytearray(clip.read_bytes())
+    rng = np.random.RandomState(seed)
+    for place in rng.randint(100, len(data), 40):
+        data[place] = rng.randint(256)
+    path = tmp_path / "damaged.hevc"
+    path.write_bytes(bytes(data))
+    digests = []
+    for threads in (1, 2):
+        values: List[Any] = []
+        try:
+            with open_stream(path, threads=threads) as stream:
+                for picture in stream:
+                    values += [picture.kind, picture.display_index]
+                    if picture.motion is not None and picture.residual is not None:
+                        values += [picture.motion.exact, picture.motion.mv_qpel.tobytes(), picture.residual.y.tobytes()]
+                values += [stream.summary.pictures, stream.summary.damaged, stream.summary.skipped]
+                assert stream.summary.damaged + stream.summary.skipped > 0
+        except EdgecvarError as error:
+            assert "\n" not in str(error)
+        digests.append(values)
+    assert digests[0] == digests[1]
+
+
+def test_pictures_that_rest_on_a_lost_one_are_no_longer_exact(clip: Path, tmp_path: Path) -> None:
+    packets, whole = packets_of(clip), read(clip)
+    path = tmp_path / "lost.hevc"
+    path.write_bytes(b"".join(packets[:1] + packets[2:]))  # the first P-picture
+    with open_stream(path) as stream:
+        found = list(stream)
+        assert stream.summary.damage.get("pictures missing before it", 0) >= 1
+    assert len(found) == COUNT - 1
+    assert found[1].motion is not None and not found[1].motion.exact  # a B-picture between it and the first
+    key = [picture for picture in found if picture.kind == "I"][1]
+    behind = [picture for picture in found if picture.display_index > key.display_index]
+    assert behind and all(picture.motion.exact for picture in behind if picture.motion is not None)
+    for mine, true in zip(found[2:], whole[3:]):
+        assert mine.display_index == true.display_index - 1 and mine.kind == true.kind
 
 
 def with_an_i_picture(path: Path, place: int) -> Path:
