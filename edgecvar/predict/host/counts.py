@@ -33,8 +33,8 @@ class StreamCounts:
     """Pictures of each kind, "I", "P" and "B", and the bits of their packets, all of them together.
 
     `width` and `height` as displayed. `moved`: share of the 4 x 4 blocks of P and B pictures that have a vector, in
-    0..1; `intra`: of those that are coded intra; `coded`: share of their macroblocks that have a residual. `cabac`: how
-    bins are coded, else by CAVLC.
+    0..1; `intra`: of those that are coded intra; `coded`: share of their macroblocks that have a residual, of HEVC of
+    squares of that size. `cabac`: how bins are coded, else by CAVLC.
     """
 
     name: str
@@ -47,6 +47,7 @@ class StreamCounts:
     intra: float
     coded: float
     cabac: bool
+    codec: str = "h264"
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1 or not self.fps > 0 or not self.pictures.get("I"):
@@ -131,15 +132,19 @@ class _Sizes:
     sets: bytes = b""
     length_size: Any = None
     cabac: bool = False
+    hevc: bool = False
 
     def opened(self, video: OpenVideo) -> None:
         extradata = video.context.extradata or b""
+        self.cabac = self.hevc = video.codec == "hevc"
+        if self.hevc:  # which has no other way to code bins
+            return
         self.length_size = length_size_of(extradata)
         self._look(list(configured_units(extradata)))
 
     def packet(self, number: int, packet: Any) -> None:
         self.bits.append(8 * int(packet.size))
-        if number == 0:
+        if number == 0 and not self.hevc:
             self._look(list(split_units(bytes(packet), self.length_size)))
 
     def shown(self, number: int, moment: Moment) -> None:
@@ -169,8 +174,8 @@ def counts_of(path: Path, most: int = MOST_PICTURES) -> StreamCounts:
     with Stream(path, threads=1, on_demand=True, tap=sizes) as stream:
         if stream.info.extraction != "native":
             raise StreamError(
-                f"{path}: what the native core does not read cannot be counted, and it reads H.264 alone, 4:2:0, not "
-                f"interlaced; re-encode it to H.264 (ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4)"
+                f"{path}: what the native core does not read cannot be counted, and it reads H.264 and HEVC alone, "
+                f"4:2:0, not interlaced; re-encode it (ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4)"
             )
         for number, picture in enumerate(stream):
             pictures[picture.kind] += 1
@@ -194,6 +199,7 @@ def counts_of(path: Path, most: int = MOST_PICTURES) -> StreamCounts:
         intra=intra,
         coded=coded,
         cabac=sizes.cabac,
+        codec=info.codec,
     )
 
 
@@ -201,9 +207,11 @@ def _shares(picture: CodedPicture) -> Sequence[float]:
     """Of 4 x 4 blocks those that have a vector and those that are intra, of macroblocks those that have a residual."""
     motion, residual = picture.motion, picture.residual
     assert motion is not None and residual is not None  # neither is None but on I-pictures
-    any_coded = np.zeros((residual.y.shape[0] // 16, residual.y.shape[1] // 16), np.bool_)
+    rows, columns = (-(-side // 16) for side in residual.y.shape)
+    any_coded = np.zeros((rows, columns), np.bool_)
     for plane, side in ((residual.y, 16), (residual.cb, 8), (residual.cr, 8)):
-        rows, columns = any_coded.shape
-        any_coded |= plane.reshape(rows, side, columns, side).any(axis=(1, 3))
+        whole = np.zeros((rows * side, columns * side), np.bool_)  # HEVC cuts the squares at the border
+        whole[: plane.shape[0], : plane.shape[1]] = plane
+        any_coded |= whole.reshape(rows, side, columns, side).any(axis=(1, 3))
     moved = motion.mv_qpel.any(axis=(0, 3))
     return [float(moved.mean()), float(motion.intra.mean()), float(any_coded.mean())]
