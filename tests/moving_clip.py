@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Callable, Union
+from typing import Callable, Tuple, Union
 
 import av
 import numpy as np
 from numpy.typing import NDArray
+
+X265_ALONE = "pools=none:frame-threads=1:wpp=0:lookahead-slices=0:log-level=none"
 
 
 def moving_clip(
@@ -16,25 +18,32 @@ def moving_clip(
     pictures: int = 30,
     shift: Union[int, Callable[[int], int]] = 2,
     restless: bool = False,
-    codec: str = "libx264",
+    codec: str = "h264",
+    size: Tuple[int, int] = (96, 64),
     **options: str,
 ) -> Path:
-    """A 96 x 64 texture that moves `shift` pixels a picture to the right, or is where that says; for an encoder.
+    """A texture, 96 x 64 unless said, that moves `shift` pixels a picture to the right, or is where that says.
 
+    Options go to x264, or for "hevc" to x265.
     A `restless` one moves to and fro and changes its texture every ten pictures.
     """
     textures = [_texture(seed) for seed in range(1 + pictures // 10)]
-    settings = {"g": "12", "bf": "0", "sc_threshold": "0", "mbtree": "0", **options}
+    plain = {"g": "12", "bf": "0"}
+    if codec == "h264":
+        settings = {**plain, "sc_threshold": "0", "mbtree": "0", **options}
+    else:
+        parameters = f"{X265_ALONE}:scenecut=0:open-gop=0:keyint={options.get('g', 12)}:bframes={options.get('bf', 0)}"
+        settings = {**plain, "x265-params": parameters, **options}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(25))
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream = container.add_stream({"h264": "libx264", "hevc": "libx265"}[codec], rate=Fraction(25))
+        (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
         stream.options = settings
         stream.codec_context.thread_count = 1
         for index in range(pictures):
             texture = textures[index // 10 if restless else 0]
             straight = shift(index) if callable(shift) else shift * index
             place = round(9 * np.sin(index / 3)) if restless else straight
-            grey = np.roll(texture, place, axis=1)[:, :96].astype(np.uint8)
+            grey = np.roll(texture, place, axis=1)[: size[1], : size[0]].astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(np.repeat(grey[..., None], 3, axis=2), format="rgb24")
             for packet in stream.encode(frame):
                 container.mux(packet)

@@ -1,4 +1,4 @@
-"""Ways to get vectors out of H.264, side by side: pictures a second of CPU time on one thread."""
+"""Ways to get vectors out of H.264 and HEVC, side by side: pictures a second of CPU time on one thread."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import av
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bench.extract_session import (
+    BASES,
     DECODE,
     EXPORTED,
+    EXPORTING,
     IMAGES,
     MV_EXTRACTOR,
     NATIVE,
@@ -109,11 +111,13 @@ def in_turn(ways: Sequence[str], number: int) -> List[str]:
 
 def _measured(clip: DemuxedFile, ways: Dict[str, Way], config: ExtractConfig) -> ClipTimes:
     """Raises StreamError where there is nothing to compare."""
+    if clip.codec == "hevc":
+        ways = {name: way for name, way in ways.items() if name not in EXPORTING}
     first = {name: way(clip) for name, way in ways.items()}  # uncounted: caches fill in, and failures show
     native = first[NATIVE]
     if not native.inter:
         raise StreamError(f"{clip.path}: its {native.pictures} pictures are all I: there are no vectors to get")
-    if not first[EXPORTED].pictures:
+    if not first[BASES[clip.codec]].pictures:
         raise StreamError(f"{clip.path}: FFmpeg decodes no picture in it")
     cpu_seconds: Dict[str, List[float]] = {name: [] for name, done in first.items() if done.pictures}
     for number in range(config.rounds):
@@ -121,6 +125,7 @@ def _measured(clip: DemuxedFile, ways: Dict[str, Way], config: ExtractConfig) ->
             cpu_seconds[name].append(ways[name](clip).seconds)
     return ClipTimes(
         path=str(clip.path),
+        codec=clip.codec,
         width=native.size[0],
         height=native.size[1],
         profile=clip.profile,

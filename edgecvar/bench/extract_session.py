@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Callable, Dict, List, Literal, Optional
+from typing import Dict, List, Literal, Optional, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,14 +16,16 @@ DECODE = "decode"
 MV_EXTRACTOR = "mv_extractor"
 WAYS = (NATIVE, RESIDUALS, IMAGES, EXPORTED, DECODE, MV_EXTRACTOR)
 """In the order in which they are shown."""
-BASE = EXPORTED
-"""What ratios are to: PyAV with exported vectors."""
+EXPORTING = (EXPORTED, MV_EXTRACTOR)
+"""Ways that rest on vectors that FFmpeg exports, which it does not of HEVC."""
+BASES = {"h264": EXPORTED, "hevc": DECODE}
+"""By codec, what ratios are to: of HEVC there is but FFmpeg's plain decoding."""
 LARGE = 720
 """Luma samples that the shorter side of a "720p and larger" picture has at least."""
 
 
 class ClipTimes(BaseModel):
-    """One file: by way, the pictures it gave, and the CPU seconds of every round.
+    """One file, of a codec of BASES: by way, the pictures it gave, and the CPU seconds of every round.
 
     `pictures` are those of the bitstream, by which all ways are measured that are given the same packets; `inter` of
     them are P and B. `wall_seconds` are those that parsing alone takes on one thread and on several, by their number.
@@ -32,6 +34,7 @@ class ClipTimes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
+    codec: Literal["h264", "hevc"]
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     profile: str
@@ -41,6 +44,11 @@ class ClipTimes(BaseModel):
     given: Dict[str, int]
     cpu_seconds: Dict[str, List[float]]
     wall_seconds: Dict[str, List[float]] = Field(default_factory=dict)
+
+    @property
+    def base(self) -> str:
+        """The way that ratios are to."""
+        return BASES[self.codec]
 
     @property
     def large(self) -> bool:
@@ -56,8 +64,8 @@ class ClipTimes(BaseModel):
         return median(self.rates(way)) if self.cpu_seconds.get(way) else None
 
     def ratios(self, way: str) -> List[float]:
-        """The rate over that of PyAV with exported vectors, round by round."""
-        return [rate / base for rate, base in zip(self.rates(way), self.rates(BASE))]
+        """The rate over that of the codec's base, round by round."""
+        return [rate / base for rate, base in zip(self.rates(way), self.rates(self.base))]
 
     def ratio(self, way: str) -> Optional[float]:
         """The median of the rounds' ratios."""
@@ -84,7 +92,7 @@ class ExtractSession(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     rounds: int
     picture_limit: int
     machine: Dict[str, str]
@@ -96,7 +104,7 @@ class ExtractSession(BaseModel):
 
 @dataclass(frozen=True)
 class Across:
-    """One way's ratios to PyAV with exported vectors over several files."""
+    """One way's ratios to the base of one codec over several files."""
 
     files: int
     median: float
@@ -112,15 +120,21 @@ class ExtractSummary:
     large: Dict[str, Across]
 
 
-def summarise_extract(session: ExtractSession) -> ExtractSummary:
-    """What the files say together."""
-    return ExtractSummary(_across(session, lambda clip: True), _across(session, lambda clip: clip.large))
+def summarise_extract(session: ExtractSession) -> Dict[str, ExtractSummary]:
+    """What the files say together, by codec: ratios of one to another base do not add up."""
+    summaries = {}
+    for codec in BASES:
+        clips = [clip for clip in session.clips if clip.codec == codec]
+        if clips:
+            large = [clip for clip in clips if clip.large]
+            summaries[codec] = ExtractSummary(_across(session.ways, clips), _across(session.ways, large))
+    return summaries
 
 
-def _across(session: ExtractSession, belongs: Callable[[ClipTimes], bool]) -> Dict[str, Across]:
+def _across(ways: Sequence[str], clips: Sequence[ClipTimes]) -> Dict[str, Across]:
     across = {}
-    for way in session.ways:
-        rated = [(clip.ratio(way), clip.path) for clip in session.clips if belongs(clip)]
+    for way in ways:
+        rated = [(clip.ratio(way), clip.path) for clip in clips]
         ratios = [(ratio, path) for ratio, path in rated if ratio is not None]
         if ratios:
             smallest, path = min(ratios)

@@ -62,7 +62,7 @@ extraction_flag = click.option(
     type=click.Choice(["auto", "native", "ffmpeg"]),
     default="auto",
     show_default=True,
-    help="How vectors are got: native parses H.264 and HEVC, ffmpeg decodes everything, auto is native where that can.",
+    help="How vectors are got: native parses H.264, HEVC; ffmpeg decodes all but HEVC; auto is native where that can.",
 )
 decoder_flag = click.option(
     "--decoder",

@@ -36,8 +36,15 @@ def _rate(context: click.Context, flag: click.Parameter, pictures: Optional[int]
 @click.option("--clips", type=click.IntRange(1, 99999), help="Clips in all, over 12 classes.  [default: 240]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
-@click.option("--sequence", metavar="CLASS,CLASS,...", help="Write one H.264 clip with these classes in turn.")
+@click.option("--sequence", metavar="CLASS,CLASS,...", help="Write one clip with these classes in turn.")
 @click.option("--pictures", type=click.IntRange(2, 10000), help="With --sequence: pictures a class.")
+@click.option(
+    "--codec",
+    "codecs",
+    multiple=True,
+    type=click.Choice(["h264", "hevc", "mpeg4"]),
+    help="Codec of every clip, or several times to draw from.  [default: drawn of h264, mpeg4; a sequence: h264]",
+)
 @click.option("--gop", "gop_length", type=click.IntRange(2, 300), help="GOP length instead of a drawn one.")
 @click.option("--b-pictures", type=click.IntRange(0, 3), help="B-pictures in a row instead of a drawn number.")
 @click.option("--crf", type=click.IntRange(0, 51), help="Quality on x264's scale instead of a drawn one.")

@@ -159,9 +159,11 @@ def _case(bundle: Bundle, device: Device, config: PredictConfig, counts: StreamC
 
 def _notes(case: Case) -> List[str]:
     notes = ["a prediction, not a measurement: nothing of it was run on a device", *case.assumed]
-    if case.counts.codec == "hevc":
-        notes.append("what it takes to read HEVC was not fitted: that of H.264 by CABAC was taken")
     notes.append("what Python takes beside it to launch a stage is not in it")
+    if case.counts.codec != "h264":
+        notes.append(
+            "of HEVC reading, parsing and preparing were taken to cost what the same bits and blocks of H.264 do"
+        )
     if len(case.works) > 1:
         notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")
     if case.precision not in case.bundle.precisions:

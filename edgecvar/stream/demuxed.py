@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Literal, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class DemuxedFile:
     """
 
     path: Path
+    codec: Literal["h264", "hevc"]
     profile: str
     packets: List[Packet[Any]]
     probe: Probe
@@ -71,7 +72,8 @@ def demux(path: Path, limit: int) -> DemuxedFile:
         if probe.sequence is None or probe.refused:
             raise StreamError(f"{path}: outside what the native core reads: {probe.refused}")
         profile = video.context.profile or f"profile {probe.sequence.profile_idc}"
-        return DemuxedFile(path, str(profile), numbered, probe)
+        codec: Literal["h264", "hevc"] = "hevc" if video.codec == "hevc" else "h264"
+        return DemuxedFile(path, codec, str(profile), numbered, probe)
 
 
 def _decoded(context: VideoCodecContext, packets: List[Packet[Any]]) -> Iterator[VideoFrame]:

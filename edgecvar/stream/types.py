@@ -101,6 +101,8 @@ class MotionField:
 class Residual:
     """What the bitstream adds to the prediction: int16 y (H, W), cb and cr (H/2, W/2), of the coded picture.
 
+    Before clipping and before the loop filters (deblocking, of HEVC sample adaptive offset too); 0 where nothing is
+    coded.
     In 8-bit 4:2:0, whatever the stream is sampled in: of other formats the mean of what is in a sample's place, in
     BT.601 of RGB.
     """
@@ -127,6 +129,10 @@ class PredictionWeights:
     `weight` and `offset` int16 (2, H/4, W/4, 3), `log2_denominator` d uint8 (H/4, W/4, 3). A block of one list is
     ((p * w + 2**(d - 1)) >> d) + o, or p * w + o where d is 0; of both ((p0 * w0 + p1 * w1 + 2**d) >> (d + 1)) +
     ((o0 + o1 + 1) >> 1). Plain prediction is weight 1, offset 0, d 0 (ITU-T H.264, 8.4.2.3).
+
+    HEVC weighs what interpolation leaves with 14 bits: for samples of n bits d is larger by 14 - n in the formulas. Of
+    both lists it adds offsets before it rounds: ((p0 * w0 + p1 * w1 + ((o0 + o1 + 1) << d)) >> (d + 1)) (ITU-T H.265,
+    8.5.3.3.4.3).
     """
 
     weight: NDArray[np.int16]

@@ -26,25 +26,38 @@ from edgecvar.workers import starting, worker_pool
 
 @dataclass(frozen=True)
 class Fixed:
-    """What of the encoding and the canvas is not drawn but given; None leaves the draw."""
+    """What of the encoding and the canvas is not drawn but given; None leaves the draw.
+
+    `codecs`: one, or several to draw from; whichever it is, nothing else of a plan changes but an AVI file into MP4.
+    """
 
     gop_length: Optional[int] = None
     b_pictures: Optional[int] = None
     crf: Optional[int] = None
     size: Optional[Tuple[int, int]] = None
     fps: Optional[Fraction] = None
+    codecs: Tuple[str, ...] = ()
 
     def apply(self, plan: ClipPlan) -> ClipPlan:
         """The plan with the given values; `size` is (width, height)."""
         width, height = self.size or (plan.canvas.width, plan.canvas.height)
         drawn = plan.encoding
+        codec = self._codec(plan)
         encoding = dataclasses.replace(
             drawn,
+            codec=codec,
+            container=drawn.container if codec == "mpeg4" else "mp4",
             gop_length=drawn.gop_length if self.gop_length is None else self.gop_length,
             b_pictures=drawn.b_pictures if self.b_pictures is None else self.b_pictures,
             crf=drawn.crf if self.crf is None else self.crf,
         )
         return dataclasses.replace(plan, canvas=Canvas(width, height, self.fps or plan.canvas.fps), encoding=encoding)
+
+    def _codec(self, plan: ClipPlan) -> str:
+        if not self.codecs:
+            return plan.encoding.codec
+        # Apart from the plan's own generator, so that it draws what it always drew.
+        return self.codecs[int(np.random.default_rng(plan.look.seed).integers(len(self.codecs)))]
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,7 @@ def check_folder(request: Request) -> None:
 def write_sequence(
     path: Path, labels: Sequence[str], pictures: Optional[int], seed: int, fixed: Optional[Fixed] = None
 ) -> ClipPlan:
-    """Write one H.264 clip that shows several classes in turn, `pictures` each or a drawn number."""
+    """Write one clip that shows several classes in turn, `pictures` each or a drawn number; H.264 if not given."""
     plan = draw_sequence(labels, pictures, np.random.default_rng([seed]))
     plan = (fixed or Fixed()).apply(plan)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,7 @@ PICTURES = (40, 64)
 WIDTHS = tuple(range(160, 257, 8))
 ASPECTS = (0.75, 0.8, 0.625)
 FRAME_RATES = (Fraction(15), Fraction(20), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(30))
+CODECS = ("h264", "hevc", "mpeg4")
 CONTAINERS = ("mp4", "avi")
 SHAPES = ("disc", "box", "ellipse")
 DRIFT = 0.35
@@ -37,7 +38,7 @@ DRIFT = 0.35
 
 @dataclass(frozen=True)
 class Encoding:
-    """How a clip is coded: `codec` "h264" or "mpeg4", `container` "mp4" or "avi", `crf` on x264's scale.
+    """How a clip is coded: `codec` of CODECS, `container` "mp4" or "avi", `crf` on x264's scale, which x265 shares.
 
     H.264 codes its bins by `cabac`, or else by CAVLC.
     """

@@ -43,9 +43,9 @@ def without_mv_extractor(monkeypatch):
     monkeypatch.setattr(extract, "_mv_extractor", lambda: "not installed")
 
 
-def times(path, cpu_seconds, size=(640, 480), pictures=100, given=None, **changes):
+def times(path, cpu_seconds, size=(640, 480), pictures=100, given=None, codec="h264", **changes):
     return ClipTimes(
-        path=path, width=size[0], height=size[1], profile="High", pictures=pictures, inter=pictures - 1,
+        path=path, codec=codec, width=size[0], height=size[1], profile="High", pictures=pictures, inter=pictures - 1,
         given=given or dict.fromkeys(cpu_seconds, pictures), cpu_seconds=cpu_seconds, **changes,
     )  # fmt: skip
 
@@ -53,6 +53,12 @@ def times(path, cpu_seconds, size=(640, 480), pictures=100, given=None, **change
 def session(*clips, ways=("native", "exported"), **changes):
     fields = {"rounds": 3, "picture_limit": 600, "machine": {"processor": "abacus"}, "ways": list(ways)}
     return ExtractSession(clips=list(clips), **{**fields, **changes})
+
+
+def report(measured):
+    out = io.StringIO()
+    print_extract(measured, Console(file=out, width=240))
+    return out.getvalue()
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios():
@@ -81,11 +87,47 @@ def test_the_summary_is_over_all_files_and_over_the_large_ones():
     wide = times("wide.mp4", {"native": [1.0], "exported": [3.0]}, size=(1280, 720))
     tall = times("tall.mp4", {"native": [1.0], "exported": [4.0]}, size=(1080, 1920))
     low = times("low.mp4", {"native": [1.0], "exported": [9.0]}, size=(1280, 718))
-    summary = summarise_extract(session(one, wide, tall, low))
+    summary = summarise_extract(session(one, wide, tall, low))["h264"]
     every, large = summary.all["native"], summary.large["native"]
     assert (every.files, every.median, every.smallest, every.smallest_path) == (4, 3.5, 1.5, "one.mp4")
     assert (large.files, large.median, large.smallest, large.smallest_path) == (2, 3.5, 3.0, "wide.mp4")
-    assert summarise_extract(session(one)).large == {}
+    assert summarise_extract(session(one))["h264"].large == {}
+
+
+def test_hevc_is_compared_with_decoding_alone_and_summed_up_apart():
+    both = {"native": [1.0], "exported": [3.0], "decode": [2.0]}
+    plain = {"native": [1.0, 2.0], "decode": [6.0, 8.0]}
+    one, other = times("one.mp4", both), times("other.mp4", plain, size=(1280, 720), codec="hevc")
+    assert one.ratio("native") == 3 and one.ratio("decode") == 1.5
+    assert other.ratios("native") == [6, 4] and other.ratio("decode") == 1 and other.ratio("exported") is None
+    measured = session(one, other, ways=("native", "exported", "decode"))
+    summary = summarise_extract(measured)
+    assert list(summary) == ["h264", "hevc"]
+    assert (summary["h264"].all["native"].files, summary["h264"].all["native"].median) == (1, 3)
+    assert (summary["hevc"].large["native"].median, set(summary["hevc"].all)) == (5, {"native", "decode"})
+    document = json.loads(json.dumps(extract_document(measured)))
+    assert [clip["ratio_to"] for clip in document["clips"]] == ["exported", "decode"]
+    assert document["summary"]["hevc"]["all"]["native"]["median"] == 5
+    text = report(measured)
+    for part in (
+        "HEVC High", "H.264, median", "HEVC, median, 720p and larger", "smallest ratio of HEVC, native: vectors: 5.0",
+        "ratios to PyAV exported vectors (H.264), PyAV decode alone (HEVC);", "HEVC: FFmpeg exports no vectors of it",
+    ):  # fmt: skip
+        assert part in text
+    alone = report(session(other, ways=("native", "exported", "decode")))
+    assert "PyAV exported" not in alone and "H.264" not in alone and "HEVC: FFmpeg exports" in alone
+    assert "HEVC" not in report(session(one))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.265"])
+def test_hevc_is_measured_without_what_rests_on_exported_vectors(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(extract, "_mv_extractor", lambda: pytest.fail)
+    moving_clip(tmp_path / name, pictures=20, codec="hevc")
+    (clip,) = measure_extract(ExtractConfig(paths=(tmp_path,), rounds=2, images=True, threads=2)).clips
+    assert (clip.codec, clip.profile, clip.pictures, clip.inter, clip.damaged) == ("hevc", "Main", 20, 18, 0)
+    assert clip.given == dict.fromkeys(["native", "native_residuals", "native_images", "decode"], 20)
+    assert {way: len(seconds) for way, seconds in clip.cpu_seconds.items()} == dict.fromkeys(clip.given, 2)
+    assert set(clip.wall_seconds) == {"1", "2"}
 
 
 def test_every_round_begins_with_another_way():
@@ -191,12 +233,10 @@ def test_the_report_names_every_file_and_what_is_odd_about_it():
     odd = times("odd.264", {"native": [1.0], "exported": [2.0]}, given={"native": 100, "exported": 97}, damaged=2)
     large = times("large.mp4", {"native": [1.0], "exported": [4.0]}, size=(1920, 1080))
     shown = session(odd, large, left_out=[LeftOut(path="x.mp4", reason="interlaced")], absent={"mv_extractor": "gone"})
-    out = io.StringIO()
-    print_extract(shown, Console(file=out, width=200))
-    text = out.getvalue()
+    text = report(shown)
     for part in (
         "abacus", "odd.264", "1920x1080", "100  2.00 x", "3.00 x", "4.00 x", "720p and larger",
-        "smallest ratio, native: vectors: 2.00 x (odd.264); 720p and larger: 4.00 x (large.mp4)",
+        "smallest ratio of H.264, native: vectors: 2.00 x (odd.264); 720p and larger: 4.00 x (large.mp4)",
         "odd.264: of 100 pictures 2 damaged, PyAV gave 97", "left out: x.mp4: interlaced", "mv-extractor: gone",
         "--images",
     ):  # fmt: skip
@@ -211,7 +251,7 @@ def test_the_document_has_every_round():
     assert entry["ratio_of_rounds"]["native"] == [4.0, 2.0]
     assert entry["ratio"]["native"] == 3.0
     assert entry["pictures_per_cpu_second"]["exported"] == 25
-    assert document["summary"]["all"]["native"]["median"] == 3.0
+    assert document["summary"]["h264"]["all"]["native"]["median"] == 3.0
 
 
 def test_the_verb_prints_a_table_or_one_document(folder, capsys):
@@ -261,6 +301,4 @@ def test_threads_are_told_against_one(folder):
     assert {threads: len(seconds) for threads, seconds in clip.wall_seconds.items()} == {"1": 2, "3": 2}
     assert set(extract_document(measured)["clips"][0]["threads_ratio"]) == {"3"}
     clip = times("a.mp4", {"native": [1.0], "exported": [4.0]}, wall_seconds={"1": [3.0, 8.0], "2": [2.0, 4.0]})
-    console = Console(file=io.StringIO(), width=200)
-    print_extract(session(clip), console)
-    assert "a.mp4: parsed on 2 threads 1.75 x as fast as on one" in console.file.getvalue()
+    assert "a.mp4: parsed on 2 threads 1.75 x as fast as on one" in report(session(clip))

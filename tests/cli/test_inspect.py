@@ -36,7 +36,7 @@ def test_gops_kinds_and_motion_are_those_of_the_encoder(edgecvar, clip):
 
 def test_hevc_is_inspected_as_h264_is(edgecvar, tmp_path):
     settings = {"bf": "2", "x265-params": "log-level=none:b-adapt=0:keyint=12:min-keyint=12:scenecut=0:open-gop=0"}
-    clip = moving_clip(tmp_path / "clip.mp4", pictures=30, codec="libx265", **settings)
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=30, codec="hevc", **settings)
     code, out, _ = edgecvar("inspect", clip, "--json")
     document = json.loads(out)
     assert code == 0 and document["info"]["codec"] == "hevc" and document["info"]["extraction"] == "native"

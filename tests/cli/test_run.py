@@ -24,7 +24,7 @@ def test_a_moving_clip_is_recognised(edgecvar, bundle, clip):
 
 
 def test_a_moving_clip_of_hevc_is_recognised(edgecvar, bundle, tmp_path):
-    clip = moving_clip(tmp_path / "clip.mkv", 40, codec="libx265", **{"x265-params": "log-level=none"})
+    clip = moving_clip(tmp_path / "clip.mkv", 40, codec="hevc")
     code, out, err = edgecvar("run", clip, "--bundle", bundle)
     assert (code, err) == (0, "")
     assert "right" in out.splitlines()[1] and "40 pictures" in out.splitlines()[-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -21,7 +23,7 @@ from edgecvar.cli.main import cli
 from edgecvar.errors import DatasetError, EdgecvarError
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.dataset import Fixed, Request, plan_clip, write_clips
-from edgecvar.synth.plan import draw_plan
+from edgecvar.synth.plan import CODECS, draw_plan
 from tests.test_workers import members, until
 
 
@@ -83,6 +85,30 @@ def test_what_is_given_is_not_drawn() -> None:
         assert (coding.gop_length, coding.b_pictures, coding.crf) == (12, 2, 20)
         drawn = draw_plan(LABELS[index % 12], np.random.default_rng([1, index]))
         assert coding.codec == drawn.encoding.codec
+
+
+def test_a_given_codec_changes_nothing_else_of_a_plan() -> None:
+    for index in range(24):
+        drawn = plan_clip(Request(Path("unused"), clips=24, seed=1), index)
+        for codec in CODECS:
+            plan = plan_clip(Request(Path("unused"), clips=24, seed=1, fixed=Fixed(codecs=(codec,))), index)
+            avi = codec == drawn.encoding.codec == "mpeg4" and drawn.encoding.container == "avi"
+            coding = dataclasses.replace(drawn.encoding, codec=codec, container="avi" if avi else "mp4")
+            assert plan == dataclasses.replace(drawn, encoding=coding)
+
+
+def test_codecs_are_drawn_from_those_given() -> None:
+    fixed = Fixed(codecs=("hevc", "h264"))
+    plans = [plan_clip(Request(Path("unused"), clips=120, seed=1, fixed=fixed), index) for index in range(120)]
+    assert 0.35 < np.mean([plan.encoding.codec == "hevc" for plan in plans]) < 0.65
+    assert {plan.encoding.codec for plan in plans} == {"hevc", "h264"}
+
+
+def test_h264_and_mpeg4_clips_are_drawn_as_they_were_before_hevc() -> None:
+    """The data that shipped bundles learnt from: a digest of its first plans."""
+    plans = [plan_clip(Request(Path("unused"), clips=1500, seed=1), index) for index in range(48)]
+    told = repr([(plan.acts, plan.canvas, plan.start, plan.encoding, plan.look.seed) for plan in plans])
+    assert hashlib.sha256(told.encode()).hexdigest()[:16] == "f5df7492d74fd5bf"
 
 
 def test_a_folder_that_is_not_empty_is_refused_and_left_alone(filled: Path) -> None:
@@ -168,6 +194,14 @@ def test_a_sequence_has_the_size_and_rate_it_is_given(tmp_path: Path) -> None:
         assert (stream.width, stream.height, stream.average_rate) == (340, 256, 30)
 
 
+def test_a_sequence_is_of_the_codec_it_is_given(tmp_path: Path) -> None:
+    for given, codec in (((), "h264"), (("--codec", "hevc"), "hevc")):
+        path = tmp_path / f"{codec}.mp4"
+        assert invoke(path, "--sequence", "left,up", "--pictures", 8, *given).returncode == 0
+        with av.open(str(path)) as container:
+            assert container.streams.video[0].codec_context.name == codec
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -175,6 +209,7 @@ def test_a_sequence_has_the_size_and_rate_it_is_given(tmp_path: Path) -> None:
         (["x", "--jobs", "0"], "--jobs"),
         (["x", "--seed", "-1"], "--seed"),
         (["x", "--gop", "1"], "--gop"),
+        (["x", "--codec", "av1"], "--codec"),
         (["x", "--b-pictures", "4"], "--b-pictures"),
         (["x", "--pictures", "5"], "go with --sequence"),
         (["x", "--fps", "30"], "go with --sequence"),
@@ -205,8 +240,9 @@ def test_an_unknown_class_in_a_sequence_names_the_nearest(tmp_path: Path) -> Non
 def test_help_names_every_option() -> None:
     result = CliRunner().invoke(cli, ["synth", "--help"])
     assert result.exit_code == 0
-    for option in ("--clips", "--seed", "--jobs", "--sequence", "--gop", "--b-pictures", "--crf", "--force"):
+    for option in ("--clips", "--seed", "--jobs", "--sequence", "--gop", "--b-pictures", "--crf", "--codec", "--force"):
         assert option in result.output
+    assert f"[{'|'.join(CODECS)}]" in result.output
 
 
 @pytest.mark.parametrize(("jobs", "clips"), [(1, 4), (2, 0), (2, 4)])

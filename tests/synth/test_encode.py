@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from edgecvar.errors import EdgecvarError
 from edgecvar.synth.classes import LABELS
 from edgecvar.synth.encode import encode, mpeg4_quantiser
-from edgecvar.synth.plan import Canvas, ClipPlan, Encoding, Track, draw_plan, track
+from edgecvar.synth.plan import CODECS, Canvas, ClipPlan, Encoding, Track, draw_plan, track
 from edgecvar.synth.render import render
 
-CODINGS = [("h264", "mp4"), ("mpeg4", "mp4"), ("mpeg4", "avi")]
+CODINGS = [("h264", "mp4"), ("hevc", "mp4"), ("mpeg4", "mp4"), ("mpeg4", "avi")]
 Pictures = List[NDArray[np.uint8]]
 
 
@@ -58,7 +58,7 @@ def test_file_has_the_codec_gop_and_b_pictures_of_the_plan(
     assert len(kinds) == 49
     assert [index for index, kind in enumerate(kinds) if kind == "I"] == keys
     distances = np.diff(keys)
-    if codec == "h264":
+    if codec != "mpeg4":
         assert set(distances.tolist()) == {gop_length}
     else:
         # The MPEG-4 encoder ends a GOP before the run of B-pictures that would pass its end.
@@ -114,7 +114,7 @@ def test_i_pictures_of_one_draw_are_the_same_bytes_in_every_class(tmp_path: Path
 def test_a_higher_crf_is_a_smaller_file(tmp_path: Path) -> None:
     plan = draw_plan("left", np.random.default_rng(2))
     pictures = [picture for picture, _ in zip(render(plan), range(12))]
-    for codec in ("h264", "mpeg4"):
+    for codec in CODECS:
         sizes = []
         for crf in (18, 25, 32):
             path = tmp_path / f"{codec}{crf}.mp4"
@@ -122,6 +122,20 @@ def test_a_higher_crf_is_a_smaller_file(tmp_path: Path) -> None:
             sizes.append(path.stat().st_size)
         assert sizes == sorted(sizes, reverse=True)
         assert sizes[0] > 1.5 * sizes[2]
+
+
+def test_one_crf_is_one_quality_in_x264_and_x265(tmp_path: Path) -> None:
+    plan = draw_plan("left", np.random.default_rng(2))
+    pictures = [picture for picture, _ in zip(render(plan), range(12))]
+    for crf in (20, 28):
+        errors = []
+        for codec in ("h264", "hevc"):
+            path = tmp_path / f"{codec}{crf}.mp4"
+            encode(path, pictures, plan.canvas, Encoding(codec, "mp4", 12, 0, crf))
+            with av.open(str(path)) as container:
+                shown = [frame.to_ndarray(format="rgb24").astype(float) for frame in container.decode(video=0)]
+            errors.append(np.mean([np.square(one - other).mean() for one, other in zip(shown, pictures)]))
+        assert 0.6 < errors[1] / errors[0] < 1.6
 
 
 def test_quantisers_of_the_two_codecs_match() -> None:
@@ -139,6 +153,12 @@ def test_the_same_pictures_give_the_same_bytes(tmp_path: Path, codec: str, conta
         files.append(path.read_bytes())
     assert files[0] == files[1]
     assert files[0] != files[2]
+
+
+def test_x265_says_nothing_past_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    canvas, pictures = moving(3)
+    encode(tmp_path / "clip.mp4", pictures, canvas, Encoding("hevc", "mp4", 12, 0, 24))
+    assert tuple(capfd.readouterr()) == ("", "")
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])

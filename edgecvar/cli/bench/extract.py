@@ -1,4 +1,4 @@
-"""`edgecvar bench extract`: ways to get vectors out of H.264."""
+"""`edgecvar bench extract`: ways to get vectors out of H.264 and HEVC."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from edgecvar.terminal import say_json
 @click.option("--threads", type=click.IntRange(2, 8), metavar="N", help="Also parsing on N threads against one.")
 @click.option("--json", "as_json", is_flag=True, help="Print every round and the figures as one JSON document.")
 def command(as_json: bool, **options: Any) -> None:
-    """Compare ways to get vectors out of H.264.
+    """Compare ways to get vectors out of H.264 and HEVC.
 
     Pictures a second of CPU time on one thread: the native core with vectors alone and with every residual, PyAV
-    with exported vectors, PyAV decoding alone, and mv-extractor where it is installed. PATH is a file, or a folder
-    whose video files are all taken. Files that the native core does not read are listed with the reason.
+    with exported vectors, PyAV decoding alone, and mv-extractor where it is installed. Of HEVC FFmpeg exports no
+    vectors, so there native is compared with PyAV decoding alone. PATH is a file, or a folder whose video files are
+    all taken. Files that the native core does not read are listed with the reason.
     """
 
     from edgecvar.bench.extract import ExtractConfig, measure_extract

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 from rich.table import Table
 
 from edgecvar.bench.extract_session import (
-    BASE,
+    BASES,
     DECODE,
     EXPORTED,
     IMAGES,
@@ -24,6 +24,7 @@ from edgecvar.bench.extract_session import (
 )
 from edgecvar.console import Console
 
+CODECS = {"h264": "H.264", "hevc": "HEVC"}
 TITLES = {
     NATIVE: "native: vectors",
     RESIDUALS: "native: and residuals",
@@ -42,7 +43,8 @@ def extract_document(session: ExtractSession) -> Dict[str, Any]:
         entry["ratio"] = {way: clip.ratio(way) for way in clip.cpu_seconds}
         entry["threads_ratio"] = clip.gains()
         entry["ratio_of_rounds"] = {way: clip.ratios(way) for way in clip.cpu_seconds}
-    document["summary"] = asdict(summarise_extract(session))
+        entry["ratio_to"] = clip.base
+    document["summary"] = {codec: asdict(summary) for codec, summary in summarise_extract(session).items()}
     return document
 
 
@@ -57,25 +59,28 @@ def print_extract(session: ExtractSession, console: Console) -> None:
 
 
 def _table(session: ExtractSession) -> Table:
+    ways = [way for way in session.ways if any(way in clip.given for clip in session.clips)]
     table = Table()
     table.add_column("clip", overflow="fold")
     for column in ("size", "profile"):
         table.add_column(column)
     for column in ("pictures", "P and B"):
         table.add_column(column, justify="right")
-    for way in session.ways:
+    for way in ways:
         table.add_column(TITLES[way], justify="right")
     for clip in session.clips:
+        cells = (_cell(clip, way) for way in ways)
+        profile = clip.profile if clip.codec == "h264" else f"{CODECS[clip.codec]} {clip.profile}"
         size = f"{clip.width}x{clip.height}"
-        cells = (_cell(clip, way) for way in session.ways)
-        table.add_row(Path(clip.path).name, size, clip.profile, str(clip.pictures), str(clip.inter), *cells)
-    summary = summarise_extract(session)
-    for name, across in (("median", summary.all), (f"median, {LARGE}p and larger", summary.large)):
-        if across:
-            table.add_section()
-            files = next(iter(across.values())).files
-            ratios = (f"{across[way].median:.2f} x" if way in across else "" for way in session.ways)
-            table.add_row(name, f"{files} file{'s' * (files > 1)}", "", "", "", *ratios)
+        table.add_row(Path(clip.path).name, size, profile, str(clip.pictures), str(clip.inter), *cells)
+    for codec, summary in summarise_extract(session).items():
+        for name, across in (("median", summary.all), (f"median, {LARGE}p and larger", summary.large)):
+            if across:
+                table.add_section()
+                files = next(iter(across.values())).files
+                ratios = (f"{across[way].median:.2f} x" if way in across else "" for way in ways)
+                title = f"{CODECS[codec]}, {name}"
+                table.add_row(title, f"{files} file{'s' * (files > 1)}", "", "", "", *ratios)
     return table
 
 
@@ -83,18 +88,18 @@ def _cell(clip: ClipTimes, way: str) -> str:
     rate, ratio = clip.rate(way), clip.ratio(way)
     if rate is None or ratio is None:
         return "-"
-    return f"{rate:.0f}" if way == BASE else f"{rate:.0f}  {ratio:.2f} x"
+    return f"{rate:.0f}" if way == clip.base else f"{rate:.0f}  {ratio:.2f} x"
 
 
 def _smallest(session: ExtractSession) -> List[str]:
-    summary = summarise_extract(session)
     lines = []
-    for way in (NATIVE, RESIDUALS):
-        if way in summary.all:
-            line = f"smallest ratio, {TITLES[way]}: {_where(summary.all[way])}"
-            if way in summary.large:
-                line += f"; {LARGE}p and larger: {_where(summary.large[way])}"
-            lines.append(line)
+    for codec, summary in summarise_extract(session).items():
+        for way in (NATIVE, RESIDUALS):
+            if way in summary.all:
+                line = f"smallest ratio of {CODECS[codec]}, {TITLES[way]}: {_where(summary.all[way])}"
+                if way in summary.large:
+                    line += f"; {LARGE}p and larger: {_where(summary.large[way])}"
+                lines.append(line)
     return lines
 
 
@@ -114,7 +119,7 @@ def _damage(session: ExtractSession) -> List[str]:
     lines = []
     for clip in session.clips:
         notes = [f"{clip.damaged} damaged"] if clip.damaged else []
-        decoded = clip.given[EXPORTED]
+        decoded = clip.given[clip.base]
         if decoded != clip.pictures:
             notes.append(f"PyAV gave {decoded}")
         if notes:
@@ -127,9 +132,10 @@ def _left_out(session: ExtractSession) -> List[str]:
 
 
 def _meanings(session: ExtractSession) -> List[str]:
+    bases = [(CODECS[codec], TITLES[base]) for codec, base in BASES.items() if codec in _codecs(session)]
     lines = [
-        "x: the median of the rounds' ratios to PyAV with exported vectors; the rounds take the ways in turn, "
-        "each on the same packets in memory, opening not counted",
+        f"x: the median of the rounds' ratios to {', '.join(f'{base} ({codec})' for codec, base in bases)}; the rounds "
+        "take the ways in turn, each on the same packets in memory, opening not counted",
         "native leaves the pixels of I-pictures undecoded"
         + (
             "; I images are decoded where the column says so, as RGB, beside the vectors"
@@ -138,6 +144,10 @@ def _meanings(session: ExtractSession) -> List[str]:
         )
         + "; PyAV decodes every picture whole, and exported vectors are turned into an array each",
     ]
+    if "hevc" in _codecs(session):
+        lines.append(
+            "HEVC: FFmpeg exports no vectors of it; PyAV decode alone gives pictures, neither vectors nor residuals"
+        )
     if MV_EXTRACTOR in session.ways:
         lines.append(
             "mv-extractor opens and demuxes the file itself, with threads of its own: their CPU time is added up; "
@@ -145,3 +155,7 @@ def _meanings(session: ExtractSession) -> List[str]:
         )
     lines += [f"{TITLES[way]}: {reason}" for way, reason in session.absent.items()]
     return lines
+
+
+def _codecs(session: ExtractSession) -> Set[str]:
+    return {clip.codec for clip in session.clips}

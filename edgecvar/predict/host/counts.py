@@ -33,8 +33,8 @@ class StreamCounts:
     """Pictures of each kind, "I", "P" and "B", and the bits of their packets, all of them together.
 
     `width` and `height` as displayed. `moved`: share of the 4 x 4 blocks of P and B pictures that have a vector, in
-    0..1; `intra`: of those that are coded intra; `coded`: share of their macroblocks that have a residual, of HEVC of
-    squares of that size. `cabac`: how bins are coded, else by CAVLC.
+    0..1; `intra`: of those that are coded intra; `coded`: share of their macroblocks that have a residual (of HEVC,
+    which has none, of 16 x 16). `cabac`: how bins are coded, else by CAVLC. `codec`: "h264" or "hevc".
     """
 
     name: str
@@ -132,19 +132,19 @@ class _Sizes:
     sets: bytes = b""
     length_size: Any = None
     cabac: bool = False
-    hevc: bool = False
+    without_sets: bool = False
 
     def opened(self, video: OpenVideo) -> None:
-        extradata = video.context.extradata or b""
-        self.cabac = self.hevc = video.codec == "hevc"
-        if self.hevc:  # which has no other way to code bins
+        self.cabac = self.without_sets = video.codec == "hevc"  # which codes its bins in no other way
+        if self.without_sets:
             return
+        extradata = video.context.extradata or b""
         self.length_size = length_size_of(extradata)
         self._look(list(configured_units(extradata)))
 
     def packet(self, number: int, packet: Any) -> None:
         self.bits.append(8 * int(packet.size))
-        if number == 0 and not self.hevc:
+        if number == 0 and not self.without_sets:
             self._look(list(split_units(bytes(packet), self.length_size)))
 
     def shown(self, number: int, moment: Moment) -> None:
@@ -174,8 +174,8 @@ def counts_of(path: Path, most: int = MOST_PICTURES) -> StreamCounts:
     with Stream(path, threads=1, on_demand=True, tap=sizes) as stream:
         if stream.info.extraction != "native":
             raise StreamError(
-                f"{path}: what the native core does not read cannot be counted, and it reads H.264 and HEVC alone, "
-                f"4:2:0, not interlaced; re-encode it (ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4)"
+                f"{path}: what the native core does not read cannot be counted, and it reads H.264 and HEVC, 4:2:0, "
+                f"not interlaced; re-encode it to H.264 (ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4)"
             )
         for number, picture in enumerate(stream):
             pictures[picture.kind] += 1
@@ -207,11 +207,10 @@ def _shares(picture: CodedPicture) -> Sequence[float]:
     """Of 4 x 4 blocks those that have a vector and those that are intra, of macroblocks those that have a residual."""
     motion, residual = picture.motion, picture.residual
     assert motion is not None and residual is not None  # neither is None but on I-pictures
-    rows, columns = (-(-side // 16) for side in residual.y.shape)
-    any_coded = np.zeros((rows, columns), np.bool_)
+    any_coded = np.zeros((residual.y.shape[0] // 16, residual.y.shape[1] // 16), np.bool_)
     for plane, side in ((residual.y, 16), (residual.cb, 8), (residual.cr, 8)):
-        whole = np.zeros((rows * side, columns * side), np.bool_)  # HEVC cuts the squares at the border
-        whole[: plane.shape[0], : plane.shape[1]] = plane
+        rows, columns = any_coded.shape
+        whole = plane[: rows * side, : columns * side]  # HEVC's pictures end at a multiple of 8
         any_coded |= whole.reshape(rows, side, columns, side).any(axis=(1, 3))
     moved = motion.mv_qpel.any(axis=(0, 3))
     return [float(moved.mean()), float(motion.intra.mean()), float(any_coded.mean())]

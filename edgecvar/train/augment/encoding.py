@@ -18,12 +18,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from edgecvar.errors import ConfigError
-from edgecvar.synth.encode import mpeg4_quantiser
+from edgecvar.synth.encode import ENCODERS, X265_ALONE, joined, mpeg4_quantiser
 from edgecvar.train.augment.drawn import log_uniform
 from edgecvar.train.augment.settings import Codec, Reencode
 
 PRESETS = ("ultrafast", "veryfast", "faster")
-"""Of x264: from one reference and whole macroblocks, as small cameras encode, to several and small partitions."""
+"""Of x264 and x265: from one reference and large blocks, as small cameras encode, to several and small partitions."""
 LEAST = 12
 """Pictures that leaving some out must leave."""
 FINEST = 65535
@@ -136,7 +136,7 @@ class Encoder:
 
     def _opened(self) -> VideoStream:
         encoding = self._encoding
-        name = "libx264" if encoding.codec == "h264" else "mpeg4"
+        name = ENCODERS[encoding.codec]
         try:
             added = self._container.add_stream(name, rate=encoding.fps, options=_options(encoding))
         except UnknownCodecError as error:
@@ -157,5 +157,9 @@ def _options(encoding: Encoding) -> Dict[str, str]:
         quality = {"crf": str(encoding.crf), "preset": encoding.preset, "forced-idr": "1"}
         # x264's macroblock tree reads memory that nothing set (AVX-512): other bytes from run to run.
         return {**quality, "x264-params": "threads=1:mbtree=0", "flags": "+bitexact"}
+    if encoding.codec == "hevc":
+        quality = {"crf": str(encoding.crf), "preset": encoding.preset, "forced-idr": "1"}
+        settings = {"keyint": encoding.gop, "bframes": encoding.b_pictures, "open-gop": 0, "cutree": 0, **X265_ALONE}
+        return {**quality, "x265-params": joined(settings), "flags": "+bitexact"}
     quantiser = str(mpeg4_quantiser(encoding.crf))
     return {"qmin": quantiser, "qmax": quantiser, "flags": "+bitexact"}

@@ -12,7 +12,7 @@ from edgecvar.train.settings import Settings
 
 Range = Tuple[float, float]
 Whole = Tuple[int, int]
-Codec = Literal["h264", "mpeg4"]
+Codec = Literal["h264", "hevc", "mpeg4"]
 
 
 class CameraMotion(Settings):
@@ -29,8 +29,9 @@ class CameraMotion(Settings):
 class Reencode(Settings):
     """Each training clip encoded anew, `variants` times with settings that (seed, clip, variant) decide, and kept.
 
-    Drawn of the `codecs`, and of the ranges `crf` (x264's scale), `gop` (pictures from one I to the next),
-    `b_pictures` in a row, `short_side` in pixels (never above the clip's) and `fps` (lowered by leaving pictures out).
+    Drawn of the `codecs`, and of the ranges `crf` (x264's scale, which x265 shares), `gop` (pictures from one I to the
+    next), `b_pictures` in a row, `short_side` in pixels (never above the clip's) and `fps` (lowered by leaving pictures
+    out).
     `share`: the part of looks that are at the original. `seed`: the draw, apart from the recipe's, so that runs of
     other seeds share what was encoded. `cache`: the folder; .reencoded beside the clips unless given.
     """

@@ -54,6 +54,16 @@ def test_the_entropy_coding_is_read_from_the_picture_set(tmp_path, cabac):
     assert counts_of(stream).cabac is cabac
 
 
+@pytest.mark.parametrize("size", [(96, 64), (104, 56)])
+def test_hevc_is_counted_as_h264_with_cabac_is(tmp_path, size):
+    path = moving_clip(tmp_path / "clip.mp4", shift=4, codec="hevc", size=size)
+    counts = counts_of(path)
+    assert (counts.codec, counts.cabac, counts.width, counts.height) == ("hevc", True, *size)
+    assert counts.pictures == {"I": 3, "P": 27, "B": 0}
+    assert sum(counts.bits.values()) == packet_bits(path)
+    assert counts.moved > 0.7 and counts.coded > 0
+
+
 def test_of_a_long_file_the_first_pictures_are_read(tmp_path):
     path = moving_clip(tmp_path / "clip.mp4", pictures=36)
     assert counts_of(path, 13).pictures == {"I": 2, "P": 11, "B": 0}
@@ -66,7 +76,7 @@ def test_a_stream_that_the_core_does_not_read_is_refused(tmp_path):
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
         container.mux(stream.encode(None))
-    with pytest.raises(StreamError, match=r"reads H\.264 alone"):
+    with pytest.raises(StreamError, match=r"reads H\.264 and HEVC"):
         counts_of(path)
 
 

@@ -53,7 +53,7 @@ def test_every_rate_codec_and_preset_of_the_ranges_comes_up() -> None:
     assert min(gops) < 16 and max(gops) > 200 and 40 < np.median(gops) < 75  # the geometric mean is 55
 
 
-@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
+@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg4"])
 @pytest.mark.parametrize("b_pictures", [0, 2])
 def test_a_file_is_what_its_encoding_says(tmp_path: Path, codec: str, b_pictures: int) -> None:
     encoding = replace(PLAIN, codec=codec, gop=9, first_gop=4, b_pictures=b_pictures, every=2, fps=Fraction(25, 2))
@@ -72,8 +72,28 @@ def test_a_file_is_what_its_encoding_says(tmp_path: Path, codec: str, b_pictures
     assert later and max(np.diff([4, *later, 25])) <= 9
 
 
+def test_hevc_comes_up_where_it_is_asked_for_and_what_was_drawn_before_it_stays() -> None:
+    shown, draws = Shown(640, 480, Fraction(30), 300), range(200)
+    both, three = Reencode(), Reencode(codecs=["h264", "hevc", "mpeg4"])
+    before = [drawn_encoding(both, shown, np.random.default_rng(seed)) for seed in draws]
+    assert (before[0].codec, before[0].crf, before[0].gop, before[0].fps) == ("mpeg4", 30, 14, Fraction(30))
+    drawn = [drawn_encoding(three, shown, np.random.default_rng(seed)).codec for seed in draws]
+    assert 0.2 < np.mean([codec == "hevc" for codec in drawn]) < 0.5
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_file_is_the_same_bytes_each_time(tmp_path: Path, codec: str) -> None:
+    files = []
+    for _ in range(2):
+        with Encoder(tmp_path / "x.mp4", replace(PLAIN, codec=codec, b_pictures=2, preset="faster")) as encoder:
+            for picture in translation(20, (64, 96), (1.0, 0.0), seed=5):
+                encoder.push(picture)
+        files.append((tmp_path / "x.mp4").read_bytes())
+    assert files[0] == files[1]
+
+
 def test_quality_follows_crf(tmp_path: Path) -> None:
-    for codec in ("h264", "mpeg4"):
+    for codec in ("h264", "hevc", "mpeg4"):
         sizes = []
         for crf in (18, 27, 36):
             path = tmp_path / f"{codec}{crf}.mp4"

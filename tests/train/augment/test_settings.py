@@ -4,7 +4,7 @@ import pytest
 
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
-from edgecvar.train.augment.settings import Augment, check_input, check_labels
+from edgecvar.train.augment.settings import Augment, Reencode, check_input, check_labels
 from edgecvar.train.recipe import parse_recipe
 from tests.small_recipe import SMALL
 
@@ -33,7 +33,7 @@ def test_everything_is_off_unless_asked_for() -> None:
         ("augment.mirror=[[left, right], [right, up]]", "'right' is in them twice"),
         ("augment.mirror_never=[tick, tick]", "'tick' is in them twice"),
         ("augment.reencode.crf=[18, 60]", r"augment.reencode.crf: got \[18, 60\]"),
-        ("augment.reencode.codecs=[hevc]", "augment.reencode.codecs"),
+        ("augment.reencode.codecs=[vp9]", "augment.reencode.codecs"),
         ("augment.reencode.codecs=[]", "augment.reencode.codecs"),
         ("augment.reencode.variants=0", "augment.reencode.variants"),
         ("augment.reencode.variant=2", "did you mean 'variants'"),
@@ -42,6 +42,12 @@ def test_everything_is_off_unless_asked_for() -> None:
 def test_what_is_wrong_is_named(override: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         augment(override)
+
+
+def test_hevc_is_a_codec_that_is_asked_for() -> None:
+    reencode = augment("augment.reencode.codecs=[h264, hevc, mpeg4]").reencode
+    assert reencode is not None and reencode.codecs == ["h264", "hevc", "mpeg4"]
+    assert Reencode().codecs == ["h264", "mpeg4"]
 
 
 def test_reencoding_is_asked_for_with_any_of_its_keys() -> None:
