@@ -1,60 +1,25 @@
-"""Streams of HEVC: every container, open GOPs, cuts, seeks, sizes; what is not read is refused by name."""
+"""Streams of HEVC: order, images, cuts, sizes, depths."""
 
 from __future__ import annotations
 
 import io
-import os
-from fractions import Fraction
 from pathlib import Path
-from threading import Thread
-from typing import Any, Dict, List, Optional
+from typing import Any, List
 
 import av
 import numpy as np
 import pytest
 
-from edgecvar.errors import EdgecvarError, StreamError, UnsupportedCodecError
 from edgecvar.stream.nal.units import kind_of, split_units
-from edgecvar.stream.native import choice
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.types import CodedPicture
-from tests.stream.known_clips import X265, encode, encode_x265, stream_like, translation
-
-SIZE = (72, 104)
-COUNT = 27
-OPEN_GOP = "keyint=9:min-keyint=9:open-gop=1"
+from tests.stream.hevc_clips import COUNT, SIZE, cut, key_places, packets_of, read, same, whole_clip
+from tests.stream.known_clips import X265, encode, encode_x265, translation
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Open GOPs of 9 with two B-pictures, Annex B."""
-    pictures = translation(COUNT, SIZE, (1.5, -0.5), patch=True)
-    return encode_x265(tmp_path_factory.mktemp("hevc") / "clip.hevc", pictures, 28, 2, OPEN_GOP)
-
-
-def read(path: Any, **settings: Any) -> List[CodedPicture]:
-    with open_stream(path, **settings) as stream:
-        pictures = list(stream)
-        assert (stream.info.codec, stream.info.extraction) == ("hevc", "native")
-        assert (stream.summary.skipped, stream.summary.damaged, stream.summary.breaks) == (0, 0, {})
-    return pictures
-
-
-def packets_of(path: Path) -> List[bytes]:
-    with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
-
-
-def same(one: CodedPicture, other: CodedPicture) -> bool:
-    """All but the times."""
-    if (one.kind, one.display_index, one.keyframe) != (other.kind, other.display_index, other.keyframe):
-        return False
-    if one.kind == "I":
-        return one.image is not None and np.array_equal(one.image, other.image)  # type: ignore[arg-type]
-    pairs = [(getattr(one.motion, name), getattr(other.motion, name)) for name in ("mv_qpel", "ref_offset", "intra")]
-    pairs += [(getattr(one.residual, name), getattr(other.residual, name)) for name in ("y", "cb", "cr")]
-    return all(np.array_equal(mine, its) for mine, its in pairs)
+    return whole_clip(tmp_path_factory.mktemp("hevc") / "clip.hevc")
 
 
 def test_pictures_come_in_decode_order_with_their_display_order(clip: Path) -> None:
@@ -88,88 +53,6 @@ def test_images_and_frames_are_those_of_a_viewer(clip: Path) -> None:
 def test_threads_and_demand_change_nothing(clip: Path, threads: int, on_demand: bool) -> None:
     expected, found = read(clip, threads=1), read(clip, threads=threads, on_demand=on_demand)
     assert len(found) == COUNT and all(map(same, expected, found))
-
-
-CONTAINERS: Dict[str, Dict[str, Any]] = {
-    "hev1.mp4": {},
-    "hvc1.mp4": {"tag": "hvc1"},
-    "fragmented.mp4": {"options": {"movflags": "frag_keyframe+empty_moov+default_base_moof"}},
-    "clip.mov": {"tag": "hvc1"},
-    "clip.mkv": {},
-    "clip.ts": {},
-    "clip.flv": {},
-    "clip.265": {"format": "hevc"},
-    "clip.h265": {"format": "hevc"},
-}
-
-
-def remuxed(source: Path, target: Path, tag: str = "", options: Any = None, format: Optional[str] = None) -> Path:
-    """The packets of an MP4 file in another container."""
-    with av.open(str(source)) as container, av.open(str(target), "w", format=format, options=options or {}) as made:
-        stream = stream_like(made, container.streams.video[0])
-        if tag:
-            stream.codec_context.codec_tag = tag
-        for packet in container.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                made.mux(packet)
-    return target
-
-
-@pytest.fixture(scope="module")
-def timed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same clip as MP4, whose packets have times."""
-    pictures = translation(COUNT, SIZE, (1.5, -0.5), patch=True)
-    return encode_x265(tmp_path_factory.mktemp("hevc") / "timed.mp4", pictures, 28, 2, OPEN_GOP)
-
-
-@pytest.mark.parametrize("name", CONTAINERS)
-def test_every_container_gives_the_same(clip: Path, timed: Path, tmp_path: Path, name: str) -> None:
-    path = remuxed(timed, tmp_path / name, **CONTAINERS[name])
-    if "tag" in CONTAINERS[name]:
-        assert CONTAINERS[name]["tag"].encode() in path.read_bytes()
-    found = read(path)
-    assert len(found) == COUNT and all(map(same, read(clip), found))
-    for picture in found:
-        assert picture.pts_seconds - found[0].pts_seconds == pytest.approx(picture.display_index / 25, abs=2e-3)
-
-
-def test_an_avi_has_the_times_and_the_rate_of_its_pictures(clip: Path, timed: Path, tmp_path: Path) -> None:
-    found = read(remuxed(timed, tmp_path / "clip.avi"))
-    assert len(found) == COUNT and all(map(same, read(clip), found))
-    for picture in found:
-        assert picture.pts_seconds == pytest.approx(picture.display_index / 25, abs=1e-3)
-
-
-class Piped(io.BytesIO):
-    def seekable(self) -> bool:
-        return False
-
-
-def test_pipes(clip: Path, timed: Path, tmp_path: Path) -> None:
-    expected = read(clip)
-    for path in (clip, remuxed(timed, tmp_path / "clip.ts"), remuxed(timed, tmp_path / "clip.mkv")):
-        assert all(map(same, expected, read(Piped(path.read_bytes()))))
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = Thread(target=lambda: pipe.write_bytes(clip.read_bytes()), daemon=True)
-    writer.start()
-    found = read(pipe)
-    writer.join(5)
-    assert len(found) == COUNT and all(map(same, expected, found))
-
-
-def cut(path: Path, made: Path, first: int, sets: bool = True) -> Path:
-    """The pictures from one on, behind the parameter sets."""
-    packets = packets_of(path)
-    units = [unit for unit in split_units(packets[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
-    made.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in units if sets) + b"".join(packets[first:]))
-    return made
-
-
-def key_places(path: Path) -> List[int]:
-    kinds = [[kind_of(unit, "hevc") for unit in split_units(packet, None)] for packet in packets_of(path)]
-    return [place for place, each in enumerate(kinds) if any(16 <= kind <= 21 for kind in each)]
 
 
 def test_a_stream_that_begins_with_an_open_gop(clip: Path, tmp_path: Path) -> None:
@@ -272,32 +155,6 @@ def test_ten_bits_and_luma_alone(tmp_path: Path, pixels: str) -> None:
             assert picture.residual is not None and not picture.residual.cb.any() and picture.residual.y.any()
 
 
-@pytest.mark.parametrize("pixels, why", [("yuv422p", "4:2:2"), ("yuv444p10le", "4:4:4"), ("yuv420p12le", "12")])
-@pytest.mark.parametrize("extraction", ["auto", "native", "ffmpeg"])
-def test_what_the_core_does_not_read_is_refused_by_name(tmp_path: Path, pixels: str, why: str, extraction: str) -> None:
-    options = {"x265-params": X265}
-    path = encode(tmp_path / "clip.mp4", translation(3, SIZE, (1, 0)), "libx265", options, 0, None, None, pixels)
-    with pytest.raises(UnsupportedCodecError, match=rf"native core.*{why}.*re-encode it to 4:2:0 of 8 or 10") as caught:
-        open_stream(path, extraction)
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
-
-
-def test_nothing_else_reads_it(clip: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedCodecError, match=r"FFmpeg gives no vectors of HEVC, .*use extraction='auto'"):
-        open_stream(clip, "ffmpeg")
-    monkeypatch.setattr(choice, "MODULE", "edgecvar.stream.native._absent")
-    with pytest.raises(UnsupportedCodecError, match="not installed here, and nothing else reads HEVC; install"):
-        open_stream(clip)
-
-
-def test_without_a_picture_the_error_says_so(clip: Path, tmp_path: Path) -> None:
-    sets = [unit for unit in split_units(packets_of(clip)[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
-    path = tmp_path / "sets.hevc"
-    path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in sets) * 20)
-    with pytest.raises(StreamError, match=r"no picture|not a video"):
-        open_stream(path)
-
-
 def test_a_size_may_change_in_midstream(tmp_path: Path) -> None:
     sizes = [(70, 90), (64, 128), (70, 90)]
     parts = [encode_x265(tmp_path / f"{n}.hevc", translation(9, size, (1, 0)), 30) for n, size in enumerate(sizes)]
@@ -309,58 +166,6 @@ def test_a_size_may_change_in_midstream(tmp_path: Path) -> None:
     images = [picture.image for picture in pictures if picture.kind == "I"]
     assert [image.shape[:2] for image in images if image is not None] == sizes
     assert [picture.display_index for picture in pictures] == list(range(27))
-
-
-@pytest.mark.parametrize("keep", [0.9, 0.5, 0.2])
-def test_a_truncated_stream_gives_what_is_there(clip: Path, tmp_path: Path, keep: float) -> None:
-    data = clip.read_bytes()
-    path = tmp_path / "cut.hevc"
-    path.write_bytes(data[: int(len(data) * keep)])
-    with open_stream(path) as stream:
-        pictures = list(stream)
-        assert 0 < len(pictures) == stream.summary.pictures < COUNT
-    assert [picture.decode_index for picture in pictures] == list(range(len(pictures)))
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_flipped_bytes(clip: Path, tmp_path: Path, seed: int) -> None:
-    data = bytearray(clip.read_bytes())
-    rng = np.random.RandomState(seed)
-    for place in rng.randint(100, len(data), 40):
-        data[place] = rng.randint(256)
-    path = tmp_path / "damaged.hevc"
-    path.write_bytes(bytes(data))
-    digests = []
-    for threads in (1, 2):
-        values: List[Any] = []
-        try:
-            with open_stream(path, threads=threads) as stream:
-                for picture in stream:
-                    values += [picture.kind, picture.display_index]
-                    if picture.motion is not None and picture.residual is not None:
-                        values += [picture.motion.exact, picture.motion.mv_qpel.tobytes(), picture.residual.y.tobytes()]
-                values += [stream.summary.pictures, stream.summary.damaged, stream.summary.skipped]
-                assert stream.summary.damaged + stream.summary.skipped > 0
-        except EdgecvarError as error:
-            assert "\n" not in str(error)
-        digests.append(values)
-    assert digests[0] == digests[1]
-
-
-def test_pictures_that_rest_on_a_lost_one_are_no_longer_exact(clip: Path, tmp_path: Path) -> None:
-    packets, whole = packets_of(clip), read(clip)
-    path = tmp_path / "lost.hevc"
-    path.write_bytes(b"".join(packets[:1] + packets[2:]))  # the first P-picture
-    with open_stream(path) as stream:
-        found = list(stream)
-        assert stream.summary.damage.get("pictures missing before it", 0) >= 1
-    assert len(found) == COUNT - 1
-    assert found[1].motion is not None and not found[1].motion.exact  # a B-picture between it and the first
-    key = [picture for picture in found if picture.kind == "I"][1]
-    behind = [picture for picture in found if picture.display_index > key.display_index]
-    assert behind and all(picture.motion.exact for picture in behind if picture.motion is not None)
-    for mine, true in zip(found[2:], whole[3:]):
-        assert mine.display_index == true.display_index - 1 and mine.kind == true.kind
 
 
 def with_an_i_picture(path: Path, place: int) -> Path:
@@ -388,21 +193,3 @@ def test_an_i_picture_that_a_decoder_would_drop_has_an_image(tmp_path: Path) -> 
     with open_stream(path) as stream:
         found = list(stream)
     assert len(found) == 12 and np.array_equal(found[5].image, true.image)  # type: ignore[arg-type]
-
-
-def test_frames_are_counted_by_a_rate_of_fractions(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx265", rate=Fraction(30000, 1001))
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.codec_context.options = {"x265-params": f"{X265}:bframes=2"}
-        for index, picture in enumerate(translation(10, (64, 96), (1, 0))):
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    with open_stream(path) as opened:
-        pictures = sorted(opened, key=lambda picture: picture.display_index)
-        assert opened.info.fps == Fraction(30000, 1001)
-    times = [picture.pts_seconds for picture in pictures]
-    assert times == pytest.approx([index * 1001 / 30000 for index in range(10)], abs=1e-3)
