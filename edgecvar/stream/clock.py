@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 MAX_REORDER = 18
-"""Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
+"""Packets after which a picture that has not come out never will: H.264 and HEVC delay by 16 frames at most."""
 LONGEST_STEP = 10.0
 """Seconds from one picture to the next beyond which times have jumped; four pictures of a slower stream."""
 MPEG_TICK = Fraction(1, 90_000)
