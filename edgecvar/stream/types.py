@@ -287,7 +287,8 @@ class StreamSummary:
     them by what is wrong with each. `breaks` counts the places where the stream did not go on as it was. `live` is
     there for sources that come and go. `decoder` is the one in hardware that decodes I-pictures, or began to, and how
     far it is from software; `fallbacks` counts by reason what fell back to software: an I-picture, or all from there
-    on.
+    on. `other_layers` counts NAL units of other layers than the base one (a second view, more detail), which are left
+    out.
     """
 
     pictures: int = 0
@@ -300,6 +301,7 @@ class StreamSummary:
     live: Optional[LiveCounts] = None
     decoder: str = ""
     fallbacks: dict[str, int] = field(default_factory=dict)
+    other_layers: int = 0
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -340,6 +342,7 @@ class StreamSummary:
             breaks=_sums(self.breaks, other.breaks),
             decoder=other.decoder or self.decoder,
             fallbacks=_sums(self.fallbacks, other.fallbacks),
+            other_layers=self.other_layers + other.other_layers,
         )
 
 

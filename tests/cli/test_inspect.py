@@ -34,6 +34,21 @@ def test_gops_kinds_and_motion_are_those_of_the_encoder(edgecvar, clip):
     assert document["summary"]["skipped"] == 0
 
 
+def test_hevc_is_inspected_as_h264_is(edgecvar, tmp_path):
+    settings = {"bf": "2", "x265-params": "log-level=none:b-adapt=0:keyint=12:min-keyint=12:scenecut=0:open-gop=0"}
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=30, codec="hevc", **settings)
+    code, out, _ = edgecvar("inspect", clip, "--json")
+    document = json.loads(out)
+    assert code == 0 and document["info"]["codec"] == "hevc" and document["info"]["extraction"] == "native"
+    assert sum(document["gop_lengths"]) == len(document["kinds"]) == 30
+    assert document["kinds"].startswith("IBBP") and document["counts"]["I"] == 3
+    assert document["motion"]["mean_speed"] == pytest.approx(2, abs=0.3)
+    assert document["motion"]["exact"] == 1 and document["motion"]["backward"] > 0.2
+    assert document["summary"]["skipped"] == document["summary"]["damaged"] == 0
+    code, out, _ = edgecvar("inspect", clip)
+    assert code == 0 and "hevc, 96 x 64" in out
+
+
 def strip_of(edgecvar, path):
     """The lines of the strip: first picture, length, pattern with what follows it."""
     code, out, _ = edgecvar("inspect", path)

@@ -23,6 +23,15 @@ def test_a_moving_clip_is_recognised(edgecvar, bundle, clip):
     assert "right" in out.splitlines()[1] and "40 pictures" in out.splitlines()[-1]
 
 
+def test_a_moving_clip_of_hevc_is_recognised(edgecvar, bundle, tmp_path):
+    clip = moving_clip(tmp_path / "clip.mkv", 40, codec="hevc")
+    code, out, err = edgecvar("run", clip, "--bundle", bundle)
+    assert (code, err) == (0, "")
+    assert "right" in out.splitlines()[1] and "40 pictures" in out.splitlines()[-1]
+    code, out, err = edgecvar("run", clip, "--bundle", bundle, "--extraction", "ffmpeg")
+    assert code == 1 and err.startswith(f"error: {clip}: FFmpeg gives no vectors of HEVC") and err.count("\n") == 1
+
+
 def test_json_ends_with_the_summary(edgecvar, bundle, clip):
     code, out, err = edgecvar("run", clip, "--bundle", bundle, "--json", "--top", "2", "--every", "4")
     lines = [json.loads(line) for line in out.splitlines()]

@@ -3,124 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
-import av
 import numpy as np
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
-from edgecvar.stream.sources.demuxing import LENIENT_METADATA
 from edgecvar.stream.types import CodedPicture, MotionField
-from tests.stream.h264_prediction import TruePicture, predict
+from tests.stream.h264_prediction import Prediction, TruePicture, predict
+from tests.stream.true_decoder import Standard, TrueDecoder
 
 PLANES = ("y", "cb", "cr")
-_MEMORY = 400_000_000  # bytes of pictures kept, and of what is made from them
-_DELAY = 40  # packets after which a picture that FFmpeg has not given out never comes
-
-
-class TrueDecoder:
-    """An independent decode by FFmpeg, one thread, without the loop filter; pictures by number of their packet."""
-
-    def __init__(self, source: Union[str, Path], loop_filter: str = "all", export: bool = False) -> None:
-        self._container: Any = av.open(str(source), **LENIENT_METADATA)
-        streams = [s for s in self._container.streams.video if s.codec_context.name == "h264"]
-        self._stream = max(streams, key=lambda s: (s.frames or 0, (s.codec_context.width or 0), -s.index))
-        self._context: Any = self._stream.codec_context
-        self._context.thread_count, self._context.thread_type = 1, "SLICE"
-        self._context.options = {
-            "flags": "+output_corrupt",
-            "flags2": "+showall" + ("+export_mvs" if export else ""),
-            "skip_loop_filter": loop_filter,
-            "apply_cropping": "0",
-            "strict": "1",  # else pictures that come later than FFmpeg guessed are dropped
-        }
-        extradata = self._context.extradata or b""
-        self._length_size = (extradata[4] & 3) + 1 if len(extradata) > 6 and extradata[0] == 1 else 0
-        self.coded: List[int] = []
-        """Numbers of the packets that hold slices: the k-th picture in decode order is in the k-th of them."""
-        self.order: List[int] = []
-        """Packet numbers in the order in which FFmpeg put the pictures out."""
-        self.errors = 0
-        self.ended = False
-        self._fed = 0
-        self._frames: OrderedDict[int, Any] = OrderedDict()
-        self._pictures: OrderedDict[int, TruePicture] = OrderedDict()
-        self._packets = self._numbered()
-
-    def close(self) -> None:
-        self._frames.clear()
-        self._pictures.clear()
-        self._container.close()
-
-    def _numbered(self) -> Iterator[Any]:
-        try:
-            for packet in self._container.demux(self._stream):
-                if packet.size:
-                    data = bytes(packet)
-                    fresh = av.Packet(data) if getattr(packet, "is_discard", False) else packet
-                    fresh.pts = fresh.dts = self._fed
-                    if any(1 <= kind <= 5 for kind in unit_types(data, self._length_size)):
-                        self.coded.append(self._fed)
-                    yield fresh
-        except (av.error.FFmpegError, ValueError, OSError):
-            self.errors += 1
-
-    def _step(self) -> None:
-        packet = next(self._packets, None)
-        self.ended = packet is None
-        self._fed += packet is not None
-        try:
-            frames = self._context.decode(packet)
-        except av.error.FFmpegError:
-            self.errors += 1
-            return
-        for frame in frames:
-            if frame.pts is not None:
-                self._frames[frame.pts] = frame
-                self.order.append(frame.pts)
-
-    def packet_of(self, picture: CodedPicture) -> Optional[int]:
-        """The packet of a picture: the one it was parsed from, or by count, since a picture takes a packet."""
-        for name in ("_picture", "_current"):
-            if hasattr(picture.content, name):
-                return int(getattr(picture.content, name).number)
-        while len(self.coded) <= picture.decode_index and not self.ended:
-            self._step()
-        return self.coded[picture.decode_index] if picture.decode_index < len(self.coded) else None
-
-    def frame(self, number: int) -> Optional[Any]:
-        """FFmpeg's frame of a packet; None where it gave none, or it was let go of."""
-        while number not in self._frames and not self.ended and self._fed <= number + _DELAY:
-            self._step()
-        if number in self._frames:
-            self._frames.move_to_end(number)
-        return self._frames.get(number)
-
-    def picture(self, number: int) -> Optional[TruePicture]:
-        """The picture of a packet; the ones unused for longest are let go of when memory runs short."""
-        frame = self.frame(number)
-        if frame is None:
-            return None
-        if number not in self._pictures:
-            self._pictures[number] = TruePicture(*planes_of(frame))
-        self._pictures.move_to_end(number)
-        self._trim(self._pictures[number].raw)
-        return self._pictures[number]
-
-    def _trim(self, raw: int) -> None:
-        derived = sum(picture.derived for picture in self._pictures.values())
-        for picture in self._pictures.values():
-            if derived <= _MEMORY:
-                break
-            derived -= picture.derived
-            picture.forget()
-        while len(self._frames) > max(2 * _DELAY, _MEMORY // raw):
-            gone, _ = self._frames.popitem(last=False)
-            self._pictures.pop(gone, None)
+TOLD = 40
+"""Wrong blocks of the first wrong picture that a report tells of."""
 
 
 def unit_types(data: bytes, length_size: int) -> List[int]:
@@ -137,18 +34,16 @@ def unit_types(data: bytes, length_size: int) -> List[int]:
     return found
 
 
-def planes_of(frame: Any) -> Tuple[List[np.ndarray], int]:
-    """Planes of a frame over the coded size, and the greatest sample; raises ValueError for other formats."""
-    name = frame.format.name
-    if not name.startswith(("yuv420p", "yuvj420p", "gray")):
-        raise ValueError(f"no truth for {name}")
-    depth = int(name[-4:-2]) if name.endswith("le") else 8
-    samples = np.dtype(np.uint8 if depth == 8 else np.uint16)
-    planes = []
-    for plane in frame.planes[: 1 if name.startswith("gray") else 3]:
-        whole = np.frombuffer(plane, samples).reshape(-1, plane.line_size // samples.itemsize)
-        planes.append(whole[: plane.height, : plane.width])
-    return planes, (1 << depth) - 1
+def _length_size(extradata: bytes) -> int:
+    """From an avcC record; 0 where it is none."""
+    return (extradata[4] & 3) + 1 if len(extradata) > 6 and extradata[0] == 1 else 0
+
+
+def _has_slices(data: bytes, length_size: int) -> bool:
+    return any(1 <= kind <= 5 for kind in unit_types(data, length_size))
+
+
+H264 = Standard("h264", _length_size, _has_slices, TruePicture, predict)
 
 
 @dataclass
@@ -184,6 +79,7 @@ class IdentityReport:
     offsets: Dict[int, int] = field(default_factory=dict)
     first_wrong: str = ""
     first_exempt_wrong: str = ""
+    wrong_blocks: List[str] = field(default_factory=list)  # of the first wrong picture, in decoding order
     seconds: float = 0.0
     cut_short: bool = False
     extraction: str = ""
@@ -208,11 +104,12 @@ def check_identity(
     seconds: Optional[float] = None,
     extraction: str = "native",
     loop_filter: str = "all",
+    standard: Standard = H264,
 ) -> IdentityReport:
     """Checks clip(prediction + residual) == picture on every inter sample of at most `pictures`, `seconds` long."""
     report = IdentityReport()
     started = time.monotonic()
-    truth = TrueDecoder(source, loop_filter)
+    truth = TrueDecoder(standard, source, loop_filter)
     numbers: Dict[int, int] = {}  # packet by display index
     try:
         with open_stream(source, extraction=extraction) as stream:
@@ -222,7 +119,7 @@ def check_identity(
                 report.pictures += 1
                 if number is not None:
                     numbers[picture.display_index] = number
-                    _check(report, picture, number, numbers, truth)
+                    _check(report, picture, numbers, truth)
                 late = seconds is not None and time.monotonic() - started > seconds
                 if late or report.pictures == pictures:
                     report.cut_short = True
@@ -255,9 +152,7 @@ def _order_breaks(order: List[int], numbers: Dict[int, int]) -> int:
     return int((np.diff(shown) < 0).sum()) if len(shown) > 1 else 0
 
 
-def _check(
-    report: IdentityReport, picture: CodedPicture, number: int, numbers: Dict[int, int], truth: TrueDecoder
-) -> None:
+def _check(report: IdentityReport, picture: CodedPicture, numbers: Dict[int, int], truth: TrueDecoder) -> None:
     motion = picture.motion
     if motion is None:
         report.intra_pictures += 1
@@ -266,27 +161,26 @@ def _check(
     report.b_pictures += picture.kind == "B"
     _count(report, motion)
     residual: Any = picture.content.coded_residual()  # type: ignore[attr-defined]
+    number = numbers[picture.display_index]
     frame, own = truth.frame(number), truth.picture(number)
     if own is None or frame is None or residual is None:
         report.without_truth += 1
         return
-    references: Dict[int, TruePicture] = {picture.display_index: own}
+    references: Dict[int, Any] = {picture.display_index: own}
     for offset in np.unique(motion.ref_offset):
         display = picture.display_index + int(offset)
         found = truth.picture(numbers[display]) if offset and display in numbers else None
         if found is not None and found.planes[0].shape == own.planes[0].shape:
             references[display] = found
-    weights = getattr(picture, "weights", None)
-    prediction = predict(motion, weights, picture.display_index, references, len(own.planes))
+    prediction = truth.standard.predict(motion, picture.weights, picture.display_index, references, len(own.planes))
     exempt = not motion.exact or bool(getattr(frame, "is_corrupt", False))
     report.exempt_pictures += exempt
     inter = ~motion.intra
-    wrong_here = 0
-    for plane, name in enumerate(PLANES[: len(own.planes)]):
-        coded = residual[plane]
+    bad_blocks: List[Tuple[int, Tuple[int, int, int]]] = []  # place in decoding order; plane, row and column
+    for plane in range(len(own.planes)):
         side = 4 if plane == 0 else 2
         sure = (inter & prediction.known).repeat(side, axis=0).repeat(side, axis=1)
-        rebuilt = np.clip(prediction.planes[plane].astype(np.int32) + coded, 0, own.maximum)
+        rebuilt = np.clip(prediction.planes[plane].astype(np.int32) + residual[plane], 0, own.maximum)
         wrong = (rebuilt != own.planes[plane]) & sure
         count, bad = int(sure.sum()), int(wrong.sum())
         report.unknown_samples += int((inter & ~prediction.known).sum()) * side * side
@@ -296,14 +190,30 @@ def _check(
         else:
             report.inter_samples += count
             report.wrong_samples += bad
-            wrong_here += bad
-        if bad and not (report.first_exempt_wrong if exempt else report.first_wrong):
-            told = _describe(picture, name, side, wrong, rebuilt, own.planes[plane], weights)
-            if exempt:
-                report.first_exempt_wrong = told
-            else:
-                report.first_wrong = told
-    report.wrong_pictures += wrong_here > 0
+        if bad:
+            blocks = wrong.reshape(wrong.shape[0] // side, side, -1, side).any(axis=(1, 3))
+            order = _decoding_order(blocks.shape, truth.standard.square)[blocks]
+            places = ((plane, int(row), int(column)) for row, column in zip(*np.nonzero(blocks)))
+            bad_blocks += zip(order.tolist(), places)
+    if bad_blocks:
+        report.wrong_pictures += not exempt
+        bad_blocks.sort()
+        told = [_describe(picture, place, prediction, residual, own) for _, place in bad_blocks[:TOLD]]
+        if exempt:
+            report.first_exempt_wrong = report.first_exempt_wrong or told[0]
+        elif not report.first_wrong:
+            report.first_wrong = f"{told[0]}; {len(bad_blocks)} wrong blocks in the picture"
+            report.wrong_blocks = told
+
+
+def _decoding_order(shape: Tuple[int, ...], square: int) -> np.ndarray:
+    """Of each 4x4 block its place in the order of coding, but for slice groups and tiles."""
+    row, column = np.mgrid[: shape[0], : shape[1]]
+    side = square // 4
+    order = (row // side * (shape[1] // side + 1) + column // side) * side * side
+    for bit in range(side.bit_length() - 1):
+        order += (column >> bit & 1) << 2 * bit | (row >> bit & 1) << 2 * bit + 1
+    return np.asarray(order)
 
 
 def _count(report: IdentityReport, motion: MotionField) -> None:
@@ -319,26 +229,20 @@ def _count(report: IdentityReport, motion: MotionField) -> None:
 
 
 def _describe(
-    picture: CodedPicture,
-    name: str,
-    side: int,
-    wrong: np.ndarray,
-    rebuilt: np.ndarray,
-    actual: np.ndarray,
-    weights: Optional[Any],
+    picture: CodedPicture, place: Tuple[int, int, int], prediction: Prediction, residual: Any, own: Any
 ) -> str:
-    """The first wrong block of a picture, with all that tells why."""
-    motion = picture.motion
+    """A wrong block with all that tells why."""
+    motion, weights = picture.motion, picture.weights
     assert motion is not None
-    blocks = wrong.reshape(wrong.shape[0] // side, side, -1, side).any(axis=(1, 3))
-    row, column = (int(v[0]) for v in np.nonzero(blocks))
+    plane, row, column = place
+    side = 4 if plane == 0 else 2
     part = (slice(row * side, row * side + side), slice(column * side, column * side + side))
     told = (
-        f"picture {picture.decode_index} (shown {picture.display_index}, {picture.kind}), plane {name}, "
-        f"block row {row} column {column} (macroblock {row // 4}, {column // 4}): "
+        f"picture {picture.decode_index} (shown {picture.display_index}, {picture.kind}), plane {PLANES[plane]}, "
+        f"block at luma {4 * column}, {4 * row} (macroblock {column // 4}, {row // 4}): "
         f"mv {motion.mv_qpel[:, row, column].tolist()}, ref_offset {motion.ref_offset[:, row, column].tolist()}, "
-        f"weighted {bool(motion.weighted[row, column])}; rebuilt {rebuilt[part].tolist()}, "
-        f"actual {actual[part].tolist()}; {int(blocks.sum())} wrong blocks in it"
+        f"weighted {bool(motion.weighted[row, column])}; predicted {prediction.planes[plane][part].tolist()}, "
+        f"residual {residual[plane][part].tolist()}, actual {own.planes[plane][part].tolist()}"
     )
     if weights is not None and motion.weighted[row, column]:
         told += (

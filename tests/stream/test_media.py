@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from edgecvar.errors import EdgecvarError, UnsupportedCodecError
+from edgecvar.errors import EdgecvarError
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 
 MEDIA = Path(__file__).resolve().parents[3] / "shared" / "media"
-FOLDERS = ("clips", "original_encodings", "odd", "h264")
+FOLDERS = ("clips", "original_encodings", "odd", "h264", "hevc")
 FILES = sorted(path for folder in FOLDERS for path in (MEDIA / folder).glob("*") if path.is_file())
 PICTURES = 60
 
@@ -45,12 +46,16 @@ def test_reads_or_says_why(media: Path, path: Path) -> None:
 
 
 @pytest.mark.real_media
-def test_hevc_is_refused_by_name(media: Path) -> None:
+def test_hevc_is_read_whole(media: Path) -> None:
     files = sorted((media / "hevc").iterdir())
     assert files
     for path in files:
-        with pytest.raises(UnsupportedCodecError, match=r"HEVC.*re-encode to H\.264"):
-            open_stream(path)
+        with open_stream(path, on_demand=True) as stream:
+            shown = sorted(picture.display_index for picture in stream)
+            assert shown == list(range(len(shown))) and stream.info.extraction == "native"
+            assert (stream.summary.skipped, stream.summary.damaged, stream.summary.breaks) == (0, 0, {})
+        with av.open(str(path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == len(shown)
 
 
 @pytest.mark.real_media

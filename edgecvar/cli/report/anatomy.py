@@ -72,6 +72,8 @@ def _losses(summary: StreamSummary) -> Iterator[Fact]:
     yield "skipped", _counted(summary.skipped, summary.reasons)
     if summary.hidden:
         yield "hidden", f"{summary.hidden} by an edit list"
+    if summary.other_layers:
+        yield "left out", f"{summary.other_layers} NAL units of other layers than the base one"
     if summary.breaks:
         yield "breaks", _counted(sum(summary.breaks.values()), summary.breaks)
     if summary.damaged:

@@ -231,6 +231,7 @@ class NativeReading:
     def _count(self, parsed: _ParsedPicture, content: NativeContent) -> None:
         self.summary.gave(parsed.moment.shown)
         picture = parsed.picture
+        self.summary.other_layers += picture.extra_units
         outside = "pictures missing before it" if picture.lost else "displayed out of order" if parsed.misplaced else ""
         if not self._on_demand or picture.kind == "I":
             self._conceal(picture, outside)

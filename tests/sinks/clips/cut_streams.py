@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import av
 import numpy as np
@@ -11,13 +11,17 @@ import numpy as np
 from edgecvar.run.decisions import Decision
 from edgecvar.stream.reader import open_stream
 from tests.moving_clip import moving_clip
+from tests.stream.known_clips import X265
 
 RATE = 25
 GOP = 10
 
 
-def clip_of(path: Path, pictures: int = 100, b_pictures: int = 0, **options: str) -> Path:
-    """25 pictures a second, an I-picture every ten."""
+def clip_of(path: Path, pictures: int = 100, b_pictures: int = 0, **options: Any) -> Path:
+    """25 pictures a second, an I-picture every ten; of HEVC where it is called so, or has a `codec`."""
+    if path.suffix == ".hevc" or options.get("codec") == "libx265":
+        parameters = f"{X265}:keyint={GOP}:min-keyint={GOP}:b-adapt=0:scenecut=0"
+        options = {"codec": "libx265", "x265-params": parameters, **options}
     return moving_clip(path, pictures, g=str(GOP), keyint_min=str(GOP), bf=str(b_pictures), b_adapt="0", **options)
 
 
@@ -35,7 +39,7 @@ def units_of(packet: bytes, annex_b: bool) -> List[bytes]:
             size = int.from_bytes(packet[:4], "big")
             units.append(packet[4 : 4 + size].rstrip(b"\0"))
             packet = packet[4 + size :]
-    return [unit for unit in units if unit[0] & 31 != 9]
+    return [unit for unit in units if unit[0] & 31 != 9 and unit[0] >> 1 != 35]
 
 
 def source_packets(path: Path) -> List[List[bytes]]:

@@ -66,6 +66,26 @@ def test_a_clip_is_cut_of_the_sources_packets(tmp_path, suffix, b_pictures, extr
     assert [dts for _, dts in packets] == sorted({dts for _, dts in packets})
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "hevc"])
+@pytest.mark.parametrize("b_pictures", [0, 2])
+def test_a_clip_is_cut_of_hevc(tmp_path, suffix, b_pictures):
+    """Of open GOPs: what is displayed before the I-picture of the cut is left out."""
+    source = clip_of(tmp_path / f"door.{suffix}", b_pictures=b_pictures, codec="libx265")
+    (clip,), _ = record(source, tmp_path / "clips", 1.7, 2.3, clip_before=0.5, clip_after=0.4)
+    times, packets = decoded(clip)
+    mine, theirs = source_packets(clip), source_packets(source)
+    assert mine[0] in theirs and all(packet in theirs for packet in mine)
+    assert times[0] == 0 and len(times) == len(mine)
+    assert times == pytest.approx([n / RATE for n in range(len(times))], abs=1e-3)
+    assert [dts for _, dts in packets] == sorted({dts for _, dts in packets})
+    with Stream(clip) as stream, Stream(source) as whole:
+        pictures = list(stream)
+        images = [picture.image for picture in whole if picture.kind == "I"]
+        assert stream.info.codec == "hevc" and stream.summary.damaged == 0
+        assert all(picture.motion.exact for picture in pictures if picture.motion is not None)
+        assert any((pictures[0].image == image).all() for image in images)
+
+
 def test_every_picture_of_a_clip_is_the_sources(tmp_path):
     source = clip_of(tmp_path / "s.mp4", b_pictures=2)
     (clip,), _ = record(source, tmp_path / "clips", 1.7, 2.3)

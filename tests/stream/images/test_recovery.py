@@ -15,10 +15,10 @@ from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import StreamError
 from edgecvar.stream.images.recovery import MOST_PICTURES, RecoveryState, RecoveryTracker
-from edgecvar.stream.nal.units import split_units
+from edgecvar.stream.nal.units import kind_of, split_units
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
-from tests.stream.known_clips import encode, translation
+from tests.stream.known_clips import X265, encode, translation
 
 SIZE = (96, 128)
 WAVE = 12
@@ -118,6 +118,47 @@ def test_appearance_is_renewed_where_a_stream_begins_whole(clips: Dict[str, Path
     assert all(picture.motion.exact for picture in pictures if picture.motion is not None)
 
 
+def point(count: int) -> bytes:
+    """A unit of HEVC that says recovery_poc_cnt, and that the match is no exact one."""
+    code = f"{2 * count:b}"
+    bits = "0" * (len(code) - 1) + code + "00" + "1"
+    content = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    return b"\0\0\0\1" + bytes([39 << 1, 1, 6, len(content)]) + content + b"\x80"
+
+
+@pytest.mark.parametrize("b_pictures", [0, 2])
+@pytest.mark.parametrize("first", [WAVE, WAVE + 5])
+def test_a_stream_of_hevc_that_begins_in_the_middle_has_images_again(
+    tmp_path: Path, b_pictures: int, first: int
+) -> None:
+    """x265 refreshes, though not to the bit, and says no recovery points: they are put in."""
+    parameters = f"{X265}:intra-refresh=1:keyint={WAVE}:qp=24:scenecut=0:b-adapt=0:ref=1:open-gop=0"
+    pictures = translation(64, SIZE, (1.35, -0.6), patch=True)
+    whole = encode(tmp_path / "whole.hevc", pictures, "libx265", {"x265-params": parameters}, b_pictures)
+    with av.open(str(whole)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    sets = [unit for unit in split_units(packets[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
+    units = [
+        point(2 * WAVE) + packet if number % WAVE == 0 and number else packet for number, packet in enumerate(packets)
+    ]
+    path = tmp_path / "cut.hevc"
+    path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in sets) + b"".join(units[first:]))
+    found = read(path)
+    with open_stream(whole, frames=True) as stream:
+        true = {picture.decode_index: picture.frame for picture in stream}
+    recovered = [picture for picture in found if picture.recovered]
+    assert recovered and all(picture.kind != "I" for picture in found)
+    for picture in recovered:
+        image, frame = picture.image, true[picture.decode_index + first]
+        assert picture.has_image and image is not None and frame is not None
+        assert np.abs(image.astype(int) - frame).mean() < 0.5
+    start = recovered[0]
+    for picture in found:
+        after = picture.decode_index >= start.decode_index and picture.display_index >= start.display_index
+        assert picture.motion is not None and (picture.motion.exact or not after)
+        assert after or not picture.motion.exact
+
+
 def test_a_run_has_its_windows_begin_at_recovered_pictures(tmp_path: Path, clips: Dict[str, Path]) -> None:
     path = cut(tmp_path, clips["p"], 5)
     expected = [picture.decode_index for picture in read(path) if picture.recovered]
@@ -155,6 +196,10 @@ def state(number: int, count: int = -1, reference: bool = True, intra: bool = Fa
     return RecoveryState(number % 16, 16, intra, reference, count)
 
 
+def hevc_state(poc: int, count: int = -1, missing: bool = False, intra: bool = False) -> RecoveryState:
+    return RecoveryState(poc, 0, intra, True, count, missing)
+
+
 def follow(states: List[RecoveryState]) -> List[Tuple[int, int]]:
     """(place, packets decoded) of every recovery that is completed."""
     tracker, found = RecoveryTracker(), []
@@ -171,6 +216,15 @@ def test_a_recovery_ends_at_the_frame_num_that_it_names() -> None:
     assert follow([state(n, 4 if n in (14, 18) else -1) for n in range(30)]) == [(18, 5), (22, 5)]
     others = [state(2, 2), state(3, reference=False), state(3), state(4, reference=False), state(4)]
     assert follow(others) == [(4, 3)]
+
+
+def test_a_recovery_of_hevc_ends_at_the_order_count_that_it_names_or_behind_it() -> None:
+    assert follow([hevc_state(n, 4 if n == 2 else -1) for n in range(12)]) == [(6, 5)]
+    assert follow([hevc_state(n, 4 if n == 0 else -1) for n in range(9)]) == [(4, 5)]  # also where the stream begins
+    reordered = [hevc_state(n, 5 if n == 0 else -1) for n in (0, 4, 2, 8, 6)]
+    assert follow(reordered) == [(3, 4)]
+    assert follow([hevc_state(n, 4 if n == 2 else -1, missing=n == 5) for n in range(12)]) == []
+    assert follow([hevc_state(n, 4 if n == 2 else -1, intra=n == 5) for n in range(12)]) == []
 
 
 def test_a_recovery_is_given_up() -> None:

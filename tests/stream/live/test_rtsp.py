@@ -10,7 +10,7 @@ from typing import Any, List
 
 import pytest
 
-from edgecvar.errors import RefusedError, StreamError, UnsupportedCodecError
+from edgecvar.errors import RefusedError, StreamError
 from edgecvar.stream.live import LiveStream, Patience
 from edgecvar.stream.reader import open_stream
 from tests.stream.rtsp import serving
@@ -109,11 +109,31 @@ def test_the_password_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch)
         assert "secret" not in repr(stream) and next(iter(stream)).kind == "I"
 
 
+def test_a_camera_of_hevc_is_read_and_read_on_when_it_comes_back() -> None:
+    with serving() as server, live(server.uri("h265"), UNHURRIED) as stream:
+        assert (stream.info.codec, stream.info.width, stream.info.extraction) == ("hevc", 320, "native")
+        assert not stream.info.has_b_pictures
+        kinds, opens = "", 0
+        for picture in stream:
+            assert picture.opens is None or picture.kind == "I"
+            opens += picture.opens is not None
+            kinds += picture.kind
+            if picture.motion is not None:
+                assert picture.motion.exact
+            if picture.kind == "I":
+                assert picture.image is not None and picture.image.shape == (240, 320, 3)
+            if len(kinds) == 40:
+                server.kill()
+                server.start()
+            if len(kinds) > 60 and opens:
+                break
+        assert "I" + "P" * 14 in kinds and "B" not in kinds
+        assert stream.summary.skipped == 0 and stream.summary.damaged <= 1  # what was cut off when it was killed
+
+
 def test_what_is_not_there_and_what_cannot_be_read() -> None:
     with serving() as server:
         with pytest.raises(RefusedError, match="/none: Server returned 404"), live(server.uri("none"), ONCE) as stream:
-            _ = stream.info
-        with pytest.raises(UnsupportedCodecError, match="HEVC"), live(server.uri("h265"), ONCE) as stream:
             _ = stream.info
         server.kill()
         away = Patience(first=0.05, longest=0.1, wait=0.5)

@@ -13,9 +13,11 @@ Coded = Tuple[int, bool]
 """Order count, and whether it resets the order."""
 
 
-def numbered(pictures: Sequence[Coded], reorder: int, step: Optional[int] = None) -> Tuple[List[int], List[int]]:
+def numbered(
+    pictures: Sequence[Coded], reorder: int, step: Optional[int] = None, leading_first: bool = False
+) -> Tuple[List[int], List[int]]:
     """Of each picture: its display index, and how many later pictures had come when it was known."""
-    order = DisplayOrder(step)
+    order = DisplayOrder(step, leading_first)
     found: Dict[int, int] = {}
     delay: Dict[int, int] = {}
     for number, (poc, resets) in enumerate(pictures):
@@ -81,6 +83,38 @@ def test_order_counts_below_the_picture_that_resets_them() -> None:
 def test_leading_pictures_of_an_open_start() -> None:
     pictures = [(8, False), (4, False), (6, False), (14, False), (10, False), (12, False)]
     assert numbered(pictures, 2)[0] == [2, 0, 1, 5, 3, 4]
+
+
+def leading(count: int, behind: int, resets: bool = True, at: int = 0) -> List[Coded]:
+    """An I-picture of HEVC, `count` leading pictures in pyramid order, and anchors with a B-picture before each."""
+    pictures: List[Coded] = [(at, resets)]
+    pictures += [(at - count // 2 - 1, False)] if count else []
+    pictures += [(at - place, False) for place in range(count, 0, -1) if place != count // 2 + 1]
+    for group in range(behind):
+        pictures += [(at + 2 * group + 2, False), (at + 2 * group + 1, False)]
+    return pictures
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 0), (0, 3, 3), (3, 0, 2), (0, 0, 5)])
+def test_leading_pictures_of_hevc_need_no_announcing(counts: Tuple[int, ...]) -> None:
+    """They come before all that is displayed behind the picture that they lead to: that one is known with the next."""
+    pictures = [each for count in counts for each in leading(count, 6)]
+    indices, delay = numbered(pictures, 2, leading_first=True)
+    assert indices == sorted_order(pictures)
+    starts = [number for number, (_, resets) in enumerate(pictures) if resets]
+    assert [delay[start] for start in starts] == [count + 1 for count in counts]
+    assert max(delay) <= max(counts) + 1 or max(delay) <= 2
+
+
+def test_a_cra_picture_in_midstream_resets_nothing() -> None:
+    pictures = [*leading(0, 4), *leading(3, 3, resets=False, at=12)]
+    indices, delay = numbered(pictures, 2, leading_first=True)
+    assert indices == sorted_order(pictures) and max(delay[1:]) <= 3
+
+
+def test_hevc_without_reordering_waits_for_nothing() -> None:
+    pictures = [(place, place == 0) for _ in range(3) for place in range(0, 24, 3)]
+    assert numbered(pictures, 0, leading_first=True) == (list(range(24)), [0] * 24)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -11,7 +11,8 @@ import pytest
 
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import MotionField
-from tests.stream.h264_truth import TrueDecoder
+from tests.stream.h264_truth import H264
+from tests.stream.true_decoder import TrueDecoder
 from tests.stream.x264_matrix import MIXED, SINGLE, Case, encode_case
 
 # Cases that differ in what vectors are made of; the identity looks at all.
@@ -56,7 +57,7 @@ class Agreement:
 def compare_vectors(source: Union[str, Path], pictures: Optional[int] = None, extraction: str = "native") -> Agreement:
     """Compares every vector that FFmpeg exports; raises nothing of its own."""
     found = Agreement()
-    truth = TrueDecoder(source, export=True)
+    truth = TrueDecoder(H264, source, export=True)
     try:
         with open_stream(source, extraction=extraction) as stream:
             for picture in stream:

@@ -16,7 +16,7 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 SOURCE = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width={},height=240,framerate={}/1"
 H264 = "x264enc speed-preset=ultrafast key-int-max=15 {} ! video/x-h264,profile={} ! "
 H264 += "rtph264pay name=pay0 config-interval=-1 pt=96"
-H265 = "x265enc speed-preset=ultrafast tune=zerolatency ! rtph265pay name=pay0 pt=96"
+H265 = "x265enc speed-preset=ultrafast tune=zerolatency key-int-max=15 ! rtph265pay name=pay0 config-interval=-1 pt=96"
 
 
 def factory(pipeline):

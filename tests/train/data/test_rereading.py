@@ -18,7 +18,7 @@ from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.rereading import ClipIndex, Rereader, stretches_to
 from tests.moving_clip import moving_clip
-from tests.stream.known_clips import encode, translation
+from tests.stream.known_clips import X265, encode, translation
 from tests.stream.test_containers import edited
 
 pytestmark = pytest.mark.train
@@ -116,6 +116,24 @@ def test_open_gops_and_recovery_points_are_read_through(
     parsed[0] = 0
     Rereader(spec, CODED).pictures(path, ClipIndex.of(whole), {0, 5})
     assert parsed[0] < 30  # no further than the last of them, and what is displayed before it
+
+
+@pytest.mark.parametrize("spec", [SPEC, ACCUMULATED])
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("gop", ["open-gop=0", "open-gop=0:radl=2", "open-gop=1"])
+def test_idr_pictures_of_hevc_are_sought(
+    tmp_path: Path, parsed: List[int], container: str, gop: str, spec: InputSpec
+) -> None:
+    parameters = f"{X265}:keyint=12:min-keyint=12:scenecut=0:b-adapt=0:{gop}"
+    path = moving_clip(
+        tmp_path / f"clip.{container}", 96, restless=True, codec="libx265", bf="2", **{"x265-params": parameters}
+    )
+    entries = entries_of(path, 96)
+    assert entries == [0] if gop == "open-gop=1" else len(entries) == 8
+    parsed[0] = 0
+    check_same(path, spec, segments=2)
+    if gop == "open-gop=0":
+        assert parsed[0] - 96 <= 3 * (2 * 12 + 2)
 
 
 def wrong_way(kind: str) -> Callable[..., None]:

@@ -31,15 +31,18 @@ public:
         if (count < blocks_.size()) used_ = blocks_[count].first;
         blocks_.resize(count);
     }
-    void append_to(Coefficients& coefficients) const {
+    void clear() { cut(0); }
+    // Blocks that follow each other, and their levels.
+    void append_to(Coefficients& coefficients, size_t first_block, size_t end_block) const {
+        if (first_block == end_block) return;
+        const uint32_t first = blocks_[first_block].first, end = blocks_[end_block - 1].end;
         const uint32_t base = uint32_t(coefficients.levels.size());
-        coefficients.levels.insert(coefficients.levels.end(), levels_.begin(), levels_.begin() + ptrdiff_t(used_));
-        const size_t first = coefficients.blocks.size();
-        coefficients.blocks.insert(coefficients.blocks.end(), blocks_.begin(), blocks_.end());
-        if (base == 0) return;
-        for (size_t i = first; i < coefficients.blocks.size(); ++i) {
-            coefficients.blocks[i].first += base;
-            coefficients.blocks[i].end += base;
+        coefficients.levels.insert(coefficients.levels.end(), levels_.begin() + first, levels_.begin() + end);
+        for (size_t i = first_block; i < end_block; ++i) {
+            CodedBlock block = blocks_[i];
+            block.first += base - first;
+            block.end += base - first;
+            coefficients.blocks.push_back(block);
         }
     }
 

@@ -18,7 +18,7 @@ inline bool same_motion(const Motion& a, const Motion& b) {
 inline bool precedes(const SliceState& slice, const PredictionUnit& unit, int x, int y) {
     const int left = x - unit.cu_x, top = y - unit.cu_y, size = 1 << unit.cu_log2_size;
     if (left < 0 || top < 0 || left >= size || top >= size) return slice.available(unit.x, unit.y, x, y);
-    return !(unit.part_mode == PartMode::FOUR && unit.part == 1 && top >= unit.height && left < unit.width);
+    return !(unit.part_mode == PartMode::FOUR && unit.part == 1 && top >= unit.height);
 }
 
 // The motion at (x, y) where that is available and inter. What has not been parsed yet holds motion of an earlier picture,

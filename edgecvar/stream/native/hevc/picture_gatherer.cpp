@@ -89,7 +89,8 @@ void PictureGatherer::add_slice(const NalUnit& unit, Pictures& pictures) {
 // first segment may have come twice, so that it is told by what differs; IDR pictures may have all but the address alike.
 bool PictureGatherer::starts_picture(const SliceHeader& next) const {
     const SliceHeader& last = segments_[count_ - 1].header;
-    const bool starts = !same_picture(last, next) || (next.idr() && (next.pps != last.pps || !later(next, last)));
+    const bool back = next.first_in_picture || (next.pps == last.pps && !later(next, last));
+    const bool starts = !same_picture(last, next) || (next.idr() && back);
     if (starts && next.dependent) throw Damage("dependent slice segment of a picture without its slice");
     return starts;
 }

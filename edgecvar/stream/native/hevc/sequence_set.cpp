@@ -172,6 +172,7 @@ void read_sequence_set(BitReader& reader, Sps& sps) {
     reader.skip(1);  // sps_temporal_id_nesting_flag
     std::string foreign;
     read_profile(reader, sps, max_sub_layers_minus1, foreign);
+    sps.id_position = reader.position();
     sps.id = int(at_most(reader.ue(), 15, "sps_seq_parameter_set_id"));
     if (!foreign.empty()) throw Unsupported(foreign);
     read_format(reader, sps);
@@ -183,7 +184,9 @@ void read_sequence_set(BitReader& reader, Sps& sps) {
     sps.amp_enabled = reader.flag();
     sps.sao_enabled = reader.flag();
     read_pcm(reader, sps);
+    sps.references_position = reader.position();
     read_references(reader, sps);
+    sps.references_end = reader.position();
     sps.temporal_mvp_enabled = reader.flag();
     sps.strong_intra_smoothing = reader.flag();
     if (reader.overrun()) throw Damage("sequence parameter set breaks off");

@@ -48,10 +48,13 @@ struct Sps : Sequence {
     std::vector<int> long_term_poc_lsb;        // lt_ref_pic_poc_lsb_sps
     std::vector<bool> long_term_used;          // used_by_curr_pic_lt_sps_flag
     bool temporal_mvp_enabled = false, strong_intra_smoothing = false;
-    size_t window_position = 0;                // bits from the start of the payload to conformance_window_flag
+    size_t id_position = 0;                    // bits from the start of the payload to sps_seq_parameter_set_id,
+    size_t window_position = 0;                // to conformance_window_flag
     size_t window_end = 0;                     // and to what follows the window: bit_depth_luma_minus8
-    size_t ordering_position = 0;              // bits from the start of the payload to sps_sub_layer_ordering_info_present_flag
+    size_t ordering_position = 0;              // to sps_sub_layer_ordering_info_present_flag
     size_t ordering_end = 0;                   // and to what follows the ordering information
+    size_t references_position = 0;            // to num_short_term_ref_pic_sets
+    size_t references_end = 0;                 // and to what follows long-term pictures: sps_temporal_mvp_enabled_flag
 
     int width_in_ctbs() const { return (coded_width + (1 << ctb_log2) - 1) >> ctb_log2; }
     int height_in_ctbs() const { return (coded_height + (1 << ctb_log2) - 1) >> ctb_log2; }

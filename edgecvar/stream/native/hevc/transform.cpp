@@ -152,17 +152,16 @@ void inverse(const ScaledBlock& block, int16_t* out) {
     }
 }
 
-// Whether floats are exact and nothing is clipped. A matrix has values up to 90: a first sum is at most 90 * 46000 + 64,
+// Whether floats are exact and nothing is clipped. A matrix has values up to 90: first sums are at most 90 * 46000 + 64,
 // and of int16 after its shift; a second one at most 90 * (90 * 250000 / 128 + 32), and of int16 even after one by 10.
 bool is_moderate(const ScaledBlock& block) {
-    int columns[32] = {}, sum = 0, highest = 0;
-    for (int k = 0; k < block.count; ++k) {
-        const Scaled& c = block.coefficients[k];
-        columns[c.x] += std::abs(int(c.value));
-        highest = std::max(highest, columns[c.x]);
-        sum += std::abs(int(c.value));
-    }
-    return highest <= 46000 && sum <= 250000;
+    int sum = 0;
+    for (int k = 0; k < block.count; ++k) sum += std::abs(int(block.coefficients[k].value));
+    if (sum <= 46000 || sum > 250000) return sum <= 46000;
+    int columns[32] = {};
+    for (int k = 0; k < block.count; ++k)
+        columns[block.coefficients[k].x] += std::abs(int(block.coefficients[k].value));
+    return *std::max_element(columns, columns + 32) <= 46000;
 }
 
 template <int N>

@@ -52,6 +52,8 @@ void check_spatial_comparisons() {
     put_all(scene, b, a, a, b, b);
     CHECK(scene.merged(UNIT, 2) == a);
     CHECK(scene.merged(UNIT, 3) == b);
+    put_all(scene, INTRA, a, INTRA, b, a);
+    CHECK(scene.merged(UNIT, 2) == from_two(0, 0, 0, 0, 0, 0));
 }
 
 void check_availability() {
@@ -190,6 +192,10 @@ void check_combined() {
     // Four: only one place is left, and (0, 1) and (1, 0) lack a list.
     put_all(scene, from_one(1, 9, 9), from_zero(0, 1, 0), from_zero(1, 3, 0), from_zero(0, 2, 0), INTRA);
     CHECK(scene.merged(UNIT, 4) == from_two(0, 1, 0, 1, 9, 9));  // (0, 3)
+    // (0, 1) and (0, 2) are the same vector to the same picture; (0, 3) goes before (3, 0).
+    const Motion same = from_one(1, 1, 0);
+    put_all(scene, same, from_two(0, 1, 0, 0, 2, 0), INTRA, same, from_two(0, 3, 0, 0, 4, 0));
+    CHECK(scene.merged(UNIT, 4) == from_two(0, 1, 0, 0, 4, 0));
     // One alone is combined with nothing, and nothing is in P slices.
     put_all(scene, INTRA, from_two(0, 1, 0, 0, 2, 0), INTRA, INTRA, INTRA);
     CHECK(scene.merged(UNIT, 1) == from_two(0, 0, 0, 0, 0, 0));
@@ -227,7 +233,7 @@ void check_store() {
     }
     CHECK(set == 12);
     MotionStore single = left_over_store(false);
-    store_motion(single, part, from_zero(1, 3, 4));
+    store_motion(single, part, motion);
     CHECK(single.ref[9 * 16 + 8] == 1 && single.ref[256 + 9 * 16 + 8] == -1);
     CHECK(single.mv[256 + 9 * 16 + 8].x == 0);
 }

@@ -24,8 +24,8 @@ void check_scaling() {
     CHECK(scales(3, -3, 8, 4, 1, -1));
     CHECK(scales(20, -20, -4, 8, -40, 40));      // tx -4096, factor -512
     CHECK(scales(10, 100, 3, 1, 3, 33));         // tx 5461, factor 85
-    CHECK(scales(10, -10, 1, 100, 160, -160));   // factor 25600 is clipped to 4095
-    CHECK(scales(10, -10, 1, -100, -160, 160));  // and to -4096
+    CHECK(scales(1000, -1000, 1, 100, 15996, -15996));   // factor 25600 is clipped to 4095
+    CHECK(scales(1000, -1000, 1, -100, -16000, 16000));  // and to -4096
     CHECK(scales(32767, -32768, 1, 8, 32767, -32768));
     CHECK(scales(-32768, 32767, 1, -100, 32767, -32768));
     CHECK(scales(100, 0, 1000, 64, 50, 0));      // 1000 is clipped to 127: tx 129, factor 129
@@ -77,7 +77,7 @@ void check_above() {
     CHECK(scene.predicts(UNIT, 0, 0, true, 0, 0));
     // Beside is inter, and has nothing fitting: B alone, unscaled.
     scene.references.long_term[0][1] = true;
-    put_all(scene, INTRA, from_zero(1, 1, 1), INTRA, from_zero(0, 9, 0), INTRA);
+    put_all(scene, INTRA, from_zero(1, 1, 1), from_one(0, 8, 8), INTRA, from_zero(0, 9, 0));
     CHECK(scene.predicts(UNIT, 0, 0, false, 9, 0));
     CHECK(scene.predicts(UNIT, 0, 0, true, 0, 0));
 }
@@ -119,7 +119,16 @@ void check_temporal_place() {
     scene.put(47, 15, INTRA);
     scene.put(47, 16, INTRA);
     scene.put_collocated(48, 0, from_zero(0, 5, 5));
+    scene.put_collocated(0, 20, from_zero(0, 6, 6));    // what follows it in the store
     CHECK(scene.predicts(beyond, 0, 0, false, 5, 5));
+    scene.sps->coded_height = 48;                       // (48, 48) is outside, in the same CTB row
+    const PredictionUnit lowest = whole_unit(32, 32, 4);
+    for (const Place place : {Place{31, 47}, Place{31, 31}, Place{47, 31}, Place{48, 31}}) {
+        scene.put(place.x, place.y, INTRA);
+    }
+    scene.put_collocated(32, 32, from_zero(0, 7, 7));
+    scene.put_collocated(48, 48, from_zero(0, 8, 8));
+    CHECK(scene.predicts(lowest, 0, 0, false, 7, 7));
 }
 
 void check_temporal_lists() {
