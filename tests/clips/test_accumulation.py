@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.stream.h264.test_recovery import cut, refreshed
 
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.errors import StreamError
@@ -21,6 +20,7 @@ from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, MotionField, Residual
 from tests.clips.plain_accumulation import PlainAccumulation
 from tests.clips.test_motion_source import ACCUMULATE, GRID, INFO, SIDE, picture
+from tests.stream.images.test_recovery import cut, refreshed
 from tests.stream.known_clips import encode, encode_x264, stream_like, translation
 from tests.stream.test_breaks import HOURS
 from tests.stream.transport import shifted

@@ -279,7 +279,7 @@ def test_what_the_core_does_not_read_is_refused_by_name(tmp_path: Path, pixels: 
 
 
 def test_nothing_else_reads_it(clip: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedCodecError, match="FFmpeg gives no vectors of HEVC, .*use extraction='auto'"):
+    with pytest.raises(UnsupportedCodecError, match=r"FFmpeg gives no vectors of HEVC, .*use extraction='auto'"):
         open_stream(clip, "ffmpeg")
     monkeypatch.setattr(choice, "MODULE", "edgecvar.stream.native._absent")
     with pytest.raises(UnsupportedCodecError, match="not installed here, and nothing else reads HEVC; install"):
@@ -290,7 +290,7 @@ def test_without_a_picture_the_error_says_so(clip: Path, tmp_path: Path) -> None
     sets = [unit for unit in split_units(packets_of(clip)[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
     path = tmp_path / "sets.hevc"
     path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in sets) * 20)
-    with pytest.raises(StreamError, match="no picture|not a video"):
+    with pytest.raises(StreamError, match=r"no picture|not a video"):
         open_stream(path)
 
 
