@@ -24,7 +24,7 @@ def sliced(path: Path, slices: int, codec: str = "h264", gop: int = 8) -> Path:
         if codec == "h264":
             stream.codec_context.options = {"x264-params": options}
         else:
-            stream.codec_context.options = {"x265-params": f"{options}:{X265}:min-keyint={gop}:ctu=16:wpp=1"}
+            stream.codec_context.options = {"x265-params": f"{options}:{X265}:min-keyint={gop}:ctu=16:wpp=1:pools=1"}
         for index, picture in enumerate(translation(24, (64, 96), (1, 0))):
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             frame.pts = index
