@@ -1,4 +1,4 @@
-"""What x265 never writes is bit-exact, too: merge regions, long-term references, drawn lists and collocated pictures."""
+"""What x265 never writes is bit-exact, too: merge regions, long-term references, drawn lists, collocated pictures."""
 
 from __future__ import annotations
 
