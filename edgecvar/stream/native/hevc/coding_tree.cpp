@@ -81,16 +81,16 @@ void Substream::coding_quadtree(int x, int y, int log2_size, int depth) {
 bool Substream::split_cu_flag(int x, int y, int depth) {
     const int log2 = slice.sps.min_cb_log2;
     const uint8_t* own = picture_.depth.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
-    const bool left = slice.available(x, y, x - 1, y) && own[-1] > depth;
-    const bool above = slice.available(x, y, x, y - 1) && own[-picture_.cb_width] > depth;
+    const bool left = slice.available_before(x, y, x - 1, y) && own[-1] > depth;
+    const bool above = slice.available_before(x, y, x, y - 1) && own[-picture_.cb_width] > depth;
     return decision(SPLIT_CU_FLAG + left + above);
 }
 
 bool Substream::cu_skip_flag(int x, int y) {
     const int log2 = slice.sps.min_cb_log2;
     const uint8_t* own = picture_.skipped.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
-    const bool left = slice.available(x, y, x - 1, y) && own[-1];
-    const bool above = slice.available(x, y, x, y - 1) && own[-picture_.cb_width];
+    const bool left = slice.available_before(x, y, x - 1, y) && own[-1];
+    const bool above = slice.available_before(x, y, x, y - 1) && own[-picture_.cb_width];
     return decision(CU_SKIP_FLAG + left + above);
 }
 
