@@ -138,9 +138,9 @@ def test_a_stream_of_hevc_that_begins_in_the_middle_has_images_again(
     with av.open(str(whole)) as container:
         packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     sets = [unit for unit in split_units(packets[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
-    units = [
-        point(2 * WAVE) + packet if number % WAVE == 0 and number else packet for number, packet in enumerate(packets)
-    ]
+    references = [n for n, packet in enumerate(packets) if kind_of(next(split_units(packet, None)), "hevc") == 1]
+    points = {next(n for n in references if n >= start) for start in range(WAVE, 60, WAVE)}
+    units = [point(2 * WAVE) + packet if number in points else packet for number, packet in enumerate(packets)]
     path = tmp_path / "cut.hevc"
     path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in sets) + b"".join(units[first:]))
     found = read(path)
