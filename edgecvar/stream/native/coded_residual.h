@@ -1,6 +1,7 @@
 // The residual of a picture as its blocks give it, whatever the standard.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,9 @@ public:
 
     // Every block that may hold other samples than 0, none twice. In 4:0:0 there is none of cb and cr.
     virtual void blocks(const std::function<void(const ResidualBlock&)>& visit) const = 0;
+
+    // All of it into planes y, cb and cr of the picture's size, which are 0 on entry.
+    virtual void write(const std::array<Plane, 3>& planes) const;
 };
 
 }  // namespace edgecvar

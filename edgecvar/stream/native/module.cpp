@@ -3,8 +3,6 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <algorithm>
-#include <array>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -107,15 +105,6 @@ py::tuple weights(const ParsedPicture& picture) {
     return py::make_tuple(weight, offset, denominator);
 }
 
-void write_residual(const CodedResidual& residual, ptrdiff_t width, const std::array<int16_t*, 3>& planes) {
-    residual.blocks([&](const ResidualBlock& block) {
-        const ptrdiff_t stride = block.plane > 0 ? width / 2 : width;
-        int16_t* const out = planes[size_t(block.plane)] + block.y * stride + block.x;
-        for (int row = 0; row < block.size; ++row)
-            std::copy_n(block.samples.samples + row * block.samples.stride, block.size, out + row * stride);
-    });
-}
-
 py::tuple residual(const ParsedPicture& picture) {
     store(picture);
     const py::ssize_t rows = picture.sequence->coded_height, columns = picture.sequence->coded_width;
@@ -124,7 +113,7 @@ py::tuple residual(const ParsedPicture& picture) {
     int16_t *const luma = y.mutable_data(), *const blue = cb.mutable_data(), *const red = cr.mutable_data();
     {
         const py::gil_scoped_release released;
-        write_residual(*picture.residual, columns, {luma, blue, red});
+        picture.residual->write({{{luma, columns}, {blue, columns / 2}, {red, columns / 2}}});
     }
     return py::make_tuple(y, cb, cr);
 }

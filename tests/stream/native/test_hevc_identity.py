@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Iterable, List, Set
 
@@ -119,7 +118,7 @@ def write_units(path: Path, units: Iterable[bytes]) -> Path:
 
 
 def open_gops(folder: Path) -> List[bytes]:
-    return units_of(encode_case(folder, replace(BY_NAME["open_gop"], name="open_gops")))
+    return units_of(encode_case(folder, Case("open_gops", "open-gop=1:keyint=5:bframes=2:b-adapt=0:scenecut=0")))
 
 
 def test_a_stream_that_begins_with_an_open_gop(tmp_path: Path) -> None:

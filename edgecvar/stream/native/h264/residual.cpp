@@ -287,6 +287,11 @@ void Reconstructor::macroblock(const CodedMacroblock& mb, Plane y, Plane cb, Pla
     blocks.present = blocks.beyond = 0;
 }
 
+bool MacroblockResidual::has_chroma_levels(const CodedMacroblock& mb) const {
+    const Coefficient* const levels = coefficients_.levels.data();
+    return std::any_of(levels + mb.first, levels + mb.end, [](Coefficient c) { return block_of(c) > BLOCK_LUMA_DC; });
+}
+
 void MacroblockResidual::blocks(const std::function<void(const ResidualBlock&)>& visit) const {
     Reconstructor reconstructor(coefficients_, motion_);
     const int mb_width = motion_.mb_width;
@@ -297,11 +302,26 @@ void MacroblockResidual::blocks(const std::function<void(const ResidualBlock&)>&
         reconstructor.macroblock(mb, {y, 16}, {cb, 8}, {cr, 8});
         visit({0, 16 * column, 16 * row, 16, {y, 16}});
         std::memset(y, 0, sizeof y);
-        if (!has_chroma) continue;
+        if (!has_chroma || !has_chroma_levels(mb)) continue;
         visit({1, 8 * column, 8 * row, 8, {cb, 8}});
         visit({2, 8 * column, 8 * row, 8, {cr, 8}});
         std::memset(cb, 0, sizeof cb);
         std::memset(cr, 0, sizeof cr);
+    }
+}
+
+// Straight to where it goes.
+void MacroblockResidual::write(const std::array<Plane, 3>& planes) const {
+    Reconstructor reconstructor(coefficients_, motion_);
+    const bool has_chroma = coefficients_.sps->chroma_format_idc != 0;
+    for (const CodedMacroblock& mb : coefficients_.macroblocks) {
+        const ptrdiff_t column = mb.mb % uint32_t(motion_.mb_width), row = mb.mb / uint32_t(motion_.mb_width);
+        const auto corner = [&](const Plane& plane, ptrdiff_t side) {
+            return Plane{plane.samples + side * (row * plane.stride + column), plane.stride};
+        };
+        const Plane none{nullptr, 0};
+        reconstructor.macroblock(mb, corner(planes[0], 16), has_chroma ? corner(planes[1], 8) : none,
+                                 has_chroma ? corner(planes[2], 8) : none);
     }
 }
 

@@ -78,8 +78,11 @@ public:
         : coefficients_(std::move(coefficients)), motion_(motion) {}
 
     void blocks(const std::function<void(const ResidualBlock&)>& visit) const override;
+    void write(const std::array<Plane, 3>& planes) const override;
 
 private:
+    bool has_chroma_levels(const CodedMacroblock& mb) const;
+
     const Coefficients coefficients_;
     const MotionStore& motion_;
 };

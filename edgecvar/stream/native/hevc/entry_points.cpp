@@ -35,11 +35,13 @@ void place_entry_points(SliceHeader& header, const Payload& payload) {
     while (escapes < payload.escapes.size() && payload.escapes[escapes] <= start) ++escapes;
     const size_t unit_start = start + escapes;
     size_t last = start;
-    for (size_t& entry : header.entry_points) {
+    for (size_t k = 0; k < header.entry_points.size(); ++k) {
+        size_t& entry = header.entry_points[k];
         const size_t at = unit_start + entry;
         while (escapes < payload.escapes.size() && payload.escapes[escapes] + escapes < at) ++escapes;
         entry = at - escapes;
-        if (entry <= last || entry >= payload.size) throw Damage("entry point outside the slice");
+        // Kvazaar counts the substreams of the dependent segments that follow, too; no decoder needs the points.
+        if (entry <= last || entry >= payload.size) return header.entry_points.resize(k);
         last = entry;
     }
 }

@@ -10,7 +10,7 @@ namespace edgecvar::hevc {
 // from the start of the slice segment data on.
 void read_entry_offsets(BitReader& reader, SliceHeader& header);
 
-// Makes positions in the payload of distances.
+// Makes positions in the payload of distances; from the first on that leads out of it they are left out.
 void place_entry_points(SliceHeader& header, const Payload& payload);
 
 }  // namespace edgecvar::hevc

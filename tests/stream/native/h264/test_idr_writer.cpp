@@ -3,6 +3,7 @@
 
 #include "bits.h"
 #include "check.h"
+#include "h264/headers.h"
 #include "nal.h"
 #include "payload_writer.h"
 
@@ -68,7 +69,7 @@ static void test_a_unit_is_split_and_unescaped_to_its_payload() {
         append_unit({0x65}, payload, bytes);
         bool broken = true;
         const std::vector<NalUnit> units = split(bytes.data(), bytes.size(), 0, broken);
-        CHECK(!broken && units.size() == 2 && units[1].type == IDR_SLICE && units[1].ref_idc == 3);
+        CHECK(!broken && units.size() == 2 && units[1].type == h264::IDR_SLICE && units[1].ref_idc == 3);
         if (units.size() != 2) continue;
         for (size_t at = 2; at < units[1].size; ++at)
             CHECK(units[1].data[at] > 2 || units[1].data[at - 1] != 0 || units[1].data[at - 2] != 0);

@@ -287,7 +287,8 @@ void add(const Drawn& mb, uint32_t address, MotionStore& motion, Coefficients& c
 // The residual of a whole picture; planes may be null.
 void reconstruct(const Coefficients& coefficients, const MotionStore& motion, int16_t* y, int16_t* cb, int16_t* cr) {
     int16_t* const planes[3] = {y, cb, cr};
-    MacroblockResidual(coefficients, motion).blocks([&](const ResidualBlock& block) {
+    const MacroblockResidual residual(coefficients, motion);
+    residual.blocks([&](const ResidualBlock& block) {
         const int stride = motion.mb_width * (block.plane ? 8 : 16);
         int16_t* const out = planes[block.plane];
         if (!out) return;
@@ -295,6 +296,12 @@ void reconstruct(const Coefficients& coefficients, const MotionStore& motion, in
             std::copy_n(block.samples.samples + row * block.samples.stride, block.size,
                         out + (block.y + row) * stride + block.x);
     });
+    const size_t count = size_t(motion.mb_width) * size_t(motion.mb_height);
+    std::vector<int16_t> luma(256 * count), blue(64 * count), red(64 * count);
+    const ptrdiff_t width = motion.mb_width;
+    residual.write({{{luma.data(), 16 * width}, {blue.data(), 8 * width}, {red.data(), 8 * width}}});
+    CHECK(std::equal(luma.begin(), luma.end(), y), "written at once it differs");
+    if (cb) CHECK(std::equal(blue.begin(), blue.end(), cb) && std::equal(red.begin(), red.end(), cr), "chroma differs");
 }
 
 void compare(const int16_t* plane, int width, int x, int y, const Matrix& expected, const char* what) {

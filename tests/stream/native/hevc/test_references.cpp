@@ -90,13 +90,13 @@ void test_order_counts() {
     CHECK(stream.picture(TRAIL_R, 14) == 14);
     CHECK(stream.picture(TRAIL_R, 20) == 20);                          // wraps
     CHECK(stream.picture(TRAIL_R, 15, {}, {}, 1) == 15);               // back over the wrap
-    CHECK(stream.picture(TRAIL_R, 27, {}, {}, 2) == 27);               // of a higher sub-layer: counts still go by 20,
-    CHECK(stream.picture(TRAIL_R, 12, {}, {}, 1) == 28);               // half a span from which is ahead
+    CHECK(stream.picture(TRAIL_R, 27, {}, {}, 2) == 27);  // of a higher sub-layer: counts still go by 20,
+    CHECK(stream.picture(TRAIL_R, 12, {}, {}, 1) == 28);  // half a span from which is ahead
     CHECK(stream.picture(TRAIL_R, 13, {}, {}, 1) == 13);
     CHECK(stream.picture(TRAIL_N, 26) == 26 && stream.picture(TRAIL_R, 13, {}, {}, 1) == 13);  // nobody's reference
     CHECK(stream.picture(CRA, 27) == 27 && !stream.current.resets_order);
     CHECK(stream.picture(RASL_R, 21) == 21 && stream.picture(RADL_R, 25) == 25);
-    CHECK(stream.picture(TRAIL_R, 34) == 34);                          // by the CRA picture's, not the leading ones'
+    CHECK(stream.picture(TRAIL_R, 34) == 34);  // by the CRA picture's, not the leading ones'
     stream.idr();
     CHECK(stream.picture(RADL_R, -3) == -3 && stream.picture(TRAIL_R, 3) == 3);
 
@@ -126,14 +126,14 @@ void test_pyramid() {
     CHECK((stream.list(0, 1) == Counts{0}) && (stream.list(1, 5) == Counts{4, 8, 0, 4, 8}));  // round and round
     CHECK((stream.list(0, 3, {2, 2, 0}) == Counts{8, 8, 0}) && (stream.list(1, 2, {2, 0}) == Counts{0, 4}));
     stream.end();
-    stream.prepare(TRAIL_N, 6, {4, 8}, {0}, 2);                        // 2 leaves, 0 is not for this one
+    stream.prepare(TRAIL_N, 6, {4, 8}, {0}, 2);  // 2 leaves, 0 is not for this one
     stream.begin();
     CHECK((stream.list(0, 4) == Counts{4, 8, 4, 8}) && stream.lost == 0 && stream.dpb.size() == 3);
     stream.end();
     stream.picture(TRAIL_R, 16, {8, 0});
     CHECK((stream.list(0, 2) == Counts{8, 0}) && (stream.list(1, 2) == Counts{8, 0}) && stream.lost == 0);
     CHECK(stream.dpb.size() == 3);
-    CHECK((stream.list(0, 2, {1, 2}) == Counts{0, LOST + 16}));        // entries of broken streams: the nearest count
+    CHECK((stream.list(0, 2, {1, 2}) == Counts{0, LOST + 16}));  // entries of broken streams: the nearest count
     CHECK((stream.list(0, 2, {1}) == Counts{0, LOST + 16}));
     stream.prepare(TRAIL_R, 24);
     stream.begin();
@@ -144,12 +144,12 @@ void test_losses() {
     Stream stream;
     stream.idr();
     stream.picture(TRAIL_R, 1, {0});
-    stream.picture(TRAIL_R, 4, {2, 1}, {3, 0});                        // 2 and 3 did not come
+    stream.picture(TRAIL_R, 4, {2, 1}, {3, 0});  // 2 and 3 did not come
     CHECK(stream.lost == 1 && !stream.current.unreliable);
     CHECK((stream.list(0, 2) == Counts{LOST + 2, 1}) && stream.dpb.size() == 4);
     stream.picture(TRAIL_R, 5, {4, 2}, {1});
     CHECK(stream.lost == 0 && (stream.list(0, 2) == Counts{4, LOST + 2}));  // told once
-    stream.picture(TRAIL_R, 6, {5, 3, 0});                             // 0 left with picture 5
+    stream.picture(TRAIL_R, 6, {5, 3, 0});  // 0 left with picture 5
     CHECK(stream.lost == 2 && (stream.list(0, 3) == Counts{5, LOST + 3, LOST}));
     CHECK(stream.dpb.size() == 4);
     stream.picture(CRA, 8, {}, {6, 7});
@@ -157,9 +157,9 @@ void test_losses() {
     stream.picture(RASL_N, 7, {6, 8}, {5});
     CHECK(stream.lost == 0 && !stream.current.unreliable && (stream.list(1, 2) == Counts{8, 6}));
     stream.picture(RASL_N, 7, {5, 8});
-    CHECK(stream.lost == 1 && !stream.current.unreliable);             // its CRA picture is in midst of a sequence
+    CHECK(stream.lost == 1 && !stream.current.unreliable);  // its CRA picture is in midst of a sequence
 
-    Stream layers;                                                     // a sub-layer was taken out
+    Stream layers;  // a sub-layer was taken out
     layers.idr();
     layers.picture(TRAIL_R, 4, {0}, {2, 3});
     layers.picture(TRAIL_R, 8, {4}, {0, 2});
@@ -186,10 +186,12 @@ void test_random_access() {
     CHECK(stream.dpb.size() == 3);
     check_cut(stream);
     stream.dpb.end_of_sequence();
-    CHECK(stream.picture(CRA, 8, {}, {7, 5}) == 8);                    // 24 without the end
+    CHECK(stream.picture(CRA, 8, {}, {7, 5}) == 8);  // 24 without the end
     check_cut(stream);
     CHECK(stream.picture(BLA_W_LP, 8, {}, {7, 5}) == 8);
     check_cut(stream);
+    CHECK(stream.picture(BLA_W_LP, 15, {}, {14, 12}) == 15 && stream.lost == 0);  // both are there, of another sequence
+    CHECK(stream.picture(RASL_N, 13, {12, 15}) == 13 && (stream.list(0, 2) == Counts{LOST + 12, 15}));
     CHECK(stream.picture(BLA_W_RADL, 3) == 3 && stream.current.resets_order && stream.dpb.size() == 1);
     CHECK(stream.picture(RADL_N, 2, {3}) == 2 && !stream.current.unreliable && stream.lost == 0);
     CHECK((stream.list(1, 1) == Counts{3}));
@@ -212,7 +214,7 @@ void test_starts_without_irap() {
     joined.picture(RASL_N, 12, {8, 16});
     CHECK(!joined.current.unreliable && joined.lost == 0);
 
-    Stream stream;                                                     // a sequence ends, and its successor's IRAP is lost
+    Stream stream;  // a sequence ends, and its successor's IRAP is lost
     stream.idr();
     stream.picture(TRAIL_R, 9, {0});
     stream.dpb.end_of_sequence();
@@ -231,7 +233,7 @@ void test_long_term() {
     CHECK((stream.list(0, 4) == Counts{3, LONG + 0, 3, LONG + 0}) && (stream.list(1, 2) == Counts{3, LONG + 0}));
     CHECK((stream.list(0, 1, {1}) == Counts{LONG + 0}));
     stream.end();
-    stream.prepare(TRAIL_R, 5, {4, 0}, {2});                           // 0 is no short-term picture any more
+    stream.prepare(TRAIL_R, 5, {4, 0}, {2});  // 0 is no short-term picture any more
     stream.long_term(2, false, false);
     stream.begin();
     CHECK(stream.lost == 2 - 1 && (stream.list(0, 3) == Counts{4, LOST + 0, 4}));
@@ -239,22 +241,22 @@ void test_long_term() {
 
     Stream spans;
     spans.idr();
-    for (int poc = 4; poc <= 36; poc += 4) {                           // kept: 0 and 20
+    for (int poc = 4; poc <= 36; poc += 4) {  // kept: 0 and 20
         spans.prepare(TRAIL_R, poc, {poc - 4}, poc > 24 ? Counts{20} : Counts{});
-        if (poc > 4) spans.long_term(-poc, true);              // 0, by most significant bits too
+        if (poc > 4) spans.long_term(-poc, true);  // 0, by most significant bits too
         spans.begin();
         CHECK(spans.lost == 0 && spans.list(0, 2).back() == (poc > 4 ? LONG : 0));
         spans.end();
     }
     spans.prepare(TRAIL_R, 40, {36});
-    spans.long_term(4, false);                                         // 20 by its least significant bits
+    spans.long_term(4, false);  // 20 by its least significant bits
     spans.long_term(-40, true, false);
     spans.begin();
     CHECK(spans.lost == 0 && (spans.list(0, 2) == Counts{36, LONG + 20}) && spans.dpb.size() == 3);
     spans.end();
     spans.prepare(TRAIL_R, 41, {40});
-    spans.long_term(-41 + 20, true);                                   // 20
-    spans.long_term(9, false);                                         // none
+    spans.long_term(-41 + 20, true);  // 20
+    spans.long_term(9, false);  // none
     spans.begin();
     CHECK(spans.lost == 1 && (spans.list(0, 3) == Counts{40, LONG + 20, LONG + LOST + 9}));
     spans.end();
@@ -272,7 +274,7 @@ void test_broken_sets() {
     CHECK(refused([&] { stream.begin(); }) && stream.dpb.size() == 16);
     stream.picture(TRAIL_R, 2, {1, -15});
     CHECK(stream.lost == 0 && (stream.list(0, 2) == Counts{1, LOST - 15}));
-    stream.picture(TRAIL_R, 2, {1});                                   // the count of the one before
+    stream.picture(TRAIL_R, 2, {1});  // the count of the one before
     stream.picture(TRAIL_R, 3, {2});
     CHECK(stream.dpb.size() == 2 && stream.lost == 0);
 
