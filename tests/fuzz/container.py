@@ -25,7 +25,7 @@ CLIPS: Dict[str, Tuple[str, str, Dict[str, str], Dict[str, str]]] = {
     "h264.avi": ("avi", "libx264", {"x264-params": X264 + ":bframes=0"}, {}),
     "interlaced.ts": ("mpegts", "libx264", {"x264-params": X264 + ":interlaced=1"}, {}),
     "hevc.mp4": ("mp4", "libx265", {"x265-params": X265}, {}),
-    "hevc.ts": ("mpegts", "libx265", {"x265-params": X265 + ":slices=2:wpp=1"}, {}),
+    "hevc.ts": ("mpegts", "libx265", {"x265-params": X265 + ":slices=2:wpp=1:pools=1"}, {}),
     "hevc.mkv": ("matroska", "libx265", {"x265-params": X265 + ":open-gop=0"}, {}),
     "mpeg4.avi": ("avi", "mpeg4", {"bf": "2"}, {}),
     "mpeg4.mp4": ("mp4", "mpeg4", {"bf": "1", "flags": "+qpel+mv4"}, {}),
