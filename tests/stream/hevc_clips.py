@@ -42,6 +42,8 @@ def same(one: CodedPicture, other: CodedPicture) -> bool:
         return False
     if one.kind == "I":
         return one.image is not None and np.array_equal(one.image, other.image)  # type: ignore[arg-type]
+    if one.motion is None or other.motion is None or one.motion.exact != other.motion.exact:
+        return False
     pairs = [(getattr(one.motion, name), getattr(other.motion, name)) for name in ("mv_qpel", "ref_offset", "intra")]
     pairs += [(getattr(one.residual, name), getattr(other.residual, name)) for name in ("y", "cb", "cr")]
     return all(np.array_equal(mine, its) for mine, its in pairs)
