@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What x265 never writes is bit-exact: merge regions, long-term references, drawn lists, collocated pictures."""
-=======
-"""What x265 never writes is bit-exact, too: merge regions, long-term references, drawn lists, collocated pictures."""
->>>>>>> motion
 
 from __future__ import annotations
 
