@@ -69,6 +69,19 @@ struct Side {
     }
 };
 
+// From an entry of the store on; of a width that the compiler knows where there is one, for rows are too short to call a
+// function for each.
+template <size_t WIDTH>
+void fill_rows(MotionStore& store, size_t first, int width, int rows, MotionVector vector, int8_t reference) {
+    const size_t stride = size_t(store.width), count = WIDTH ? WIDTH : size_t(width);
+    MotionVector* vectors = store.mv.data() + first;
+    int8_t* references = store.ref.data() + first;
+    for (int row = 0; row < rows; ++row, vectors += stride, references += stride) {
+        std::fill_n(vectors, count, vector);
+        std::memset(references, reference, count);
+    }
+}
+
 }  // namespace
 
 MotionVector predicted_vector(SliceState& slice, const PredictionUnit& unit, int list, int ref_idx, bool second) {
@@ -102,17 +115,16 @@ MotionVector predicted_vector(SliceState& slice, const PredictionUnit& unit, int
 }
 
 void store_motion(MotionStore& store, const PredictionUnit& unit, const Motion& motion) {
-    const size_t width = size_t(unit.width >> 2), stride = size_t(store.width);
-    const int rows = unit.height >> 2, lists = store.two_lists ? 2 : 1;
-    size_t first = size_t(unit.y >> 2) * stride + size_t(unit.x >> 2);
-    for (int list = 0; list < lists; ++list, first += stride * size_t(store.height)) {
-        MotionVector* vectors = store.mv.data() + first;
-        int8_t* references = store.ref.data() + first;
-        for (int row = 0; row < rows; ++row, vectors += stride, references += stride) {
-            std::fill_n(vectors, width, motion.mv[list]);
-            std::memset(references, motion.ref[list], width);
-        }
-    }
+    const int width = unit.width >> 2, lists = store.two_lists ? 2 : 1;
+    const auto fill = width == 1    ? fill_rows<1>
+                      : width == 2  ? fill_rows<2>
+                      : width == 4  ? fill_rows<4>
+                      : width == 8  ? fill_rows<8>
+                      : width == 16 ? fill_rows<16>
+                                    : fill_rows<0>;
+    size_t first = size_t(unit.y >> 2) * size_t(store.width) + size_t(unit.x >> 2);
+    for (int list = 0; list < lists; ++list, first += size_t(store.width) * size_t(store.height))
+        fill(store, first, width, unit.height >> 2, motion.mv[list], motion.ref[list]);
 }
 
 }  // namespace edgecvar::hevc
