@@ -59,7 +59,7 @@ def _stride_that_keeps_up(session: Session, spent: Dict[str, float]) -> Optional
 def _remedy(session: Session, largest: str) -> str:
     if largest == "read":
         if session.extraction == "ffmpeg":
-            return "send progressive H.264, which is read without decoding, or a smaller picture"
+            return "send progressive H.264 or HEVC, which is read without decoding, or a smaller picture"
         return "a smaller picture, such as a camera's second stream, is what helps"
     if largest == "trace":
         return "a network that does not accumulate vectors needs none of it"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 MAX_REORDER = 18
-"""Packets after which a picture that has not come out never will: H.264 delays by 16 frames at most."""
+"""Packets after which a picture that has not come out never will: H.264 and HEVC delay by 16 frames at most."""
 LONGEST_STEP = 10.0
 """Seconds from one picture to the next beyond which times have jumped; four pictures of a slower stream."""
 MPEG_TICK = Fraction(1, 90_000)
@@ -61,7 +61,7 @@ class DisplayClock:
         self._hidden: Set[int] = set()
         self._breaks: Dict[int, str] = {}
         self._base: Optional[Fraction] = None
-        self._turns = False
+        self._turns = self._decoded = False
         self._tell = told
 
     def packet(self, number: int, packet: Packet[Any]) -> None:
@@ -72,6 +72,9 @@ class DisplayClock:
         base, turns, keyframe = self._base, self._turns, bool(packet.is_keyframe)
         pts, dts = _seconds(packet.pts, base), _seconds(packet.dts, base)
         followed = pts if dts is None else dts
+        if dts is not None and not self._decoded:  # Matroska has none of the first pictures of a stream that reorders
+            self._decoded = True
+            self._continuity.forget()
         reason = self._continuity.follow(followed, keyframe, turns)
         if reason:
             self._breaks[number] = reason
@@ -178,6 +181,10 @@ class Continuity:
         self._last = seconds if reason else max(self._last, seconds)
         self.part += bool(reason)
         return reason
+
+    def forget(self) -> None:
+        """What comes next is not compared with what was: those were display times, from here on there are others."""
+        self._last = None
 
     def told(self, seconds: Optional[float]) -> Told:
         """A time of the packet that was followed last."""

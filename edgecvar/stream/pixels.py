@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Iterator, cast
+from typing import TYPE_CHECKING, Any, Iterator, Optional, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
 from edgecvar.stream.container import open_video
 from edgecvar.stream.decoders import decode, viewer
+from edgecvar.stream.nal.composed import ComposedPacket
+from edgecvar.stream.nal.units import as_decodable, length_size_of
 from edgecvar.stream.native.sound_sets import SoundSets
 from edgecvar.stream.packets import coded_packets, numbered_packets
 from edgecvar.stream.sources.opening import TIMEOUT, Source
@@ -42,10 +44,14 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg", timeout: float 
     with open_video(source, timeout) as video:
         context = viewer(video.context, incomplete=extraction == "native")
         sets = SoundSets(video.codec, video.context.extradata)
+        length_size = length_size_of(video.context.extradata, "hevc")
         clock = DisplayClock(video.fps)
         index = 0
         packets = coded_packets(video, _already_counted)
-        for frame in _frames(context, (sets.checked(packet) for _, packet in numbered_packets(packets, clock))):
+        checked = (sets.checked(packet) for _, packet in numbered_packets(packets, clock))
+        if video.codec == "hevc" and extraction == "native":
+            checked = (_not_dropped(packet, length_size) for packet in checked)
+        for frame in _frames(context, checked):
             if frame.pts is not None and clock.awaits(frame.pts):
                 moment = clock.show(frame.pts, index)
                 if moment.shown:
@@ -56,6 +62,13 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg", timeout: float 
 
 def _already_counted(reason: str) -> None:
     """The reader of the same packets counts the break."""
+
+
+def _not_dropped(packet: Packet[Any], length_size: Optional[int]) -> Packet[Any]:
+    """The packet, of HEVC, such that it gives a picture although what that refers to is not there."""
+    data = bytes(packet)
+    called = as_decodable(data, length_size)
+    return packet if called == data else cast("Packet[Any]", ComposedPacket(packet, called, keyframe=False))
 
 
 def _frames(context: VideoCodecContext, packets: Iterator[Packet[Any]]) -> Iterator[VideoFrame]:

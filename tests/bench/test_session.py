@@ -182,7 +182,7 @@ def test_advice_names_what_takes_most_and_what_helps_there():
     )
     assert "try --precision fp16" in advised(slow, runner="tensorrt")
     assert "train a smaller backbone" in advised(slow, precision="int8")
-    assert "send progressive H.264" in advised(SPANS, extraction="ffmpeg")
+    assert "send progressive H.264 or HEVC" in advised(SPANS, extraction="ffmpeg")
     assert "`prepare`: sample fewer" in advised({"prepare": [9.0] * 2})
     assert "decoding I-pictures: send fewer I-pictures" in advised({"image": [9.0] * 2, "prepare": [1.0]})
 

@@ -12,7 +12,11 @@ from edgecvar.stream.sources import launched, v4l2
 from edgecvar.stream.sources.v4l2 import AttachedCamera
 from edgecvar.stream.types import StreamInfo
 
-CAMERAS = [AttachedCamera("/dev/video0", "C920", ("YUYV", "H264")), AttachedCamera("/dev/video2", "\x1b[2J", ("MJPG",))]
+CAMERAS = [
+    AttachedCamera("/dev/video0", "C920", ("YUYV", "H264", "HEVC")),
+    AttachedCamera("/dev/video2", "\x1b[2J", ("MJPG",)),
+    AttachedCamera("/dev/video4", "dome", ("MJPG", "HEVC")),
+]
 
 
 @pytest.mark.parametrize("argus", [False, True])
@@ -24,9 +28,10 @@ def test_attached_cameras_are_listed(edgecvar, monkeypatch, argus):
     assert code == 0 and err == "" and "\x1b" not in out
     assert any("v4l2:///dev/video0" in line and "its own H.264" in line for line in lines)
     assert any("v4l2:///dev/video2" in line and "encoded here" in line for line in lines)
+    assert any("v4l2:///dev/video4" in line and "its own HEVC, with GStreamer" in line for line in lines)
     assert ("csi://0" in out) == argus
     document = json.loads(edgecvar("sources", "--json")[1])
-    assert [each["uri"] for each in document["cameras"]] == ["v4l2:///dev/video0", "v4l2:///dev/video2"]
+    assert [each["uri"] for each in document["cameras"]] == [f"v4l2:///dev/video{n}" for n in (0, 2, 4)]
     assert document["csi"] == ("csi://0" if argus else None)
 
 

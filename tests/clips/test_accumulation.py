@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from edgecvar.clips.motion_source import MotionSource
 from edgecvar.errors import StreamError
+from edgecvar.stream.nal.units import split_units
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, MotionField, Residual
 from tests.clips.plain_accumulation import PlainAccumulation
 from tests.clips.test_motion_source import ACCUMULATE, GRID, INFO, SIDE, picture
 from tests.stream.images.test_recovery import cut, refreshed
-from tests.stream.known_clips import encode, encode_x264, stream_like, translation
+from tests.stream.known_clips import X265, encode, encode_x264, stream_like, translation
 from tests.stream.test_breaks import HOURS
 from tests.stream.transport import shifted
 from tests.stream.x264_matrix import CASES, encode_case
@@ -41,6 +42,10 @@ MEDIA = {
     "h264/QCIF_2P_I_allIPCM.264": 2,
     "h264/SVA_FM1_E.264": 17,
     "h264/VID_1920x1080_cabac_temporal_direct.264": 4,
+    "hevc/akiyo.turing.qp_30.265": 12,
+    "hevc/akiyo.x265.qp_30.265": 12,
+    "hevc/cars_320x240.h265": 20,
+    "hevc/h265_10bits.mp4": 20,
     "clips/R6llTwEh07w.mp4": 30,
     "clips/cova_traffic_720p_60s.mp4": 8,
     "clips/intel_one_by_one_person.mp4": 20,
@@ -78,6 +83,43 @@ def test_a_stream_of_every_tool(tmp_path: Path, name: str) -> None:
     pictures = compared(encode_case(tmp_path, case), "native")
     kinds = Counter(shown.kind for shown in pictures)
     assert len(pictures) == 14 and kinds["P"] > 0 and (kinds["B"] > 0) == case.b_pictures
+
+
+HEVC = {
+    "open GOPs": "open-gop=1:keyint=8:min-keyint=8:bframes=3:b-pyramid=1:ref=4",
+    "temporal layers": "temporal-layers=3:bframes=3:b-pyramid=1:ref=3",
+    "leading pictures": "open-gop=0:radl=2:keyint=8:min-keyint=8:bframes=2",
+    "partitions and weights": "rect=1:amp=1:weightp=1:weightb=1:bframes=2:ref=4:ctu=32",
+    "losslessly": "lossless=1:bframes=1",
+    "refreshed": "intra-refresh=1:keyint=8:bframes=0",
+}
+
+
+@pytest.mark.parametrize("name", HEVC)
+@pytest.mark.parametrize("size", [(44, 68), (64, 96)])
+def test_a_stream_of_hevc(tmp_path: Path, name: str, size: Any) -> None:
+    options = {"x265-params": f"{X265}:b-adapt=0:scenecut=0:{HEVC[name]}"}
+    clip = encode(tmp_path / "clip.mkv", translation(20, size, (2.5, -1), patch=True), "libx265", options, -1)
+    pictures = compared(clip, "native")
+    assert len(pictures) == 20 and all(shown.motion.exact for shown in pictures if shown.motion is not None)
+    # What others refer to is said to be referred to.
+    places = {shown.display_index: shown for shown in pictures}
+    for shown in pictures:
+        if shown.motion is not None:
+            offsets = set(np.unique(shown.motion.ref_offset).tolist()) - {0}
+            assert all(places[shown.display_index + offset].reference for offset in offsets)
+
+
+def test_pictures_that_higher_sub_layers_alone_refer_to(tmp_path: Path) -> None:
+    """HEVC calls them sub-layer non-reference pictures."""
+    options = {"x265-params": f"{X265}:b-adapt=0:scenecut=0:{HEVC['temporal layers']}"}
+    clip = encode(tmp_path / "clip.hevc", translation(20, (64, 96), (2.5, -1), patch=True), "libx265", options, -1)
+    units = [bytearray(unit) for unit in split_units(clip.read_bytes(), None)]
+    changed = [unit for unit in units if unit[0] >> 1 in (1, 3, 5) and unit[1] & 7 == 2]
+    for unit in changed:
+        unit[0] -= 2  # TRAIL_R to TRAIL_N, TSA_R to TSA_N, STSA_R to STSA_N
+    clip.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in units))
+    assert len(changed) >= 3 and len(compared(clip, "native")) == 20
 
 
 @pytest.mark.parametrize("first", [0, 17])

@@ -17,11 +17,14 @@ from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.motion import velocity
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import StreamInfo
-from tests.stream.known_clips import encode, translation
+from tests.stream.known_clips import X265, encode, translation
 
 native = pytest.importorskip("edgecvar.stream.native._core", reason="the native core is not installed")
 
 CODINGS = {
+    "HEVC, P and B, several references": ("yuv420p", "hevc:ref=4:bframes=3:weightp=1:keyint=12:rect=1:amp=1"),
+    "HEVC, 10 bit": ("yuv420p10le", "hevc:bframes=2:keyint=12:ctu=16"),
+    "HEVC, grey": ("gray", "hevc:bframes=1"),
     "P and B, several references": ("yuv420p", "ref=4:bframes=3:weightp=2:8x8dct=1:keyint=12"),
     "many slices": ("yuv420p", "slices=4:bframes=2:direct=spatial:cabac=0:8x8dct=0"),
     "10 bit": ("yuv420p10le", "bframes=2:keyint=12"),
@@ -35,12 +38,16 @@ VIEWS = [View(0, 0, 1, 1), View(0.1, 0.2, 0.7, 0.75, flip=True), View(0.4, 0, 0.
 
 @pytest.fixture(scope="module", params=CODINGS)
 def pictures(request, tmp_path_factory):
-    """(what is known of the stream, its P and B pictures); 74 x 98 pixels of 80 x 112."""
+    """(what is known of the stream, its P and B pictures); 74 x 98 pixels of 80 x 112, or of 80 x 104."""
     pixel_format, parameters = CODINGS[request.param]
     moving = translation(16, (74, 98), (2, -1), patch=(5, 3))
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    options = {"x264-params": parameters, **({} if "qp" in parameters else {"crf": "20"})}
-    encode(path, moving, "libx264", options, pixel_format=pixel_format)
+    if parameters.startswith("hevc:"):
+        options = {"x265-params": f"{parameters[5:]}:crf=20:{X265}"}
+        encode(path, moving, "libx265", options, pixel_format=pixel_format)
+    else:
+        options = {"x264-params": parameters, **({} if "qp" in parameters else {"crf": "20"})}
+        encode(path, moving, "libx264", options, pixel_format=pixel_format)
     with open_stream(path) as stream:
         assert stream.info.extraction == "native"
         found = [picture for picture in stream if picture.kind != "I"]
@@ -132,7 +139,9 @@ def test_memory_that_is_given_is_filled(pictures):
 
 def test_what_does_not_fit_is_refused(pictures):
     picture = pictures[1][0].parsed
-    axes = [native.Axis([[0, 1], [1, 2]], [[0.5, 0.5]] * 2, inputs) for inputs in (80, 112, 40, 56, 20, 28)]
+    high, wide = picture.sequence.coded_height, picture.sequence.coded_width
+    inputs = (high, wide, high // 2, wide // 2, high // 4, wide // 4)
+    axes = [native.Axis([[0, 1], [1, 2]], [[0.5, 0.5]] * 2, count) for count in inputs]
     colour = native.Colour((((1.0, 0.0, 0.0, 0.0, 1.0, 0.0),) * 3), -1, 1)
     out = np.zeros((3, 2, 2), np.float32)
     native.ColourFilter(*axes[:4]).residual(picture, colour, out)

@@ -11,9 +11,10 @@ import av
 
 from edgecvar.errors import EdgecvarError
 from edgecvar.stream.reader import open_stream
-from tests.stream.native.make_seeds import images
+from tests.stream.native.make_seeds import HEVC_PARAMETERS, images
 
 X264 = "threads=1:lookahead-threads=1:scenecut=0:b-adapt=0:bframes=2:ref=2"
+X265 = f"{HEVC_PARAMETERS}:bframes=2:keyint=6"
 
 # Container, codec, options of the codec, options of the container.
 CLIPS: Dict[str, Tuple[str, str, Dict[str, str], Dict[str, str]]] = {
@@ -23,6 +24,9 @@ CLIPS: Dict[str, Tuple[str, str, Dict[str, str], Dict[str, str]]] = {
     "h264.mkv": ("matroska", "libx264", {"x264-params": X264}, {}),
     "h264.avi": ("avi", "libx264", {"x264-params": X264 + ":bframes=0"}, {}),
     "interlaced.ts": ("mpegts", "libx264", {"x264-params": X264 + ":interlaced=1"}, {}),
+    "hevc.mp4": ("mp4", "libx265", {"x265-params": X265}, {}),
+    "hevc.ts": ("mpegts", "libx265", {"x265-params": X265 + ":slices=2:wpp=1:pools=1"}, {}),
+    "hevc.mkv": ("matroska", "libx265", {"x265-params": X265 + ":open-gop=0"}, {}),
     "mpeg4.avi": ("avi", "mpeg4", {"bf": "2"}, {}),
     "mpeg4.mp4": ("mp4", "mpeg4", {"bf": "1", "flags": "+qpel+mv4"}, {}),
     "mpeg2.ts": ("mpegts", "mpeg2video", {"bf": "2"}, {}),

@@ -6,15 +6,16 @@ import gc
 import os
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from tests.fuzz.streams import blocks, joined
 from tests.fuzz.targets import CORE
-from tests.stream.native.make_seeds import SEEDS, encoded
+from tests.stream.native.make_seeds import HEVC_SEEDS, SEEDS, encoded, encoded_hevc
 
 EXPECTED = (ValueError, TypeError, AttributeError, BufferError)
+CODECS = ("h264", "hevc")
 MOST_STEPS = 256
 MOST_MACROBLOCKS = 1 << 14
 """In all pictures of one input: each may be as large as a level allows."""
@@ -37,14 +38,18 @@ OF_SEQUENCE = ("profile_idc", "level_idc", "crop", "chroma_format_idc", "bit_dep
 
 
 def seeds() -> Dict[str, bytes]:
-    """Steps (see Session), then extradata and packets of a stream of every coding tool."""
+    """Steps (see Session), then the codec's place in CODECS, extradata and packets of a stream of every coding tool."""
     found = {}
     for place, (name, (profile, settings)) in enumerate(SEEDS.items()):
-        container = ("mp4", "h264")[place % 2]
-        packets, extradata = encoded(container, profile, settings)
-        steps = b"".join(bytes([0, 1, 2, 3, 4, 5, 6, 7 + step % 16 + 23 * step]) for step in range(len(packets)))
-        found[name] = joined([steps, extradata, *packets])
+        found[name] = _seed(0, *encoded(("mp4", "h264")[place % 2], profile, settings))
+    for place, (name, (pixels, settings)) in enumerate(HEVC_SEEDS.items()):
+        found[f"hevc_{name}"] = _seed(1, *encoded_hevc(("mp4", "hevc")[place % 2], pixels, settings))
     return found
+
+
+def _seed(codec: int, packets: Sequence[bytes], extradata: bytes) -> bytes:
+    steps = b"".join(bytes([0, 1, 2, 3, 4, 5, 6, 7 + step % 16 + 23 * step]) for step in range(len(packets)))
+    return joined([steps, bytes([codec]), extradata, *packets])
 
 
 def check(data: bytes) -> None:
@@ -66,7 +71,7 @@ def _core() -> Any:
     return module
 
 
-H264 = _core()
+NATIVE = _core()
 
 
 def quietly(step: Callable[[], Any]) -> Any:
@@ -83,8 +88,9 @@ class Session:
 
     def __init__(self, stream: List[bytes]) -> None:
         self.on_demand = len(stream) % 2 == 1
-        self.parser: Any = H264.Parser("h264", stream[0] if stream else b"", 1, self.on_demand)
-        self.packets = stream[1:]
+        codec, extradata, *self.packets = (*stream, b"", b"")[: max(2, len(stream))]
+        self.codec = CODECS[codec[0] % 2 if codec else 0]
+        self.parser: Any = NATIVE.Parser(self.codec, extradata, 1, self.on_demand)
         self.number = self.macroblocks = 0
         self.pictures: List[Any] = []
         self.arrays: List[Any] = []
@@ -100,20 +106,22 @@ class Session:
             self._trace,
             lambda step: self.parser.parse(WRONG[step % len(WRONG)], 0),
             lambda step: self.parser.parse(b"", WRONG[step % len(WRONG)]),
-            lambda step: H264.Parser("h264", WRONG[step % len(WRONG)]),
+            lambda step: NATIVE.Parser(self.codec, WRONG[step % len(WRONG)]),
             lambda step: setattr(self._picture(step), "display_index", WRONG[step % len(WRONG)]),
             lambda step: setattr(self._picture(step), ATTRIBUTES[step % len(ATTRIBUTES)], 1),
             lambda step: self.arrays[step % (len(self.arrays) or 1)].fill(0) if self.arrays else None,
             lambda step: self.parser.parameter_sets(),
             self._forget,
             lambda step: self._picture(step).motion(WRONG[step % len(WRONG)]),
-            lambda step: setattr(self, "parser", H264.Parser("h264", self.parser.parameter_sets(), 1, self.on_demand)),
+            lambda step: setattr(
+                self, "parser", NATIVE.Parser(self.codec, self.parser.parameter_sets(), 1, self.on_demand)
+            ),
             self._prepare,
-            lambda step: H264.Axis(WRONG[step % len(WRONG)], *self._taps(step)[1:]),
-            lambda step: H264.Axis(*self._taps(step)[:2], step % 5),
+            lambda step: NATIVE.Axis(WRONG[step % len(WRONG)], *self._taps(step)[1:]),
+            lambda step: NATIVE.Axis(*self._taps(step)[:2], step % 5),
             self._trace_arrays,
             self._trace_wrongly,
-            lambda step: H264.Accumulator(WRONG[step % len(WRONG)], 16 * step, True),
+            lambda step: NATIVE.Accumulator(WRONG[step % len(WRONG)], 16 * step, True),
         ]
 
     def run(self, steps: bytes) -> None:
@@ -165,7 +173,7 @@ class Session:
         picture = self._picture(step)
         mv, offset, intra, _ = picture.motion()
         accumulator = self._accumulate(picture)
-        references = self._references(H264.offsets_in_arrays(offset, intra))
+        references = self._references(NATIVE.offsets_in_arrays(offset, intra))
         self._keep(accumulator.follow_arrays(mv, offset, intra, picture.residual(), references))
 
     def _trace_wrongly(self, step: int) -> None:
@@ -180,12 +188,12 @@ class Session:
             quietly(lambda arrays=arrays: accumulator.follow_arrays(*arrays, planes, []))
         for residual in (wrong, planes[:2], planes[::-1], tuple(plane[::-1] for plane in planes)):
             quietly(lambda residual=residual: accumulator.follow_arrays(mv, offset, intra, residual, []))
-        H264.offsets_in_arrays(offset, intra[1:])
+        NATIVE.offsets_in_arrays(offset, intra[1:])
 
     def _accumulate(self, picture: Any) -> Any:
         """The accumulator; pictures of another size than the first are refused by it."""
         if self.accumulator is None:
-            self.accumulator = H264.Accumulator(picture.sequence.coded_width, picture.sequence.coded_height, True)
+            self.accumulator = NATIVE.Accumulator(picture.sequence.coded_width, picture.sequence.coded_height, True)
         return self.accumulator
 
     def _references(self, offsets: List[int]) -> List[Any]:
@@ -210,13 +218,13 @@ class Session:
         out = [np.zeros((3, 2, 2), np.float32), np.zeros((3, 2, 4), np.float32)[..., ::-2], np.zeros((3, 2, 2))][
             step % 3
         ]
-        colour = H264.Colour((((1, 0, 1, 0, 1, 0),) * 3), -1, 1)
-        filtered = H264.ColourFilter(rows[0], columns[0], rows[1], columns[1])
+        colour = NATIVE.Colour((((1, 0, 1, 0, 1, 0),) * 3), -1, 1)
+        filtered = NATIVE.ColourFilter(rows[0], columns[0], rows[1], columns[1])
         quietly(lambda: filtered.residual(picture, colour, out))
         for sample in (np.uint8, np.int16, np.float32):
             planes = [np.ones((height - cut, width - cut), sample), *[np.ones((height // 2, width // 2), sample)] * 2]
             quietly(lambda planes=planes: filtered.planes(tuple(planes), colour, out))  # type: ignore[misc]
-        blocks = H264.BlockFilter(rows[2], columns[2])
+        blocks = NATIVE.BlockFilter(rows[2], columns[2])
         quietly(lambda: blocks.picture(picture, (1, 1, 8), out[:2]))
         quietly(lambda: blocks.pairs(np.ones((height // 4, width // 4, 2)), (1, 1, 8), out[:2]))
         quietly(lambda: blocks.intra(picture, out[:1]))
@@ -228,7 +236,7 @@ class Session:
         axes = []
         for cell in (1, 2, 4):
             inputs = max(1, side // cell)
-            axes.append(H264.Axis([[0, 0], [inputs // 2, inputs - 1]], [[0.5, 0.5], [0.5, 0.5]], inputs))
+            axes.append(NATIVE.Axis([[0, 0], [inputs // 2, inputs - 1]], [[0.5, 0.5], [0.5, 0.5]], inputs))
         return axes
 
     def _forget(self, step: int) -> None:

@@ -62,9 +62,9 @@ def test_a_fault_comes_through(name: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_fault_of_the_core_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extension.H264, "Parser", broken)
+    monkeypatch.setattr(extension.NATIVE, "Parser", broken)
     with pytest.raises(Fault):
-        extension.check(joined([b"\0", b"", b""]))
+        extension.check(joined([b"\0", b"\0", b"", b""]))
 
 
 def test_every_step_of_a_session_does_something() -> None:

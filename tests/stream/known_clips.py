@@ -13,6 +13,7 @@ DECODER = {"flags2": "+export_mvs", "skip_loop_filter": "nointra", "apply_croppi
 ONE_REFERENCE = "ref=1:weightp=0:weightb=0:b-pyramid=none:scenecut=0:b-adapt=0:keyint=12:min-keyint=12"
 
 X265 = "pools=none:frame-threads=1:no-info=1:log-level=none"
+"""With several slices `pools=1` goes after it: without a pool x265 then writes where it may not."""
 
 
 def texture(height: int, width: int, seed: int) -> np.ndarray:

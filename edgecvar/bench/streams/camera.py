@@ -19,19 +19,23 @@ _CONFIGURATION, _PICTURE = 0, 1
 
 @dataclass(frozen=True)
 class CodedFile:
-    """H.264 packets in decode order, with how many pictures later each is displayed; `configuration` is their avcC."""
+    """Packets in decode order, with how many pictures later each is displayed; `configuration` is their record.
 
+    `codec` is "h264", whose record is an avcC, or "hevc", whose is an hvcC.
+    """
+
+    codec: str
     fps: float
     configuration: bytes
     packets: Tuple[Tuple[bytes, bool, int], ...]
 
 
 def read_coded(path: Path) -> CodedFile:
-    """The packets of an MP4 or Matroska file with H.264; raises StreamError."""
+    """The packets of an MP4 or Matroska file with H.264 or HEVC; raises StreamError."""
     with open_video(path) as video:
         configuration = bytes(video.context.extradata or b"")
-        if video.codec != "h264" or configuration[:1] != b"\1":
-            raise StreamError(f"{path}: a camera is played from MP4 or Matroska with H.264; remux it")
+        if video.codec not in ("h264", "hevc") or configuration[:1] != b"\1":
+            raise StreamError(f"{path}: a camera is played from MP4 or Matroska with H.264 or HEVC; remux it")
         fps, base = float(video.fps), video.stream.time_base
         assert base is not None
         packets = []
@@ -41,7 +45,7 @@ def read_coded(path: Path) -> CodedFile:
                 packets.append((bytes(packet), packet.is_keyframe, later))
     if not packets or not packets[0][1]:
         raise StreamError(f"{path}: it does not begin with a keyframe, so it cannot be played over and over")
-    return CodedFile(fps, configuration, tuple(packets))
+    return CodedFile(video.codec, fps, configuration, tuple(packets))
 
 
 class LiveCamera:
@@ -76,18 +80,27 @@ class LiveCamera:
 
     def _sent(self) -> Iterator[bytes]:
         self._begin = self._clock()
-        packets, fps = self._file.packets, self._file.fps
-        yield _HEADER + _tag(0, True, _CONFIGURATION, 0, self._file.configuration)
+        packets, fps, codec = self._file.packets, self._file.fps, self._file.codec
+        yield _HEADER + _tag(codec, 0, True, _CONFIGURATION, self._file.configuration)
         number = 0
         while not self._over.wait(max(0.0, self.moment(number) - self._clock())):
             content, keyframe, later = packets[number % len(packets)]
-            yield _tag(round(number * 1000 / fps), keyframe, _PICTURE, round(later * 1000 / fps), content)
+            shown_later = round(later * 1000 / fps).to_bytes(3, "big")
+            yield _tag(codec, round(number * 1000 / fps), keyframe, _PICTURE, shown_later + content)
             number += 1
 
 
-def _tag(milliseconds: int, keyframe: bool, kind: int, later: int, content: bytes) -> bytes:
-    """An FLV tag with its size behind it (Adobe's Video File Format Specification 10.1, annex E.4)."""
-    body = bytes([(1 if keyframe else 2) << 4 | _AVC, kind]) + later.to_bytes(3, "big") + content
+def _tag(codec: str, milliseconds: int, keyframe: bool, kind: int, content: bytes) -> bytes:
+    """An FLV tag with its size behind it (Adobe's Video File Format Specification 10.1, annex E.4).
+
+    HEVC is tagged as Enhanced RTMP has it, where the kind of a packet takes the place of the codec, whose name follows.
+    """
+    frame = (1 if keyframe else 2) << 4
+    if codec == "hevc":
+        body = bytes([0x80 | frame | kind]) + b"hvc1" + content
+    else:
+        no_delay = b"\0\0\0" if kind == _CONFIGURATION else b""
+        body = bytes([frame | _AVC, kind]) + no_delay + content
     stamp = (milliseconds & 0xFFFFFF).to_bytes(3, "big") + bytes([milliseconds >> 24 & 0xFF])
     head = bytes([_VIDEO]) + len(body).to_bytes(3, "big") + stamp + b"\0\0\0"
     return head + body + struct.pack(">I", len(head) + len(body))

@@ -47,9 +47,9 @@ OPENING = 60.0
 
 
 class TogetherConfig(RunnerChoice):
-    """`sources`: files with H.264, played as live cameras over and over, or URLs; without any a clip of `width`,
-    `height` and `rate` is made. `streams` of them run at a time, each trial for `seconds` after `warm_up`, and `rounds`
-    of both ways.
+    """`sources`: files with H.264 or HEVC, played as live cameras over and over, or URLs; without any an H.264 clip of
+    `width`, `height` and `rate` is made. `streams` of them run at a time, each trial for `seconds` after `warm_up`,
+    and `rounds` of both ways.
     """
 
     sources: Tuple[str, ...] = ()

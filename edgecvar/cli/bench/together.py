@@ -35,9 +35,9 @@ from edgecvar.terminal import say_json
 def command(as_json: bool, sources: Tuple[str, ...], trace: Optional[Path], **options: Any) -> None:
     """Run streams at the same time on one engine: in batches and one by one, in turn.
 
-    SOURCE is a file with H.264, which is played as live cameras over and over, or a URL; without one a clip is made. Of
-    each way: decisions a second, what they wait since their packet was read and since it was sent, how even the streams
-    are served, processor, memory and threads.
+    SOURCE is a file with H.264 or HEVC, which is played as live cameras over and over, or a URL; without one a clip is
+    made. Of each way: decisions a second, what they wait since their packet was read and since it was sent, how even
+    the streams are served, processor, memory and threads.
     """
     from edgecvar.bench.streams.together import TogetherConfig, measure_together
     from edgecvar.config import from_flags

@@ -5,7 +5,7 @@ GStreamer's payloaders put them before every slice of a key picture, and encoder
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, cast
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, List, Optional, Tuple, cast
 
 from edgecvar.stream.nal.composed import ComposedPacket
 from edgecvar.stream.nal.units import SYNTAX, goes_on, kind_of, length_size_of
@@ -32,7 +32,7 @@ class Pieces:
     def joined(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
         """The packets in their order, a ComposedPacket for several of one picture."""
         waiting: List[Packet[Any]] = []
-        for packet in packets:
+        for packet in self._apart(packets) if self._codec == "hevc" else packets:
             if waiting and self._slices_after(packet) is not None:
                 waiting.append(packet)
                 if len(waiting) == self._pieces:
@@ -49,6 +49,35 @@ class Pieces:
                 waiting = [packet]
         if waiting:
             yield self._whole(waiting)
+
+    def _apart(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
+        """Of HEVC all but the first of a picture's slices are found in one packet with the picture that follows."""
+        for packet in packets:
+            data = bytes(packet) if self._pieces != 1 and packet.is_keyframe else b""
+            end, opens = self._end_of_slices(data)
+            if not 0 < end < len(data):
+                yield packet
+                continue
+            yield cast("Packet[Any]", ComposedPacket(packet, data[:end], keyframe=True))
+            following = ComposedPacket(packet, data[end:], keyframe=opens)
+            following.pts = following.dts = None  # they were those of the first
+            yield cast("Packet[Any]", following)
+
+    def _end_of_slices(self, data: bytes) -> Tuple[int, bool]:
+        """Where the slices end that a packet goes on with, 0 without any; whether a key picture follows."""
+        syntax, end, going_on = SYNTAX[self._codec], 0, False
+        at = data.find(_START)
+        while 0 <= at < len(data) - 4:
+            if going_on:
+                end, going_on = at, False
+            unit = data[at + 3 : at + 3 + _LOOKED_AT]
+            kind = kind_of(unit, self._codec)
+            if kind in syntax.slices:
+                going_on = kind in syntax.opening and goes_on(unit, self._codec)
+                if not going_on:
+                    return end, kind in syntax.opening
+            at = data.find(_START, at + 3)
+        return 0, False
 
     def _slices_after(self, packet: Packet[Any]) -> Optional[bytes]:
         """The slices of a packet that goes on with a key picture; None where it begins another."""

@@ -60,8 +60,8 @@ SYNTAX: Dict[str, UnitSyntax] = {
     "hevc": UnitSyntax(2, (*range(10), *range(16, 22)), (19, 20), range(16, 22), (32, 33, 34), 21, 22, _hevc_id),
 }
 """By codec: ITU-T H.264 and H.265, Table 7-1; ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1."""
-_LEADING, _TRAILING = (6, 7, 8, 9), 1
-"""Kinds of units of HEVC: RADL_N to RASL_R, and TRAIL_R."""
+_SKIPPED, _TO_RADL = (8, 9), 2
+"""Kinds of units of HEVC, RASL_N and RASL_R, and how far RADL_N and RADL_R are below them."""
 
 
 def length_size_of(extradata: Optional[bytes], codec: str = "h264") -> Optional[int]:
@@ -156,17 +156,17 @@ def goes_on(unit: bytes, codec: str = "h264") -> bool:
     return len(unit) > head and unit[head] < 128
 
 
-def as_trailing(packet: bytes, length_size: Optional[int]) -> bytes:
-    """A packet of HEVC whose leading picture is called a trailing one: a decoder that begins with it does not drop it.
+def as_decodable(packet: bytes, length_size: Optional[int]) -> bytes:
+    """A packet of HEVC whose leading picture, if it may be dropped (RASL), is called one that may not (RADL).
 
-    Its slices have the same headers (ITU-T H.265, 7.3.6.1).
+    A decoder that begins before it, or with it, gives it out then. Its slices have the same headers (ITU-T H.265,
+    7.3.6.1).
     """
     units = list(split_units(packet, length_size))
-    if not any(kind_of(unit, "hevc") in _LEADING for unit in units):
+    if not any(kind_of(unit, "hevc") in _SKIPPED for unit in units):
         return packet
     called = [
-        bytes([unit[0] & 0x81 | _TRAILING << 1]) + unit[1:] if kind_of(unit, "hevc") in _LEADING else unit
-        for unit in units
+        bytes([unit[0] - (_TO_RADL << 1)]) + unit[1:] if kind_of(unit, "hevc") in _SKIPPED else unit for unit in units
     ]
     return joined_units(called, length_size)
 

@@ -108,7 +108,7 @@ public:
 
 private:
     // Where fewer than 24 bits are ahead, codIOffset and they are of 32 bits.
-    void refill_half() {
+    __attribute__((always_inline)) void refill_half() {
         const uint64_t more = load_be32(next_);
         if (next_ < limit_) next_ += 4;
         offset_ = (offset_ << 32) | more;

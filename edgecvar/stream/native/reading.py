@@ -11,7 +11,7 @@ from edgecvar.stream.clock import NEVER, Moment
 from edgecvar.stream.images.keys import KeyImages
 from edgecvar.stream.images.pictures import KeyPicture, RecoveredPicture
 from edgecvar.stream.images.recovery import RecoveryRun, RecoveryState, RecoveryTracker
-from edgecvar.stream.nal.units import as_trailing, length_size_of
+from edgecvar.stream.nal.units import as_decodable, length_size_of
 from edgecvar.stream.native.ahead import ParsingAhead
 from edgecvar.stream.native.choice import Probe, remedy_in_midstream
 from edgecvar.stream.native.content import Imaged, NativeContent
@@ -156,7 +156,7 @@ class NativeReading:
         packet, sets = self._ahead.parsed.data, self._ahead.parsed.sets
         sound = self._ahead.without_sets(packet) if picture.sets_refused else packet
         if self._codec == "hevc" and picture.kind == "I" and not picture.random_access:
-            sound = as_trailing(sound, self._length_size)
+            sound = as_decodable(sound, self._length_size)
         parsed = _ParsedPicture(picture)
         if picture.kind == "I":
             if sets != self._sets:

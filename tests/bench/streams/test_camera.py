@@ -6,15 +6,16 @@ import time
 
 import pytest
 
-from edgecvar.bench.streams.camera import LiveCamera, read_coded
+from edgecvar.bench.streams.camera import CodedFile, LiveCamera, read_coded
 from edgecvar.errors import StreamError
 from edgecvar.stream.reader import open_stream
 from tests.moving_clip import moving_clip
 
 
-@pytest.fixture(scope="module", params=["0", "2"], ids=["without", "with"])
+@pytest.fixture(scope="module", params=[("h264", "0"), ("h264", "2"), ("hevc", "0"), ("hevc", "2")], ids="-".join)
 def clip(request, tmp_path_factory):
-    return moving_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures=30, bf=request.param)
+    codec, b_pictures = request.param
+    return moving_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures=30, codec=codec, bf=b_pictures)
 
 
 class Fast:
@@ -64,7 +65,7 @@ def test_a_picture_is_there_at_its_moment_and_not_before():
             return len(waits) > 4
 
     clock = Clock()
-    file = type("File", (), {"fps": 10.0, "configuration": b"\1", "packets": ((b"one", True, 0), (b"two", False, 0))})()
+    file = CodedFile("h264", 10.0, b"\1", ((b"one", True, 0), (b"two", False, 0)))
     camera = LiveCamera(file, "camera", clock)
     camera._over = Over()
     given = []

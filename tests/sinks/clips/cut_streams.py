@@ -19,9 +19,9 @@ GOP = 10
 
 def clip_of(path: Path, pictures: int = 100, b_pictures: int = 0, **options: Any) -> Path:
     """25 pictures a second, an I-picture every ten; of HEVC where it is called so, or has a `codec`."""
-    if path.suffix == ".hevc" or options.get("codec") == "libx265":
+    if path.suffix == ".hevc" or options.get("codec") == "hevc":
         parameters = f"{X265}:keyint={GOP}:min-keyint={GOP}:b-adapt=0:scenecut=0"
-        options = {"codec": "libx265", "x265-params": parameters, **options}
+        options = {"codec": "hevc", "x265-params": parameters, **options}
     return moving_clip(path, pictures, g=str(GOP), keyint_min=str(GOP), bf=str(b_pictures), b_adapt="0", **options)
 
 

@@ -70,7 +70,7 @@ def test_a_clip_is_cut_of_the_sources_packets(tmp_path, suffix, b_pictures, extr
 @pytest.mark.parametrize("b_pictures", [0, 2])
 def test_a_clip_is_cut_of_hevc(tmp_path, suffix, b_pictures):
     """Of open GOPs: what is displayed before the I-picture of the cut is left out."""
-    source = clip_of(tmp_path / f"door.{suffix}", b_pictures=b_pictures, codec="libx265")
+    source = clip_of(tmp_path / f"door.{suffix}", b_pictures=b_pictures, codec="hevc")
     (clip,), _ = record(source, tmp_path / "clips", 1.7, 2.3, clip_before=0.5, clip_after=0.4)
     times, packets = decoded(clip)
     mine, theirs = source_packets(clip), source_packets(source)

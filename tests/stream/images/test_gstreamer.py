@@ -29,7 +29,7 @@ def test_every_picture_comes_at_once(gop: str, entropy: str, slices: int, tmp_pa
 
 
 @pytest.mark.parametrize("gop", [OPEN_GOP, "keyint=5", "keyint=5:radl=2", "keyint=1"])
-@pytest.mark.parametrize("tools", ["ctu=16:slices=4:wpp=1", "ctu=32:cu-lossless=1:tskip=1", "scaling-list=default"])
+@pytest.mark.parametrize("tools", ["ctu=16:slices=4:pools=1", "ctu=32:cu-lossless=1:tskip=1", "scaling-list=default"])
 def test_every_picture_of_hevc_comes_at_once(gop: str, tools: str, tmp_path: Path) -> None:
     assert all_the_same(clip(tmp_path / "clip.mkv", f"{gop}:{tools}", codec="hevc")) >= 4
 

@@ -138,9 +138,9 @@ def test_a_stream_of_hevc_that_begins_in_the_middle_has_images_again(
     with av.open(str(whole)) as container:
         packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     sets = [unit for unit in split_units(packets[0], None) if kind_of(unit, "hevc") in (32, 33, 34)]
-    units = [
-        point(2 * WAVE) + packet if number % WAVE == 0 and number else packet for number, packet in enumerate(packets)
-    ]
+    references = [n for n, packet in enumerate(packets) if kind_of(next(split_units(packet, None)), "hevc") == 1]
+    points = {next(n for n in references if n >= start) for start in range(WAVE, 60, WAVE)}
+    units = [point(2 * WAVE) + packet if number in points else packet for number, packet in enumerate(packets)]
     path = tmp_path / "cut.hevc"
     path.write_bytes(b"".join(b"\0\0\0\1" + unit for unit in sets) + b"".join(units[first:]))
     found = read(path)
@@ -155,8 +155,8 @@ def test_a_stream_of_hevc_that_begins_in_the_middle_has_images_again(
     start = recovered[0]
     for picture in found:
         after = picture.decode_index >= start.decode_index and picture.display_index >= start.display_index
-        assert picture.motion is not None and (picture.motion.exact or not after)
-        assert after or not picture.motion.exact
+        # By temporal candidates its vectors rest on those before it, which the core knows to be made up.
+        assert picture.motion is not None and (after or not picture.motion.exact)
 
 
 def test_a_run_has_its_windows_begin_at_recovered_pictures(tmp_path: Path, clips: Dict[str, Path]) -> None:

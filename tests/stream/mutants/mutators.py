@@ -10,7 +10,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 import av
 from av.container import InputContainer
 
-from edgecvar.stream.nal.units import split_units
+from edgecvar.stream.nal.units import SYNTAX, configured_units, kind_of, length_size_of, split_units
 from tests.stream.known_clips import stream_like
 
 CONTAINERS = ("mp4", "matroska", "mpegts", "avi", "flv", "mov")
@@ -200,12 +200,15 @@ def _written(data: bytes, packets: List[CodedPacket], container_name: str) -> Op
 def _with_units(data: bytes, chance: Random, change: Callable[[bytes], bytes]) -> bytes:
     """The file with some of its NAL units, or start codes, changed where they stand."""
     _, extradata, packets = _packets(data)
-    avcc = extradata[:1] == b"\x01" and len(extradata) > 6
-    size = (extradata[4] & 3) + 1 if avcc else None
+    with _opened(data) as container:
+        name = container.streams.video[0].codec_context.name
+    codec = name if name in SYNTAX else "h264"
+    size = length_size_of(extradata, codec)
     changed = bytearray(data)
     units = [unit for packet in packets[:MOST_PACKETS] for unit in split_units(packet.data, size) if len(unit) > 1]
-    sets = [unit for unit in split_units(data, None) if unit[:1] and unit[0] & 31 in (7, 8) and 4 < len(unit) < 100]
-    sets += [extradata[8 : 8 + int.from_bytes(extradata[6:8], "big")]] if avcc else []
+    kinds = SYNTAX[codec].sets
+    sets = [unit for unit in split_units(data, None) if kind_of(unit, codec) in kinds and 4 < len(unit) < 100]
+    sets += [unit for unit in configured_units(extradata, codec) if size is not None and kind_of(unit, codec) in kinds]
     for unit in chance.sample(units, min(len(units), chance.choice((1, 2, 6)))) + chance.sample(
         sets, min(len(sets), chance.choice((0, 1, 1, 3)))
     ):

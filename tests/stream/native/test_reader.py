@@ -228,7 +228,7 @@ def fallback(path: Path, reason: str) -> None:
 
 def test_what_is_not_covered_goes_to_ffmpeg_with_the_reason(tmp_path: Path) -> None:
     pictures = translation(12, (64, 96), (1, 0))
-    fallback(encode(tmp_path / "clip.avi", pictures, "mpeg4"), "it reads H.264 alone")
+    fallback(encode(tmp_path / "clip.avi", pictures, "mpeg4"), "it reads H.264 and HEVC alone")
     fallback(encode(tmp_path / "clip.mp4", pictures, "libx264", pixel_format="yuv444p"), "4:4:4")
     fallback(encode(tmp_path / "clip.mkv", pictures, "libx264", {"x264-params": "interlaced=1"}), "interlaced")
 

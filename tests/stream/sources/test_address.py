@@ -129,6 +129,30 @@ def test_a_raw_usb_camera_is_encoded_by_a_device_that_can(
     assert "nvv4l2h264enc insert-sps-pps=1 idrinterval=9" in words[0] and "GOP of 9" in attempt.note
 
 
+def test_a_usb_camera_that_gives_hevc_is_read_through_gstreamer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """FFmpeg's own reader of such cameras has no HEVC; where there is no GStreamer it is read as a raw one."""
+    device = tmp_path / "video0"
+    device.write_bytes(b"")
+    words: List[str] = []
+
+    def pipe(name: str, pipeline: List[str]) -> Any:
+        words.append(" ".join(pipeline))
+        raise StreamError(f"{name}: enough")
+
+    monkeypatch.setattr(address, "LaunchedPipe", pipe)
+    monkeypatch.setattr(address, "encodes_in_hardware", lambda: True)
+    for formats, there in (([b"MJPG", b"HEVC"], True), ([b"MJPG", b"HEVC"], False), ([b"MJPG"], True)):
+        monkeypatch.setattr(address, "has_element", lambda element, there=there: there)
+        monkeypatch.setattr(v4l2.fcntl, "ioctl", Kernel(*formats))
+        with pytest.raises(StreamError, match="enough"):
+            open_stream(LiveSource(f"v4l2://{device}", Attempt("camera")))
+    own = "! video/x-h265,width=640,height=480,framerate=30/1 ! h265parse config-interval=-1 ! matroskamux"
+    assert own in words[0] and "enc" not in words[0]
+    assert all("nvv4l2h264enc" in each and "h265" not in each for each in words[1:])
+
+
 def need_gstreamer() -> None:
     if shutil.which(launched.LAUNCH) is None or not launched.has_element("x264enc"):
         pytest.skip("no GStreamer with x264enc: apt install gstreamer1.0-tools gstreamer1.0-plugins-ugly")

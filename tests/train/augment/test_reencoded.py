@@ -100,6 +100,15 @@ def test_every_variant_moves_as_the_clip_does_whatever_its_codec_size_and_rate(
             assert found == pytest.approx([at_30, 0.0], abs=0.7), info
 
 
+def test_variants_in_hevc_move_as_the_clip_does(moving: Path, tmp_path: Path) -> None:
+    clip = moving / "left" / "clip_0.mp4"
+    (variants,) = fill(tmp_path, clip, variants=4, crf=(18, 26), codecs=["hevc"]).values()
+    kinds = [read_clip(file, SPEC).info for file in variants]
+    assert {(info.codec, info.extraction) for info in kinds} == {("hevc", "native")}
+    for file in variants:
+        assert velocity(file) == pytest.approx([-2.5, 0.0], abs=0.7), file
+
+
 def test_variants_depend_on_seed_clip_and_number_alone(moving: Path, tmp_path: Path) -> None:
     clips = [moving / "left" / f"clip_{number}.mp4" for number in range(3)]
     one = fill(tmp_path / "one", *clips, variants=2)

@@ -126,7 +126,7 @@ def test_idr_pictures_of_hevc_are_sought(
 ) -> None:
     parameters = f"{X265}:keyint=12:min-keyint=12:scenecut=0:b-adapt=0:{gop}"
     path = moving_clip(
-        tmp_path / f"clip.{container}", 96, restless=True, codec="libx265", bf="2", **{"x265-params": parameters}
+        tmp_path / f"clip.{container}", 96, restless=True, codec="hevc", bf="2", **{"x265-params": parameters}
     )
     entries = entries_of(path, 96)
     assert entries == [0] if gop == "open-gop=1" else len(entries) == 8

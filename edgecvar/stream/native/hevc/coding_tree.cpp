@@ -23,6 +23,8 @@ Substream::Substream(const SliceState& of, LevelBuffer& to)
       qp_group_log2_(of.sps.ctb_log2 - of.pps.diff_cu_qp_delta_depth), qp_y_(of.header.qp) {}
 
 void Substream::coding_tree_unit(int x, int y, bool sao_left, bool sao_up) {
+    left_unit_ = slice.available(x, y, x - 1, y);
+    unit_above_ = slice.available(x, y, x, y - 1);
     if (slice.header.sao_luma || slice.header.sao_chroma) sao(sao_left, sao_up);
     coding_quadtree(x, y, slice.sps.ctb_log2, 0);
     if (engine_.position() > end_) damaged("slice data ends too early");
@@ -81,16 +83,16 @@ void Substream::coding_quadtree(int x, int y, int log2_size, int depth) {
 bool Substream::split_cu_flag(int x, int y, int depth) {
     const int log2 = slice.sps.min_cb_log2;
     const uint8_t* own = picture_.depth.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
-    const bool left = slice.available(x, y, x - 1, y) && own[-1] > depth;
-    const bool above = slice.available(x, y, x, y - 1) && own[-picture_.cb_width] > depth;
+    const bool left = left_available(x) && own[-1] > depth;
+    const bool above = above_available(y) && own[-picture_.cb_width] > depth;
     return decision(SPLIT_CU_FLAG + left + above);
 }
 
 bool Substream::cu_skip_flag(int x, int y) {
     const int log2 = slice.sps.min_cb_log2;
     const uint8_t* own = picture_.skipped.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
-    const bool left = slice.available(x, y, x - 1, y) && own[-1];
-    const bool above = slice.available(x, y, x, y - 1) && own[-picture_.cb_width];
+    const bool left = left_available(x) && own[-1];
+    const bool above = above_available(y) && own[-picture_.cb_width];
     return decision(CU_SKIP_FLAG + left + above);
 }
 

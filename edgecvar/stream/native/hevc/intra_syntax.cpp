@@ -74,7 +74,7 @@ void Substream::intra_modes(CodingUnit& cu) {
 
 int Substream::luma_mode(int x, int y, bool predicted, int syntax) {
     const uint8_t* own = picture_.intra_mode.data() + size_t(y >> 2) * size_t(picture_.motion->width) + size_t(x >> 2);
-    const int left = slice.available(x, y, x - 1, y) ? own[-1] : int(INTRA_DC);
+    const int left = left_available(x) ? own[-1] : int(INTRA_DC);
     // Above the coding tree block all counts as INTRA_DC; within it all is available.
     const bool inside = (y & ((1 << slice.sps.ctb_log2) - 1)) != 0;
     const int above = inside ? own[-picture_.motion->width] : int(INTRA_DC);

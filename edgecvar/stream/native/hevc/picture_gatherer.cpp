@@ -187,7 +187,8 @@ std::shared_ptr<ParsedPicture> PictureGatherer::followed() {
     picture->tag = current.tag;
     picture->sequence = first.sps;
     picture->random_access = first.irap();
-    picture->reference = first.sub_layer_reference();
+    // One that its own sub-layer does not refer to may be referred to by those above (7.4.2.2).
+    picture->reference = first.sub_layer_reference() || first.temporal_id + 1 < first.sps->max_sub_layers;
     picture->resets_order = current.resets_order;
     picture->recovery_count = recovery_count;
     picture->kind = kind_of(segments_, count);

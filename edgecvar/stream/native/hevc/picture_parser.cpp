@@ -52,7 +52,8 @@ public:
 private:
     void parse_parts();
     void account(const GatheredPicture& gathered);
-    void account(const Segment& segment, const Collocated* collocated, const PartOutcome& outcome, ParsedPicture& picture);
+    void account(const Segment& segment, const Collocated* collocated, const PartOutcome& outcome,
+                 ParsedPicture& picture);
     Coefficients coefficients(const GatheredPicture& gathered) const;
 
     Crew crew_;

@@ -8,23 +8,25 @@ namespace edgecvar::hevc {
 
 namespace {
 
-// Decodes a block; the engine is its own while it does.
+// Decodes a block. All is inlined, so that the engine is in registers.
+#define EDGECVAR_INLINE __attribute__((always_inline)) inline
+
 class BlockDecoder {
 public:
     BlockDecoder(const CabacEngine& engine, Contexts& contexts, int log2_size, bool chroma, int scan)
         : engine(engine), states_(contexts.states), log2_size_(log2_size), chroma_(chroma), scan_(scan) {}
 
     // Reads last_sig_coeff_x_prefix and what follows it, up to the last level.
-    Level* levels(bool sign_hiding, Level* out);
+    EDGECVAR_INLINE Level* levels(bool sign_hiding, Level* out);
 
     CabacEngine engine;
 
 private:
-    ScanPlace last_place();
-    int last_prefix(ContextState* states);
-    int significant(int first, int sub_block, int around, bool infer_dc);
-    Level* values(int sub_block, uint32_t place, bool hide, Level* out);
-    uint32_t remaining(int rice);
+    EDGECVAR_INLINE ScanPlace last_place();
+    EDGECVAR_INLINE int last_prefix(ContextState* states);
+    EDGECVAR_INLINE void significant(int first, int sub_block, int around, bool infer_dc);
+    EDGECVAR_INLINE Level* values(int sub_block, uint32_t place, bool hide, Level* out);
+    EDGECVAR_INLINE uint32_t remaining(int rice);
 
     ContextState* const states_;
     const int log2_size_;
@@ -89,7 +91,7 @@ Level* BlockDecoder::levels(bool sign_hiding, Level* out) {
 }
 
 // Adds the places of the coefficients from `first` down.
-int BlockDecoder::significant(int first, int sub_block, int around, bool infer_dc) {
+void BlockDecoder::significant(int first, int sub_block, int around, bool infer_dc) {
     ContextState* states = states_ + SIG_COEFF_FLAG + (chroma_ ? 27 : 0);
     ContextState* const dc = sub_block == 0 ? states : nullptr;
     const uint8_t* map;
@@ -103,23 +105,20 @@ int BlockDecoder::significant(int first, int sub_block, int around, bool infer_d
             states += (sub_block > 0 ? 3 : 0) + (log2_size_ == 3 ? (scan_ == 0 ? 9 : 15) : 21);
         }
     }
-    CabacEngine local = engine;
     int count = count_;
     for (int n = first; n > 0; --n) {
         places_[count] = uint8_t(n);
-        count += local.decision(states[map[n]]);
+        count += engine.decision(states[map[n]]);
     }
     if (first >= 0) {
         places_[count] = 0;
         if (infer_dc && count == 0) {
             ++count;
         } else {
-            count += local.decision(dc ? *dc : states[map[0]]);
+            count += engine.decision(dc ? *dc : states[map[0]]);
         }
     }
-    engine = local;
     count_ = count;
-    return count;
 }
 
 // coeff_abs_level_remaining
@@ -153,8 +152,8 @@ Level* BlockDecoder::values(int sub_block, uint32_t place, bool hide, Level* out
     }
     greater1_seen_ = context == 0;
     if (first_greater >= 0) {
-        values[first_greater] +=
-            uint32_t(engine.decision(states_[COEFF_ABS_LEVEL_GREATER2_FLAG + (chroma_ ? 4 : 0) + set]));
+        values[first_greater] += uint32_t(
+            engine.decision(states_[COEFF_ABS_LEVEL_GREATER2_FLAG + (chroma_ ? 4 : 0) + set]));
     }
     const int signs = count_ - hide;
     uint32_t negative = engine.bypass_bits(signs) << (32 - signs);
@@ -182,6 +181,8 @@ Level* BlockDecoder::values(int sub_block, uint32_t place, bool hide, Level* out
     }
     return out;
 }
+
+#undef EDGECVAR_INLINE
 
 }  // namespace
 

@@ -178,6 +178,7 @@ void read_sequence_set(BitReader& reader, Sps& sps) {
     read_format(reader, sps);
     sps.log2_max_poc_lsb = 4 + int(at_most(reader.ue(), 12, "log2_max_pic_order_cnt_lsb_minus4"));
     read_ordering(reader, sps, max_sub_layers_minus1);
+    sps.max_sub_layers = int(max_sub_layers_minus1) + 1;
     read_block_sizes(reader, sps);
     sps.scaling_list_enabled = reader.flag();
     if (sps.scaling_list_enabled) sps.scaling = reader.flag() ? read_scaling_lists(reader) : default_lists();

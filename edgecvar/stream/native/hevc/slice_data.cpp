@@ -52,7 +52,8 @@ void SliceData::start(const GatheredPicture& gathered, bool shared) {
 void SliceData::check(const Segment& segment) const {
     const SliceReferences& references = picture_.motion->slices.at(size_t(segment.slice));
     for (int list = 0; list < lists_of(segment.header.type); ++list) {
-        if (references.lists[list].size() < size_t(segment.header.num_ref_idx[list])) damaged("reference list too short");
+        if (references.lists[list].size() < size_t(segment.header.num_ref_idx[list]))
+            damaged("reference list too short");
     }
 }
 
@@ -151,7 +152,8 @@ void SliceData::start_unit(size_t index, Substream& stream, int place) {
     if (index == 0) damaged("the slice segment before is lost");
     ends_.await(index - 1);
     const PartOutcome& before = outcomes_[index - 1];
-    if (!before.ended || parts_[index - 1].limit != place || before.next != place) damaged("the slice segment before is lost");
+    if (!before.ended || parts_[index - 1].limit != place || before.next != place)
+        damaged("the slice segment before is lost");
     stream.load_contexts(before.end.contexts);
     stream.set_qp_y(before.end.qp_y);
 }

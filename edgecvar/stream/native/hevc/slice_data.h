@@ -13,13 +13,13 @@ namespace edgecvar::hevc {
 
 // What came of a part.
 struct PartOutcome {
-    std::string damage;               // empty where it is whole
+    std::string damage;  // empty where it is whole
     uint32_t used_references[2] = {0, 0};
     bool used_temporal = false;
-    size_t worker = 0;                // whose buffer has its blocks, from
+    size_t worker = 0;  // whose buffer has its blocks, from
     size_t first_block = 0, end_block = 0;  // on and up to these
-    int next = 0;                     // in tile scan, after its last whole coding tree unit
-    bool ended = false;               // `end` is what a dependent segment goes on from
+    int next = 0;  // in tile scan, after its last whole coding tree unit
+    bool ended = false;  // `end` is what a dependent segment goes on from
     SavedState end;
 };
 
@@ -73,11 +73,11 @@ private:
     std::vector<Part> parts_;
     std::vector<PartOutcome> outcomes_;
     std::vector<Refused> refused_;
-    std::vector<Row> rows_;               // by row and column of tiles
-    std::vector<size_t> column_index_;    // of tiles, by column of coding tree blocks
+    std::vector<Row> rows_;  // by row and column of tiles
+    std::vector<size_t> column_index_;  // of tiles, by column of coding tree blocks
     size_t columns_ = 1;
-    Progress units_;                      // by address in raster scan
-    Progress ends_;                       // by part
+    Progress units_;  // by address in raster scan
+    Progress ends_;  // by part
 };
 
 }  // namespace edgecvar::hevc

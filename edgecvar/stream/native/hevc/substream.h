@@ -51,6 +51,10 @@ private:
         bool any() const { return cb || cr; }
     };
 
+    // Whether what is to the left of x, or above y, is available; within the coding tree unit it is.
+    bool left_available(int x) const { return (x & ((1 << slice.sps.ctb_log2) - 1)) != 0 || left_unit_; }
+    bool above_available(int y) const { return (y & ((1 << slice.sps.ctb_log2) - 1)) != 0 || unit_above_; }
+
     int decision(int context) { return engine_.decision(contexts_.states[context]); }
 
     // coding_tree.cpp
@@ -99,6 +103,7 @@ private:
     const int init_type_;
     PictureState& picture_;
     const int qp_group_log2_;       // Log2MinCuQpDeltaSize
+    bool left_unit_ = false, unit_above_ = false;  // these coding tree units are available
 
     int qp_y_;                      // QpY of the coding unit, then of the one before
     int predicted_qp_ = 0;          // qPY_PRED of the quantization group

@@ -17,7 +17,8 @@ void TileScan::start(const Sps& sps, const Pps& pps) {
 void append_parts(const TileScan& scan, const GatheredPicture& picture, size_t segment, std::vector<Part>& parts) {
     const SliceHeader& header = picture.segments[segment].header;
     const SliceHeader& other = picture.segments[0].header;
-    if (header.sps != other.sps || header.pps != other.pps) damaged("slices of one picture with different parameter sets");
+    if (header.sps != other.sps || header.pps != other.pps)
+        damaged("slices of one picture with different parameter sets");
     if (header.segment_address >= scan.count()) damaged("slice_segment_address out of range");
     const size_t size = picture.segments[segment].payload.size;
     Part part;

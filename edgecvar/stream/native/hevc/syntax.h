@@ -33,6 +33,7 @@ struct ShortTermSet {
 
 struct Sps : Sequence {
     int id = 0, vps_id = 0;
+    int max_sub_layers = 1;
     int log2_max_poc_lsb = 4;
     int max_dec_pic_buffering = 1;             // of the highest sub-layer, sps_max_dec_pic_buffering_minus1 + 1
     int min_cb_log2 = 3, ctb_log2 = 4;         // MinCbLog2SizeY, CtbLog2SizeY (4..6)

@@ -29,7 +29,8 @@ void Substream::transform_tree(const CodingUnit& cu, int x, int y, int x_base, i
     if (split) {
         const int half = 1 << (log2_size - 1);
         for (int i = 0; i < 4; ++i)
-            transform_tree(cu, x + (i & 1 ? half : 0), y + (i & 2 ? half : 0), x, y, log2_size - 1, depth + 1, i, chroma);
+            transform_tree(cu, x + (i & 1 ? half : 0), y + (i & 2 ? half : 0), x, y, log2_size - 1, depth + 1, i,
+                           chroma);
         return;
     }
     bool luma = true;
