@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple, Union
 
+import av
+
 from edgecvar.errors import EdgecvarError
 from tests.stream.h264_truth import IdentityReport, check_identity
 from tests.stream.hevc_prediction import TrueHevcPicture, predict
@@ -86,7 +88,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for path in options.files:
         try:
             report = check_hevc(path, options.pictures, ctb=options.ctb)
-        except EdgecvarError as error:
+        except (EdgecvarError, av.error.FFmpegError, ValueError) as error:  # the last where there is no HEVC in it
             print(f"{path.name}: {error}")
             sound.append((path, False))
             continue

@@ -27,11 +27,17 @@ bool one_above_another(PartMode mode) {
     return mode == PartMode::TWO_ROWS || mode == PartMode::ROWS_UP || mode == PartMode::ROWS_DOWN;
 }
 
-// The motion at (x, y) where that is available outside of the unit's own merge estimation region.
-bool merge_motion_at(const SliceState& slice, const PredictionUnit& unit, int x, int y, Motion& motion) {
-    const int level = slice.pps.parallel_merge_log2;
-    if (unit.x >> level == x >> level && unit.y >> level == y >> level) return false;
-    return motion_at(slice, unit, x, y, motion);
+// Whether (x, y) is outside of the unit's own merge estimation region.
+bool elsewhere(const SliceState& slice, const PredictionUnit& unit, int x, int y) {
+    return ((unit.x ^ x) | (unit.y ^ y)) >> slice.pps.parallel_merge_log2 != 0;
+}
+
+bool corner_at(const SliceState& slice, const PredictionUnit& unit, int x, int y, Motion& motion) {
+    return elsewhere(slice, unit, x, y) && motion_at(slice, unit, x, y, motion);
+}
+
+bool edge_at(const SliceState& slice, const PredictionUnit& unit, int x, int y, Motion& motion) {
+    return elsewhere(slice, unit, x, y) && motion_before(slice, unit, x, y, motion);
 }
 
 // Spatial candidates, no more than it takes to have one at merge_idx. A candidate that is left out because another is
@@ -39,19 +45,18 @@ bool merge_motion_at(const SliceState& slice, const PredictionUnit& unit, int x,
 void add_spatial(const SliceState& slice, const PredictionUnit& unit, int merge_idx, Candidates& found) {
     const int left = unit.x - 1, top = unit.y - 1, right = unit.x + unit.width, bottom = unit.y + unit.height;
     Motion a1, b1, other;
-    const bool has_a1 = !(unit.part == 1 && side_by_side(unit.part_mode)) &&
-                        merge_motion_at(slice, unit, left, bottom - 1, a1);
+    const bool has_a1 = !(unit.part == 1 && side_by_side(unit.part_mode)) && edge_at(slice, unit, left, bottom - 1, a1);
     if (has_a1) found.add(a1);
     if (found.count > merge_idx) return;
     const bool has_b1 = !(unit.part == 1 && one_above_another(unit.part_mode)) &&
-                        merge_motion_at(slice, unit, right - 1, top, b1);
+                        edge_at(slice, unit, right - 1, top, b1);
     if (has_b1 && !(has_a1 && same_motion(a1, b1))) found.add(b1);
     if (found.count > merge_idx) return;
-    if (merge_motion_at(slice, unit, right, top, other) && !(has_b1 && same_motion(b1, other))) found.add(other);
+    if (corner_at(slice, unit, right, top, other) && !(has_b1 && same_motion(b1, other))) found.add(other);
     if (found.count > merge_idx) return;
-    if (merge_motion_at(slice, unit, left, bottom, other) && !(has_a1 && same_motion(a1, other))) found.add(other);
+    if (corner_at(slice, unit, left, bottom, other) && !(has_a1 && same_motion(a1, other))) found.add(other);
     if (found.count > merge_idx || found.count == MOST_SPATIAL) return;
-    if (merge_motion_at(slice, unit, left, top, other) && !(has_a1 && same_motion(a1, other)) &&
+    if (edge_at(slice, unit, left, top, other) && !(has_a1 && same_motion(a1, other)) &&
         !(has_b1 && same_motion(b1, other)))
         found.add(other);
 }

@@ -21,10 +21,9 @@ inline bool precedes(const SliceState& slice, const PredictionUnit& unit, int x,
     return !(unit.part_mode == PartMode::FOUR && unit.part == 1 && top >= unit.height);
 }
 
-// The motion at (x, y) where that is available and inter. What has not been parsed yet holds motion of an earlier picture,
-// so that its order is asked for first.
-inline bool motion_at(const SliceState& slice, const PredictionUnit& unit, int x, int y, Motion& motion) {
-    if (!precedes(slice, unit, x, y)) return false;
+// The motion at (x, y) where that is inter. What has not been parsed yet holds motion of an earlier picture, so that
+// whether it is available is asked for first.
+inline bool stored_motion(const SliceState& slice, int x, int y, Motion& motion) {
     const MotionStore& store = *slice.picture.motion;
     const size_t zero = size_t(y >> 2) * size_t(store.width) + size_t(x >> 2);
     const size_t one = zero + size_t(store.width) * size_t(store.height);
@@ -34,6 +33,16 @@ inline bool motion_at(const SliceState& slice, const PredictionUnit& unit, int x
     motion.mv[0] = store.mv[zero];
     motion.mv[1] = store.mv[one];
     return true;
+}
+
+// The motion of A0 or B0, where they are available and inter.
+inline bool motion_at(const SliceState& slice, const PredictionUnit& unit, int x, int y, Motion& motion) {
+    return precedes(slice, unit, x, y) && stored_motion(slice, x, y, motion);
+}
+
+// And of A1, B1 or B2, which come before the unit.
+inline bool motion_before(const SliceState& slice, const PredictionUnit& unit, int x, int y, Motion& motion) {
+    return slice.available_before(unit.x, unit.y, x, y) && stored_motion(slice, x, y, motion);
 }
 
 }  // namespace edgecvar::hevc

@@ -73,11 +73,23 @@ struct SliceState {
     // Whether the block at (nb_x, nb_y) is available to one at (x, y), both in luma samples (6.4.1).
     bool available(int x, int y, int nb_x, int nb_y) const {
         if (nb_x < 0 || nb_y < 0 || nb_x >= sps.coded_width || nb_y >= sps.coded_height) return false;
-        const int tb = sps.min_tb_log2, ctb = sps.ctb_log2;
+        const int tb = sps.min_tb_log2;
         if (pps.min_tb_order[size_t(nb_y >> tb) * size_t(pps.min_tb_width) + size_t(nb_x >> tb)] >
             pps.min_tb_order[size_t(y >> tb) * size_t(pps.min_tb_width) + size_t(x >> tb)])
             return false;
-        if ((x >> ctb) == (nb_x >> ctb) && (y >> ctb) == (nb_y >> ctb)) return true;
+        return in_reach(x, y, nb_x, nb_y);
+    }
+
+    // The same of a block to the left or above, or both, whose other coordinate is not beyond that of the block: it comes
+    // before in whatever order.
+    bool available_before(int x, int y, int nb_x, int nb_y) const {
+        return nb_x >= 0 && nb_y >= 0 && in_reach(x, y, nb_x, nb_y);
+    }
+
+    // Whether two places are of one slice and one tile, the latter of which has been begun.
+    bool in_reach(int x, int y, int nb_x, int nb_y) const {
+        const int ctb = sps.ctb_log2;
+        if (((x ^ nb_x) | (y ^ nb_y)) >> ctb == 0) return true;
         const size_t width = size_t(sps.width_in_ctbs());
         const size_t own = size_t(y >> ctb) * width + size_t(x >> ctb);
         const size_t other = size_t(nb_y >> ctb) * width + size_t(nb_x >> ctb);

@@ -58,8 +58,11 @@ struct Side {
     Motion motion[N];
     int count = 0;
 
-    void add(const SliceState& slice, const PredictionUnit& unit, int x, int y) {
-        if (motion_at(slice, unit, x, y, motion[count])) ++count;
+    void add_corner(const SliceState& slice, const PredictionUnit& unit, int x, int y) {
+        count += motion_at(slice, unit, x, y, motion[count]);
+    }
+    void add_edge(const SliceState& slice, const PredictionUnit& unit, int x, int y) {
+        count += motion_before(slice, unit, x, y, motion[count]);
     }
     bool same(const Target& target, MotionVector& vector) const {
         return std::any_of(motion, motion + count, [&](const Motion& m) { return target.same(m, vector); });
@@ -69,6 +72,21 @@ struct Side {
     }
 };
 
+// So many columns by powers of two, whose rows are written without a loop.
+template <int N>
+void store_columns(MotionVector* vectors, int8_t* references, size_t stride, int columns, size_t rows,
+                   MotionVector vector, int8_t reference) {
+    if (columns & N) {
+        for (size_t row = 0; row < rows; ++row) {
+            std::fill_n(vectors + row * stride, N, vector);
+            std::memset(references + row * stride, reference, N);
+        }
+        vectors += N;
+        references += N;
+    }
+    if constexpr (N > 1) store_columns<N / 2>(vectors, references, stride, columns, rows, vector, reference);
+}
+
 }  // namespace
 
 MotionVector predicted_vector(SliceState& slice, const PredictionUnit& unit, int list, int ref_idx, bool second) {
@@ -76,15 +94,15 @@ MotionVector predicted_vector(SliceState& slice, const PredictionUnit& unit, int
     const int left = unit.x - 1, top = unit.y - 1, right = unit.x + unit.width, bottom = unit.y + unit.height;
     MotionVector a{0, 0}, b{0, 0};
     Side<2> beside;
-    beside.add(slice, unit, left, bottom);
-    beside.add(slice, unit, left, bottom - 1);
+    beside.add_corner(slice, unit, left, bottom);
+    beside.add_edge(slice, unit, left, bottom - 1);
     bool has_a = beside.same(target, a) || beside.any(target, a);
     if (has_a && !second) return a;
 
     Side<3> above;
-    above.add(slice, unit, right, top);
-    above.add(slice, unit, right - 1, top);
-    above.add(slice, unit, left, top);
+    above.add_corner(slice, unit, right, top);
+    above.add_edge(slice, unit, right - 1, top);
+    above.add_edge(slice, unit, left, top);
     bool has_b = above.same(target, b);
     if (beside.count == 0) {  // isScaledFlagLX is 0
         has_a = has_b;
@@ -102,16 +120,12 @@ MotionVector predicted_vector(SliceState& slice, const PredictionUnit& unit, int
 }
 
 void store_motion(MotionStore& store, const PredictionUnit& unit, const Motion& motion) {
-    const size_t width = size_t(unit.width >> 2), stride = size_t(store.width);
-    const int rows = unit.height >> 2, lists = store.two_lists ? 2 : 1;
-    size_t first = size_t(unit.y >> 2) * stride + size_t(unit.x >> 2);
-    for (int list = 0; list < lists; ++list, first += stride * size_t(store.height)) {
-        MotionVector* vectors = store.mv.data() + first;
-        int8_t* references = store.ref.data() + first;
-        for (int row = 0; row < rows; ++row, vectors += stride, references += stride) {
-            std::fill_n(vectors, width, motion.mv[list]);
-            std::memset(references, motion.ref[list], width);
-        }
+    const size_t stride = size_t(store.width), rows = size_t(unit.height >> 2);
+    const int lists = store.two_lists ? 2 : 1;
+    size_t at = size_t(unit.y >> 2) * stride + size_t(unit.x >> 2);
+    for (int list = 0; list < lists; ++list, at += stride * size_t(store.height)) {
+        store_columns<16>(store.mv.data() + at, store.ref.data() + at, stride, unit.width >> 2, rows, motion.mv[list],
+                          motion.ref[list]);
     }
 }
 
