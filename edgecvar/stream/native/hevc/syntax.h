@@ -44,7 +44,7 @@ struct Sps : Sequence {
     bool amp_enabled = false, sao_enabled = false;
     bool pcm_enabled = false;
     int pcm_bit_depth_luma = 8, pcm_bit_depth_chroma = 8, pcm_min_cb_log2 = 3, pcm_max_cb_log2 = 3;
-    std::vector<ShortTermSet> short_term_sets; // at most 64
+    std::vector<ShortTermSet> short_term_sets;  // at most 64
     bool long_term_present = false;            // long_term_ref_pics_present_flag
     std::vector<int> long_term_poc_lsb;        // lt_ref_pic_poc_lsb_sps
     std::vector<bool> long_term_used;          // used_by_curr_pic_lt_sps_flag
@@ -61,7 +61,7 @@ struct Sps : Sequence {
     int height_in_ctbs() const { return (coded_height + (1 << ctb_log2) - 1) >> ctb_log2; }
 };
 
-// Resolved against its SPS: the conversions of 6.5.1 and 6.5.2 are there.
+// Resolved against its SPS: the conversions of 6.5.1 are there.
 struct Pps {
     int id = 0, sps_id = 0;
     bool dependent_slices_enabled = false, output_flag_present = false;
@@ -69,7 +69,7 @@ struct Pps {
     bool sign_data_hiding = false, cabac_init_present = false;
     int num_ref_idx_default[2] = {1, 1};
     int init_qp = 26;                          // 26 + init_qp_minus26
-    bool constrained_intra_pred = false, transform_skip_enabled = false;
+    bool transform_skip_enabled = false;
     bool cu_qp_delta_enabled = false;
     int diff_cu_qp_delta_depth = 0;
     int cb_qp_offset = 0, cr_qp_offset = 0;
@@ -86,8 +86,6 @@ struct Pps {
     std::vector<int> column_starts{0}, row_starts{0};  // of tiles, in CTBs; without the end of the picture
     std::vector<int> ctb_raster_to_tile, ctb_tile_to_raster;  // CtbAddrRsToTs, CtbAddrTsToRs
     std::vector<int> tile_id;                  // TileId, by address in tile scan
-    std::vector<int> min_tb_order;             // MinTbAddrZs, in raster order of min_tb blocks, `min_tb_width` a row
-    int min_tb_width = 0;                      // of whole CTBs: PicWidthInCtbsY << (ctb_log2 - min_tb_log2)
 };
 
 struct LongTermPicture {
