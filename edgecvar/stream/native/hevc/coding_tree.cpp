@@ -1,4 +1,6 @@
 // Coding tree units, coding quadtrees and coding units (ITU-T H.265, 7.3.8.2 to 7.3.8.5, 8.6.1).
+#include <algorithm>
+
 #include "hevc/quantization.h"
 #include "hevc/substream.h"
 

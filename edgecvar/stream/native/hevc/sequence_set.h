@@ -9,6 +9,9 @@ namespace edgecvar::hevc {
 // Reads all that is kept of one into `sps`, whose id is known once Unsupported is thrown.
 void read_sequence_set(BitReader& reader, Sps& sps);
 
+// The id of one that may be of a profile, or have a feature, that is not parsed here.
+int sequence_set_id(BitReader& reader);
+
 // vui_parameters(), of which nothing is kept (E.2.1).
 void skip_vui(BitReader& reader, uint32_t max_sub_layers_minus1);
 
