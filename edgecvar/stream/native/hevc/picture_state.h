@@ -14,6 +14,7 @@
 namespace edgecvar::hevc {
 
 constexpr int32_t NO_ADDRESS = -1;
+constexpr uint8_t UNIT_DEPTH = 3, UNIT_SKIPPED = 4;
 
 // Arrays are of the whole picture; substreams that are parsed side by side write to different parts of them.
 struct PictureState {
@@ -27,8 +28,7 @@ struct PictureState {
 
     // One a min_cb_log2 block, raster order, `cb_width` a row.
     int cb_width = 0, cb_height = 0;
-    std::vector<uint8_t> skipped;        // cu_skip_flag
-    std::vector<uint8_t> depth;          // CtDepth
+    std::vector<uint8_t> units;          // CtDepth, and UNIT_SKIPPED where cu_skip_flag is 1
     std::vector<int8_t> qp;              // QpY
 
     // One a 4x4 block, raster order, motion->width a row: IntraPredModeY, 1 (DC) where it is not intra or is PCM.
@@ -44,8 +44,7 @@ struct PictureState {
         cb_height = sps->coded_height >> sps->min_cb_log2;
         const size_t blocks = size_t(cb_width) * size_t(cb_height);
         slice_address.assign(size_t(sps->width_in_ctbs()) * size_t(sps->height_in_ctbs()), NO_ADDRESS);
-        skipped.assign(blocks, 0);
-        depth.assign(blocks, 0);
+        units.assign(blocks, 0);
         qp.assign(blocks, 0);
         intra_mode.assign(size_t(store.width) * size_t(store.height), 1);
     }

@@ -1,4 +1,7 @@
 // Contexts, scans, modes, quantization parameters and substreams of HEVC on their own (ITU-T H.265, 6.5, 7.3.8, 8.4, 8.6, 9.3).
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -239,6 +242,27 @@ static void test_crew() {
         });
         for (size_t worker = 0; worker < 3; ++worker) CHECK(called[worker] == (worker < count));
     }
+    int called = 0;
+    crew.run(0, [&](size_t worker) { called += worker == 0 ? 1 : 9; });  // of nothing the caller finds nothing
+    CHECK(called == 1);
+}
+
+// A process that was forked has not the threads: its caller works alone, and nobody is waited for.
+static void test_forked_crew() {
+    auto crew = std::make_unique<Crew>(3);
+    std::atomic<int> called{0};
+    crew->run(3, [&](size_t) { ++called; });
+    CHECK(called == 3);
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(20);  // ends it where it hangs
+        int alone = 0;
+        crew->run(3, [&](size_t worker) { alone += worker == 0 ? 1 : 9; });
+        crew.reset();
+        _exit(alone == 1 ? 7 : 8);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
 static void test_level_buffer() {
@@ -272,6 +296,7 @@ int main() {
     test_quantization();
     test_parts();
     test_crew();
+    test_forked_crew();
     test_level_buffer();
     if (failures) std::printf("%d failures\n", failures);
     return failures != 0;
