@@ -50,6 +50,12 @@ struct PictureState {
     }
 };
 
+// Where a block is within its coding tree block, in z-scan order: the bits of x and y in turns.
+inline int z_order(int x, int y) {
+    constexpr uint8_t SPREAD[16] = {0, 1, 4, 5, 16, 17, 20, 21, 64, 65, 68, 69, 80, 81, 84, 85};
+    return SPREAD[x & 15] + 2 * SPREAD[y & 15];
+}
+
 // One slice. `references` has what ref_idx means: its lists have num_ref_idx entries, none null (a Tag may be lost).
 struct SliceState {
     PictureState& picture;
@@ -72,14 +78,15 @@ struct SliceState {
     // Whether the block at (nb_x, nb_y) is available to one at (x, y), both in luma samples (6.4.1).
     bool available(int x, int y, int nb_x, int nb_y) const {
         if (nb_x < 0 || nb_y < 0 || nb_x >= sps.coded_width || nb_y >= sps.coded_height) return false;
-        const int tb = sps.min_tb_log2, ctb = sps.ctb_log2;
-        if (pps.min_tb_order[size_t(nb_y >> tb) * size_t(pps.min_tb_width) + size_t(nb_x >> tb)] >
-            pps.min_tb_order[size_t(y >> tb) * size_t(pps.min_tb_width) + size_t(x >> tb)])
-            return false;
-        if ((x >> ctb) == (nb_x >> ctb) && (y >> ctb) == (nb_y >> ctb)) return true;
+        const int ctb = sps.ctb_log2;
+        if ((x >> ctb) == (nb_x >> ctb) && (y >> ctb) == (nb_y >> ctb)) {
+            const int tb = sps.min_tb_log2;
+            return z_order(nb_x >> tb, nb_y >> tb) <= z_order(x >> tb, y >> tb);
+        }
         const size_t width = size_t(sps.width_in_ctbs());
         const size_t own = size_t(y >> ctb) * width + size_t(x >> ctb);
         const size_t other = size_t(nb_y >> ctb) * width + size_t(nb_x >> ctb);
+        if (pps.ctb_raster_to_tile[other] > pps.ctb_raster_to_tile[own]) return false;
         if (picture.slice_address[other] != header.slice_address) return false;
         if (!pps.tiles_enabled) return true;
         return pps.tile_id[size_t(pps.ctb_raster_to_tile[own])] == pps.tile_id[size_t(pps.ctb_raster_to_tile[other])];
