@@ -50,7 +50,7 @@ struct PictureState {
     }
 };
 
-// Where a block is within its coding tree block, in z-scan order: the bits of x and y in turns.
+// Where a block is within its coding tree block, in z-scan order (6.5.2): the bits of x and y in turns.
 inline int z_order(int x, int y) {
     constexpr uint8_t SPREAD[16] = {0, 1, 4, 5, 16, 17, 20, 21, 64, 65, 68, 69, 80, 81, 84, 85};
     return SPREAD[x & 15] + 2 * SPREAD[y & 15];

@@ -60,7 +60,7 @@ struct Sps : Sequence {
     int height_in_ctbs() const { return (coded_height + (1 << ctb_log2) - 1) >> ctb_log2; }
 };
 
-// Resolved against its SPS: the conversions of 6.5.1 and 6.5.2 are there.
+// Resolved against its SPS: the conversions of 6.5.1 are there.
 struct Pps {
     int id = 0, sps_id = 0;
     bool dependent_slices_enabled = false, output_flag_present = false;
@@ -85,8 +85,6 @@ struct Pps {
     std::vector<int> column_starts{0}, row_starts{0};  // of tiles, in CTBs; without the end of the picture
     std::vector<int> ctb_raster_to_tile, ctb_tile_to_raster;  // CtbAddrRsToTs, CtbAddrTsToRs
     std::vector<int> tile_id;                  // TileId, by address in tile scan
-    std::vector<int> min_tb_order;             // MinTbAddrZs, in raster order of min_tb blocks, `min_tb_width` a row
-    int min_tb_width = 0;                      // of whole CTBs: PicWidthInCtbsY << (ctb_log2 - min_tb_log2)
 };
 
 struct LongTermPicture {
