@@ -72,7 +72,7 @@ class Anatomy:
 @dataclass
 class _Tally:
     kinds: Dict[int, str] = field(default_factory=dict)
-    gop_lengths: List[int] = field(default_factory=list)
+    gops_at: List[int] = field(default_factory=list)  # display indices
     gop_is_due: bool = False
     keyframes: int = 0
     shares: List[List[float]] = field(default_factory=list)
@@ -95,7 +95,7 @@ def anatomy(stream: Stream) -> Anatomy:
         kinds=kinds,
         counts={kind: kinds.count(kind) for kind in "IPB"},
         keyframes=tally.keyframes,
-        gop_lengths=tally.gop_lengths,
+        gop_lengths=_gop_lengths(tally),
         seconds=tally.last - tally.first,
         motion=MotionStatistics(len(tally.shares), *np.mean(tally.shares, axis=0).tolist()) if tally.shares else None,
         residual=_residual_statistics(tally.residuals),
@@ -103,6 +103,12 @@ def anatomy(stream: Stream) -> Anatomy:
         liveliest=tally.liveliest,
         summary=stream.summary,
     )
+
+
+def _gop_lengths(tally: _Tally) -> List[int]:
+    """Pictures of each GOP, from its first to the next one's in display order; what is before them all is in none."""
+    of_each = np.searchsorted(np.sort(tally.gops_at), sorted(tally.kinds), side="right")
+    return [int(pictures) for pictures in np.bincount(of_each, minlength=len(tally.gops_at) + 1)[1:]]
 
 
 def _count(tally: _Tally, picture: CodedPicture) -> None:
@@ -115,10 +121,8 @@ def _count(tally: _Tally, picture: CodedPicture) -> None:
     tally.kinds[picture.display_index] = picture.kind
     tally.keyframes += picture.keyframe
     if tally.gop_is_due:
-        tally.gop_lengths.append(0)
+        tally.gops_at.append(picture.display_index)
         tally.gop_is_due = False
-    if tally.gop_lengths:
-        tally.gop_lengths[-1] += 1
     if picture.kind == "I":
         return
     if picture.motion is not None:

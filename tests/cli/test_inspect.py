@@ -49,6 +49,15 @@ def test_hevc_is_inspected_as_h264_is(edgecvar, tmp_path):
     assert code == 0 and "hevc, 96 x 64" in out
 
 
+def test_the_gops_of_an_open_gop_are_as_long_as_their_strips(edgecvar, tmp_path):
+    """In decode order the second I-picture is before the two that are shown before it."""
+    settings = {"x265-params": "log-level=none:b-adapt=0:bframes=2:keyint=12:min-keyint=12:scenecut=0:open-gop=1"}
+    clip = moving_clip(tmp_path / "clip.mp4", pictures=36, codec="hevc", **settings)
+    code, out, _ = edgecvar("inspect", clip)
+    assert code == 0 and "        GOP  3 of 12 pictures\n" in out
+    assert [line.split()[1] for line in out.splitlines() if "IBB" in line] == ["12", "12"]
+
+
 def strip_of(edgecvar, path):
     """The lines of the strip: first picture, length, pattern with what follows it."""
     code, out, _ = edgecvar("inspect", path)

@@ -94,6 +94,8 @@ def _gop_note(lengths: List[int]) -> str:
     if len(lengths) == 1:
         return f"one, {lengths[0]} pictures"
     ordered = sorted(lengths)
+    if ordered[0] == ordered[-1]:
+        return f"{len(lengths)} of {ordered[0]} pictures"
     return f"{len(lengths)}, {ordered[0]} to {ordered[-1]} pictures, median {ordered[len(ordered) // 2]}"
 
 

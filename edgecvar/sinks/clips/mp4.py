@@ -69,6 +69,8 @@ def write_mp4(target: Path, form: TrackForm, packets: Sequence[TimedPacket]) -> 
                 extradata = _with_sets(form, packets[0].data)
                 if extradata:
                     stream.codec_context.extradata = extradata
+                if form.codec == "hevc" and _are_among(extradata, form, packets):
+                    stream.codec_context.codec_tag = "hvc1"  # Apple's players take no hev1, FFmpeg's choice
                 _mux(container, stream, form, packets)
         except av.error.FFmpegError as error:
             if isinstance(error, OSError) and error.errno:
@@ -116,3 +118,12 @@ def _with_sets(form: TrackForm, first: bytes) -> bytes:
         return form.extradata
     units = [*configured_units(form.extradata, form.codec), *split_units(first, None)]
     return set_units(sets_among(units, form.codec), None)
+
+
+def _are_among(extradata: bytes, form: TrackForm, packets: Sequence[TimedPacket]) -> bool:
+    """Whether the packets have no parameter sets but the extradata's, as hvc1 demands (ISO/IEC 14496-15, 8.4)."""
+    known = sets_among(configured_units(extradata, form.codec), form.codec)
+    length_size = length_size_of(form.extradata, form.codec)
+    return bool(known) and all(
+        sets_among(split_units(packet.data, length_size), form.codec).items() <= known.items() for packet in packets
+    )

@@ -73,8 +73,11 @@ def test_a_clip_is_cut_of_hevc(tmp_path, suffix, b_pictures):
     source = clip_of(tmp_path / f"door.{suffix}", b_pictures=b_pictures, codec="hevc")
     (clip,), _ = record(source, tmp_path / "clips", 1.7, 2.3, clip_before=0.5, clip_after=0.4)
     times, packets = decoded(clip)
-    mine, theirs = source_packets(clip), source_packets(source)
-    assert mine[0] in theirs and all(packet in theirs for packet in mine)
+    mine, theirs = (
+        [[unit for unit in packet if unit[0] >> 1 not in (32, 33, 34)] for packet in source_packets(path)]
+        for path in (clip, source)
+    )  # without parameter sets, which a file's head has
+    assert all(packet in theirs for packet in mine)
     assert times[0] == 0 and len(times) == len(mine)
     assert times == pytest.approx([n / RATE for n in range(len(times))], abs=1e-3)
     assert [dts for _, dts in packets] == sorted({dts for _, dts in packets})
@@ -84,6 +87,8 @@ def test_a_clip_is_cut_of_hevc(tmp_path, suffix, b_pictures):
         assert stream.info.codec == "hevc" and stream.summary.damaged == 0
         assert all(picture.motion.exact for picture in pictures if picture.motion is not None)
         assert any((pictures[0].image == image).all() for image in images)
+    with av.open(str(clip)) as container:  # the name by which Apple's players take it
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
 
 
 def test_every_picture_of_a_clip_is_the_sources(tmp_path):
