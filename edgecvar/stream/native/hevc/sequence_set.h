@@ -9,7 +9,7 @@ namespace edgecvar::hevc {
 // Reads all that is kept of one into `sps`, whose id is known once Unsupported is thrown.
 void read_sequence_set(BitReader& reader, Sps& sps);
 
-// vui_parameters(), of which nothing is kept (E.2.1).
-void skip_vui(BitReader& reader, uint32_t max_sub_layers_minus1);
+// vui_parameters() (E.2.1), of which field_seq_flag alone is kept.
+void read_vui(BitReader& reader, uint32_t max_sub_layers_minus1, Sps& sps);
 
 }  // namespace edgecvar::hevc
