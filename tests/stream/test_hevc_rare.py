@@ -13,7 +13,7 @@ from edgecvar.stream.nal.units import joined_units, kind_of, split_units
 from edgecvar.stream.reader import open_stream
 from tests.stream.hevc_clips import COUNT, SIZE, packets_of, read, same, whole_clip
 from tests.stream.known_clips import encode_x265, translation
-from tests.stream.native.hevc.pcm_pictures import HEIGHT, WIDTH, PcmPicture
+from tests.stream.native.hevc.pcm_pictures import HEIGHT, WIDTH, Bits, PcmPicture, escaped
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,19 @@ def test_fields_are_called_so(tmp_path: Path, interlace: str, fields: bool) -> N
     path = encode_x265(tmp_path / "clip.mp4", translation(3, SIZE, (1, 0)), 30, 0, interlace)
     with open_stream(path) as stream:
         assert ("fields of interlaced video" in stream.info.extraction_note) == fields
+
+
+def test_i_pictures_of_the_highest_level_have_images(clip: Path, tmp_path: Path) -> None:
+    side = 4104  # more samples than any level of H.264 has
+    units = list(split_units(packets_of(clip)[0], None))
+    for place, unit in enumerate(units):
+        if kind_of(unit, "hevc") == 33:
+            said = "".join(f"{byte:08b}" for byte in unit[2:].replace(b"\0\0\3", b"\0\0"))
+            bits = Bits()
+            bits.text = said.replace(Bits().ue(SIZE[1], SIZE[0]).text, Bits().ue(side, side).text)
+            units[place] = unit[:2] + escaped(bits.align().bytes())
+    path = tmp_path / "large.265"
+    path.write_bytes(joined_units(units, None))
+    with open_stream(path, threads=1) as stream:
+        (picture,) = stream
+        assert picture.planes is not None and picture.planes.y.shape == (side, side)  # most of it made up
