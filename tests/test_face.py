@@ -34,7 +34,7 @@ MEMBERS = {
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width", "decoder", "decoder_note"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
-    | {"and_of", "breaks", "broke", "gave", "hidden", "live", "decoder", "fall_back", "fallbacks"},
+    | {"and_of", "breaks", "broke", "gave", "hidden", "live", "decoder", "fall_back", "fallbacks", "other_layers"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
     | {

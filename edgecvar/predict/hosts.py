@@ -15,11 +15,16 @@ H264_OF_H265 = 0.45
 """What a decoder does of H.264 where only its rate of H.265 was found: Xavier NX has both."""
 
 
-def host_of(device: str) -> Tuple[Host, List[str]]:
-    """The host beside the GPU of a device, and in sentences what had to be assumed; raises ConfigError."""
+def host_of(device: str, codec: str = "h264") -> Tuple[Host, List[str]]:
+    """The host beside the GPU of a device, its decoder as fast as of a codec, and in sentences what had to be assumed.
+
+    Raises ConfigError.
+    """
     hosts = published_hosts()
     found = hosts.host(device)
     score, notes = _score(found, hosts)
+    if codec == "hevc":
+        return Host(found.cores, score / load_reference().mips, found.h265_pixels_per_second), notes
     rate: Optional[float] = found.h264_pixels_per_second
     if rate is None and found.h265_pixels_per_second is not None:
         rate = H264_OF_H265 * found.h265_pixels_per_second

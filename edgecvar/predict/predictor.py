@@ -141,7 +141,7 @@ def _case(bundle: Bundle, device: Device, config: PredictConfig, counts: StreamC
     every = config.every or bundle.manifest.input.every(Fraction(counts.fps))
     works = tuple(stage_works(bundle, precision, target))
     model, sessions = corrected(fitted_model(), device)
-    host, assumed = host_of(device.name)
+    host, assumed = host_of(device.name, counts.codec)
     return Case(
         bundle=bundle,
         precision=precision,

@@ -286,8 +286,7 @@ def test_what_a_decoder_prints_is_not_among_the_decisions(bundle, clip):
         "    def decode(self, *given):\n"
         "        os.write(1, b'Opening in BLOCKING MODE\\n')\n"
         "        return super().decode(*given)\n"
-        "job.candidates = keys.candidates = lambda decoder, codec="
-        ": [choice.Candidate('loud', Loud)]\n"
+        "job.candidates = keys.candidates = lambda decoder, codec=None: [choice.Candidate('loud', Loud)]\n"
         "main(sys.argv[1:])\n"
     )
     given = ["run", str(clip), "--bundle", str(bundle), "--json"]

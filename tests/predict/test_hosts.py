@@ -36,6 +36,9 @@ def test_a_decoder_is_published_or_taken_from_another_codec_and_said():
     host, notes = host_of("agx-xavier")
     assert host.decoder_pixels_per_second == H264_OF_H265 * HOSTS.host("agx-xavier").h265_pixels_per_second
     assert any("of that for H.265 was taken" in note for note in notes)
+    host, notes = host_of("agx-xavier", "hevc")
+    assert host.decoder_pixels_per_second == HOSTS.host("agx-xavier").h265_pixels_per_second
+    assert not any("H.265" in note for note in notes)
     nx = HOSTS.host("xavier-nx")
     assert pytest.approx(nx.h264_pixels_per_second / nx.h265_pixels_per_second, rel=0.02) == H264_OF_H265
 

@@ -185,6 +185,14 @@ def test_a_smaller_input_has_the_layers_of_one():
     assert resized(large, 1.0) == large
 
 
+def test_hevc_is_reckoned_as_h264_and_that_is_said(tmp_path, heavy):
+    clips = {codec: moving_clip(tmp_path / f"{codec}.mp4", codec=codec) for codec in ("h264", "hevc")}
+    made = {codec: predict(asked(heavy, "orin-nano", source=str(clip))) for codec, clip in clips.items()}
+    assert [any("of HEVC" in note for note in made[codec].notes) for codec in clips] == [False, True]
+    assert made["hevc"].stages == made["h264"].stages
+    assert made["hevc"].host.read.likely == pytest.approx(made["h264"].host.read.likely, rel=0.5)
+
+
 def test_a_bundle_without_fp16_is_counted_on_its_fp32(tmp_path, heavy):
     without = predict(asked(heavy_bundle(tmp_path, ["fp32"])))
     assert without.precision == "fp16" and any("has no fp16 files" in note for note in without.notes)

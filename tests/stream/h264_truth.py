@@ -192,7 +192,7 @@ def _check(report: IdentityReport, picture: CodedPicture, numbers: Dict[int, int
             report.wrong_samples += bad
         if bad:
             blocks = wrong.reshape(wrong.shape[0] // side, side, -1, side).any(axis=(1, 3))
-            order = _decoding_order(blocks.shape, truth.standard.square)[blocks]
+            order = decoding_order(blocks.shape, truth.standard.square)[blocks]
             places = ((plane, int(row), int(column)) for row, column in zip(*np.nonzero(blocks)))
             bad_blocks += zip(order.tolist(), places)
     if bad_blocks:
@@ -206,7 +206,7 @@ def _check(report: IdentityReport, picture: CodedPicture, numbers: Dict[int, int
             report.wrong_blocks = told
 
 
-def _decoding_order(shape: Tuple[int, ...], square: int) -> np.ndarray:
+def decoding_order(shape: Tuple[int, ...], square: int) -> np.ndarray:
     """Of each 4x4 block its place in the order of coding, but for slice groups and tiles."""
     row, column = np.mgrid[: shape[0], : shape[1]]
     side = square // 4

@@ -66,5 +66,5 @@ def test_no_more_than_the_limit_is_held(clip: Path) -> None:
 
 def test_what_the_core_does_not_read_is_refused_with_the_reason(tmp_path: Path) -> None:
     other = encode(tmp_path / "clip.avi", translation(4, (64, 96), (1, 0)), "mpeg4")
-    with pytest.raises(StreamError, match=r"clip\.avi: outside what the native core reads: it reads H\.264 alone"):
+    with pytest.raises(StreamError, match=r"clip\.avi: outside what the native core reads: it reads H\.264 and"):
         demux(other, 10)

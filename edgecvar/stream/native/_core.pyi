@@ -55,7 +55,9 @@ class Picture:
     poc: int
     lost: int
     damaged_slices: int
+    """Slices (H.264), slice segments (H.265) and other NAL units given up, wholly or from some block on."""
     concealed_macroblocks: int
+    """Squares of 16 x 16 samples that no slice gave."""
     whole: bool
     """None of its slices is damaged or missing; of an I-picture known only where parameter sets wait."""
     damage: str

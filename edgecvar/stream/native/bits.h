@@ -1,4 +1,4 @@
-// Reading bits of one raw byte sequence payload (ITU-T H.264, 7.2 and 9.1).
+// Reading bits of one raw byte sequence payload (ITU-T H.264, 7.2 and 9.1; H.265, 7.2 and 9.2).
 #pragma once
 
 #include <cstddef>

@@ -35,6 +35,7 @@ public:
         next_ += 7;
         ahead_ = 56 - 9;
         range_ = 510;
+        if (offset_ >= range_ << ahead_) damaged("arithmetic code out of range");
     }
 
     __attribute__((always_inline)) int decision(ContextState& state) {
@@ -69,19 +70,20 @@ public:
         return int(one & 1);
     }
 
-    // The next bypass bits, 0 <= count <= 16, the first one highest.
-    __attribute__((always_inline)) uint32_t bypass_bits(int count) {
+    // The next bypass bits, 0 <= count <= 16, the first one highest, not read: what a step for each would give, at once.
+    __attribute__((always_inline)) uint32_t peek_bypass(int count) {
         if (__builtin_expect(ahead_ < 24, 0)) refill_half();
-        uint64_t offset = offset_, scaled = range_ << ahead_, bits = 0;
+        return uint32_t(offset_ >> (ahead_ - count)) / uint32_t(range_);
+    }
+    // Reads bypass bits that are known.
+    __attribute__((always_inline)) void take_bypass(uint32_t bits, int count) {
         ahead_ -= count;
-        while (--count >= 0) {
-            scaled >>= 1;
-            const uint64_t one = offset >= scaled;
-            offset -= scaled & (0 - one);
-            bits = bits << 1 | one;
-        }
-        offset_ = offset;
-        return uint32_t(bits);
+        offset_ -= (bits * range_) << ahead_;
+    }
+    __attribute__((always_inline)) uint32_t bypass_bits(int count) {
+        const uint32_t bits = peek_bypass(count);
+        take_bypass(bits, count);
+        return bits;
     }
 
     // The value with the sign that the next bypass bit gives.

@@ -48,8 +48,7 @@ public:
     }
 
     py::bytes without_sets(const py::object& packet) {
-        const Bytes bytes(packet);
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const Bytes bytes(packet);  // nothing of this changes with what is parsed: it waits for nobody
         const std::vector<uint8_t> rest = decoder_->without_sets(bytes.data(), bytes.size());
         return py::bytes(reinterpret_cast<const char*>(rest.data()), rest.size());
     }

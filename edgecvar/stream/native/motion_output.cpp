@@ -134,7 +134,12 @@ void write_references(const MotionStore& motion, const std::vector<SliceOutput>&
         const int8_t* one = zero + motion.ref.size() / 2;
         for (int list = 0; list < (motion.two_lists ? 2 : 1); ++list) {
             int16_t* out = ref_offset + size_t(list) * plane + row * stride;
-            write_offsets<LOG2>(slices, list, slice, list ? one : zero, count, out);
+            const int8_t* refs = list ? one : zero;
+            if (row > 0 && slices.size() == 1 && std::memcmp(refs - count, refs, count) == 0) {
+                std::copy_n(out - stride, stride, out);
+            } else {
+                write_offsets<LOG2>(slices, list, slice, refs, count, out);
+            }
             repeat(out, stride, LOG2);
         }
         if (!any_weights) continue;
@@ -149,6 +154,12 @@ void write_intra(const MotionStore& motion, bool* intra) {
     for (size_t row = 0; row < size_t(motion.height) >> log2; ++row) {
         const uint8_t* flags = motion.flags.data() + row * count;
         bool* out = intra + (row << log2) * stride;
+        uint8_t any = 0;
+        for (size_t i = 0; i < count; ++i) any |= flags[i];
+        if (!(any & MB_INTRA)) {
+            std::fill_n(out, stride * side, false);
+            continue;
+        }
         for (size_t i = 0; i < count; ++i) {
             const uint32_t four = flags[i] & MB_INTRA ? 0x01010101 : 0;
             std::memcpy(out + (i << log2), &four, side);

@@ -54,4 +54,11 @@ struct MotionStore {
     }
 };
 
+// One entry of a reference list, as a decoded picture buffer keeps it.
+struct Reference {
+    std::shared_ptr<Tag> tag;  // never null
+    std::shared_ptr<const MotionStore> motion;  // null for pictures of I slices and lost ones
+    bool long_term = false;
+};
+
 }  // namespace edgecvar

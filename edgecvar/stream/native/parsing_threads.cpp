@@ -1,8 +1,6 @@
 // Threads that parse pictures ahead of whoever takes them.
 #include "parsing_threads.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +13,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "blocked_signals.h"
 
 namespace edgecvar {
 
@@ -39,20 +39,6 @@ struct Job {
         return stage == WAITS && std::all_of(awaited.begin(), awaited.end(),
                                              [](const std::shared_ptr<Tag>& tag) { return tag->is_parsed(); });
     }
-};
-
-// Signals are for the interpreter's threads: those started while this exists block all.
-class BlockedSignals {
-public:
-    BlockedSignals() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-private:
-    sigset_t before_;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ import pytest
 
 from edgecvar.errors import RefusedError, StreamError
 from edgecvar.stream.live import LiveStream, Patience
+from edgecvar.stream.live.trial import try_source
 from edgecvar.stream.reader import open_stream
 from tests.stream.rtsp import serving
 
@@ -129,6 +130,13 @@ def test_a_camera_of_hevc_is_read_and_read_on_when_it_comes_back() -> None:
                 break
         assert "I" + "P" * 14 in kinds and "B" not in kinds
         assert stream.summary.skipped == 0 and stream.summary.damaged <= 1  # what was cut off when it was killed
+
+
+def test_what_a_camera_of_hevc_sends_is_told() -> None:
+    with serving() as server:
+        trial = try_source(server.uri("h265"), 0.7, 15)
+    assert (trial.info.codec, trial.profile, trial.gop, trial.b_pictures) == ("hevc", "Main", 15, 0)
+    assert trial.pictures >= 30 and not any("H.264" in change or "B-pictures" in change for change in trial.changes)
 
 
 def test_what_is_not_there_and_what_cannot_be_read() -> None:

@@ -1,4 +1,4 @@
-"""Small x264 and x265 streams of every coding tool, for the fuzzer and the digests: `python make_seeds.py FOLDER`."""
+"""Small streams of every coding tool, for fuzzer and digests: `python -m tests.stream.native.make_seeds FOLDER`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Dict, Iterator, Tuple
 import av
 import numpy as np
 from numpy.typing import NDArray
+
+from tests.stream.native.hevc import cut_pictures
 
 SEEDS: Dict[str, Tuple[str, str]] = {
     "baseline_cavlc": ("baseline", "ref=2:partitions=all:subme=7"),
@@ -33,7 +35,7 @@ SEEDS: Dict[str, Tuple[str, str]] = {
 HEVC_SEEDS: Dict[str, Tuple[str, str]] = {
     "p_amp": ("yuv420p", "bframes=0:ref=3:rect=1:amp=1:rd=5"),
     "b_amp_trees": ("yuv420p", "bframes=3:ref=3:rect=1:amp=1:rd=5:tu-inter-depth=3:tu-intra-depth=3"),
-    "wavefronts": ("yuv420p", "wpp=1:bframes=1"),
+    "rows": ("yuv420p", "wpp=1:bframes=1"),
     "slices": ("yuv420p", "wpp=1:slices=2:bframes=1"),
     "open_gop": ("yuv420p", "open-gop=1:keyint=4:min-keyint=1:bframes=2:aud=1:hrd=1:vbv-maxrate=500:vbv-bufsize=500"),
     "radl": ("yuv420p", "open-gop=0:radl=2:keyint=5:min-keyint=5:bframes=2"),
@@ -72,6 +74,10 @@ def main(folder: Path) -> None:
     for name, (pixels, settings) in HEVC_SEEDS.items():
         stream, _ = encoded_hevc("hevc", pixels, settings)
         (folder / f"{name}.h265").write_bytes(b"\x80" + b"".join(stream))
+    for name, cut in cut_pictures.CUTS.items():
+        (folder / f"{name}.h265").write_bytes(
+            b"\x80" + cut_pictures.stream(cut, first=1)
+        )  # the IDR picture's samples are long
     for name in ("b_amp_trees", "open_gop"):
         packets, extradata = encoded_hevc("mp4", *HEVC_SEEDS[name])
         (folder / f"{name}.hvcc").write_bytes(b"\x81" + _blocks(extradata, *packets))

@@ -21,7 +21,7 @@ from edgecvar.stream.native import choice as native_choice
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture, PredictionWeights, StreamSummary
-from tests.stream.known_clips import encode, encode_x264, stream_like, translation
+from tests.stream.known_clips import encode, encode_x264, encode_x265, stream_like, translation
 
 CLIPS = {
     "p": ("mp4", 0, ""),
@@ -184,7 +184,7 @@ class Core:
         sequence.max_reorder, sequence.max_frame_num = 0, 16
         picture = SimpleNamespace(kind=told, number=number, sequence=sequence, poc=2 * number, resets_order=number == 0)
         picture.damaged_slices, picture.concealed_macroblocks, picture.damage = int(number == 2), 0, "mb_type"
-        picture.sets_refused = False
+        picture.sets_refused, picture.extra_units = False, number % 2
         picture.lost, picture.random_access, picture.recovery_count = int(number == 3), told == "I", -1
         picture.reference, picture.frame_num = True, number % 16
         return [picture]
@@ -247,10 +247,15 @@ def scripted(path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Any:
 def test_what_turns_up_too_late_names_the_picture_and_the_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with scripted(made(tmp_path, "p", 12), monkeypatch, "IPPPPU") as stream, pytest.raises(
-        StreamError, match=r"clip\.mp4: from picture 5 on .*\(data partitioning\); use extraction='ffmpeg'"
+    hevc = encode_x265(tmp_path / "hevc.mp4", translation(12, (64, 96), (1, 0)), 30)
+    for path, way_out in (
+        (made(tmp_path, "p", 12), "use extraction='ffmpeg'"),
+        (hevc, "FFmpeg gives no vectors .*4:2:0"),
     ):
-        list(stream)
+        with scripted(path, monkeypatch, "IPPPPU") as stream, pytest.raises(
+            StreamError, match=rf"{path.name}: from picture 5 on .*\(data partitioning\); {way_out}"
+        ):
+            list(stream)
 
 
 def test_damage_is_counted_by_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +267,7 @@ def test_damage_is_counted_by_what_it_is(tmp_path: Path, monkeypatch: pytest.Mon
             reasons={"packet that cannot be parsed: broken header": 1, "packet that gave no picture": 1},
             damaged=2,
             damage={"mb_type": 1, "pictures missing before it": 1},
+            other_layers=6,  # a unit in every other packet
         )
 
 

@@ -10,13 +10,6 @@
 
 namespace edgecvar::h264 {
 
-// One entry of a reference list.
-struct Reference {
-    std::shared_ptr<Tag> tag;                   // never null
-    std::shared_ptr<const MotionStore> motion;  // null for intra and lost pictures
-    bool long_term = false;
-};
-
 // A picture that is being decoded, as the buffer sees it.
 struct CurrentPicture {
     std::shared_ptr<Tag> tag;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "h264/dpb.h"
 #include "h264/syntax.h"
 #include "motion_store.h"
 

@@ -1,4 +1,4 @@
-// Addresses of coding tree blocks and of transform blocks in decoding order (ITU-T H.265, 6.5.1, 6.5.2).
+// Addresses of coding tree blocks in decoding order (ITU-T H.265, 6.5.1).
 #include "hevc/picture_set.h"
 
 namespace edgecvar::hevc {
@@ -12,7 +12,9 @@ std::vector<int> with_end(const std::vector<int>& starts, int end) {
     return bounds;
 }
 
-void scan_tiles(const Sps& sps, Pps& pps) {
+}  // namespace
+
+void set_addresses(const Sps& sps, Pps& pps) {
     const int width = sps.width_in_ctbs(), height = sps.height_in_ctbs();
     const std::vector<int> columns = with_end(pps.column_starts, width), rows = with_end(pps.row_starts, height);
     const size_t count = size_t(width) * size_t(height);
@@ -32,39 +34,6 @@ void scan_tiles(const Sps& sps, Pps& pps) {
             }
         }
     }
-}
-
-// The place of a block within its CTB: the bits of x and y in turns.
-int interleaved(int x, int y, int bits) {
-    int place = 0;
-    for (int i = 0; i < bits; ++i) place |= (x >> i & 1) << (2 * i) | (y >> i & 1) << (2 * i + 1);
-    return place;
-}
-
-void order_blocks(const Sps& sps, Pps& pps) {
-    const int shift = sps.ctb_log2 - sps.min_tb_log2, side = 1 << shift;
-    std::vector<int> places(size_t(side) * size_t(side));
-    for (int y = 0; y < side; ++y) {
-        for (int x = 0; x < side; ++x) places[size_t(y << shift | x)] = interleaved(x, y, shift);
-    }
-    const int width = sps.width_in_ctbs(), height = sps.height_in_ctbs();
-    pps.min_tb_width = width << shift;
-    pps.min_tb_order.resize(size_t(pps.min_tb_width) * size_t(height << shift));
-    int* out = pps.min_tb_order.data();
-    for (int y = 0; y < height << shift; ++y) {
-        const int* const row = places.data() + ((y & (side - 1)) << shift);
-        const int* const addresses = pps.ctb_raster_to_tile.data() + std::ptrdiff_t(y >> shift) * width;
-        for (int ctb = 0; ctb < width; ++ctb) {
-            for (int x = 0; x < side; ++x) *out++ = (addresses[ctb] << (2 * shift)) + row[x];
-        }
-    }
-}
-
-}  // namespace
-
-void set_addresses(const Sps& sps, Pps& pps) {
-    scan_tiles(sps, pps);
-    order_blocks(sps, pps);
 }
 
 }  // namespace edgecvar::hevc

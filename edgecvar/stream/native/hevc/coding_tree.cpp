@@ -1,5 +1,5 @@
 // Coding tree units, coding quadtrees and coding units (ITU-T H.265, 7.3.8.2 to 7.3.8.5, 8.6.1).
-#include <cstring>
+#include <algorithm>
 
 #include "hevc/quantization.h"
 #include "hevc/substream.h"
@@ -11,9 +11,9 @@ namespace {
 // A square of an array over min_cb blocks, of which only the right column and the bottom row are ever read again.
 template <class T>
 void set_edges(std::vector<T>& values, int stride, int x, int y, int size, T value) {
-    T* row = values.data() + size_t(y) * size_t(stride) + x;
-    for (int i = 0; i + 1 < size; ++i, row += stride) row[size - 1] = value;
-    std::memset(row, value, size_t(size));
+    T* const right = values.data() + size_t(y) * size_t(stride) + x + size - 1;
+    T* const bottom = right + (size - 1) * stride;
+    for (int i = 0; i < size; ++i) right[i * stride] = bottom[-i] = value;
 }
 
 }  // namespace
@@ -82,17 +82,17 @@ void Substream::coding_quadtree(int x, int y, int log2_size, int depth) {
 
 bool Substream::split_cu_flag(int x, int y, int depth) {
     const int log2 = slice.sps.min_cb_log2;
-    const uint8_t* own = picture_.depth.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
-    const bool left = left_available(x) && own[-1] > depth;
-    const bool above = above_available(y) && own[-picture_.cb_width] > depth;
+    const uint8_t* own = picture_.units.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
+    const bool left = left_available(x) && (own[-1] & UNIT_DEPTH) > depth;
+    const bool above = above_available(y) && (own[-picture_.cb_width] & UNIT_DEPTH) > depth;
     return decision(SPLIT_CU_FLAG + left + above);
 }
 
 bool Substream::cu_skip_flag(int x, int y) {
     const int log2 = slice.sps.min_cb_log2;
-    const uint8_t* own = picture_.skipped.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
-    const bool left = left_available(x) && own[-1];
-    const bool above = above_available(y) && own[-picture_.cb_width];
+    const uint8_t* own = picture_.units.data() + size_t(y >> log2) * size_t(picture_.cb_width) + (x >> log2);
+    const bool left = left_available(x) && own[-1] & UNIT_SKIPPED;
+    const bool above = above_available(y) && own[-picture_.cb_width] & UNIT_SKIPPED;
     return decision(CU_SKIP_FLAG + left + above);
 }
 
@@ -120,18 +120,16 @@ void Substream::coding_unit(int x, int y, int log2_size, int depth) {
     cu.y = y;
     cu.log2_size = log2_size;
     const int log2 = slice.sps.min_cb_log2, cb_x = x >> log2, cb_y = y >> log2, cb_size = 1 << (log2_size - log2);
-    if (depth) set_edges(picture_.depth, picture_.cb_width, cb_x, cb_y, cb_size, uint8_t(depth));
     if (slice.pps.transquant_bypass_enabled) cu.bypass = decision(CU_TRANSQUANT_BYPASS_FLAG);
-    if (slice.header.type != SliceType::I) {
-        if (cu_skip_flag(x, y)) {
-            set_edges(picture_.skipped, picture_.cb_width, cb_x, cb_y, cb_size, uint8_t(1));
-            skipped_unit(cu);
-            return keep_qp(cu);
-        }
-        cu.intra = decision(PRED_MODE_FLAG);
-    } else {
-        cu.intra = true;
+    bool skipped = false;
+    if (slice.header.type != SliceType::I) skipped = cu_skip_flag(x, y);
+    const uint8_t unit = uint8_t(depth | (skipped ? UNIT_SKIPPED : 0));
+    if (unit) set_edges(picture_.units, picture_.cb_width, cb_x, cb_y, cb_size, unit);
+    if (skipped) {
+        skipped_unit(cu);
+        return keep_qp(cu);
     }
+    cu.intra = slice.header.type == SliceType::I || decision(PRED_MODE_FLAG);
     if (!cu.intra || log2_size == slice.sps.min_cb_log2) cu.part_mode = part_mode(cu);
     bool coded = true;
     if (cu.intra) {

@@ -15,4 +15,14 @@ struct CodingUnit {
     int max_transform_depth = 0;       // MaxTrafoDepth
 };
 
+// Its one prediction unit.
+inline PredictionUnit whole_unit(const CodingUnit& cu) {
+    PredictionUnit unit;
+    unit.cu_x = unit.x = cu.x;
+    unit.cu_y = unit.y = cu.y;
+    unit.cu_log2_size = cu.log2_size;
+    unit.width = unit.height = 1 << cu.log2_size;
+    return unit;
+}
+
 }  // namespace edgecvar::hevc

@@ -34,7 +34,7 @@ constexpr int value_of(Level level) { return level >> 16; }
 constexpr int x_of(Level level) { return level & 31; }
 constexpr int y_of(Level level) { return level >> 5 & 31; }
 
-// Of one substream, or of a whole picture; blocks in decoding order.
+// Of a whole picture; blocks in decoding order.
 struct Coefficients {
     std::vector<CodedBlock> blocks;
     std::vector<Level> levels;

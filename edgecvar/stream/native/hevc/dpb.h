@@ -1,5 +1,5 @@
 // The decoded picture buffer without pictures: order counts, reference picture sets and lists (ITU-T H.265, 8.1.3 and
-// 8.3.1 to 8.3.4), in picture_order.cpp, reference_sets.cpp and reference_lists.cpp.
+// 8.3.1 to 8.3.4), in picture_order.cpp, marking.cpp and reference_lists.cpp.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,10 @@
 
 namespace edgecvar::hevc {
 
-// One entry of a reference list.
-struct Reference {
-    std::shared_ptr<Tag> tag;                   // never null
-    std::shared_ptr<const MotionStore> motion;  // null for pictures of I slices and lost ones
-    bool long_term = false;
-};
-
 // A picture that is being decoded, as the buffer sees it.
 struct CurrentPicture {
     std::shared_ptr<Tag> tag;
-    bool resets_order =
-        false;  // order counts start anew with it: NoRaslOutputFlag, or the IRAP picture of that is lost
+    bool resets_order = false;  // order counts start anew with it: NoRaslOutputFlag, or its IRAP picture is lost
     bool unreliable = false;    // a RASL picture, and what it refers to was cut off
 };
 

@@ -3,11 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "bits.h"
-#include "../gathered_picture.h"
+#include "gathered_picture.h"
 #include "hevc/syntax.h"
 
 namespace edgecvar::hevc {

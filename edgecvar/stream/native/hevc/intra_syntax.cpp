@@ -29,19 +29,10 @@ void Substream::pcm_samples(const CodingUnit& cu) {
 
 void Substream::store_intra(const CodingUnit& cu) {
     MotionStore& motion = *picture_.motion;
-    const size_t width = size_t(motion.width), plane = width * size_t(motion.height);
-    const size_t size = size_t(1) << (cu.log2_size - 2);
-    const size_t first = size_t(cu.y >> 2) * width + size_t(cu.x >> 2);
-    for (size_t list = 0; list < (motion.two_lists ? 2 : 1); ++list) {
-        MotionVector* mv = motion.mv.data() + list * plane + first;
-        int8_t* ref = motion.ref.data() + list * plane + first;
-        for (size_t row = 0; row < size; ++row, mv += width, ref += width) {
-            std::memset(static_cast<void*>(mv), 0, size * sizeof(MotionVector));
-            std::memset(ref, -1, size);
-        }
-    }
-    uint8_t* flags = motion.flags.data() + size_t(cu.y >> 3) * (width >> 1) + size_t(cu.x >> 3);
-    for (size_t row = 0; row < size / 2; ++row, flags += width >> 1) std::memset(flags, MB_INTRA, size / 2);
+    store_motion(motion, whole_unit(cu), Motion{});
+    const size_t size = size_t(1) << (cu.log2_size - 3), stride = size_t(motion.width >> 1);
+    uint8_t* flags = motion.flags.data() + size_t(cu.y >> 3) * stride + size_t(cu.x >> 3);
+    for (size_t row = 0; row < size; ++row, flags += stride) std::memset(flags, MB_INTRA, size);
 }
 
 void Substream::intra_modes(CodingUnit& cu) {

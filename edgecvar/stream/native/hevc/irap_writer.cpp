@@ -132,9 +132,7 @@ void IrapWriter::take(const NalUnit& unit) {
     BitReader reader(payload);
     if (unit.type == SPS) {
         sets_.read_sps(payload);
-        Sps sps;
-        read_sequence_set(reader, sps);
-        sequences_[sps.id] = std::move(payload);
+        sequences_[sequence_set_id(reader)] = std::move(payload);
     } else {
         sets_.read_pps(payload);
         pictures_[int(reader.ue())].assign(unit.data, unit.data + unit.size);

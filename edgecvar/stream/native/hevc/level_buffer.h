@@ -38,11 +38,12 @@ public:
         const uint32_t first = blocks_[first_block].first, end = blocks_[end_block - 1].end;
         const uint32_t base = uint32_t(coefficients.levels.size());
         coefficients.levels.insert(coefficients.levels.end(), levels_.begin() + first, levels_.begin() + end);
-        for (size_t i = first_block; i < end_block; ++i) {
-            CodedBlock block = blocks_[i];
-            block.first += base - first;
-            block.end += base - first;
-            coefficients.blocks.push_back(block);
+        size_t block = coefficients.blocks.size();
+        coefficients.blocks.insert(coefficients.blocks.end(), blocks_.begin() + std::ptrdiff_t(first_block),
+                                   blocks_.begin() + std::ptrdiff_t(end_block));
+        for (; block < coefficients.blocks.size(); ++block) {
+            coefficients.blocks[block].first += base - first;
+            coefficients.blocks[block].end += base - first;
         }
     }
 

@@ -11,7 +11,7 @@ namespace edgecvar::hevc {
 namespace {
 
 constexpr size_t MAX_SET_BYTES = 1 << 16;
-constexpr size_t MAX_KEPT_BLOCKS = 1 << 24;  // of the address tables of all sets that are resolved
+constexpr size_t MAX_KEPT_BLOCKS = 1 << 21;  // of the address tables of all sets that are resolved
 
 }  // namespace
 
@@ -69,8 +69,8 @@ std::shared_ptr<const Pps> ParameterSets::resolved(int id) {
     if (!unsupported_[sps_id].empty()) throw Unsupported(unsupported_[sps_id]);
     if (!sps_[sps_id]) throw Damage("sequence parameter set " + std::to_string(sps_id) + " did not come");
     read_picture_set(payload->second, sps_[sps_id].get(), pps);
-    size_t kept = pps.min_tb_order.size();
-    for (const auto& entry : pps_) kept += entry.second->min_tb_order.size();
+    size_t kept = pps.tile_id.size();
+    for (const auto& entry : pps_) kept += entry.second->tile_id.size();
     if (kept > MAX_KEPT_BLOCKS) pps_.clear();
     return pps_[id] = std::make_shared<const Pps>(std::move(pps));
 }

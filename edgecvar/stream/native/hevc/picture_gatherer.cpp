@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "damage.h"
 #include "hevc/slice_references.h"

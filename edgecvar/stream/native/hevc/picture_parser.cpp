@@ -5,7 +5,6 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <utility>
 
 #include "hevc/crew.h"
 #include "hevc/gathered_segments.h"

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "../gathered_picture.h"
+#include "gathered_picture.h"
 
 namespace edgecvar::hevc {
 

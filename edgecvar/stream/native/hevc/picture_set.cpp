@@ -87,7 +87,7 @@ void read_slice_part(BitReader& reader, Pps& pps) {
         count = int(at_most(reader.ue(), MOST_REFERENCES - 1, "num_ref_idx_default_active_minus1")) + 1;
     }
     pps.init_qp = 26 + within(reader.se(), -26 - 48, 25, "init_qp_minus26");
-    pps.constrained_intra_pred = reader.flag();
+    reader.skip(1);  // constrained_intra_pred_flag
     pps.transform_skip_enabled = reader.flag();
     pps.cu_qp_delta_enabled = reader.flag();
     if (pps.cu_qp_delta_enabled) pps.diff_cu_qp_delta_depth = int(at_most(reader.ue(), 3, "diff_cu_qp_delta_depth"));

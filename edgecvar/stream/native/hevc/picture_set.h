@@ -10,7 +10,7 @@ namespace edgecvar::hevc {
 // which SPS it names.
 void read_picture_set(const Payload& payload, const Sps* sps, Pps& pps);
 
-// The conversions of addresses by its tiles (6.5.1, 6.5.2).
+// The conversions of addresses by its tiles (6.5.1).
 void set_addresses(const Sps& sps, Pps& pps);
 
 }  // namespace edgecvar::hevc

@@ -1,19 +1,19 @@
 // What slices of one picture share while they are parsed, and what is known of one slice (ITU-T H.265, 6.4 and 8.5.3).
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
-#include "hevc/coefficients.h"
 #include "hevc/syntax.h"
 #include "motion_store.h"
 
 namespace edgecvar::hevc {
 
 constexpr int32_t NO_ADDRESS = -1;
+constexpr uint8_t UNIT_DEPTH = 3, UNIT_SKIPPED = 4;
 
 // Arrays are of the whole picture; substreams that are parsed side by side write to different parts of them.
 struct PictureState {
@@ -27,8 +27,7 @@ struct PictureState {
 
     // One a min_cb_log2 block, raster order, `cb_width` a row.
     int cb_width = 0, cb_height = 0;
-    std::vector<uint8_t> skipped;        // cu_skip_flag
-    std::vector<uint8_t> depth;          // CtDepth
+    std::vector<uint8_t> units;          // CtDepth, and UNIT_SKIPPED where cu_skip_flag is 1
     std::vector<int8_t> qp;              // QpY
 
     // One a 4x4 block, raster order, motion->width a row: IntraPredModeY, 1 (DC) where it is not intra or is PCM.
@@ -44,17 +43,24 @@ struct PictureState {
         cb_height = sps->coded_height >> sps->min_cb_log2;
         const size_t blocks = size_t(cb_width) * size_t(cb_height);
         slice_address.assign(size_t(sps->width_in_ctbs()) * size_t(sps->height_in_ctbs()), NO_ADDRESS);
-        skipped.assign(blocks, 0);
-        depth.assign(blocks, 0);
+        units.assign(blocks, 0);
         qp.assign(blocks, 0);
         intra_mode.assign(size_t(store.width) * size_t(store.height), 1);
     }
 };
 
+// Whether the block at (nb_x, nb_y) precedes one at (x, y) in the same coding tree block, or is it: the highest bit in
+// which their places differ decides, that of y before that of x (6.5.2).
+inline bool precedes_in_ctb(int nb_x, int nb_y, int x, int y) {
+    const int differs_x = nb_x ^ x, differs_y = nb_y ^ y;
+    const bool by_x = differs_y < differs_x && differs_y < (differs_x ^ differs_y);
+    return by_x ? nb_x < x : nb_y <= y;
+}
+
 // One slice. `references` has what ref_idx means: its lists have num_ref_idx entries, none null (a Tag may be lost).
 struct SliceState {
     PictureState& picture;
-    const SliceHeader& header;           // of its first segment
+    const SliceHeader& header;           // of the segment that is parsed
     const Sps& sps;
     const Pps& pps;
     const SliceReferences& references;
@@ -64,20 +70,24 @@ struct SliceState {
     // lost or of another size: then no temporal candidate is available.
     const MotionStore* collocated = nullptr;
     const Tag* collocated_tag = nullptr;
-    bool no_backward_prediction = false; // DiffPicOrderCnt(aPic, currPic) <= 0 for all of both lists (8.5.3.2.9)
+    bool no_backward_prediction = false;  // DiffPicOrderCnt(aPic, currPic) <= 0 for all of both lists (8.5.3.2.9)
 
     // What has been used of the references: bit ref_idx by list; set by the parser of the slice.
     uint32_t used_references[2] = {0, 0};
-    bool used_temporal = false;          // a block's vectors rest on the collocated picture
+    bool used_temporal = false;  // a block's vectors rest on the collocated picture
+
+    // CtbAddrInRs of the coding tree block that covers (x, y), in luma samples.
+    size_t address(int x, int y) const {
+        return size_t(y >> sps.ctb_log2) * size_t(sps.width_in_ctbs()) + size_t(x >> sps.ctb_log2);
+    }
 
     // Whether the block at (nb_x, nb_y) is available to one at (x, y), both in luma samples (6.4.1).
     bool available(int x, int y, int nb_x, int nb_y) const {
         if (nb_x < 0 || nb_y < 0 || nb_x >= sps.coded_width || nb_y >= sps.coded_height) return false;
-        const int tb = sps.min_tb_log2;
-        if (pps.min_tb_order[size_t(nb_y >> tb) * size_t(pps.min_tb_width) + size_t(nb_x >> tb)] >
-            pps.min_tb_order[size_t(y >> tb) * size_t(pps.min_tb_width) + size_t(x >> tb)])
-            return false;
-        return in_reach(x, y, nb_x, nb_y);
+        const int ctb = sps.ctb_log2;
+        if (((x ^ nb_x) | (y ^ nb_y)) >> ctb == 0) return precedes_in_ctb(nb_x, nb_y, x, y);
+        const std::vector<int>& order = pps.ctb_raster_to_tile;
+        return order[address(nb_x, nb_y)] < order[address(x, y)] && in_reach(x, y, nb_x, nb_y);
     }
 
     // The same of a block to the left or above, or both, whose other coordinate is not beyond that of the block: it comes
@@ -90,9 +100,7 @@ struct SliceState {
     bool in_reach(int x, int y, int nb_x, int nb_y) const {
         const int ctb = sps.ctb_log2;
         if (((x ^ nb_x) | (y ^ nb_y)) >> ctb == 0) return true;
-        const size_t width = size_t(sps.width_in_ctbs());
-        const size_t own = size_t(y >> ctb) * width + size_t(x >> ctb);
-        const size_t other = size_t(nb_y >> ctb) * width + size_t(nb_x >> ctb);
+        const size_t own = address(x, y), other = address(nb_x, nb_y);
         if (picture.slice_address[other] != header.slice_address) return false;
         if (!pps.tiles_enabled) return true;
         return pps.tile_id[size_t(pps.ctb_raster_to_tile[own])] == pps.tile_id[size_t(pps.ctb_raster_to_tile[other])];

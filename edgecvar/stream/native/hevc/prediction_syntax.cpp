@@ -23,15 +23,6 @@ constexpr Part PARTS[8][4] = {
 };
 constexpr int PART_COUNT[8] = {1, 2, 2, 4, 2, 2, 2, 2};
 
-PredictionUnit whole_unit(const CodingUnit& cu) {
-    PredictionUnit unit;
-    unit.cu_x = unit.x = cu.x;
-    unit.cu_y = unit.y = cu.y;
-    unit.cu_log2_size = cu.log2_size;
-    unit.width = unit.height = 1 << cu.log2_size;
-    return unit;
-}
-
 }  // namespace
 
 void Substream::use(const Motion& motion) {

@@ -1,8 +1,6 @@
 // Short-term reference picture sets (ITU-T H.265, 7.3.7, 7.4.8).
 #include "hevc/reference_sets.h"
 
-#include <iterator>
-
 #include "range.h"
 
 namespace edgecvar::hevc {

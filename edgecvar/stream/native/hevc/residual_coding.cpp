@@ -123,11 +123,22 @@ void BlockDecoder::significant(int first, int sub_block, int around, bool infer_
 
 // coeff_abs_level_remaining
 uint32_t BlockDecoder::remaining(int rice) {
-    int prefix = 0;
-    while (engine.bypass()) {
-        if (++prefix > 18) damaged("coefficient level out of range");
+    const uint32_t next = engine.peek_bypass(16);
+    int prefix = __builtin_clz(~(next << 16));
+    if (prefix <= 3) {
+        const int count = prefix + 1 + rice;
+        const uint32_t bits = next >> (16 - count);
+        engine.take_bypass(bits, count);
+        return (uint32_t(prefix) << rice) + (bits & ((1u << rice) - 1));
     }
-    if (prefix <= 3) return (uint32_t(prefix) << rice) + engine.bypass_bits(rice);
+    if (prefix < 16) {
+        engine.take_bypass(next >> (15 - prefix), prefix + 1);
+    } else {
+        engine.take_bypass(next, 16);
+        while (engine.bypass()) {
+            if (++prefix > 18) damaged("coefficient level out of range");
+        }
+    }
     const int bits = prefix - 3 + rice;
     if (bits > 16) damaged("coefficient level out of range");
     return (((1u << (prefix - 3)) + 3 - 1) << rice) + engine.bypass_bits(bits);

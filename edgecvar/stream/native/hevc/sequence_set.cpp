@@ -152,6 +152,17 @@ void refuse_extensions(BitReader& reader) {
     if (screen && reader.bits(5) != 0) throw Unsupported("screen content extensions");
 }
 
+// What says which set it is; sps_max_sub_layers_minus1.
+uint32_t read_names(BitReader& reader, Sps& sps, std::string& foreign) {
+    sps.vps_id = int(reader.bits(4));
+    const uint32_t max_sub_layers_minus1 = at_most(reader.bits(3), 6, "sps_max_sub_layers_minus1");
+    reader.skip(1);  // sps_temporal_id_nesting_flag
+    read_profile(reader, sps, max_sub_layers_minus1, foreign);
+    sps.id_position = reader.position();
+    sps.id = int(at_most(reader.ue(), 15, "sps_seq_parameter_set_id"));
+    return max_sub_layers_minus1;
+}
+
 // Nothing that decoding needs stands in the VUI, and where it is broken the flags behind it cannot be found.
 void read_rest(BitReader& reader, Sps& sps, uint32_t max_sub_layers_minus1) {
     try {
@@ -167,14 +178,16 @@ void read_rest(BitReader& reader, Sps& sps, uint32_t max_sub_layers_minus1) {
 
 }  // namespace
 
-void read_sequence_set(BitReader& reader, Sps& sps) {
-    sps.vps_id = int(reader.bits(4));
-    const uint32_t max_sub_layers_minus1 = at_most(reader.bits(3), 6, "sps_max_sub_layers_minus1");
-    reader.skip(1);  // sps_temporal_id_nesting_flag
+int sequence_set_id(BitReader& reader) {
+    Sps sps;
     std::string foreign;
-    read_profile(reader, sps, max_sub_layers_minus1, foreign);
-    sps.id_position = reader.position();
-    sps.id = int(at_most(reader.ue(), 15, "sps_seq_parameter_set_id"));
+    read_names(reader, sps, foreign);
+    return sps.id;
+}
+
+void read_sequence_set(BitReader& reader, Sps& sps) {
+    std::string foreign;
+    const uint32_t max_sub_layers_minus1 = read_names(reader, sps, foreign);
     if (!foreign.empty()) throw Unsupported(foreign);
     read_format(reader, sps);
     sps.log2_max_poc_lsb = 4 + int(at_most(reader.ue(), 12, "log2_max_pic_order_cnt_lsb_minus4"));

@@ -83,20 +83,22 @@ void SliceData::parse(size_t index, LevelBuffer& levels, size_t worker) {
     outcome.worker = worker;
     outcome.first_block = levels.blocks();
     Cursor cursor{part.first, levels.blocks()};
+    const struct Leaving {  // whatever is thrown: others may wait
+        SliceData& data;
+        size_t index;
+        const Cursor& cursor;
+        ~Leaving() { data.leave(index, cursor.place); }
+    } leaving{*this, index, cursor};
     Substream stream(slice_state(gathered_->segments[part.segment]), levels);
     try {
         units(index, stream, cursor);
     } catch (const Damage& error) {
         outcome.damage = error.what();
         levels.cut(cursor.blocks);
-    } catch (...) {
-        leave(index, cursor.place);
-        throw;
     }
     outcome.end_block = levels.blocks();
     std::copy_n(stream.slice.used_references, 2, outcome.used_references);
     outcome.used_temporal = stream.slice.used_temporal;
-    leave(index, cursor.place);
 }
 
 void SliceData::units(size_t index, Substream& stream, Cursor& cursor) {

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "hevc/dpb.h"
 #include "hevc/syntax.h"
+#include "motion_store.h"
 
 namespace edgecvar::hevc {
 

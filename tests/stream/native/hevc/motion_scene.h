@@ -126,17 +126,7 @@ private:
         store_motion(store, unit, motion);
     }
 
-    // MinTbAddrZs of 4x4 blocks: CTBs in raster order, bits of x and y by turns in them (6.5.2).
     void set_order() {
-        pps->min_tb_width = 16;
-        pps->min_tb_order.resize(256);
-        for (int y = 0; y < 16; ++y) {
-            for (int x = 0; x < 16; ++x) {
-                int order = (y >> 3) * 2 + (x >> 3);
-                for (int bit = 2; bit >= 0; --bit) order = order << 2 | (y >> bit & 1) << 1 | (x >> bit & 1);
-                pps->min_tb_order[size_t(y * 16 + x)] = order;
-            }
-        }
         pps->tile_id.assign(4, 0);
         pps->ctb_raster_to_tile = {0, 1, 2, 3};
     }

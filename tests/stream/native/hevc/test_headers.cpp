@@ -144,8 +144,9 @@ static void test_entry_points() {
     CHECK((entries({1, 2}) == Numbers{1, 3}));
     CHECK(entries({}).empty());
     CHECK((entries({12}) == Numbers{10}));
-    CHECK(!thrown<Damage>([&] { entries({13}); }).empty());
-    CHECK(!thrown<Damage>([&] { entries({3, 1}); }).empty());  // a substream of nothing but an escape
+    // Those from the first on that leads out are left out, as those that kvazaar writes in slices of dependent segments.
+    CHECK(entries({13}).empty() && (entries({6, 7}) == Numbers{5}));
+    CHECK((entries({3, 1}) == Numbers{3}));  // a substream of nothing but an escape
     CHECK(!thrown<Damage>([&] { entries({1, 1, 1}); }).empty());  // four substreams of three rows
 }
 

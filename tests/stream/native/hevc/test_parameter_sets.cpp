@@ -157,10 +157,6 @@ static void test_addresses() {
     CHECK((tiled.ctb_tile_to_raster == Numbers{0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 7, 11}));
     CHECK((tiled.ctb_raster_to_tile == Numbers{0, 1, 2, 3, 4, 5, 6, 10, 7, 8, 9, 11}));
     CHECK((tiled.tile_id == Numbers{0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 3, 3}));
-    CHECK(tiled.min_tb_width == 16 && tiled.min_tb_order.size() == 16 * 12);
-    CHECK(tiled.min_tb_order[0] == 0 && tiled.min_tb_order[1] == 1 && tiled.min_tb_order[16] == 2);
-    CHECK(tiled.min_tb_order[2] == 4 && tiled.min_tb_order[32] == 8 && tiled.min_tb_order[3 * 16 + 3] == 15);
-    CHECK(tiled.min_tb_order[4 * 16 + 13] == 10 * 16 + 1);  // CTB 7, the eleventh
 
     pps.tiles = [](BitWriter& out) { out.ues({2, 1}).bits(1, 1).bits(0, 1); };  // uniform
     sets.read_pps(pps.payload());

@@ -1,21 +1,16 @@
-// Contexts, scans, modes, quantization parameters and substreams of HEVC on their own (ITU-T H.265, 6.5, 7.3.8, 8.4, 8.6, 9.3).
-#include <atomic>
+// Contexts, scans, modes and quantization parameters of HEVC on their own (ITU-T H.265, 6.5, 8.4, 8.6, 9.3).
 #include <cstdio>
-#include <memory>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "cabac.h"
 #include "check.h"
+#include "hevc/coefficients.h"
 #include "hevc/contexts.h"
-#include "hevc/crew.h"
 #include "hevc/intra_modes.h"
-#include "hevc/level_buffer.h"
-#include "hevc/progress.h"
+#include "hevc/picture_state.h"
 #include "hevc/quantization.h"
 #include "hevc/scans.h"
-#include "hevc/substream_plan.h"
 
 using namespace edgecvar;
 using namespace edgecvar::hevc;
@@ -128,6 +123,20 @@ static void test_scans() {
     }
 }
 
+// Blocks of 4x4 in a coding tree block of 64x64 by MinTbAddrZs, the bits of x and y in turns (6.5.2).
+static void test_order_of_blocks() {
+    const auto address = [](int x, int y) {
+        int order = 0;
+        for (int bit = 3; bit >= 0; --bit) order = order << 2 | (y >> bit & 1) << 1 | (x >> bit & 1);
+        return order;
+    };
+    for (int i = 0; i < 256 * 256; ++i) {
+        const int x = i & 15, y = i >> 4 & 15, other_x = i >> 8 & 15, other_y = i >> 12;
+        CHECK(precedes_in_ctb(64 + 4 * x, 4 * y, 64 + 4 * other_x, 4 * other_y) ==
+              (address(x, y) <= address(other_x, other_y)));
+    }
+}
+
 static void test_intra_modes() {
     const CandidateModes both = candidate_modes(INTRA_DC, INTRA_DC);
     CHECK(both.modes[0] == 0 && both.modes[1] == 1 && both.modes[2] == 26);
@@ -159,120 +168,14 @@ static void test_quantization() {
     CHECK(luma_qp(-12, -1, 10) == 51 && luma_qp(30, -3, 10) == 27);
 }
 
-// A picture of 4x3 coding tree blocks, cut into tiles of two columns each, or with wavefronts.
-static std::shared_ptr<Pps> small_pps(bool tiles) {
-    auto pps = std::make_shared<Pps>();
-    pps->tiles_enabled = tiles;
-    pps->entropy_coding_sync = !tiles;
-    if (tiles) pps->column_starts = {0, 2};
-    for (int place = 0; place < 12; ++place) {
-        const int inside = place % 6;
-        const int raster = tiles ? inside / 2 * 4 + inside % 2 + (place < 6 ? 0 : 2) : place;
-        pps->ctb_tile_to_raster.push_back(raster);
-        pps->tile_id.push_back(tiles && place >= 6);
-    }
-    pps->ctb_raster_to_tile.resize(12);
-    for (int place = 0; place < 12; ++place)
-        pps->ctb_raster_to_tile[size_t(pps->ctb_tile_to_raster[size_t(place)])] = place;
-    return pps;
-}
-
-static std::string refusal(const TileScan& scan, const hevc::GatheredPicture& picture, size_t segment,
-                           std::vector<hevc::Part>& parts) {
-    try {
-        append_parts(scan, picture, segment, parts);
-    } catch (const Damage& error) {
-        return error.what();
-    }
-    return "";
-}
-
-static void test_parts() {
-    auto sps = std::make_shared<Sps>();
-    sps->coded_width = 64;
-    sps->coded_height = 48;
-    for (const bool tiles : {false, true}) {
-        const std::shared_ptr<Pps> pps = small_pps(tiles);
-        TileScan scan;
-        scan.start(*sps, *pps);
-        hevc::GatheredPicture picture;
-        picture.segments.resize(2);
-        picture.count = 2;
-        for (Segment& segment : picture.segments) {
-            segment.header.sps = sps;
-            segment.header.pps = pps;
-            segment.header.data_position = 16;
-            segment.payload.size = 100;
-        }
-        picture.segments[0].header.entry_points = {20};
-        picture.segments[1].header.segment_address = 9;
-        std::vector<hevc::Part> parts;
-        CHECK(refusal(scan, picture, 0, parts).empty());
-        CHECK(parts.size() == 2 && parts[0].begin == 2 && parts[0].end == 20 && !parts[0].last);
-        CHECK(parts[1].first == (tiles ? 6 : 4) && parts[0].limit == parts[1].first && parts[1].limit == 12);
-        CHECK(parts[1].last && parts[1].end == 100);
-        // In tile scan the second segment, at 9 in raster scan, comes before the second tile.
-        const std::string refused = refusal(scan, picture, 1, parts);
-        CHECK(tiles ? refused == "slice segment out of order" : refused.empty() && parts[1].limit == 9);
-        parts.clear();
-        picture.segments[0].header.entry_points = {20, 20};
-        CHECK(refusal(scan, picture, 0, parts) == "entry point out of range");
-        parts.clear();
-        picture.segments[0].header.entry_points = {20, 30, 40};
-        CHECK(refusal(scan, picture, 0, parts) == "too many entry points");
-        picture.segments[1].header.segment_address = 12;
-        CHECK(refusal(scan, picture, 1, parts) == "slice_segment_address out of range");
-    }
-}
-
-// Every worker is called once a run; who waits goes on once what it waits for is there.
-static void test_crew() {
-    Crew crew(3);
-    Progress progress;
-    for (size_t count = 1; count <= 3; ++count) {
-        progress.start(3, true);
-        std::atomic<int> called[3] = {{0}, {0}, {0}};
-        crew.run(count, [&](size_t worker) {
-            ++called[worker];
-            if (worker + 1 < count) progress.await(worker + 1);
-            progress.set(worker);
-        });
-        for (size_t worker = 0; worker < 3; ++worker) CHECK(called[worker] == (worker < count));
-    }
-}
-
-static void test_level_buffer() {
-    LevelBuffer buffer;
-    for (int block = 0; block < 3; ++block) {
-        Level* out = buffer.begin_block();
-        for (int i = 0; i <= block; ++i) *out++ = level_at(10 * block + i + 1, i, 0);
-        buffer.end_block(CodedBlock{}, out);
-    }
-    Coefficients coefficients;
-    buffer.append_to(coefficients, 2, 3);
-    buffer.append_to(coefficients, 0, 1);
-    buffer.append_to(coefficients, 1, 1);
-    CHECK(coefficients.blocks.size() == 2 && coefficients.levels.size() == 4);
-    CHECK(coefficients.blocks[1].first == 3 && coefficients.blocks[1].end == 4);
-    CHECK(value_of(coefficients.levels[0]) == 21 && value_of(coefficients.levels[3]) == 1);
-    buffer.cut(1);
-    Level* out = buffer.begin_block();
-    buffer.end_block(CodedBlock{}, out + 1);
-    coefficients = {};
-    buffer.append_to(coefficients, 1, 2);
-    CHECK(buffer.blocks() == 2 && coefficients.levels.size() == 1);
-}
-
 int main() {
     test_initial_values();
     test_initial_states();
     test_bypass_bits();
     test_scans();
+    test_order_of_blocks();
     test_intra_modes();
     test_quantization();
-    test_parts();
-    test_crew();
-    test_level_buffer();
     if (failures) std::printf("%d failures\n", failures);
     return failures != 0;
 }
