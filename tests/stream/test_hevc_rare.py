@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
+import av
 import numpy as np
 import pytest
 
@@ -68,10 +69,12 @@ def test_what_is_not_put_out_is_hidden(tmp_path: Path) -> None:
         file.write(PcmPicture().sets())
         for poc, output in enumerate([True, False, True, True]):
             planes = [rng.randint(0, 256, (side * HEIGHT, side * WIDTH)).astype(np.uint8) for side in (16, 8, 8)]
-            file.write(PcmPicture(kind=1 if poc else 21, output=output).packet(tuple(planes), poc))
+            file.write(PcmPicture(output=output).packet(tuple(planes), poc))
     with open_stream(path) as stream:
         pictures = list(stream)
         assert (stream.summary.pictures, stream.summary.hidden, stream.summary.skipped) == (3, 1, 0)
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == 3
     assert [(each.display_index, each.shown) for each in pictures] == [(0, True), (1, False), (2, True), (3, True)]
 
 
