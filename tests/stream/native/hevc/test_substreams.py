@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import pytest
 
@@ -15,10 +15,11 @@ from tests.stream.native.small_streams import damaged, outcome
 _core = pytest.importorskip("edgecvar.stream.native._core", reason="the native core is not installed")
 
 WAVEFRONTS = {
-    "wavefronts": "ctu=16:wpp=1",
-    "slices of wavefronts": "ctu=16:wpp=1:slices=3:pools=1",
-    "one row": "ctu=64:wpp=1",
+    "wavefronts": "ctu=16",
+    "slices of wavefronts": "ctu=16:slices=3",
+    "two rows": "ctu=64",
 }
+TASKS = Path("/proc/self/task")
 
 
 def packets_of(path: Path) -> List[bytes]:
@@ -34,8 +35,8 @@ def packets_of(path: Path) -> List[bytes]:
     return packets
 
 
-def parsed(packets: List[bytes], threads: int) -> List[Any]:
-    """What is in each picture, asked from the last to the first, and what was raised."""
+def parsed(packets: List[bytes], threads: int) -> Tuple[List[Any], int]:
+    """What was raised and what is in each picture, asked from the last to the first; threads that there are then."""
     parser, pictures, said = _core.Parser("hevc", b"", threads, True), [], []
     for number, packet in enumerate(packets):
         try:
@@ -44,12 +45,13 @@ def parsed(packets: List[bytes], threads: int) -> List[Any]:
             said.append(repr(error))
     for index, picture in enumerate(pictures):
         picture.display_index = index
-    return said + [outcome(picture, index) for index, picture in reversed(list(enumerate(pictures)))]
+    told = said + [outcome(picture, index) for index, picture in reversed(list(enumerate(pictures)))]
+    return told, len(list(TASKS.iterdir())) if TASKS.is_dir() else 0
 
 
 @pytest.fixture(params=WAVEFRONTS)
 def packets(request: pytest.FixtureRequest, tmp_path: Path) -> List[bytes]:
-    extra = f"{WAVEFRONTS[request.param]}:repeat-headers=1:bframes=2"
+    extra = f"{WAVEFRONTS[request.param]}:wpp=1:pools=1:repeat-headers=1:bframes=2"  # without a pool no wavefronts
     path = encode_x265(tmp_path / "clip.hevc", translation(12, (120, 208), (1.5, -0.5), patch=True), 26, 2, extra)
     found = packets_of(path)
     assert len(found) == 12
@@ -57,16 +59,18 @@ def packets(request: pytest.FixtureRequest, tmp_path: Path) -> List[bytes]:
 
 
 def test_sound_ones(packets: List[bytes]) -> None:
-    one = parsed(packets, 1)
+    one, alone = parsed(packets, 1)
     assert len(one) == 12 and all(facts[:3] == (0, 0, True) for *_, facts, _ in one)
-    assert parsed(packets, 2) == parsed(packets, 4) == one
+    two, four = parsed(packets, 2), parsed(packets, 4)
+    assert two[0] == four[0] == one
+    assert not alone or alone < two[1] <= four[1]  # the premise: there are substreams, and they are shared out
 
 
 def test_damaged_ones(packets: List[bytes]) -> None:
     concealed = 0
     for seed in range(12):
         broken = damaged(packets, Random(seed))
-        one = parsed(broken, 1)
+        one, _ = parsed(broken, 1)
         concealed += sum(each[5][1] for each in one if isinstance(each, tuple))
-        assert parsed(broken, 4) == one, f"seed {seed}"
+        assert parsed(broken, 4)[0] == one, f"seed {seed}"
     assert concealed > 0
