@@ -41,10 +41,11 @@ class Decision:
 class RunSummary:
     """Counts of one run. `skipped` packets and pictures gave nothing, `reasons` says why; `damaged` pictures were
     used although a part of them is made up, `damage` says what is wrong with them: inside, of the sampled ones alone,
-    as others are not looked into. `hidden` ones, which an edit list hides, are not among `pictures`. `breaks`: places
-    where the stream did not go on as it was, by reason. `live`: of a source that comes and goes, how often and long.
-    `decoder` is the one in hardware that decoded I-pictures, or began to, and how far it was from software;
-    `fallbacks`: what software decoded in its place, by reason.
+    as others are not looked into. `hidden` ones, which an edit list or the stream hides, are not among `pictures`,
+    and `other_layers` are units of layers of HEVC beyond the base one, which are left out. `breaks`: places where the
+    stream did not go on as it was, by reason. `live`: of a source that comes and goes, how often and long. `decoder` is
+    the one in hardware that decoded I-pictures, or began to, and how far it was from software; `fallbacks`: what
+    software decoded in its place, by reason.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time, without the gaps at breaks, but with the time that a live source was away. `ended` is empty
@@ -63,6 +64,7 @@ class RunSummary:
     damaged: int = 0
     damage: Mapping[str, int] = field(default_factory=dict)
     hidden: int = 0
+    other_layers: int = 0
     breaks: Mapping[str, int] = field(default_factory=dict)
     live: Optional[LiveCounts] = None
     decoder: str = ""

@@ -137,6 +137,7 @@ class Recognition:
             damaged=packets.damaged,
             damage=dict(packets.damage),
             hidden=packets.hidden,
+            other_layers=packets.other_layers,
             breaks=dict(packets.breaks),
             live=None if packets.live is None else replace(packets.live, thinned=counts.thinned + self._left_out),
             decoder=packets.decoder,

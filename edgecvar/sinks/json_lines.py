@@ -69,9 +69,9 @@ def event_document(event: Event) -> Dict[str, Any]:
 def summary_document(summary: RunSummary) -> Dict[str, Any]:
     """A summary as plain data.
 
-    `live` only of sources that come and go, `damaged` and `damage`, `hidden`, `breaks` and `fallbacks` only where there
-    are any, `decoder` where it is one in hardware, `ended` where that was before the stream's end, `note` where there
-    is no decision.
+    `live` only of sources that come and go, `damaged` and `damage`, `hidden`, `other_layers`, `breaks` and
+    `fallbacks` only where there are any, `decoder` where it is one in hardware, `ended` where that was before the
+    stream's end, `note` where there is no decision.
     """
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
@@ -87,6 +87,8 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
         document.update(damaged=summary.damaged, damage=dict(summary.damage))
     if summary.hidden:
         document["hidden"] = summary.hidden
+    if summary.other_layers:
+        document["other_layers"] = summary.other_layers
     if summary.breaks:
         document["breaks"] = dict(summary.breaks)
     if summary.live is not None:

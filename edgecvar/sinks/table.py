@@ -29,7 +29,8 @@ def summary_lines(summary: RunSummary) -> List[str]:
     ]
     broken = sum(summary.breaks.values())
     for count, what, reasons in (
-        (summary.hidden, "hidden by an edit list", {}),
+        (summary.hidden, "hidden by an edit list or the stream", {}),
+        (summary.other_layers, "units of other layers left out", {}),
         (broken, "break" if broken == 1 else "breaks", summary.breaks),
         (summary.damaged, "damaged", summary.damage),
         (summary.skipped, "skipped", summary.reasons),

@@ -103,6 +103,10 @@ class DisplayClock:
         self._decode_times.remove(decoded if decoded in self._decode_times else self._decode_times[0])
         heapq.heapify(self._decode_times)
 
+    def hide(self, number: int) -> None:
+        """The picture of packet `number` is not to be seen, by what the stream itself says."""
+        self._hidden.add(number)
+
     def show(self, number: int, display_index: int) -> Moment:
         """The moment of the picture displayed as `display_index`.
 

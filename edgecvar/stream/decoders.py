@@ -30,8 +30,8 @@ MOST_PIXELS = 4096 * 2304
 """Of a picture, MaxFS of level 5.2: a decoder keeps many, and a few damaged bytes must not ask for gigabytes."""
 PROBING = {"max_pixels": str(MOST_PIXELS)}
 """For the decoder that a container looks at its first pictures with."""
-_MOST_KEY_PIXELS = 4096 * 4096
-"""As much as the native core reads: of I-pictures one is held at a time."""
+_MOST_KEY_PIXELS = 8192 * 4352
+"""As much as the native core reads, MaxLumaPs of HEVC's level 6.2: of I-pictures one is held at a time."""
 _VECTORS = {"flags2": "+export_mvs"}
 
 

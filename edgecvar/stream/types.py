@@ -192,8 +192,8 @@ class CodedPicture:
     rests on what may not be there, and its motion is not exact.
 
     `pts_seconds` lies on one timeline, which rises in display order whatever the container's timestamps do. `opens` is
-    the break that this picture is the first after, in decode order. `shown` is False where an edit list hides the
-    picture: others refer to it, and nobody is to see it.
+    the break that this picture is the first after, in decode order. `shown` is False where an edit list, or the stream,
+    hides the picture: others refer to it, and nobody is to see it.
     `arrived`, of a live source, is when the packet that was read last came, by `time.perf_counter` in seconds: its own,
     or where pictures are reordered one after it.
     """

@@ -172,10 +172,17 @@ def test_a_break_ends_a_stretch_and_is_marked():
 
 def test_breaks_and_hidden_pictures_are_counted_apart():
     summary = RunSummary(10, 2, 2, 0, {}, 1.0, 0.4, hidden=12, breaks={"picture size changed": 1})
-    assert "12 hidden by an edit list" in summary_lines(summary)[0]
+    assert "12 hidden by an edit list or the stream" in summary_lines(summary)[0]
     assert "1 break (picture size changed: 1)" in summary_lines(summary)[0]
     document = summary_document(summary)
+    assert "other_layers" not in document
     assert (document["hidden"], document["breaks"]) == (12, {"picture size changed": 1})
+
+
+def test_other_layers_are_said_once():
+    summary = RunSummary(10, 2, 2, 0, {}, 1.0, 0.4, other_layers=36)
+    assert "36 units of other layers left out" in summary_lines(summary)[0]
+    assert summary_document(summary)["other_layers"] == 36
 
 
 EVENT = Event(4, "wave\x1b[2J", 1.25, None, 0.75, 2.0)

@@ -71,7 +71,7 @@ def _content_facts(anatomy: Anatomy) -> Iterator[Fact]:
 def _losses(summary: StreamSummary) -> Iterator[Fact]:
     yield "skipped", _counted(summary.skipped, summary.reasons)
     if summary.hidden:
-        yield "hidden", f"{summary.hidden} by an edit list"
+        yield "hidden", f"{summary.hidden} by an edit list or the stream"
     if summary.other_layers:
         yield "left out", f"{summary.other_layers} NAL units of other layers than the base one"
     if summary.breaks:

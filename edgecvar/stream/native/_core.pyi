@@ -26,6 +26,8 @@ class Sequence:
     bit_depth_chroma: int
     max_frame_num: int
     """Of H.264; 0 of H.265."""
+    fields: bool
+    """Its pictures are fields (field_seq_flag of H.265)."""
     max_reorder: int
     """Pictures that may precede one in decode order and follow it in display order: none where pic_order_cnt_type is 2,
     else what is stated, else the most possible."""
@@ -43,6 +45,8 @@ class Picture:
     random_access: bool
     """An IDR picture of H.264, an IRAP picture of H.265."""
     reference: bool
+    output: bool
+    """It is to be displayed (pic_output_flag of H.265)."""
     resets_order: bool
     frame_num: int
     """Of H.264; 0 of H.265."""

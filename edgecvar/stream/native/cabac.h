@@ -35,6 +35,7 @@ public:
         next_ += 7;
         ahead_ = 56 - 9;
         range_ = 510;
+        // 510 and 511 are no codIOffset. Below codIRange it stays so, and what bypass bits are counted by is in bounds.
         if (offset_ >= range_ << ahead_) damaged("arithmetic code out of range");
     }
 

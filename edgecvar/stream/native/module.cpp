@@ -151,7 +151,8 @@ void bind_sequence(py::module_& module) {
         .def_readonly("bit_depth", &Sequence::bit_depth_luma)
         .def_readonly("bit_depth_chroma", &Sequence::bit_depth_chroma)
         .def_readonly("max_frame_num", &Sequence::max_frame_num)
-        .def_readonly("max_reorder", &Sequence::max_reorder);
+        .def_readonly("max_reorder", &Sequence::max_reorder)
+        .def_readonly("fields", &Sequence::fields);
 }
 
 void bind_picture(py::module_& module) {
@@ -160,6 +161,7 @@ void bind_picture(py::module_& module) {
         .def_property_readonly("kind", &kind)
         .def_readonly("random_access", &ParsedPicture::random_access)
         .def_readonly("reference", &ParsedPicture::reference)
+        .def_readonly("output", &ParsedPicture::output)
         .def_readonly("resets_order", &ParsedPicture::resets_order)
         .def_readonly("frame_num", &ParsedPicture::frame_num)
         .def_readonly("recovery_count", &ParsedPicture::recovery_count)

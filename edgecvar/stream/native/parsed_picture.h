@@ -18,6 +18,7 @@ struct ParsedPicture {
     SliceType kind = SliceType::I;       // B if any slice is B, else P if any is P
     bool random_access = false;          // an IDR picture (H.264), an IRAP picture (H.265)
     bool reference = false;              // others may refer to it
+    bool output = true;                  // to be displayed (pic_output_flag of H.265)
     bool resets_order = false;           // displayed after all before it; order counts start anew with it
     int frame_num = 0;                   // of H.264
     int recovery_count = -1;             // recovery_frame_cnt, or recovery_poc_cnt, of the recovery

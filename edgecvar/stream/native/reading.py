@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edgecvar.stream.native._core import Picture, Sequence
 
 NOTE = "vectors, references and residuals as the bitstream codes them"
+_FIELDS = "; its pictures are fields of interlaced video, each half as high as a frame"
 _BASELINE = 66
 """profile_idc of H.264; HEVC has none of that number."""
 
@@ -95,7 +96,8 @@ class NativeReading:
         reorders = reorders and probe.sequence.profile_idc != _BASELINE
         has_b = reorders and probe.sequence.max_reorder > 0
         self._given_sequence, self._geometry = probe.sequence, _geometry(probe.sequence)
-        info = source.info("native", NOTE, self._geometry, has_b, self._first_frame)
+        note = NOTE + (_FIELDS if probe.sequence.fields else "")
+        info = source.info("native", note, self._geometry, has_b, self._first_frame)
         if probe.intra:
             self._images.choose(probe.sets, probe.packet, self._first_frame)
         self._now = self.info = replace(info, decoder=self._images.name, decoder_note=self._images.note)
@@ -164,6 +166,8 @@ class NativeReading:
             parsed.packet, parsed.sets = sound, self._sets
             if picture.number == self._first_number:
                 parsed.frame, self._first_frame = self._first_frame, None
+        if not picture.output:
+            self._clock.hide(picture.number)
         parsed.broke = self._clock.broke(picture.number)
         if parsed.broke:
             self._recoveries = RecoveryTracker()

@@ -10,6 +10,7 @@ struct Sequence {
     int chroma_format_idc = 1;                                         // 0 (4:0:0) or 1 (4:2:0)
     int bit_depth_luma = 8, bit_depth_chroma = 8;
     int max_frame_num = 0;  // MaxFrameNum of H.264, 0 of H.265
+    bool fields = false;    // its pictures are fields, as their frames are not coded (field_seq_flag of H.265)
     int max_reorder = 0;    // the most pictures that precede one in decoding order and follow it in output order
 };
 

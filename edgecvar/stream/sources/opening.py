@@ -41,6 +41,8 @@ Source = Union[str, Path, ByteSource, LiveSource]
 TIMEOUT = 10.0
 """Seconds without data after which a source is given up, unless said otherwise."""
 LONGEST = 86_400
+_BARE = {".265": "hevc", ".h265": "hevc", ".hevc": "hevc"}
+"""FFmpeg's demuxers of bare streams, which it does not know where they have several layers, or are cut off."""
 
 
 class Input(Protocol):
@@ -84,6 +86,17 @@ class FileInput:
         self.container.close()
 
 
+def _open_stored(path: Path, name: str) -> InputContainer:
+    address = f"file:{path}"  # a name with a colon in it is no protocol
+    try:
+        return open_container(address, name)
+    except StreamError:
+        demuxer = _BARE.get(path.suffix.lower())
+        if demuxer is None:
+            raise
+        return open_container(address, name, demuxer=demuxer)
+
+
 def source_name(source: Source) -> str:
     """How errors name the source; a password in a URL is left out."""
     if isinstance(source, (str, Path)):
@@ -104,7 +117,7 @@ def open_input(source: Source, timeout: float = TIMEOUT) -> Input:
             return open_address(str(source), name, timeout)
         _check_path(path)
         if _stored(path):
-            return FileInput(open_container(f"file:{path}", name))  # a name with a colon in it is no protocol
+            return FileInput(_open_stored(path, name))
         pipe: Union[PipeSource, Unseekable] = named_pipe(path)
     elif _seekable(source):
         return FileInput(open_container(source, name))

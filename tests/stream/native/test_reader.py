@@ -181,10 +181,10 @@ class Core:
         if told == ".":
             return []
         sequence = SimpleNamespace(profile_idc=self.profile, coded_width=96, coded_height=80, crop=(0, 0, 6, 10))
-        sequence.max_reorder, sequence.max_frame_num = 0, 16
+        sequence.max_reorder, sequence.max_frame_num, sequence.fields = 0, 16, False
         picture = SimpleNamespace(kind=told, number=number, sequence=sequence, poc=2 * number, resets_order=number == 0)
         picture.damaged_slices, picture.concealed_macroblocks, picture.damage = int(number == 2), 0, "mb_type"
-        picture.sets_refused, picture.extra_units = False, number % 2
+        picture.sets_refused, picture.extra_units, picture.output = False, number % 2, True
         picture.lost, picture.random_access, picture.recovery_count = int(number == 3), told == "I", -1
         picture.reference, picture.frame_num = True, number % 16
         return [picture]

@@ -190,6 +190,7 @@ std::shared_ptr<ParsedPicture> PictureGatherer::followed() {
     picture->random_access = first.irap();
     // One that its own sub-layer does not refer to may be referred to by those above (7.4.2.2).
     picture->reference = first.sub_layer_reference() || first.temporal_id + 1 < first.sps->max_sub_layers;
+    picture->output = first.pic_output;
     picture->resets_order = current.resets_order;
     picture->recovery_count = recovery_count;
     picture->kind = kind_of(segments_, count);

@@ -61,9 +61,10 @@ void refuse_extensions(BitReader& reader, const Pps& pps) {
     if (!reader.flag()) return;
     const bool range = reader.flag(), layers = reader.flag(), depth = reader.flag(), screen = reader.flag();
     reader.skip(4);  // pps_extension_4bits: what follows is to be ignored
-    if (layers) throw Unsupported("multi-layer extensions");
     if (depth) throw Unsupported("3D extensions");
+    if (layers && screen) throw Unsupported("multi-layer and screen content extensions");
     if (range) refuse_range_extension(reader, pps);
+    if (layers) return;  // what follows is of layers that are left out
     if (screen && reader.bits(3) != 0) throw Unsupported("screen content extensions");
 }
 

@@ -146,9 +146,9 @@ void refuse_extensions(BitReader& reader) {
     if (!reader.flag()) return;
     const bool range = reader.flag(), layers = reader.flag(), depth = reader.flag(), screen = reader.flag();
     reader.skip(4);  // sps_extension_4bits: what follows is to be ignored
-    if (layers) throw Unsupported("multi-layer extensions");
     if (depth) throw Unsupported("3D extensions");
     if (range) refuse_range_extension(reader);
+    if (layers) reader.skip(1);  // inter_view_mv_vert_constraint_flag: of layers that are left out
     if (screen && reader.bits(5) != 0) throw Unsupported("screen content extensions");
 }
 
@@ -164,12 +164,13 @@ uint32_t read_names(BitReader& reader, Sps& sps, std::string& foreign) {
 }
 
 // Nothing that decoding needs stands in the VUI, and where it is broken the flags behind it cannot be found.
-void read_rest(BitReader& reader, const Sps& sps, uint32_t max_sub_layers_minus1) {
+void read_rest(BitReader& reader, Sps& sps, uint32_t max_sub_layers_minus1) {
     try {
-        if (reader.flag()) skip_vui(reader, max_sub_layers_minus1);
+        if (reader.flag()) read_vui(reader, max_sub_layers_minus1, sps);
         if (reader.overrun()) throw Damage("VUI breaks off");
     } catch (const Damage&) {
         if (sps.profile_idc > LAST_PLAIN_PROFILE) throw;
+        sps.fields = false;
         return;
     }
     refuse_extensions(reader);

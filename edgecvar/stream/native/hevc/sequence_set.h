@@ -12,7 +12,7 @@ void read_sequence_set(BitReader& reader, Sps& sps);
 // The id of one that may be of a profile, or have a feature, that is not parsed here.
 int sequence_set_id(BitReader& reader);
 
-// vui_parameters(), of which nothing is kept (E.2.1).
-void skip_vui(BitReader& reader, uint32_t max_sub_layers_minus1);
+// vui_parameters() (E.2.1), of which field_seq_flag alone is kept.
+void read_vui(BitReader& reader, uint32_t max_sub_layers_minus1, Sps& sps);
 
 }  // namespace edgecvar::hevc

@@ -1,4 +1,4 @@
-// Video usability information, which is stepped over (ITU-T H.265, E.2).
+// Video usability information, which is stepped over but for one flag (ITU-T H.265, E.2).
 #include "hevc/sequence_set.h"
 #include "range.h"
 
@@ -50,7 +50,7 @@ void skip_timing(BitReader& reader, uint32_t max_sub_layers_minus1) {
 
 }  // namespace
 
-void skip_vui(BitReader& reader, uint32_t max_sub_layers_minus1) {
+void read_vui(BitReader& reader, uint32_t max_sub_layers_minus1, Sps& sps) {
     if (reader.flag() && reader.bits(8) == 255) reader.skip(32);  // sar_width, sar_height
     if (reader.flag()) reader.skip(1);                            // overscan_appropriate_flag
     if (reader.flag()) {                                          // video_signal_type_present_flag
@@ -58,7 +58,9 @@ void skip_vui(BitReader& reader, uint32_t max_sub_layers_minus1) {
         if (reader.flag()) reader.skip(24);
     }
     if (reader.flag()) skip_codes(reader, 2);  // chroma_loc_info_present_flag
-    reader.skip(3);                            // neutral chroma, fields, what is said of them
+    reader.skip(1);                            // neutral_chroma_indication_flag
+    sps.fields = reader.flag();                // field_seq_flag
+    reader.skip(1);                            // frame_field_info_present_flag
     if (reader.flag()) skip_codes(reader, 4);  // default_display_window_flag
     if (reader.flag()) skip_timing(reader, max_sub_layers_minus1);
     if (reader.flag()) {  // bitstream_restriction_flag

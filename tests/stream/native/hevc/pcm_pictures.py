@@ -108,6 +108,7 @@ class PcmPicture:
     sync: bool = False
     segments: Tuple[Tuple[int, bool], ...] = ((0, False),)  # and whether it is dependent
     kind: int = 21  # nal_unit_type: CRA
+    output: bool = True
 
     @property
     def tiled(self) -> bool:
@@ -210,7 +211,7 @@ class PcmPicture:
         if address:
             bits.u(dependent, 1).u(address, 5)
         if not dependent:
-            bits.ue(2).u(1, 1)  # I, put out
+            bits.ue(2).u(self.output, 1)  # I, pic_output_flag
             if self.kind not in (19, 20):
                 bits.u(poc % 256, 8).u(0, 1).ue(1, 0).ue(0).u(0, 1)  # a picture of which nothing is used
                 bits.ue(1).u(poc % 7, 8).u(0, 1).u(0, 1).u(0, 1)  # and a long-term one; no temporal prediction

@@ -76,7 +76,8 @@ static void test_refused_sets() {
     format = SpsBits(), format.space = 1;
     CHECK(refusal(nullptr, format) == "profile space 1");
     CHECK(refusal([](BitWriter& out) { out.bits(0x80, 8).bits(0x40, 9); }) == "range extensions (implicit_rdpcm)");
-    CHECK(refusal([](BitWriter& out) { out.bits(0x40, 8); }) == "multi-layer extensions");
+    CHECK(refusal([](BitWriter& out) { out.bits(0x40, 8).bits(1, 1); }).empty());  // of layers that are left out
+    CHECK(refusal([](BitWriter& out) { out.bits(0x50, 8).bits(1, 1).bits(4, 5); }) == "screen content extensions");
     CHECK(refusal([](BitWriter& out) { out.bits(0x20, 8); }) == "3D extensions");
     CHECK(refusal([](BitWriter& out) { out.bits(0x10, 8).bits(4, 5); }) == "screen content extensions");
     CHECK(refusal([](BitWriter& out) { out.bits(0x0F, 8).bits(4, 5); }).empty());
@@ -120,6 +121,11 @@ static void test_refused_sets() {
     pps.extension = [](BitWriter& out) { out.bits(0x90, 8).bits(0, 2).ues({0, 0}).bits(0, 3); };
     sets.read_pps(pps.payload());
     CHECK(read_idr(sets).qp == 24);
+    pps.extension = [](BitWriter& out) { out.bits(0x40, 8).bits(0x2A, 6); };
+    sets.read_pps(pps.payload());
+    CHECK(read_idr(sets).qp == 24);
+    pps.extension = [](BitWriter& out) { out.bits(0x50, 8).bits(0x2A, 6); };
+    CHECK(thrown<Unsupported>([&] { sets.read_pps(pps.payload()); }) == "multi-layer and screen content extensions");
 }
 
 static void test_pps_against_its_sps() {
