@@ -1,5 +1,6 @@
 // Reference picture sets, and what stands for the pictures that are missing of them (ITU-T H.265, 8.3.2 and 8.3.3).
 #include <algorithm>
+#include <string>
 
 #include "damage.h"
 #include "hevc/dpb.h"
@@ -61,7 +62,8 @@ void Dpb::end_of_sequence() {
 }
 
 CurrentPicture Dpb::begin(const SliceHeader& header, uint32_t number, int& lost) {
-    if (set_size(header) >= size_t(MOST_REFERENCES)) throw Damage("reference picture set of more than 15 pictures");
+    if (set_size(header) >= size_t(header.sps->most_pictures()))
+        throw Damage("reference picture set of " + std::to_string(set_size(header)) + " pictures");
     const bool starts = starts_sequence(header);
     CurrentPicture current;
     current.tag = std::make_shared<Tag>();

@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint64_t MAX_SAMPLES = 35651584;           // MaxLumaPs of levels 6 to 6.2 (Table A.8)
 constexpr uint32_t MAX_SIDE = 16888;                 // the square root of 8 times that (A.4.1)
-constexpr uint64_t MAX_BUFFERED = 6 * MAX_SAMPLES;   // maxDpbPicBuf of the largest; smaller ones may be more (A.4.2)
 constexpr int LAST_PLAIN_PROFILE = 3;                // Main Still Picture
 
 void skip_sub_layers(BitReader& reader, uint32_t max_sub_layers_minus1) {
@@ -67,6 +66,16 @@ void read_format(BitReader& reader, Sps& sps) {
     if (depth > 10) throw Unsupported("bit depth " + std::to_string(depth));
 }
 
+}  // namespace
+
+int Sps::most_pictures() const {
+    constexpr uint64_t BUFFERED = 6 * MAX_SAMPLES;  // maxDpbPicBuf pictures of the largest size; smaller may be more
+    const uint64_t samples = uint64_t(coded_width) * uint64_t(coded_height);
+    return int(std::min(BUFFERED / std::max<uint64_t>(samples, 1), uint64_t(MOST_REFERENCES)));
+}
+
+namespace {
+
 void read_ordering(BitReader& reader, Sps& sps, uint32_t max_sub_layers_minus1) {
     sps.ordering_position = reader.position();
     const uint32_t times = reader.flag() ? max_sub_layers_minus1 + 1 : 1;
@@ -79,8 +88,7 @@ void read_ordering(BitReader& reader, Sps& sps, uint32_t max_sub_layers_minus1) 
     sps.ordering_end = reader.position();
     // encoders are known that reorder more than they say is kept
     sps.max_dec_pic_buffering = std::max(sps.max_dec_pic_buffering, sps.max_reorder + 1);
-    const uint64_t samples = uint64_t(sps.coded_width) * uint64_t(sps.coded_height);
-    if (samples * uint64_t(sps.max_dec_pic_buffering) > MAX_BUFFERED) {
+    if (sps.max_dec_pic_buffering > sps.most_pictures()) {
         throw Damage(std::to_string(sps.max_dec_pic_buffering) + " pictures of " + std::to_string(sps.coded_width) +
                      "x" + std::to_string(sps.coded_height));
     }

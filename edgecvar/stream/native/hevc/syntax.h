@@ -59,6 +59,8 @@ struct Sps : Sequence {
 
     int width_in_ctbs() const { return (coded_width + (1 << ctb_log2) - 1) >> ctb_log2; }
     int height_in_ctbs() const { return (coded_height + (1 << ctb_log2) - 1) >> ctb_log2; }
+    // How many pictures of this size a decoder of level 6.2 keeps, the current one among them (A.4.2).
+    int most_pictures() const;
 };
 
 // Resolved against its SPS: the conversions of 6.5.1 are there.

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <functional>
 #include <random>
+#include <tuple>
 
 #include "check.h"
 #include "damage.h"
@@ -295,6 +296,21 @@ void test_broken_sets() {
     }
 }
 
+// A.4.2: of the largest pictures fewer are kept.
+void test_the_buffer_is_of_the_size_of_pictures() {
+    const Counts seven = {6, 5, 4, 3, 2, 1, 0};
+    for (const auto& [width, height, most] : {std::tuple{64, 64, 16}, {3840, 2160, 16}, {8192, 4352, 6}}) {
+        Stream stream;
+        stream.sps.coded_width = width;
+        stream.sps.coded_height = height;
+        CHECK(stream.sps.most_pictures() == most);
+        stream.idr();
+        for (int poc = 1; poc < 7; ++poc) stream.picture(TRAIL_R, poc, {poc - 1});
+        stream.prepare(TRAIL_R, 7, seven);
+        CHECK(refused([&] { stream.finish(); }) == (most == 6));
+    }
+}
+
 void test_what_is_kept() {
     Stream stream;
     stream.idr();
@@ -331,6 +347,7 @@ int main() {
     test_starts_without_irap();
     test_long_term();
     test_broken_sets();
+    test_the_buffer_is_of_the_size_of_pictures();
     test_what_is_kept();
     if (failures == 0) std::printf("references of H.265: as they should be\n");
     return failures != 0;
