@@ -9,6 +9,7 @@ import pytest
 
 from edgecvar.stream.live import trial as trials
 from edgecvar.stream.sources import launched, v4l2
+from edgecvar.stream.sources.attempt import Attempt
 from edgecvar.stream.sources.v4l2 import AttachedCamera
 from edgecvar.stream.types import StreamInfo
 
@@ -60,16 +61,30 @@ def test_what_to_change():
         return StreamInfo("h264", fps=Fraction(15), time_base=Fraction(1), has_b_pictures=False, coded_width=640,
                           coded_height=368, **values)  # fmt: skip
 
-    assert trials._changes(info(), 15, 30, 0, 5) == []
-    told = trials._changes(info(), 15, 150, 7, 20)
+    assert trials._changes(info(), 15, 30, False, 5) == []
+    told = trials._changes(info(), 15, 150, True, 20)
     assert len(told) == 2 and "B-pictures off" in told[0] and "15 to 30" in told[1] and "not 10.0 s" in told[1]
-    assert "no second one in 5 s" in trials._changes(info(), 15, 0, 0, 5)[0]
-    assert "a second, not 60" in trials._changes(info(), 60, 60, 0, 5)[0]
+    assert "no second one in 5 s" in trials._changes(info(), 15, 0, False, 5)[0]
+    assert "a second, not 60" in trials._changes(info(), 60, 60, False, 5)[0]
     large = StreamInfo(
         "h264", 3840, 2160, Fraction(15), Fraction(1), False, "ffmpeg", 3840, 2160, extraction_note="why"
     )
-    told = trials._changes(large, 15, 15, 0, 5)
+    told = trials._changes(large, 15, 15, False, 5)
     assert len(told) == 2 and "substream" in told[0] and "(why)" in told[1]
+
+
+@pytest.mark.parametrize(
+    "order, b_pictures_off", [([0, 1, 2, 3, 4, 5, 6, 7, 8], False), ([0, 3, 1, 2, 6, 4, 5, 8, 7], True)]
+)
+def test_b_pictures_that_wait_for_none_may_stay(order, b_pictures_off):
+    """Of HEVC at low delay every picture may be a B-picture; of open GOPs an I-picture is sent before it is shown."""
+    info = StreamInfo("hevc", 640, 360, Fraction(10), Fraction(1), True, "native", 640, 360)
+    kinds = ["I" if shown in (0, 6) else "B" for shown in order]
+    attempt = Attempt("camera")
+    attempt.arrivals.extend(number / 10 for number in range(9))
+    trial = trials._told(info, "", trials._Seen("Main", [shown / 10 for shown in order], kinds), attempt, (0.1, 0.9))
+    assert (trial.gop, trial.b_pictures) == (6, 7)
+    assert [change.split(":")[0] for change in trial.changes] == ["B-pictures off (low latency)"] * b_pictures_off
 
 
 @pytest.mark.parametrize("uri", ["clip.mp4", "file:///clip.mp4", "-"])

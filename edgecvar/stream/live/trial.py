@@ -109,7 +109,8 @@ def _told(info: StreamInfo, note: str, seen: _Seen, attempt: Attempt, measured: 
     # Of those that were displayed last some are missing, where pictures are reordered.
     rate = 1 / float(np.median(np.diff(np.sort(seen.times)))) if span > 0 else float(info.fps)
     steps = _steps(list(attempt.arrivals))
-    places = [place for place, kind in enumerate(seen.kinds) if kind == "I"]
+    shown = np.argsort(seen.times, kind="stable")
+    places = [place for place, picture in enumerate(shown) if seen.kinds[picture] == "I"]
     gop = max((after - before for before, after in zip(places, places[1:])), default=0)
     b_pictures = seen.kinds.count("B")
     return SourceTrial(
@@ -125,7 +126,7 @@ def _told(info: StreamInfo, note: str, seen: _Seen, attempt: Attempt, measured: 
         jitter_ms=float(np.percentile(np.abs(steps - 1 / rate), 95)) * 1000,
         longest_ms=float(steps.max()) * 1000,
         bits_per_second=8 * attempt.received / span if span > 0 else 0.0,
-        changes=tuple(_changes(info, rate, gop, b_pictures, span)),
+        changes=tuple(_changes(info, rate, gop, bool((np.diff(seen.times) < 0).any()), span)),
     )
 
 
@@ -137,12 +138,11 @@ def _steps(arrivals: List[float]) -> NDArray[np.float64]:
     return apart if apart.size else np.zeros(1)
 
 
-def _changes(info: StreamInfo, rate: float, gop: int, b_pictures: int, span: float) -> List[str]:
+def _changes(info: StreamInfo, rate: float, gop: int, reordered: bool, span: float) -> List[str]:
     changes = []
-    if b_pictures:
-        changes.append(
-            "B-pictures off (Baseline profile, or low latency): a picture waits for all that is displayed before it"
-        )
+    if reordered:  # B-pictures that look back alone, as of HEVC's low delay, cost nothing
+        how = "Baseline profile, or low latency" if info.codec == "h264" else "low latency"
+        changes.append(f"B-pictures off ({how}): a picture waits for all that is displayed before it")
     if not gop and span > LONGEST_GOP:
         changes.append(f"an I-picture every 1 to 2 s (GOP, I-frame interval): there was no second one in {span:.0f} s")
     elif gop / rate > LONGEST_GOP:
