@@ -162,7 +162,7 @@ def _notes(case: Case) -> List[str]:
     notes.append("what Python takes beside it to launch a stage is not in it")
     if case.counts.codec != "h264":
         notes.append(
-            "of HEVC reading, parsing and preparing were taken to cost what the same bits and blocks of H.264 do"
+            "of HEVC, reading, parsing and preparing were taken to cost what the same bits and blocks of H.264 do"
         )
     if len(case.works) > 1:
         notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")

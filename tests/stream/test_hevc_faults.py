@@ -26,7 +26,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_the_core_does_not_read_is_refused_by_name(tmp_path: Path, pixels: str, why: str, extraction: str) -> None:
     options = {"x265-params": X265}
     path = encode(tmp_path / "clip.mp4", translation(3, SIZE, (1, 0)), "libx265", options, 0, None, None, pixels)
-    with pytest.raises(UnsupportedCodecError, match=rf"native core.*{why}.*re-encode it to 4:2:0 of 8 or 10") as caught:
+    with pytest.raises(
+        UnsupportedCodecError, match=rf"native core.*{why}.*set the camera to 4:2:0 of 8 or 10"
+    ) as caught:
         open_stream(path, extraction)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 

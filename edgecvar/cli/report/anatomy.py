@@ -63,7 +63,7 @@ def _content_facts(anatomy: Anatomy) -> Iterator[Fact]:
     if anatomy.residual is not None:
         r = anatomy.residual
         sizes = f"mean |r| {r.mean_absolute:.2f}, largest {r.largest}"
-        yield "residual", f"{r.zero:.1%} of samples zero, {sizes} ({r.pictures} pictures sampled)"
+        yield "residual", f"{r.zero:.1%} of samples zero, {sizes} ({r.pictures} sampled)"
     if anatomy.residual_note:
         yield "residual", anatomy.residual_note
 

@@ -23,8 +23,8 @@ ALONE = ("hevc",)
 """Codecs whose vectors nothing else gives."""
 _OTHERWISE = "use extraction='ffmpeg' (--extraction ffmpeg)"
 _RECODE = (
-    "FFmpeg gives no vectors of HEVC either: re-encode it to 4:2:0 of 8 or 10 bits (ffmpeg -i INPUT -c:v libx265 "
-    "-pix_fmt yuv420p OUTPUT.mp4)"
+    "FFmpeg gives no vectors of HEVC either: set the camera to 4:2:0 of 8 or 10 bits, or re-encode the file (ffmpeg -i "
+    "INPUT -c:v libx265 -pix_fmt yuv420p OUTPUT.mp4)"
 )
 LOOK_AHEAD = 64
 """Packets that are looked at for a first picture."""
