@@ -24,11 +24,29 @@ constexpr int16_t DCT_4[4][4] = {{64, 64, 64, 64}, {83, 36, -36, -83}, {64, -64,
 constexpr int16_t DST_4[4][4] = {{29, 55, 74, 84}, {74, 74, 0, -74}, {84, -29, -74, 55}, {55, -84, 74, -29}};
 
 // Blocks are summed in floats where all sums stay below 1 << 24, for then they are exact, and quicker than integers.
+typedef int32_t IntLanes __attribute__((vector_size(16)));
+typedef float FloatLanes __attribute__((vector_size(16)));
 template <typename T>
 struct Four {
-    typedef T Lanes __attribute__((vector_size(16)));
+    typedef IntLanes Lanes;
 };
-using IntLanes = Four<int32_t>::Lanes;
+template <>
+struct Four<float> {
+    typedef FloatLanes Lanes;
+};
+
+#if defined(__clang__) || __GNUC__ > 8
+inline IntLanes integers(const FloatLanes& lanes) { return __builtin_convertvector(lanes, IntLanes); }
+inline FloatLanes floats(const IntLanes& lanes) { return __builtin_convertvector(lanes, FloatLanes); }
+#else  // that of JetPack 4
+inline IntLanes integers(const FloatLanes& lanes) {
+    return IntLanes{int32_t(lanes[0]), int32_t(lanes[1]), int32_t(lanes[2]), int32_t(lanes[3])};
+}
+inline FloatLanes floats(const IntLanes& lanes) {
+    return FloatLanes{float(lanes[0]), float(lanes[1]), float(lanes[2]), float(lanes[3])};
+}
+#endif
+inline IntLanes integers(const IntLanes& lanes) { return lanes; }
 
 template <typename T>
 inline typename Four<T>::Lanes load(const T* from) {
@@ -49,7 +67,7 @@ inline typename Four<T>::Lanes all(T value) {
 
 template <typename Lanes>
 inline IntLanes shifted(const Lanes& sums, int shift) {
-    return __builtin_convertvector(sums, IntLanes) >> shift;
+    return integers(sums) >> shift;
 }
 
 // The left half of the matrix: the right one mirrors it, with other signs in odd rows.
@@ -78,7 +96,7 @@ struct Columns {
 template <typename T>
 inline void store_clipped(const IntLanes& values, T* to) {
     if constexpr (std::is_same_v<T, float>) {
-        store(__builtin_convertvector(values, Four<float>::Lanes), to);
+        store(floats(values), to);
     } else {
         for (int k = 0; k < 4; ++k) to[k] = clip_int16(values[k]);
     }
