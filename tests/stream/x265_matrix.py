@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+import av
 import numpy as np
+import pytest
 
 from tests.stream.known_clips import encode
 from tests.stream.x264_matrix import moving_content
@@ -16,6 +18,10 @@ QUIET = "log-level=error:pools=1:frame-threads=1"
 _DEFAULTS = f"{QUIET}:keyint=250:min-keyint=1:scenecut=40:qp=27:wpp=0"
 _B = "bframes=3:b-adapt=0"
 _FULL = f"rect=1:amp=1:subme=4:rd=4:limit-modes=0:limit-refs=0:early-skip=0:rskip=0:{_B}"
+
+
+IS_OLDER = int(av.__version__.split(".")[0]) < 14
+TOO_NEW = {"b_ref_8", "temporal_layers_3", "temporal_layers_5", "mixed_9", "mixed_10", "mixed_23"}
 
 
 @dataclass(frozen=True)
@@ -278,7 +284,9 @@ CASES = SINGLE + MIXED
 
 
 def encode_case(folder: Path, case: Case) -> Path:
-    """Writes the stream of a case; fails where x265 used other settings than asked for."""
+    """Writes the stream of a case; fails where x265 used other settings than asked for, and skips those too new for it."""
+    if IS_OLDER and case.name in TOO_NEW:
+        pytest.skip("the x265 of this PyAV does not know or does not take its settings")
     parameters = f"{_DEFAULTS}:{case.parameters}"
     if "FILE" in parameters:
         parameters = parameters.replace("FILE", str(_write_lists(folder / "lists.txt")))

@@ -132,6 +132,12 @@ def kind_of(unit: bytes, codec: str = "h264") -> int:
     return -1 if layer else unit[0] >> 1 & 63
 
 
+def of_other_layers(data: bytes, length_size: Optional[int]) -> int:
+    """How many units there are in a packet of HEVC that has nothing of the base layer (nuh_layer_id 0); else 0."""
+    layers = [(unit[0] & 1) << 5 | unit[1] >> 3 if len(unit) > 1 else 0 for unit in split_units(data, length_size)]
+    return len(layers) if all(layers) else 0
+
+
 def sets_among(units: Iterable[bytes], codec: str = "h264") -> Sets:
     """The parameter sets that can be told apart."""
     sets: Sets = {}

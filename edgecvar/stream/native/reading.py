@@ -11,7 +11,7 @@ from edgecvar.stream.clock import NEVER, Moment
 from edgecvar.stream.images.keys import KeyImages
 from edgecvar.stream.images.pictures import KeyPicture, RecoveredPicture
 from edgecvar.stream.images.recovery import RecoveryRun, RecoveryState, RecoveryTracker
-from edgecvar.stream.nal.units import as_decodable, length_size_of
+from edgecvar.stream.nal.units import as_decodable, length_size_of, of_other_layers
 from edgecvar.stream.native.ahead import ParsingAhead
 from edgecvar.stream.native.choice import Probe, remedy_in_midstream
 from edgecvar.stream.native.content import Imaged, NativeContent
@@ -148,7 +148,11 @@ class NativeReading:
                 f"{self._source.name}: from picture {self._parsed} on the native core cannot read it ({error}); "
                 f"{remedy_in_midstream(self._codec)}"
             ) from error
-        if not pictures:
+        others = 0
+        if not pictures and self._codec == "hevc":  # older FFmpeg puts units of other layers into packets of their own
+            others = of_other_layers(self._ahead.parsed.data, self._length_size)
+            self.summary.other_layers += others
+        if not pictures and not others:
             self.summary.skip("packet that gave no picture")
         for picture in pictures:
             self._enter(picture)
@@ -156,7 +160,9 @@ class NativeReading:
 
     def _enter(self, picture: Picture) -> None:
         packet, sets = self._ahead.parsed.data, self._ahead.parsed.sets
-        sound = self._ahead.without_sets(packet) if picture.sets_refused else packet
+        # Older FFmpeg gives up a picture of HEVC with sets between its slices; an I-picture is shown with those in force.
+        apart = picture.sets_refused or (self._codec == "hevc" and picture.kind == "I")
+        sound = self._ahead.without_sets(packet) if apart else packet
         if self._codec == "hevc" and picture.kind == "I" and not picture.random_access:
             sound = as_decodable(sound, self._length_size)
         parsed = _ParsedPicture(picture)
