@@ -284,7 +284,7 @@ CASES = SINGLE + MIXED
 
 
 def encode_case(folder: Path, case: Case) -> Path:
-    """Writes the stream of a case; fails where x265 used other settings than asked for, and skips those too new for it."""
+    """Writes the stream of a case; fails where x265 used other settings than asked for, skips those too new for it."""
     if IS_OLDER and case.name in TOO_NEW:
         pytest.skip("the x265 of this PyAV does not know or does not take its settings")
     parameters = f"{_DEFAULTS}:{case.parameters}"

@@ -160,7 +160,7 @@ class NativeReading:
 
     def _enter(self, picture: Picture) -> None:
         packet, sets = self._ahead.parsed.data, self._ahead.parsed.sets
-        # Older FFmpeg gives up a picture of HEVC with sets between its slices; an I-picture is shown with those in force.
+        # Older FFmpeg gives up a picture of HEVC with sets between its slices; those in force are shown to it anyway.
         apart = picture.sets_refused or (self._codec == "hevc" and picture.kind == "I")
         sound = self._ahead.without_sets(packet) if apart else packet
         if self._codec == "hevc" and picture.kind == "I" and not picture.random_access:
