@@ -172,6 +172,9 @@ class Core:
     def parameter_sets(self) -> bytes:
         return b""
 
+    def without_sets(self, packet: bytes) -> bytes:
+        return packet
+
     def parse(self, packet: bytes, number: int) -> List[Any]:
         told = self.script[number] if number < len(self.script) else "P"
         if told == "D":
