@@ -5,6 +5,7 @@
 #include <exception>
 #include <string>
 
+#include "concealment.h"
 #include "damage.h"
 #include "h264/direct.h"
 #include "h264/headers.h"
@@ -50,32 +51,6 @@ void parse_one(const GatheredPicture& gathered, size_t index, PictureState& stat
     if (!damage.empty()) throw Damage(damage);
 }
 
-// What no slice gave is taken to stand still (P_Skip with vector 0).
-void conceal(ParsedPicture& picture) {
-    MotionStore& motion = *picture.motion;
-    uint16_t inter = NO_SLICE;
-    for (size_t i = 0; i < motion.slices.size() && inter == NO_SLICE; ++i) {
-        if (!motion.slices[i].lists[0].empty()) inter = uint16_t(i);
-    }
-    const size_t count = motion.slice.size();
-    const size_t width4 = size_t(motion.mb_width) * 4, width8 = size_t(motion.mb_width) * 2;
-    for (size_t mb = 0; mb < count; ++mb) {
-        if (motion.slice[mb] != NO_SLICE) continue;
-        ++picture.concealed_macroblocks;
-        motion.slice[mb] = inter == NO_SLICE ? 0 : inter;
-        motion.flags[mb] = 0;
-        const size_t x = mb % motion.mb_width, y = mb / motion.mb_width;
-        for (int list = 0; list < 2; ++list) {
-            MotionVector* mv = motion.mv.data() + list * count * 16 + y * 4 * width4 + x * 4;
-            int8_t* ref = motion.ref.data() + list * count * 4 + y * 2 * width8 + x * 2;
-            for (size_t row = 0; row < 4; ++row) std::fill_n(mv + row * width4, 4, MotionVector{});
-            const int8_t index = list == 0 && inter != NO_SLICE ? 0 : -1;
-            ref[0] = ref[1] = ref[width8] = ref[width8 + 1] = index;
-        }
-    }
-    if (picture.concealed_macroblocks > 0) picture.exact = false;
-}
-
 }  // namespace
 
 void PictureParser::parse_slices(const GatheredPicture& gathered, PictureState& state) {
@@ -116,6 +91,7 @@ void PictureParser::parse(const edgecvar::GatheredPicture& of) {
     state.edges.swap(edges_);
     picture.exact = state.exact;
     conceal(picture);
+    if (picture.concealed_macroblocks > 0) picture.exact = false;
     picture.residual = std::make_unique<MacroblockResidual>(std::move(coefficients), *picture.motion);
     picture.whole = picture.damaged_slices == 0 && picture.concealed_macroblocks == 0;
     picture.tag->damaged = !picture.exact;

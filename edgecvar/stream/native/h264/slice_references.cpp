@@ -1,6 +1,7 @@
 // What is kept of a slice's references: tags, and explicit or implicit weights (ITU-T H.264, 8.4.2.3).
 #include "h264/slice_references.h"
 
+#include "explicit_references.h"
 #include "h264/direct.h"
 
 namespace edgecvar::h264 {
@@ -27,20 +28,8 @@ std::vector<std::vector<int16_t>> implicit_weights(const std::vector<Reference> 
 }  // namespace
 
 SliceReferences references_of(const SliceHeader& header, const std::vector<Reference> (&lists)[2], int32_t poc) {
-    SliceReferences references;
-    references.type = header.type;
-    for (int list = 0; list < 2; ++list) {
-        for (const Reference& reference : lists[list]) {
-            references.lists[list].push_back(reference.tag);
-            references.long_term[list].push_back(reference.long_term);
-        }
-    }
-    if (header.explicit_weights) {
-        references.weighting = 1;
-        references.luma_log2_denom = header.luma_log2_denom;
-        references.chroma_log2_denom = header.chroma_log2_denom;
-        references.weights.assign(header.weights.begin(), header.weights.end());
-    } else if (header.type == SliceType::B && header.pps->weighted_bipred_idc == 2) {
+    SliceReferences references = explicit_references(header, lists);
+    if (!header.explicit_weights && header.type == SliceType::B && header.pps->weighted_bipred_idc == 2) {
         references.weighting = 2;
         references.implicit = implicit_weights(lists, poc, references.implicit_plain);
     }

@@ -6,6 +6,7 @@
 #include <exception>
 #include <mutex>
 
+#include "concealment.h"
 #include "hevc/crew.h"
 #include "hevc/gathered_segments.h"
 #include "hevc/residual.h"
@@ -14,33 +15,6 @@
 namespace edgecvar::hevc {
 
 namespace {
-
-// What no slice gave is taken to stand still.
-void conceal(ParsedPicture& picture) {
-    MotionStore& motion = *picture.motion;
-    uint16_t inter = NO_SLICE;
-    for (size_t i = 0; i < motion.slices.size() && inter == NO_SLICE; ++i) {
-        if (!motion.slices[i].lists[0].empty()) inter = uint16_t(i);
-    }
-    const size_t width = size_t(motion.width), plane = width * size_t(motion.height);
-    for (size_t square = 0; square < motion.slice.size(); ++square) {
-        if (motion.slice[square] != NO_SLICE) continue;
-        ++picture.concealed_macroblocks;
-        motion.slice[square] = inter == NO_SLICE ? 0 : inter;
-        const size_t left = square % size_t(motion.mb_width) * 4, right = std::min(left + 4, width);
-        const size_t top = square / size_t(motion.mb_width) * 4, bottom = std::min(top + 4, size_t(motion.height));
-        for (size_t y = top; y < bottom; ++y) {
-            for (size_t list = 0; list < 2; ++list) {
-                const size_t row = list * plane + y * width;
-                std::fill(motion.mv.begin() + row + left, motion.mv.begin() + row + right, MotionVector{0, 0});
-                const int8_t ref = list == 0 && inter != NO_SLICE ? 0 : -1;
-                std::fill(motion.ref.begin() + row + left, motion.ref.begin() + row + right, ref);
-            }
-            uint8_t* const flags = motion.flags.data() + (y >> 1) * (width >> 1);
-            std::fill(flags + (left >> 1), flags + (right >> 1), uint8_t(0));
-        }
-    }
-}
 
 class Parser : public edgecvar::PictureParser {
 public:
