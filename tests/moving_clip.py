@@ -10,7 +10,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-X265_ALONE = "pools=none:frame-threads=1:wpp=0:lookahead-slices=0:log-level=none"
+from edgecvar.synth.encode import X265_ALONE
+
+ALONE = ":".join(f"{key}={value}" for key, value in X265_ALONE.items())
 
 
 def moving_clip(
@@ -32,7 +34,7 @@ def moving_clip(
     if codec == "h264":
         settings = {**plain, "sc_threshold": "0", "mbtree": "0", **options}
     else:
-        parameters = f"{X265_ALONE}:scenecut=0:open-gop=0:keyint={options.get('g', 12)}:bframes={options.get('bf', 0)}"
+        parameters = f"{ALONE}:scenecut=0:open-gop=0:keyint={options.get('g', 12)}:bframes={options.get('bf', 0)}"
         settings = {**plain, "x265-params": parameters, **options}
     with av.open(str(path), "w") as container:
         stream = container.add_stream({"h264": "libx264", "hevc": "libx265"}[codec], rate=Fraction(25))

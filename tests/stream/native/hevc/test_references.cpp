@@ -1,88 +1,9 @@
-// Order counts, reference picture sets and lists, on headers made up here (ITU-T H.265, 8.1.3 and 8.3.1 to 8.3.4).
-#include <algorithm>
+// Order counts and lists, on headers made up here (ITU-T H.265, 8.1.3, 8.3.1 and 8.3.4).
 #include <cstdio>
-#include <functional>
-#include <random>
-#include <tuple>
 
-#include "check.h"
-#include "damage.h"
-#include "hevc/dpb.h"
-#include "hevc/parameter_sets.h"
-#include "hevc/slice_references.h"
-
-using namespace edgecvar;
-using namespace edgecvar::hevc;
-using Counts = std::vector<int>;
+#include "reference_stream.h"
 
 namespace {
-
-constexpr int LONG = 1000;  // added to the order count of a long-term entry
-constexpr int LOST = 5000;  // and of a lost one
-
-bool refused(const std::function<void()>& step) {
-    try {
-        step();
-    } catch (const Damage&) {
-        return true;
-    }
-    return false;
-}
-
-// A stream of one-slice pictures, numbered as they come; slice_pic_order_cnt_lsb has 4 bits.
-struct Stream {
-    Sps sps;
-    Dpb dpb;
-    SliceHeader header;
-    CurrentPicture current;
-    int count = 0, lost = 0;
-
-    // A picture of this order count that may refer to those of `used`, nearest first, and keeps those of `kept` too.
-    SliceHeader& prepare(int nal_type, int poc, const Counts& used = {}, const Counts& kept = {}, int temporal_id = 0) {
-        header = SliceHeader();
-        header.sps = std::make_shared<const Sps>(sps);
-        header.nal_type = nal_type;
-        header.temporal_id = temporal_id;
-        header.poc_lsb = poc & ((1 << sps.log2_max_poc_lsb) - 1);
-        const auto refer = [&](int to, bool is_used) {
-            (to < poc ? header.short_term.before : header.short_term.after).push_back({to - poc, is_used});
-        };
-        for (int to : used) refer(to, true);
-        for (int to : kept) refer(to, false);
-        return header;
-    }
-    int begin() {
-        current = dpb.begin(header, uint32_t(count++), lost);
-        return current.tag->poc;
-    }
-    void end() { dpb.end(current, std::make_shared<const MotionStore>()); }
-    int finish() {
-        const int poc = begin();
-        end();
-        return poc;
-    }
-    int picture(int nal_type, int poc, const Counts& used = {}, const Counts& kept = {}, int temporal_id = 0) {
-        prepare(nal_type, poc, used, kept, temporal_id);
-        return finish();
-    }
-    void idr() { CHECK(picture(IDR_W_RADL, 0) == 0 && current.resets_order && lost == 0 && dpb.size() == 1); }
-    void long_term(int poc, bool has_msb, bool used = true) { header.long_term.push_back({poc, has_msb, used}); }
-
-    // Order counts of a list's entries.
-    Counts list(int which, int active, const Counts& entries = {}) {
-        header.num_ref_idx[which] = active;
-        header.list_entries[which] = entries;
-        std::vector<Reference> lists[2];
-        dpb.build_lists(header, current, lists);
-        CHECK(int(lists[0].size()) == header.num_ref_idx[0] && int(lists[1].size()) == header.num_ref_idx[1]);
-        Counts counts;
-        for (const Reference& entry : lists[which]) {
-            CHECK(entry.tag && entry.tag->lost == !entry.motion);
-            counts.push_back(entry.tag->poc + (entry.long_term ? LONG : 0) + (entry.tag->lost ? LOST : 0));
-        }
-        return counts;
-    }
-};
 
 void test_order_counts() {
     Stream stream;
@@ -263,80 +184,6 @@ void test_long_term() {
     spans.end();
 }
 
-void test_broken_sets() {
-    Stream stream;
-    stream.idr();
-    Counts many;
-    for (int i = 1; i <= 15; ++i) many.push_back(-i);
-    stream.picture(TRAIL_R, 1, many);
-    CHECK(stream.lost == 15 && stream.dpb.size() == 16);
-    many.push_back(-16);
-    stream.prepare(TRAIL_R, 2, many);
-    CHECK(refused([&] { stream.begin(); }) && stream.dpb.size() == 16);
-    stream.picture(TRAIL_R, 2, {1, -15});
-    CHECK(stream.lost == 0 && (stream.list(0, 2) == Counts{1, LOST - 15}));
-    stream.picture(TRAIL_R, 2, {1});  // the count of the one before
-    stream.picture(TRAIL_R, 3, {2});
-    CHECK(stream.dpb.size() == 2 && stream.lost == 0);
-
-    std::mt19937 random(1);
-    const auto below = [&](int n) { return int(random() % unsigned(n)); };
-    for (int i = 0; i < 20000; ++i) {
-        stream.prepare(below(22), below(16), {}, {}, below(3));
-        for (int n = below(9); n > 0; --n) stream.header.short_term.before.push_back({-1 - below(20), below(2) == 0});
-        for (int n = below(4); n > 0; --n) stream.header.short_term.after.push_back({1 + below(20), below(2) == 0});
-        for (int n = below(4); n > 0; --n) stream.long_term(below(16) - 8, below(2) == 0, below(2) == 0);
-        stream.begin();
-        stream.list(0, below(17), below(2) ? Counts{below(16), below(16)} : Counts{});
-        stream.list(1, below(17));
-        CHECK(stream.dpb.size() <= 15);
-        stream.end();
-        CHECK(stream.dpb.size() <= 16);
-        if (below(50) == 0) stream.dpb.end_of_sequence();
-    }
-}
-
-// A.4.2: of the largest pictures fewer are kept.
-void test_the_buffer_is_of_the_size_of_pictures() {
-    const Counts seven = {6, 5, 4, 3, 2, 1, 0};
-    for (const auto& [width, height, most] : {std::tuple{64, 64, 16}, {3840, 2160, 16}, {8192, 4352, 6}}) {
-        Stream stream;
-        stream.sps.coded_width = width;
-        stream.sps.coded_height = height;
-        CHECK(stream.sps.most_pictures() == most);
-        stream.idr();
-        for (int poc = 1; poc < 7; ++poc) stream.picture(TRAIL_R, poc, {poc - 1});
-        stream.prepare(TRAIL_R, 7, seven);
-        CHECK(refused([&] { stream.finish(); }) == (most == 6));
-    }
-}
-
-void test_what_is_kept() {
-    Stream stream;
-    stream.idr();
-    stream.picture(TRAIL_R, 4, {0});
-    stream.prepare(TRAIL_R, 2, {0, 4});
-    stream.begin();
-    stream.header.type = SliceType::B;
-    stream.header.num_ref_idx[0] = stream.header.num_ref_idx[1] = 2;
-    std::vector<Reference> lists[2];
-    stream.dpb.build_lists(stream.header, stream.current, lists);
-    lists[1][1].long_term = true;
-    SliceReferences references = references_of(stream.header, lists);
-    CHECK(references.type == SliceType::B && references.weighting == 0 && references.weights.empty());
-    CHECK(references.lists[0].size() == 2 && references.lists[1][0] == references.lists[0][1]);
-    CHECK(references.lists[1][0]->poc == 4 && !references.long_term[1][0] && references.long_term[1][1]);
-    const size_t plain = entries_of(stream.header);
-    stream.header.explicit_weights = true;
-    stream.header.luma_log2_denom = 6;
-    stream.header.chroma_log2_denom = 5;
-    stream.header.weights[1][1].weight[2] = -7;
-    references = references_of(stream.header, lists);
-    CHECK(references.weighting == 1 && references.luma_log2_denom == 6 && references.chroma_log2_denom == 5);
-    CHECK(references.weights.size() == 2 && references.weights[1][1].weight[2] == -7);
-    CHECK(entries_of(stream.header) > plain);
-}
-
 }  // namespace
 
 int main() {
@@ -346,9 +193,6 @@ int main() {
     test_random_access();
     test_starts_without_irap();
     test_long_term();
-    test_broken_sets();
-    test_the_buffer_is_of_the_size_of_pictures();
-    test_what_is_kept();
     if (failures == 0) std::printf("references of H.265: as they should be\n");
     return failures != 0;
 }
