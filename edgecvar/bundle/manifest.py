@@ -10,6 +10,7 @@ from typing import Dict, List, Literal, Optional
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecvar.bundle.engines import ENGINES, check_engines
+from edgecvar.bundle.exits import ExitRecord, exits_of
 from edgecvar.bundle.hashes import check_file, sha256_of
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec
@@ -66,6 +67,7 @@ class Manifest(BaseModel):
     files: List[StageFile]
     provenance: Provenance
     int8: Optional[Int8Record] = None
+    exits: Optional[ExitRecord] = None
     sha256: Dict[str, str] = Field(default_factory=dict)
     seal: str = ""
 
@@ -87,6 +89,9 @@ class Manifest(BaseModel):
             shapes[stage.name] = stage.output_shape
         if self.stages[-1].output_shape != [len(self.labels)]:
             raise ValueError("the last stage must give one score a label")
+        ruled = [rule.stage for rule in self.exits.rules] if self.exits is not None else []
+        if ruled and ruled != exits_of(self.stages):
+            raise ValueError(f"exits: rules of {ruled}, and the exits are {exits_of(self.stages)}")
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, FrozenSet, Sequence, Tuple
 
+from edgecvar.bundle.exits import check_exits
 from edgecvar.bundle.stages import StageInput, StageSpec, prepared_sources
 from edgecvar.errors import BundleError
 
@@ -54,6 +55,7 @@ class StagePlan:
 
 def plan_stages(stages: Sequence[StageSpec]) -> StagePlan:
     """Find what each stage takes and what waits for the neighbour; raises BundleError where cadences clash."""
+    check_exits(stages)
     planned: Dict[str, PlannedStage] = {}
     for spec in stages:
         inputs = tuple(PlannedInput(tensor, tensor.source in planned) for tensor in spec.inputs)

@@ -63,7 +63,8 @@ class StageSpec(BaseModel):
     """One stage: runs once a window ("gop") or once a sampled picture ("picture"), and has one output.
 
     The stage named last in a network gives the class scores, shape [classes]. A stage with `state` sees the sampled
-    pictures in display order, and all that came before each through its state.
+    pictures in display order, and all that came before each through its state. An `exit` gives class scores too, and
+    where they are sure enough a run may leave out the stages behind it (`bundle/exits.py`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,7 @@ class StageSpec(BaseModel):
     inputs: List[StageInput] = Field(min_length=1)
     output_shape: List[int] = Field(max_length=RANK)
     state: List[StageState] = Field(default_factory=list)
+    exit: bool = False
 
     @field_validator("output_shape")
     @classmethod

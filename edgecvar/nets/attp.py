@@ -22,6 +22,9 @@ Random Maclaurin, phi(x, y) = (W_x x * W_y y) / sqrt(D) with fixed random signs 
 Sketch needs Fourier transforms, which the stages' operators (ONNX 13, TensorRT 8.2) have not. Either estimates the
 same inner products. Each modality has one W for both of its pairs: a pair's two are independent, which is all the
 estimate needs, and an I-picture is projected once. D is `dim`, so that the table's rows compare vectors of one length.
+
+With `exits` a run may stop after MV, or after MV and R, at linear layers on the means of what fusion takes of these
+branches (nets/exits.py); the fusion of all three is the last exit. The loss `exits` trains them.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from functools import cached_property
 from typing import Any, Dict, List, Literal, Mapping, Optional, Tuple, Union
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageInput, StageSpec
@@ -39,6 +42,7 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options, map_side
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.exits import ExitHead, exit_name, in_exit_order, with_exits
 from edgecvar.nets.features import Features, LayerPair
 from edgecvar.nets.modules.lite_net import LastLayer, LiteNet
 from edgecvar.nets.modules.pooling import (
@@ -73,6 +77,7 @@ class AttpOptions(BaseModel):
     """`fusion`: one modality, late fusion, compact bilinear or (temporal) trilinear pooling. `dim`: D.
 
     `factor`: d of eq. 3, of trilinear pooling alone. `temporal`: how the scores of pictures become a clip's.
+    `exits`: a run may stop after MV, or after MV and R.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +88,7 @@ class AttpOptions(BaseModel):
     factor: int = Field(default=1, ge=1, le=16)
     dropout: float = Field(default=0.2, ge=0, lt=1)
     temporal: Temporal = "average"
+    exits: bool = False
 
     _named_temporal = field_validator("temporal", mode="before")(temporal_options)
     _named_backbone = field_validator("backbone", mode="before")(backbone_options)
@@ -93,6 +99,14 @@ class AttpOptions(BaseModel):
         if isinstance(value, str) and value not in USED:
             raise unknown_name("fusion", value, USED)
         return value
+
+    @model_validator(mode="after")
+    def _something_to_leave_out(self) -> AttpOptions:
+        if self.exits and len(USED[self.fusion]) == 1:
+            raise ValueError(f"exits: fusion {self.fusion} has nothing to leave out; take late, bp, tp or ttp")
+        if self.exits and self.temporal != "average":
+            raise ValueError("exits: what is left out must not be remembered; take temporal: average")
+        return self
 
     @property
     def projected(self) -> int:
@@ -204,17 +218,30 @@ class Attp(PictureNetwork):
         else:
             self.fuse = LinearFusion(self.used, self.channels, classes, options.dropout)
 
+        taken = options.projected or self.channels
+        for seen, name in enumerate(self.exit_streams, 1):
+            self.add_module(exit_name(name), ExitHead(taken, seen, classes, options.dropout))
+
+    @property
+    def exit_streams(self) -> List[str]:
+        """The branches after which a run may stop, with those before them."""
+        return in_exit_order(self.used)[:-1] if self.options.exits else []
+
     def stage_modules(self) -> Mapping[str, nn.Module]:
-        return {name: self.get_submodule(name) for name in (*self.used, "fuse")}
+        exits = map(exit_name, self.exit_streams)
+        return {name: self.get_submodule(name) for name in (*self.used, *exits, "fuse")}
 
     def stages(self) -> List[StageSpec]:
         shape = self._branch_shape()
         states = {name: self.stage(name).states(self.spec) for name in self.used}
-        branches = [opening(name, MODALITIES[name], self.spec, shape, states[name]) for name in self.used]
+        branches = {name: opening(name, MODALITIES[name], self.spec, shape, states[name]) for name in self.used}
         fused = [stage_output(name, shape) for name in self.used]
         if self.options.fusion == "ttp":
             fused.insert(1, StageInput(name="adjacent", source="appearance", gop="adjacent", shape=shape))
-        return [*branches, joining("fuse", fused, [self.classes])]
+        fuse = joining("fuse", fused, [self.classes])
+        if self.options.exits:
+            return with_exits(branches, fuse, self.classes, scored=False)
+        return [*branches.values(), fuse]
 
     def _branch_shape(self) -> List[int]:
         if not self.options.projected:
@@ -264,6 +291,30 @@ class AttpFeatures(Features):
         return LayerPair(self._maps, None if heads is None else heads["motion"](self._maps.mean((2, 3))))
 
     @cached_property
+    def exits(self) -> Tuple[Tensor, ...]:
+        """Of each picture (N, T, classes): after MV, after MV and R, and of the whole."""
+        network, lead = self._network, self._batch.motion.shape[:2]
+        if not network.exit_streams:
+            return ()
+        given = {"motion": self._motion_input, "residual": self._residual_input}
+        before = [given[name] for name in network.exit_streams]
+        early = [network.stage(exit_name(name))(*before[:seen]) for seen, name in enumerate(network.exit_streams, 1)]
+        return (*(scores.unflatten(0, lead) for scores in early), self.each_picture)
+
+    @cached_property
+    def _motion_input(self) -> Tensor:
+        """V^T MV_t, or what else fusion takes of the motion branch."""
+        taken: Tensor = self._network.stage("motion").fusion_input(self._maps)
+        return taken
+
+    @cached_property
+    def _residual_input(self) -> Tensor:
+        """W^T R_t, or what else fusion takes of the residual branch."""
+        branch = self._network.stage("residual")
+        taken: Tensor = branch.fusion_input(branch.maps(self._batch.residual))
+        return taken
+
+    @cached_property
     def _maps(self) -> Tensor:
         """The motion branch's, which both scores and motion are made of."""
         maps: Tensor = self._network.stage("motion").maps(self._batch.motion)
@@ -274,18 +325,18 @@ class AttpFeatures(Features):
         network = self._network
         means = []
         for name in network.used:
-            stage = network.stage(name)
-            maps = self._maps if name == "motion" else stage.maps(getattr(self._batch, MODALITIES[name]))
-            means.append(stage.fusion_input(maps))
+            if name == "appearance":
+                stage = network.stage(name)
+                means.append(stage.fusion_input(stage.maps(self._batch.image)))
+            else:
+                means.append(self._motion_input if name == "motion" else self._residual_input)
         scores: Tensor = network.stage("fuse")(*means)
         return scores
 
     def _pooled_scores(self) -> Tensor:
         """Eq. 4 to 7, or the sum over pairs, of all N * T samples."""
         network, batch = self._network, self._batch
-        motion = network.stage("motion").fusion_input(self._maps)  # V^T MV_t
-        beside = network.stage("residual")
-        residual = beside.fusion_input(beside.maps(batch.residual))  # W^T R_t
+        motion, residual = self._motion_input, self._residual_input
         images = [batch.image.flatten(0, 1)]
         if network.options.fusion == "ttp":
             images.append(batch.adjacent_image.flatten(0, 1))

@@ -14,6 +14,9 @@ What DMC-Net's and TEAM's descriptions leave open, and what is chosen, is as in 
 - A batch norm on the input of MV and of R, none on I (`data_norm`).
 - Features go into one linear layer, without dropout.
 
+With `exits` the modalities run in the order MV, R, I, each may be the last, and the weights of the fusion are learned,
+from those of the options on (nets/exits.py): then some loss must reach them (`exits`, or `cross_entropy`).
+
 The released code starts MV's first convolution at random; what it starts from here is what the file `weights` gives,
 as `train.weights` says. Huo et al. 2020, table 2, quote 83.6 M parameters and 14.9 G. The parameters are those of the
 ImageNet networks with their 1000 classes, 60.2 + 2 x 11.7; with 51 they are 80.7 M. 14.9 is 11.3 + 2 x 1.8, a decision
@@ -32,6 +35,7 @@ from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.exits import Ensemble, exit_name, in_exit_order, with_exits
 from edgecvar.nets.features import Features
 from edgecvar.nets.network import Network
 from edgecvar.nets.stages import MODALITIES, joining, opening, stage_output
@@ -54,7 +58,10 @@ class FusionWeights(BaseModel):
 
 
 class CoviarOptions(BaseModel):
-    """The backbones, how their scores are fused, and whether MV and R are normalised by a batch norm first."""
+    """The backbones, how their scores are fused, and whether MV and R are normalised by a batch norm first.
+
+    `exits`: a run may stop after MV, or after MV and R.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,8 +70,15 @@ class CoviarOptions(BaseModel):
     residual: ResNetOptions = RESNETS["resnet18"]
     weights: FusionWeights = FusionWeights()
     data_norm: bool = True
+    exits: bool = False
 
     _named_backbones = field_validator(*MODALITIES, mode="before")(resnet_options)
+
+    @model_validator(mode="after")
+    def _something_to_leave_out(self) -> CoviarOptions:
+        if self.exits and len(self.streams) < 2:
+            raise ValueError(f"exits: {self.streams[0]} alone has nothing to leave out; give another stream a weight")
+        return self
 
     @property
     def streams(self) -> Tuple[str, ...]:
@@ -106,15 +120,24 @@ class Coviar(Network):
             norm = options.data_norm and name != "appearance"
             channels = spec.shape(MODALITIES[name])[0]
             self.add_module(name, Stream(getattr(options, name), channels, classes, norm))
-        self.fuse = LateFusion([getattr(options.weights, name) for name in options.streams])
+        weights = {name: float(getattr(options.weights, name)) for name in options.streams}
+        self.fuse = (Ensemble if options.exits else LateFusion)(list(weights.values()))
+        self.order = in_exit_order(options.streams) if options.exits else []
+        for seen in range(2, len(self.order)):
+            before = [weights[name] for name in self.order[:seen]]
+            self.add_module(exit_name(self.order[seen - 1]), Ensemble(before))
 
     def stage_modules(self) -> Mapping[str, nn.Module]:
-        return {name: self.get_submodule(name) for name in (*self.options.streams, "fuse")}
+        exits = [exit_name(name) for name in self.order[1:-1]]
+        return {name: self.get_submodule(name) for name in (*self.options.streams, *exits, "fuse")}
 
     def stages(self) -> List[StageSpec]:
         scores = [self.classes]
-        streams = [opening(name, MODALITIES[name], self.spec, scores) for name in self.options.streams]
-        return [*streams, joining("fuse", [stage_output(name, scores) for name in self.options.streams], scores)]
+        streams = {name: opening(name, MODALITIES[name], self.spec, scores) for name in self.options.streams}
+        fuse = joining("fuse", [stage_output(name, scores) for name in self.options.streams], scores)
+        if self.options.exits:
+            return with_exits(streams, fuse, self.classes, scored=True)
+        return [*streams.values(), fuse]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         return self.features(batch).scores
@@ -123,5 +146,15 @@ class Coviar(Network):
         """Fused scores (N, classes), and those of each stream, which learns from its own alone."""
         lead = batch.motion.shape[:2]
         inputs = {name: getattr(batch, MODALITIES[name]).flatten(0, 1) for name in self.options.streams}
-        scores = tuple(batch.mean(self.stage(name)(each).unflatten(0, lead)) for name, each in inputs.items())
-        return Features(self.fuse(*scores), streams=scores)
+        every = {name: self.stage(name)(each).unflatten(0, lead) for name, each in inputs.items()}
+        scores = tuple(map(batch.mean, every.values()))
+        return Features(self.fuse(*scores), streams=scores, exits=self._exits(every))
+
+    def _exits(self, every: Mapping[str, Tensor]) -> Tuple[Tensor, ...]:
+        """Of each picture (N, T, classes), from each stream's."""
+        if not self.order:
+            return ()
+        early = [every[self.order[0]]]
+        for seen in range(2, len(self.order)):
+            early.append(self.stage(exit_name(self.order[seen - 1]))(*(every[name] for name in self.order[:seen])))
+        return (*early, self.fuse(*every.values()))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import EdgecvarError, reason
+from edgecvar.run.exit_counts import ExitCounts
 from edgecvar.stream.types import LiveCounts
 
 
@@ -45,7 +46,7 @@ class RunSummary:
     and `other_layers` are units of layers of HEVC beyond the base one, which are left out. `breaks`: places where the
     stream did not go on as it was, by reason. `live`: of a source that comes and goes, how often and long. `decoder` is
     the one in hardware that decoded I-pictures, or began to, and how far it was from software; `fallbacks`: what
-    software decoded in its place, by reason.
+    software decoded in its place, by reason. `exits`: of a network that pictures may leave early, where they did.
 
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time, without the gaps at breaks, but with the time that a live source was away. `ended` is empty
@@ -69,6 +70,7 @@ class RunSummary:
     live: Optional[LiveCounts] = None
     decoder: str = ""
     fallbacks: Mapping[str, int] = field(default_factory=dict)
+    exits: Optional[ExitCounts] = None
 
     @property
     def complete(self) -> bool:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Callable, Iterator, List, Optional, Union
 
 from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.engines import Converter
+from edgecvar.bundle.exits import ExitChoice
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import takes_frames
@@ -44,7 +45,7 @@ class RunSettings:
     for only where that is True, and a file never. `tell` is given what there is to say of it.
     `watch` is called with what is known of the stream before its first picture, and may give a watcher of all pictures.
     `tap` sees its packets. `paced`: a file comes at its own speed, as a camera would send it. `observers` are told what
-    is done when, under the source's name.
+    is done when, under the source's name. `exits`: how sure an early exit must be, see `bundle/exits.py`.
     """
 
     every: Optional[int] = None
@@ -59,6 +60,7 @@ class RunSettings:
     paced: bool = False
     decoder: str = "auto"
     observers: Observers = NOBODY
+    exits: ExitChoice = "auto"
 
 
 _DEFAULT = RunSettings()
@@ -146,19 +148,21 @@ class Model:
         extraction: str = "auto",
         reconnect: Optional[bool] = None,
         decoder: str = "auto",
+        exits: ExitChoice = "auto",
     ) -> Run:
         """Decisions of a video, in display order: a path, a URL or a binary file object.
 
         `every`: sample one of every k pictures, as the bundle says unless given; `top`: labels listed with a decision;
         `timeout`: seconds without data after which the source is given up; `extraction` and `decoder`: as `open_stream`
         has them; `reconnect`: whether a URL is waited for, and opened again when it goes away, by default a camera's or
-        another live one's. The source is opened here, which raises StreamError; what goes wrong later is raised where
+        another live one's; `exits`: of a network with early exits, "auto" leaves where the bundle says, "off" nowhere, and
+        a number where an exit is so confident. The source is opened here, which raises StreamError; what goes wrong later is raised where
         decisions are taken.
         """
         for name, value, most in (("every", every, LARGEST_STRIDE), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
                 raise ConfigError(f"{name}={value!r}: expected a whole number from 1 to {most}")
-        settings = RunSettings(every, top, timeout, extraction, reconnect=reconnect, decoder=decoder)
+        settings = RunSettings(every, top, timeout, extraction, reconnect=reconnect, decoder=decoder, exits=exits)
         return self.start(source, settings)
 
     def start(self, source: Source, settings: RunSettings = _DEFAULT) -> Run:
@@ -240,6 +244,7 @@ class Run:
                 watcher=settings.watch(stream.info),
                 late=settings.patience.late if isinstance(stream, LiveStream) else None,
                 clock=settings.observers.clock(name),
+                exits=settings.exits,
             )
             self._recognition: Recognition = recognize(stream, bundle.manifest, loaded.runner, options)
         except BaseException:

@@ -12,6 +12,7 @@ from typing import Callable, Iterator, List, Optional, Tuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.bundle.exits import ExitChoice, exit_rules
 from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.appearance import Appearance
@@ -37,6 +38,7 @@ class RunOptions:
 
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
     `late`: of a live source, seconds after a picture's arrival from which on it is not run, and fewer are sampled.
+    `exits`: how sure an early exit must be, as the bundle says unless given.
     """
 
     every: Optional[int] = None
@@ -45,6 +47,7 @@ class RunOptions:
     clock: Clock = field(default_factory=NoClock)
     watcher: Optional[Watcher] = None
     late: Optional[float] = None
+    exits: ExitChoice = "auto"
 
 
 _DEFAULT = RunOptions()
@@ -74,7 +77,8 @@ class Recognition:
         self._labels = manifest.labels
         self._options = options
         self._feed = Feed(stream, spec, demand, options.clock)
-        self._walk = StageWalk(plan, runner, options.clock)
+        rules = exit_rules(manifest.stages, manifest.exits, options.exits)
+        self._walk = StageWalk(plan, runner, options.clock, rules)
         self._consensus = Consensus(spec.consensus)
         self._waits = plan.adjacent
         self._waiting: List[Started] = []
@@ -142,6 +146,7 @@ class Recognition:
             live=None if packets.live is None else replace(packets.live, thinned=counts.thinned + self._left_out),
             decoder=packets.decoder,
             fallbacks=dict(packets.fallbacks),
+            exits=self._walk.exits.counts,
         )
 
     def _read(self) -> None:
@@ -212,7 +217,7 @@ class Recognition:
 
     def _picture(self, sampled: SampledPicture) -> None:
         started = self._walk.start(sampled)
-        if self._waits and sampled.adjacent is None:
+        if self._waits and sampled.adjacent is None and started.left is None:
             self._waiting.append(started)
         else:
             self._finish(started, sampled.adjacent or sampled.current)

@@ -10,11 +10,13 @@ from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecvar.bundle.exits import ExitRule
 from edgecvar.bundle.plan import PlannedInput, PlannedStage, StagePlan
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock
 from edgecvar.clips.messages import SampledPicture
+from edgecvar.run.exits import Exits, Left
 from edgecvar.runners.runner import History, Runner, Step, as_array
 
 Outputs = Dict[str, Any]
@@ -23,10 +25,11 @@ Outputs = Dict[str, Any]
 
 @dataclass(frozen=True)
 class Started:
-    """A sampled picture and the outputs of those of its stages that need no neighbour."""
+    """A sampled picture and the outputs of those of its stages that need no neighbour; `left` where it left early."""
 
     sampled: SampledPicture
     outputs: Outputs
+    left: Optional[Left] = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Finished:
     adjacent: Appearance
     outputs: Outputs
     windows: Mapping[int, Outputs]
+    left: Optional[Left] = None
 
 
 class StageWalk:
@@ -49,9 +53,12 @@ class StageWalk:
     `segments` are what the newest of them had. Their scores are asked for in display order, which is when stages with
     state run, and may be asked for across breaks. Only the scores are fetched; other stages may still be computing when
     their span has ended.
+
+    With `rules` a picture leaves at the first exit that is sure of it, and the stages behind are not run for it; those
+    of a window then wait for a picture that needs them.
     """
 
-    def __init__(self, plan: StagePlan, runner: Runner, clock: Clock) -> None:
+    def __init__(self, plan: StagePlan, runner: Runner, clock: Clock, rules: Sequence[ExitRule] = ()) -> None:
         self._last = plan.stages[-1].spec
         self._of_window = [stage for stage in plan.stages if stage.spec.cadence == "gop"]
         pictures = [stage for stage in plan.stages if stage.spec.cadence == "picture"]
@@ -64,11 +71,13 @@ class StageWalk:
         self._features: Dict[int, Outputs] = {}
         self._newest = _Newest()
         self._memory = _Memory(self._in_order)
+        self.exits = Exits(rules, [stage.spec for stage in plan.stages], runner)
 
     def reopen(self) -> None:
         """The stream breaks: what is started from here on has nothing to do with what was."""
         self._features.clear()
         self._newest.clear()
+        self.exits.reopen()
 
     def let_go(self) -> None:
         """The run is over: what the runner has been holding for it is free."""
@@ -77,25 +86,36 @@ class StageWalk:
 
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
-        self._window_outputs(sampled.current)
+        if self.exits:
+            self.exits.entered(sampled.current.index)
+        else:
+            self._window_outputs(sampled.current)
         outputs: Outputs = {}
         for stage in self._at_once:
-            outputs[stage.spec.name] = self._run(stage, sampled, outputs, sampled.current)
+            name = stage.spec.name
+            outputs[name] = self._run(stage, sampled, outputs, sampled.current)
+            left = self.exits.leaving(name, outputs[name])
+            if left is not None:
+                return Started(_keeping(sampled, []), {}, left)
+        self.exits.stayed()
         return Started(_keeping(sampled, [*self._waiting, *self._in_order]), outputs)
 
     def finish(self, started: Started, adjacent: Appearance) -> Finished:
         """Run the rest that may be run in decode order."""
         sampled, outputs = started.sampled, dict(started.outputs)
-        for stage in self._waiting:
+        for stage in self._waiting if started.left is None else ():
             outputs[stage.spec.name] = self._run(stage, sampled, outputs, adjacent)
-        needed = (sampled.current, adjacent) if self._beside else (sampled.current,)
+        near = (sampled.current, adjacent) if self._beside else (sampled.current,)
+        needed = [each for each in near if not self.exits or each.index in self._features]
         windows = {each.index: self._window_outputs(each) for each in needed}
-        for index in set(self._features) - set(windows):
+        for index in set(self._features) - {each.index for each in near}:
             del self._features[index]
-        return Finished(_keeping(sampled, self._in_order), adjacent, outputs, windows)
+        return Finished(_keeping(sampled, self._in_order), adjacent, outputs, windows, started.left)
 
     def scores(self, finished: Finished) -> NDArray[np.float32]:
-        """Run what sees the pictures in display order; the scores (classes,) of the last stage."""
+        """Run what sees the pictures in display order; the scores (classes,) of the last stage, or of the exit."""
+        if finished.left is not None:
+            return finished.left.scores
         sampled, outputs = finished.sampled, finished.outputs
         self._memory.reach(sampled.part)
         for stage in self._in_order:
@@ -148,6 +168,7 @@ class StageWalk:
 
     def _launch(self, spec: StageSpec, tensors: Sequence[Any], picture: int) -> Any:
         inputs = {tensor.name: value for tensor, value in zip(spec.inputs, tensors)}
+        self.exits.called(spec.name)
         with self._clock.span(f"stage:{spec.name}", picture):
             launched = self._runner.launch(spec.name, {**inputs, **self._memory.of(spec)} if spec.state else inputs)
             if isinstance(launched, Step):

@@ -27,6 +27,8 @@ from edgecvar.train.settings import Phase
 
 REAL, FAKE = 1, 0
 """Columns of a discriminator's logits."""
+EXIT_TEMPERATURE = 2.0
+"""Of the scores that one exit teaches another; which one the paper took is not said in what we have of it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,24 @@ def adversarial(forward: ForwardPass) -> Term:
     return Term(_told_apart(forward.companions["discriminator"](forward.cue()), REAL))
 
 
+def exits(forward: ForwardPass) -> Term:
+    """Cross-entropy of every exit, and each picture's distillation from each exit to the one before it.
+
+    After Soufleri et al. 2024; softened, and weighed by the square of the temperature, as in Hinton et al. 2015.
+    """
+    each, batch = forward.features.exits, forward.batch
+    if not each:
+        raise ConfigError("the exits loss trains early exits, but the network has none; set network.exits=true")
+    right = [forward.cross_entropy(batch.mean(scores)) for scores in each]
+    softened = [(scores.float() / EXIT_TEMPERATURE).log_softmax(2) for scores in each]
+    learnt = [
+        functional.kl_div(early, later.detach(), reduction="none", log_target=True).sum(2)  # (N, T)
+        for early, later in zip(softened, softened[1:])
+    ]
+    distilled = [EXIT_TEMPERATURE**2 * batch.mean(divergence).mean() for divergence in learnt]
+    return Term(torch.stack([*right, *distilled]).sum(), batch.mean(each[-1]))
+
+
 def _told_apart(logits: Tensor, answer: int) -> Tensor:
     return functional.cross_entropy(logits, torch.full_like(logits[:, 0], answer, dtype=torch.int64))
 
@@ -139,6 +159,7 @@ LOSSES = {
     "adversarial": Loss(adversarial, companions=("discriminator",)),
     "discriminator": Loss(discriminator, "discriminator", ("discriminator",)),
     "teacher": Loss(teacher, "teacher", ("teacher",)),
+    "exits": Loss(exits, flow=False),
 }
 
 TEACHES = {"adversarial": "discriminator", "alignment": "teacher"}
