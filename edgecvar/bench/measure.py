@@ -20,12 +20,15 @@ from edgecvar.bench.observed import MOMENTS, Moment
 from edgecvar.bench.session import Against, Phase, Session, Turn, merged
 from edgecvar.bench.turns import in_turns
 from edgecvar.bundle.default import default_bundle, default_clip
+from edgecvar.bundle.exits import ExitChoice, ExitShares
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, StreamError
 from edgecvar.judge.machine import device_facts, machine_facts, package_versions
+from edgecvar.predict.multiply_adds import stage_multiply_adds
 from edgecvar.progress import Progress, silent
+from edgecvar.run.exit_counts import ExitCounts, added
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.run.trace import NOBODY, Observers
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
@@ -48,6 +51,7 @@ Measuring = Generator[None, None, Session]
 
 class BenchConfig(RunnerChoice):
     """`seconds`: the source is run again and again until it has run for this long. `timeout`: seconds without data.
+    `exits`: how sure an early exit must be.
 
     `against`: "decode" also measures, in turn, the pipeline that decodes every picture. Stages do not overlap, so that
     each one's span is its own.
@@ -61,6 +65,7 @@ class BenchConfig(RunnerChoice):
     extraction: Extraction = "auto"
     against: Optional[Literal["decode"]] = None
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
+    exits: ExitChoice = "auto"
 
 
 class _Recorder:
@@ -100,6 +105,8 @@ class _Bench:
         self.clock = SpanClock()
         """Of the last run."""
         self.watch: Watch = NoBoard()
+        self.exits: List[ExitCounts] = []
+        """Of the runs that count."""
 
     def run(self, seconds: float, decisions: Optional[int] = None, part: str = "run") -> Phase:
         """One pass over the source, or `seconds` of it, or at most `decisions`."""
@@ -112,13 +119,15 @@ class _Bench:
         with open_stream(self._source, config.extraction, frames, config.timeout, on_demand=True) as stream:
             self.info = stream.info
             self.every = config.every or self._bundle.manifest.input.every(stream.info.fps)
-            options = RunOptions(every=self.every, release=stream.leave, clock=clock)
+            options = RunOptions(every=self.every, release=stream.leave, clock=clock, exits=config.exits)
             with recognize(stream, self._bundle.manifest, self.recorder, options) as run:
                 for decision in run:
                     latency.append(decision.latency_ms)
                     decided = max(decided, decision.decode_index + 1)
                     if len(latency) == decisions or time.perf_counter() - start >= seconds:
                         break
+        if part == "run" and run.summary.exits is not None:
+            self.exits.append(run.summary.exits)
         if not latency:
             raise StreamError(f"{source_name(self._source)}: {run.summary.note}; there is nothing to measure")
         whole = run.summary.complete  # else the reader was ahead of what was decided on
@@ -221,7 +230,13 @@ def measuring(
         flow={each.name: [tensor.source for tensor in each.inputs] for each in bundle.manifest.stages},
         layers=layers,
         board=watch.board(sum(run.decisions for run in turns.runs)),
+        exits=_exit_shares(bench.exits, bundle),
+        exit_record=bundle.manifest.exits,
     )
+
+
+def _exit_shares(counts: List[ExitCounts], bundle: Bundle) -> Optional[ExitShares]:
+    return added(counts).shares(stage_multiply_adds(bundle), bundle.manifest.stages) if counts else None
 
 
 def _in_turn(

@@ -8,6 +8,7 @@ from typing import Dict, List, Literal, Optional, Sequence, Type
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edgecvar.bench.observed import Board, Moment, ObservedStage
+from edgecvar.bundle.exits import ExitRecord, ExitShares
 from edgecvar.config import mistake
 from edgecvar.documents import MEBIBYTE, parse_json, read_text
 from edgecvar.errors import ConfigError, reason
@@ -88,7 +89,7 @@ class Session(BaseModel):
     `against`: what the run was compared with, where that was asked for. `moments`: the first spans of the run with
     their times. `layers` and `board`: what an engine and a Jetson say of themselves. `prediction`: what was predicted
     for this machine or device, to be seen beside. `flow`: the sources of each stage, as the manifest has them, and
-    `seal` that of the manifest.
+    `seal` that of the manifest. `exits`: where pictures left early, and `exit_record` what the manifest says of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,6 +116,8 @@ class Session(BaseModel):
     prediction: Optional[Prediction] = None
     flow: Dict[str, List[str]] = Field(default_factory=dict)
     seal: str = ""
+    exits: Optional[ExitShares] = None
+    exit_record: Optional[ExitRecord] = None
 
     _plausible = field_validator("stream_fps")(_plausible)
 

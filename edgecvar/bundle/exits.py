@@ -32,23 +32,29 @@ class ExitRule(BaseModel):
     temperature: float = Field(default=1.0, gt=0, le=1000)
 
 
-class ExitTrial(BaseModel):
-    """What the rules came to on the labelled clips that they were chosen on.
+class ExitShares(BaseModel):
+    """Where pictures left: of the sampled `pictures`, so many `left` at each stage, the last one among them.
 
-    `pictures` were sampled; `left` of them at each stage, the last one among them. `top1`: of clips, with exits, and
-    `top1_whole` without. `saved`: the part of the multiply-adds that was not computed, of what the network takes that
-    leaves nowhere early. `max_drop`: the points of accuracy that might be lost.
+    `saved`: the part of the multiply-adds that was not computed, of what the network takes that leaves nowhere early.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    pictures: int = Field(ge=0)
+    left: Dict[str, int]
+    saved: float = Field(le=1)
+
+
+class ExitTrial(ExitShares):
+    """What the rules came to on the labelled clips that they were chosen on.
+
+    `top1`: of clips, with exits, and `top1_whole` without. `max_drop`: the points of accuracy that might be lost.
+    """
+
     data: str
     clips: int = Field(ge=1)
-    pictures: int = Field(ge=1)
-    left: Dict[str, int]
     top1: float = Field(ge=0, le=1)
     top1_whole: float = Field(ge=0, le=1)
-    saved: float = Field(le=1)
     max_drop: float = Field(ge=0, le=100)
 
 

@@ -59,6 +59,18 @@ def _moved(context: click.Context, option: click.Parameter, bundle: Optional[str
     help="What makes the engines; torch2trt implies --engines.",
 )
 @click.option("--dla", type=click.IntRange(min=0), metavar="N", help="Build the engines for this DLA core.")
+@click.option(
+    "--exit-drop",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    metavar="POINTS",
+    help="Early exits may lose so much accuracy of the clips that validate.",
+)
+@click.option(
+    "--exit-confidence", type=click.FloatRange(0, 1), metavar="P", help="How sure early exits must be; 1: never."
+)
+@click.option("--exit-data", type=_EXISTING, metavar="DIR", help="Class folders of clips to choose that on.")
 @max_batch_flag
 @click.option("--bundle", hidden=True, expose_value=False, callback=_moved)
 @click.option("-o", "--output", type=_FOLDER, metavar="BUNDLE", help="The bundle's folder (NAME.edgecvar here).")

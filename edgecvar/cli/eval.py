@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 
 import click
 
-from edgecvar.cli.flags import every_flag, runner_flags
+from edgecvar.cli.flags import every_flag, exits_flag, runner_flags
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Output:
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write them into this YAML file.")
 @every_flag
+@exits_flag
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a checkpoint: a key of its recipe.")
 @runner_flags
@@ -223,7 +224,8 @@ def evaluate_checkpoint(
 def evaluate(config: Any, folders: Sequence[Path], output: Output) -> None:
     """Evaluate a bundle and tell; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.judge.evaluate import score_clips
+    from edgecvar.cli.report.exits import exit_lines
+    from edgecvar.judge.evaluate import exit_shares, score_clips
     from edgecvar.sinks.untrained import warn_untrained
 
     bundle = open_bundle(config.bundle)
@@ -234,7 +236,13 @@ def evaluate(config: Any, folders: Sequence[Path], output: Output) -> None:
     clips = [clip for each in sources.values() for clip in each]
     scored = _scored(sources, score_clips(bundle, clips, config))
     subject = {"bundle": str(bundle.path), "left_out": left_out, **({"untrained": True} if untrained else {})}
+    exits = exit_shares(bundle, [result for source in scored for result in source.results])
+    if exits is not None:
+        subject["exits"] = exits.model_dump()
     _tell_figures(Judged(str(bundle.path), bundle.manifest.provenance.recipe, labels, scored), subject, output)
+    if exits is not None and not output.as_json:
+        for line in exit_lines(exits, bundle.manifest.exits):
+            say(line)
     if untrained and not output.as_json:
         say("untrained weights: the figures mean nothing")
 

@@ -57,6 +57,28 @@ max_batch_flag = click.option(
     metavar="N",
     help="So many streams' pictures may go through an engine at once [default: 1].",
 )
+
+
+def _exit_choice(context: click.Context, option: click.Parameter, text: str) -> object:
+    if text in ("auto", "off"):
+        return text
+    try:
+        confidence = float(text)
+    except ValueError:
+        confidence = -1.0
+    if not 0 <= confidence <= 1:
+        raise click.BadParameter(f"{text!r}: expected auto, off, or a confidence from 0 to 1", context, option)
+    return confidence
+
+
+exits_flag = click.option(
+    "--exits",
+    default="auto",
+    show_default=True,
+    metavar="CONFIDENCE",
+    callback=_exit_choice,
+    help="Of a network with early exits: how sure one must be, such as 0.9; auto as the bundle says; off.",
+)
 extraction_flag = click.option(
     "--extraction",
     type=click.Choice(["auto", "native", "ffmpeg"]),

@@ -11,6 +11,7 @@ import click
 from edgecvar.cli.flags import (
     decoder_flag,
     every_flag,
+    exits_flag,
     extraction_flag,
     runner_flags,
     timeout_flag,
@@ -29,6 +30,7 @@ from edgecvar.cli.flags import (
 @click.option("--spool", type=click.Path(), metavar="FOLDER", help="Keep here what waits to be delivered.")
 @click.option("--together", is_flag=True, help="Run several sources at the same time, on one engine.")
 @every_flag
+@exits_flag
 @click.option("--events", is_flag=True, help="Say where labels begin and end; CSV has a row an event then.")
 @click.option(
     "--event-file", type=click.Path(), metavar="FILE", help="When an event begins and ends, as `eval --thresholds -o`."

@@ -15,6 +15,7 @@ from edgecvar.bundle.stages import clip_segments
 from edgecvar.clips.samples import spread
 from edgecvar.compile.draft import Draft
 from edgecvar.compile.engines import build_engines_here
+from edgecvar.compile.exits import find_exits
 from edgecvar.compile.inputs import read_inputs
 from edgecvar.compile.int8.data import Int8Data, read_int8_data
 from edgecvar.compile.int8.predicted import PredictedClock
@@ -91,6 +92,7 @@ def compile_bundle(plan: CompilePlan, progress: Progress = silent) -> Compiled:
         draft = Draft(folder, subject, describe_origin(subject))
         _export(draft, subject.network, progress)
         draft.checks["fp32"] = _compare(draft, "fp32", reference, progress, plan.batch)
+        draft.exits = find_exits(plan.exits, draft, progress)
         largest: Magnitudes = {}
         if len(plan.precisions) > 1:
             largest = _magnitudes(draft, reference if data is None else _measured(draft, data), progress)

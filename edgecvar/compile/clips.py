@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.default import default_clip
-from edgecvar.clips.labelled import find_videos
+from edgecvar.clips.labelled import Clip, find_videos
 from edgecvar.compile.subject import Subject
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.splits import Split
@@ -42,6 +42,12 @@ def choose_clips(data: Optional[Path], subject: Subject) -> ClipChoice:
     train, validation = [clip.path for clip in split.train], [clip.path for clip in split.validation]
     halves = (train, validation) if validation else split_in_halves(train)
     return ClipChoice(str(subject.data), validation or train, halves)
+
+
+def validating_clips(subject: Subject) -> List[Clip]:
+    """Those that validate in the subject's run; none where they are not here."""
+    split = _split_of(subject)
+    return [] if split is None else list(split.validation)
 
 
 def split_in_halves(clips: Sequence[Path]) -> Halves:

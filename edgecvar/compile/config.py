@@ -24,6 +24,8 @@ class CompileConfig(BaseModel):
     `fastest_on`: the device that int8 is to be fastest on, by prediction; without it the fewest layers stay fp16.
     `search_samples`: sampled pictures that int8 is judged by. `keep_fp32`: layers that fp16 stages keep in fp32, as
     STAGE:LAYER. `engines`: also build TensorRT's engines, on this machine, by `converter` and for the DLA core `dla`.
+    `exit_drop`: points of accuracy that early exits may lose; `exit_confidence`: how sure they must be, chosen unless
+    given on the run's clips that validate, or on the class folders of `exit_data`.
     `max_batch`: samples that stages are checked with at once, and engines are built for; ONNX takes any number.
     """
 
@@ -47,4 +49,7 @@ class CompileConfig(BaseModel):
     engines: bool = False
     converter: Converter = "onnx"
     dla: Optional[int] = Field(default=None, ge=0)
+    exit_drop: float = Field(default=1.0, ge=0, le=100)
+    exit_confidence: Optional[float] = Field(default=None, ge=0, le=1)
+    exit_data: Optional[Path] = None
     max_batch: int = Field(default=1, ge=1, le=LARGEST_BATCH)

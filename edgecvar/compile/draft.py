@@ -8,6 +8,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import onnx
 
+from edgecvar.bundle.exits import ExitRecord
 from edgecvar.bundle.manifest import Bundle, Manifest, Provenance, StageFile
 from edgecvar.bundle.precision import Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec
@@ -28,6 +29,7 @@ class Draft:
         self.checks: Dict[Precision, List[StageCheck]] = {}
         self.typed: List[StageCheck] = []
         self.int8: Optional[Int8Record] = None
+        self.exits: Optional[ExitRecord] = None
         self._folder = folder
         self._subject = subject
         self._provenance = provenance
@@ -72,6 +74,7 @@ class Draft:
             ],
             provenance=self._provenance,
             int8=self.int8,
+            exits=self.exits,
         )
 
 

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import AbstractSet, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from edgecvar.bundle.devices import Device, find_device, require_precision
+from edgecvar.bundle.exits import exits_of
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX
 from edgecvar.bundle.precision import PRECISIONS, Precision
 from edgecvar.clips.samples import spread
-from edgecvar.compile.clips import choose_clips
+from edgecvar.compile.clips import choose_clips, validating_clips
 from edgecvar.compile.config import CompileConfig
 from edgecvar.compile.engines import choose_engines
+from edgecvar.compile.exits import ExitPlan
 from edgecvar.compile.inputs import SAMPLES
 from edgecvar.compile.subject import Subject, find_subject
 from edgecvar.errors import CompileError, ConfigError, unknown_name
 from edgecvar.files import check_writable
+from edgecvar.judge.evaluate import find_clips
 from edgecvar.predict.hardware import gpu_of
 from edgecvar.runners.choice import RunnerChoice
 
@@ -46,7 +49,7 @@ class CompilePlan:
     `precisions`: what is written, fp32 first. `left_out`: why int8 is not, where the device has it and nobody refused
     it. `clips`: they check every stage. `int8`: None where it is not written. `target`: the bundle's folder.
     `engines`: those that TensorRT builds here. `keep_fp32`: by stage, the names of layers that fp16 keeps in fp32.
-    `batch`: samples that stages are compared with at once.
+    `batch`: samples that stages are compared with at once. `exits`: how early exits are set, where there are some.
     """
 
     subject: Subject
@@ -58,6 +61,7 @@ class CompilePlan:
     engines: Dict[Precision, RunnerChoice]
     keep_fp32: Dict[str, FrozenSet[str]] = field(default_factory=dict)
     batch: int = SAMPLES
+    exits: ExitPlan = field(default_factory=ExitPlan)
 
 
 def plan_compilation(config: CompileConfig) -> CompilePlan:
@@ -88,7 +92,25 @@ def plan_compilation(config: CompileConfig) -> CompilePlan:
         engines=choose_engines(config, precisions),
         keep_fp32=_kept(config.keep_fp32, subject, precisions),
         batch=max(SAMPLES, config.max_batch),
+        exits=_exits(config, subject),
     )
+
+
+def _exits(config: CompileConfig, subject: Subject) -> ExitPlan:
+    """How early exits are set; raises ConfigError where it is said and there are none, DatasetError for no clips."""
+    if not exits_of(subject.stages):
+        if config.exit_confidence is not None or config.exit_data is not None:
+            raise ConfigError(
+                f"--exit-confidence, --exit-data: this {subject.model} has no early exits; leave them out, or train it "
+                "with network.exits=true"
+            )
+        return ExitPlan()
+    if config.exit_confidence is not None:
+        return ExitPlan(config.exit_confidence)
+    if config.exit_data is not None:
+        clips = find_clips(config.exit_data, subject.labels)
+        return ExitPlan(None, str(config.exit_data), clips, config.exit_drop)
+    return ExitPlan(None, str(subject.data), validating_clips(subject), config.exit_drop)
 
 
 def _choose_precisions(

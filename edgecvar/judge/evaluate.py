@@ -16,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from edgecvar.bundle.exits import ExitChoice, ExitShares
 from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import PictureStream
 from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, Trace, chance_level, class_clips
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import BundleError, ConfigError, DatasetError, DeviceError, StreamError, named, unknown_name
+from edgecvar.predict.multiply_adds import stage_multiply_adds
 from edgecvar.run.decisions import softmax
+from edgecvar.run.exit_counts import ExitCounts, added
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
@@ -36,7 +39,7 @@ class EvalConfig(RunnerChoice):
     """`match`: a regular expression that the file name must contain.
 
     `jobs`: processes; unless given, one a core with ONNX Runtime and one with TensorRT, whose device they would share.
-    `traced`: keep every decision of every clip, not their mean alone.
+    `traced`: keep every decision of every clip, not their mean alone. `exits`: how sure an early exit must be.
     """
 
     bundle: Path
@@ -46,6 +49,14 @@ class EvalConfig(RunnerChoice):
     jobs: Optional[int] = Field(None, ge=1, le=64)
     as_json: bool = False
     traced: bool = False
+    exits: ExitChoice = "auto"
+
+
+@dataclass(frozen=True)
+class RunScore(ClipScore):
+    """A clip's scores by a run, and where its pictures left the network, where they could early."""
+
+    exits: Optional[ExitCounts] = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,7 @@ def score_clip(
     every: Optional[int],
     stopped: Callable[[], bool] = lambda: False,
     traced: bool = False,
+    exits: ExitChoice = "auto",
 ) -> ClipScore:
     """Run one clip to its end, or until `stopped`; what cannot be read becomes a result, never a guess.
 
@@ -136,7 +148,7 @@ def score_clip(
     try:
         with open_stream(clip.path, frames=takes_frames(manifest.stages), on_demand=True) as stream:
             timed = _Timed(stream)
-            with recognize(timed, manifest, runner, RunOptions(every=every, top=1)) as decisions:
+            with recognize(timed, manifest, runner, RunOptions(every=every, top=1, exits=exits)) as decisions:
                 for decision in decisions:
                     total += decision.scores
                     times.append(decision.pts_seconds)
@@ -153,7 +165,13 @@ def score_clip(
         return ClipScore(clip, None)
     answers = RunningAnswers(np.array(times) - timed.first, np.array(classes, np.int64))
     trace = Trace(np.array(times), np.array(kept), timed.duration) if traced else None
-    return ClipScore(clip, total / len(times), answers=answers, trace=trace)
+    return RunScore(clip, total / len(times), answers=answers, trace=trace, exits=decisions.summary.exits)
+
+
+def exit_shares(bundle: Bundle, results: Sequence[ClipScore]) -> Optional[ExitShares]:
+    """Where the pictures of all clips left the bundle's network; None where none could early."""
+    counts = [each.exits for each in results if isinstance(each, RunScore) and each.exits is not None]
+    return added(counts).shares(stage_multiply_adds(bundle), bundle.manifest.stages) if counts else None
 
 
 class _Timed:
@@ -205,12 +223,12 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
     if jobs == 1:
         with make_runner(bundle, choice) as runner:
             for clip in clips:
-                yield score_clip(clip, bundle.manifest, runner, config.every, traced=config.traced)
+                yield score_clip(clip, bundle.manifest, runner, config.every, traced=config.traced, exits=config.exits)
         return
     stop = stop_signal()
     with worker_pool(jobs, _enter_worker, (bundle.path, choice, stop)) as pool:
         with starting():
-            futures = [pool.submit(_score_here, clip, config.every, config.traced) for clip in clips]
+            futures = [pool.submit(_score_here, clip, config.every, config.traced, config.exits) for clip in clips]
         try:
             for future in futures:
                 yield future.result()
@@ -240,5 +258,5 @@ def _enter_worker(path: Path, choice: RunnerChoice, stop: Event) -> None:
     _WORKER.update(manifest=bundle.manifest, runner=runner, stack=stack, stopped=stop.is_set)
 
 
-def _score_here(clip: Clip, every: Optional[int], traced: bool) -> ClipScore:
-    return score_clip(clip, _WORKER["manifest"], _WORKER["runner"], every, _WORKER["stopped"], traced)
+def _score_here(clip: Clip, every: Optional[int], traced: bool, exits: ExitChoice) -> ClipScore:
+    return score_clip(clip, _WORKER["manifest"], _WORKER["runner"], every, _WORKER["stopped"], traced, exits)

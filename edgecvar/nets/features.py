@@ -28,8 +28,8 @@ class Features:
     """`scores` (N, classes); what else the network has, None elsewhere.
 
     `motion`: of its motion branch. `cue` (N, T, 2, h, w): the motion it generates, in the units of the batch's
-    (Shou et al. 2019, G_DMC). `streams`: scores (N, classes) of parts that share no weights and are fused late. `exits`: scores
-    (N, T, classes) of each picture at every exit in turn, the last of them the whole's (nets/exits.py).
+    (Shou et al. 2019, G_DMC). `streams`: scores (N, classes) of parts that share no weights and are fused late.
+    `exits`: scores (N, T, classes) of each picture at every exit in turn, the last of them the whole's (nets/exits.py).
     """
 
     scores: Tensor

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.devices import DEVICES, Device, find_device
+from edgecvar.bundle.exits import exits_of
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.clips.spec import LARGEST_STRIDE
@@ -164,6 +165,8 @@ def _notes(case: Case) -> List[str]:
         notes.append(
             "of HEVC, reading, parsing and preparing were taken to cost what the same bits and blocks of H.264 do"
         )
+    if exits_of([work.spec for work in case.works]):
+        notes.append("every picture was taken to go through all stages; early exits save a part of that")
     if len(case.works) > 1:
         notes.append("likely and high: the stages run one after the other; low: those that may do so run side by side")
     if case.precision not in case.bundle.precisions:

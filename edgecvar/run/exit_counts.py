@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, Iterable, List, Mapping, Sequence, Set
 
+from edgecvar.bundle.exits import ExitShares
 from edgecvar.bundle.stages import StageSpec
 
 
@@ -29,6 +30,11 @@ class ExitCounts:
         whole = sum(multiply_adds[stage.name] * calls[stage.cadence] for stage in stages if stage.name in needed)
         spent = sum(multiply_adds[name] * count for name, count in self.calls.items())
         return 1 - spent / whole if whole else 0.0
+
+    def shares(self, multiply_adds: Mapping[str, int], stages: Sequence[StageSpec]) -> ExitShares:
+        """What is told of it."""
+        saved = self.saved(multiply_adds, stages)
+        return ExitShares(pictures=self.pictures, left=dict(self.left), saved=saved)
 
 
 def added(counts: Iterable[ExitCounts]) -> ExitCounts:

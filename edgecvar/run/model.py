@@ -155,9 +155,9 @@ class Model:
         `every`: sample one of every k pictures, as the bundle says unless given; `top`: labels listed with a decision;
         `timeout`: seconds without data after which the source is given up; `extraction` and `decoder`: as `open_stream`
         has them; `reconnect`: whether a URL is waited for, and opened again when it goes away, by default a camera's or
-        another live one's; `exits`: of a network with early exits, "auto" leaves where the bundle says, "off" nowhere, and
-        a number where an exit is so confident. The source is opened here, which raises StreamError; what goes wrong later is raised where
-        decisions are taken.
+        another live one's; `exits`: of a network with early exits, "auto" leaves where the bundle says, "off" nowhere,
+        and a number where an exit is so confident. The source is opened here, which raises StreamError; what goes wrong
+        later is raised where decisions are taken.
         """
         for name, value, most in (("every", every, LARGEST_STRIDE), ("top", top, 1000)):
             if value is not None and (not isinstance(value, int) or not 1 <= value <= most):

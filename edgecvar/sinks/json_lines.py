@@ -70,8 +70,8 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
     """A summary as plain data.
 
     `live` only of sources that come and go, `damaged` and `damage`, `hidden`, `other_layers`, `breaks` and
-    `fallbacks` only where there are any, `decoder` where it is one in hardware, `ended` where that was before the
-    stream's end, `note` where there is no decision.
+    `fallbacks` only where there are any, `exits` where pictures may leave early, `decoder` where it is one in
+    hardware, `ended` where that was before the stream's end, `note` where there is no decision.
     """
     document: Dict[str, Any] = {
         "pictures": summary.pictures,
@@ -97,6 +97,8 @@ def summary_document(summary: RunSummary) -> Dict[str, Any]:
         document["decoder"] = summary.decoder
     if summary.fallbacks:
         document["fallbacks"] = dict(summary.fallbacks)
+    if summary.exits is not None:
+        document["exits"] = {"pictures": summary.exits.pictures, "left": dict(summary.exits.left)}
     if summary.ended:
         document["ended"] = summary.ended
     return {**document, "note": summary.note} if summary.note else document

@@ -100,4 +100,5 @@ def run_settings(config: RunConfig, outflow: Outflow, observers: Observers) -> R
         patience=Patience(wait=config.wait, late=config.late),
         tell=partial(say, err=True),
         observers=observers,
+        exits=config.exits,
     )

@@ -9,6 +9,7 @@ from typing import List, Literal, Optional, Sequence, Tuple
 
 from pydantic import Field
 
+from edgecvar.bundle.exits import ExitChoice
 from edgecvar.clips.labelled import videos_below
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, DatasetError, reason
@@ -37,7 +38,8 @@ class RunConfig(RunnerChoice):
     seconds without data. `events`: how decisions become events, none unless given; `clips`: where those are cut out of
     the stream. `reconnect`: whether a URL is waited for, by default a live one's; `wait`: seconds that it may be away;
     `late`: seconds after a live picture's arrival from which on fewer are sampled, and packets fall. `together`:
-    several run at the same time. `trace`: a file that tells when every thread did what.
+    several run at the same time. `trace`: a file that tells when every thread did what. `exits`: how sure
+    an early exit must be.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -59,6 +61,7 @@ class RunConfig(RunnerChoice):
     late: float = Field(LATE, gt=0, le=LONGEST)
     together: bool = False
     trace: Optional[Path] = None
+    exits: ExitChoice = "auto"
 
     @property
     def written_form(self) -> str:

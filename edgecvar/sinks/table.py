@@ -8,6 +8,7 @@ from typing import Any, Deque, Dict, List, Optional, Sequence, TextIO
 from edgecvar.console import Console
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.events import Event
+from edgecvar.run.exit_counts import ExitCounts
 from edgecvar.sinks.sink import Stateless
 from edgecvar.sinks.stretches import Stretch, Stretches
 from edgecvar.stream.types import LiveCounts
@@ -42,8 +43,15 @@ def summary_lines(summary: RunSummary) -> List[str]:
     fallbacks = ", ".join(f"{why}: {number}" for why, number in sorted(summary.fallbacks.items()))
     fallen = f"I-pictures in software instead: {fallbacks}" if fallbacks else ""
     live = "" if summary.live is None else live_line(summary.live)
+    exits = "" if summary.exits is None else exit_line(summary.exits)
     ended = f"ended early: {summary.ended}" if summary.ended else ""
-    return [line for line in (", ".join(parts), live, decoder, fallen, ended, summary.note) if line]
+    return [line for line in (", ".join(parts), live, decoder, fallen, exits, ended, summary.note) if line]
+
+
+def exit_line(exits: ExitCounts) -> str:
+    """Where pictures left the network, for people."""
+    shares = (f"{count / max(1, exits.pictures):.0%} at {stage}" for stage, count in exits.left.items())
+    return f"early exits: {', '.join(shares)}"
 
 
 def live_line(live: LiveCounts) -> str:

@@ -18,6 +18,7 @@ from edgecvar.cli.bench.together import command as together
 from edgecvar.cli.flags import (
     engine_flags,
     every_flag,
+    exits_flag,
     extraction_flag,
     refuse_bundle,
     runner_flag,
@@ -68,6 +69,7 @@ class _Bench(click.Command):
     help="Bundle to measure [default: the demo's]; several are measured in turn.",
 )
 @every_flag
+@exits_flag
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 86_400), default=10.0, show_default=True, help="How long to measure."
 )

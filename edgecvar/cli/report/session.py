@@ -13,6 +13,7 @@ from edgecvar.bench.summary import Row, summarise
 from edgecvar.cli.report.device.block import session_block
 from edgecvar.cli.report.device.board import board_lines
 from edgecvar.cli.report.device.layers import layers_notes, layers_table
+from edgecvar.cli.report.exits import exit_lines
 from edgecvar.console import Console
 
 DECODING = "decoding all: "
@@ -58,7 +59,7 @@ def print_report(session: Session, console: Console) -> None:
         _add(table, summary.against.latency, "", DECODING)
     console.print(table)
     print_device(session, console)
-    for line in [*_meanings(session), *_predicted(session), *_saving(session), advice(session)]:
+    for line in [*_meanings(session), *_exits(session), *_predicted(session), *_saving(session), advice(session)]:
         console.print(line)
     if session.board is not None:
         for line in ("", PASTE, "", *session_block(session)):
@@ -90,6 +91,10 @@ def _meanings(session: Session) -> list[str]:
         f"the same stage calls alone allow {summary.allowed_per_second:.1f} pictures/s: "
         f"end to end reaches {summary.efficiency:.0%} of that",
     ]
+
+
+def _exits(session: Session) -> list[str]:
+    return [] if session.exits is None else exit_lines(session.exits, session.exit_record)
 
 
 def _predicted(session: Session) -> list[str]:

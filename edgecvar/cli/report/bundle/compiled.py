@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 from rich.table import Table
 
+from edgecvar.cli.report.exits import record_lines
 from edgecvar.console import Console
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def as_document(compiled: Compiled) -> Dict[str, Any]:
             precision: {"size_bytes": compiled.size_bytes(precision)} for precision in compiled.bundle.precisions
         },
         "int8": None if manifest.int8 is None else manifest.int8.model_dump(mode="json", exclude={"clips"}),
+        "exits": None if manifest.exits is None else manifest.exits.model_dump(mode="json"),
         "int8_left_out": compiled.left_out,
         "stages": [
             {
@@ -70,6 +72,9 @@ def print_compiled(compiled: Compiled, console: Console) -> None:
         _print_int8(manifest.int8, console)
     if compiled.left_out is not None:
         console.print(f"no int8: {compiled.left_out}")
+    if manifest.exits is not None:
+        for line in record_lines(manifest.exits):
+            console.print(line)
     if manifest.provenance.untrained:
         console.print("UNTRAINED: random weights, for profiling only; its decisions mean nothing", style="bold red")
     whole = compiled.size_bytes("fp32")
