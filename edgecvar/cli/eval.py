@@ -14,6 +14,7 @@ from edgecvar.cli.flags import every_flag, exits_flag, runner_flags
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
+    from edgecvar.bundle.exits import ExitShares
     from edgecvar.clips.labelled import Clip, ClipScore
     from edgecvar.judge.sources import ScoredSource
 
@@ -239,7 +240,7 @@ def evaluate(config: Any, folders: Sequence[Path], output: Output) -> None:
     exits = exit_shares(bundle, [result for source in scored for result in source.results])
     if exits is not None:
         subject["exits"] = exits.model_dump()
-    _tell_figures(Judged(str(bundle.path), bundle.manifest.provenance.recipe, labels, scored), subject, output)
+    _tell_figures(Judged(str(bundle.path), bundle.manifest.provenance.recipe, labels, scored, exits), subject, output)
     if exits is not None and not output.as_json:
         for line in exit_lines(exits, bundle.manifest.exits):
             say(line)
@@ -272,12 +273,16 @@ def _scored(sources: Mapping[str, Sequence[Clip]], scores: Iterable[ClipScore]) 
 
 @dataclass(frozen=True)
 class Judged:
-    """What was tested, its recipe where that is known, its labels, and the clips' scores by source."""
+    """What was tested, its recipe where that is known, its labels, and the clips' scores by source.
+
+    `exits`: of a bundle, where pictures left it early.
+    """
 
     name: str
     recipe: Optional[str]
     labels: Sequence[str]
     sources: Sequence[ScoredSource]
+    exits: Optional[ExitShares] = None
 
 
 def _tell_figures(judged: Judged, subject: Dict[str, Any], output: Output) -> None:
@@ -304,7 +309,7 @@ def _tell_figures(judged: Judged, subject: Dict[str, Any], output: Output) -> No
     if output.page is not None:
         from edgecvar.cli.report.page.evaluation_page import Subject, write_evaluation_page
 
-        write_evaluation_page(output.page, Subject(judged.name, judged.recipe), labels, sources)
+        write_evaluation_page(output.page, Subject(judged.name, judged.recipe, judged.exits), labels, sources)
         say(f"page: {output.page}", err=output.as_json)
     if not any(row.evaluation.confusion.any() for row in rows):
         undecided, unreadable = (

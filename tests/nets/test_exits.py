@@ -1,4 +1,4 @@
-"""Networks with early exits: the stages are the whole, each exit is what has been seen, and each learns from the next."""
+"""Networks with early exits: the stages are the whole, an exit is what has been seen, and learns from the next."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import List, Optional
 
 from edgecvar.bundle.exits import ExitRecord, ExitShares
+from edgecvar.cli.report.page.report import Fact
 
 
 def record_lines(record: ExitRecord) -> List[str]:
@@ -27,11 +28,19 @@ def _trial_lines(record: Optional[ExitRecord]) -> List[str]:
     ]
 
 
+def exit_fact(shares: ExitShares) -> Fact:
+    """For a page: the multiply-adds saved, and where pictures left."""
+    return Fact("saved by early exits", f"{shares.saved:.1%}", f"of the multiply-adds; left {_places(shares)}")
+
+
+def _places(shares: ExitShares) -> str:
+    return ", ".join(f"{count / max(1, shares.pictures):.1%} at {name}" for name, count in shares.left.items())
+
+
 def exit_lines(shares: ExitShares, record: Optional[ExitRecord]) -> List[str]:
     """The share of the pictures that left at each stage, what it saved, and what the bundle says of accuracy."""
-    places = ", ".join(f"{count / max(1, shares.pictures):.1%} at {name}" for name, count in shares.left.items())
     lines = [
-        f"early exits: of {shares.pictures} pictures {places}; {shares.saved:.1%} of the multiply-adds saved, of what "
-        "all stages take without exits"
+        f"early exits: of {shares.pictures} pictures {_places(shares)}; {shares.saved:.1%} of the "
+        "multiply-adds saved, of what all stages take without exits"
     ]
     return [*lines, *_trial_lines(record)]

@@ -19,6 +19,7 @@ from edgecvar.cli.report.bench_page.roofline import roofline_section
 from edgecvar.cli.report.bench_page.stages import beside_table, stages_section
 from edgecvar.cli.report.bench_page.style import BENCH_STYLE
 from edgecvar.cli.report.bench_page.timeline import timeline_section
+from edgecvar.cli.report.exits import exit_fact
 from edgecvar.cli.report.page.document import document, write_document
 from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table
 from edgecvar.cli.report.page.report import Fact
@@ -123,6 +124,8 @@ def _facts(session: Session) -> List[Fact]:
         Fact("real time", f"{figure(summary.realtime)} x", f"of {session.stream_fps:.4g} pictures a second"),
         Fact("decisions a second", figure(summary.decisions_per_second), f"every {session.every} pictures"),
     ]
+    if session.exits is not None:
+        facts.append(exit_fact(session.exits))
     if session.board is not None and session.board.joules_per_decision is not None:
         facts.append(Fact("energy", f"{figure(session.board.joules_per_decision)} J", "a decision, above idling"))
     if session.prediction is not None:

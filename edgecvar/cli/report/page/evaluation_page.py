@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence
 
+from edgecvar.bundle.exits import ExitShares
+from edgecvar.cli.report.exits import exit_fact
 from edgecvar.cli.report.page.outcome_facts import environment, outcome_facts, shown_clips, soon_fact
 from edgecvar.cli.report.page.page import write_page
 from edgecvar.cli.report.page.report import Report, Timing
@@ -19,10 +21,11 @@ OVER_TIME = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What was evaluated: its name, and its recipe if that is known."""
+    """What was evaluated: its name, and its recipe if that is known; of a bundle where pictures left it early."""
 
     name: str
     recipe: Optional[str]
+    exits: Optional[ExitShares] = None
 
 
 def write_evaluation_page(
@@ -33,11 +36,12 @@ def write_evaluation_page(
     found = outcomes(labels, first.results)
     timing = Timing(found.moments, OVER_TIME, found.evaluation.chance) if found.moments else None
     soon = soon_fact(timing)
+    exits = [] if subject.exits is None else [exit_fact(subject.exits)]
     write_page(
         target,
         Report(
             title=f"{subject.name} on {', '.join(source.name for source in sources)}",
-            facts=[*outcome_facts(found), *([soon] if soon else [])],
+            facts=[*outcome_facts(found), *([soon] if soon else []), *exits],
             outcomes=found,
             outcomes_of=f"The {found.evaluation.clips} clips of {first.name}",
             sources=compare_sources(labels, sources) if len(sources) > 1 else (),
