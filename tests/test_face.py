@@ -17,7 +17,8 @@ SIGNATURES = {
     " threads: 'Optional[int]' = None, on_demand: 'bool' = False,"
     " decoder: 'str' = 'software') -> 'Stream'",
     "Model.run": "(self, source: 'Source', *, every: 'Optional[int]' = None, top: 'int' = 5, timeout: 'float' = 10.0,"
-    " extraction: 'str' = 'auto', reconnect: 'Optional[bool]' = None, decoder: 'str' = 'auto') -> 'Run'",
+    " extraction: 'str' = 'auto', reconnect: 'Optional[bool]' = None, decoder: 'str' = 'auto',"
+    " exits: 'ExitChoice' = 'auto') -> 'Run'",
     "Model.close": "(self) -> 'None'",
     "Run.close": "(self) -> 'None'",
     "Stream.close": "(self) -> 'None'",
@@ -31,7 +32,7 @@ MEMBERS = {
     | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "ended", "note", "pictures", "reasons", "sampled"}
     | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped", "live", "decoder", "fallbacks"}
-    | {"other_layers"},
+    | {"other_layers", "exits"},
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width", "decoder", "decoder_note"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}

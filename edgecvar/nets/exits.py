@@ -1,4 +1,4 @@
-"""Early exits: class scores after MV, after MV and R, and of the whole, so that a run may stop where it is sure.
+"""Early exits: class scores after MV, after MV and R, then of the whole, so that a run may stop where it is sure.
 
 After Soufleri et al. 2024 (arXiv 2407.02713), who run the modalities of compressed video in the order MV, R, I, from
 the cheapest to the dearest, and attach internal classifiers as early exits; train them by progressive knowledge

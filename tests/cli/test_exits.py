@@ -41,7 +41,7 @@ def asked(data, output, **options):
         "network": {**SMALL, "exits": True},
         "input": {"height": 32, "width": 32, "gop_length": 12, "stride": 4, "accumulate": True},
         "data": data,
-        "precision": frozenset(["fp32"]),
+        "precision": frozenset(["fp32", "fp16"]),
         "output": output,
     }
     return CompileConfig.model_validate({**fields, **options})
@@ -71,8 +71,8 @@ def test_verify_eval_and_bench_take_it(compiled, data, edgecvar, tmp_path):
     assert "exits" not in json.loads(out)
     code, out, _ = edgecvar("eval", path, data, "--jobs", "1", "--exits", "0.9")
     assert code == 0 and "early exits: of " in out and "when compiled: " in out
-    code, out, _ = edgecvar("verify", path, "--data", data, "--runners", "onnx", "--samples", "4")
-    assert code == 0
+    code, out, err = edgecvar("verify", path, "--data", data, "--runners", "onnx", "--samples", "4")
+    assert code == 0, out + err
     clip = data / "untrained 0" / "a.mp4"
     code, out, _ = edgecvar("bench", clip, "--bundle", path, "--seconds", "0.2", "--save", tmp_path / "s.json")
     assert code == 0 and "early exits: of " in out
