@@ -33,11 +33,26 @@ class SamplingSettings(Settings):
 
 
 class OptimizerSettings(Settings):
-    """AdamW (Adam where `weight_decay` is 0), or SGD with `momentum`, perhaps Nesterov's."""
+    """AdamW, Adam, which adds the weight decay to the gradient (L2), or SGD with `momentum`, perhaps Nesterov's.
 
-    name: Literal["adamw", "sgd"] = "adamw"
+    `eps`: what Adam's and AdamW's divisor is at least. `decay_scales`: what normalisation scales by decays too, as in
+    the released code of CoViAR and DMC-Net; biases never do.
+    """
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
+    eps: float = Field(1e-8, gt=0, le=1)
+    decay_scales: bool = False
+
+    @model_validator(mode="after")
+    def _has_what_is_set(self) -> OptimizerSettings:
+        foreign = ("eps",) if self.name == "sgd" else ("momentum", "nesterov")
+        for key in foreign:
+            # A resolved recipe states the defaults of all.
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{self.name} has no {key}; leave it out")
+        return self
 
 
 class ScheduleSettings(Settings):
