@@ -34,11 +34,10 @@ from edgecvar.clips.spec import InputSpec
 from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.backbones.resnet3d import ResNet3d, ResNet3dOptions, resnet3d_options
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.coviar import LateFusion, Stream
+from edgecvar.nets.coviar import LateFused, LateFusion, Stream
 from edgecvar.nets.features import Features
 from edgecvar.nets.modules.dmc_discriminator import Discriminator
 from edgecvar.nets.modules.dmc_generator import MOTION_CHANNELS, Generator
-from edgecvar.nets.network import Network
 from edgecvar.nets.stages import MODALITIES, joining, opening, prepared_input, stage_output
 
 CLIP_SEGMENTS = 64
@@ -129,7 +128,7 @@ class ClipFusion(nn.Module):
         return fused
 
 
-class Dmc(Network):
+class Dmc(LateFused):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
     def __init__(self, options: DmcOptions, spec: InputSpec, classes: int) -> None:
@@ -179,6 +178,16 @@ class Dmc(Network):
     def features(self, batch: ClipBatch) -> Features:
         return DmcFeatures(self, batch)
 
+    @property
+    def streams(self) -> Tuple[str, ...]:
+        return (*self.options.streams, "cue")
+
+    def stream_scores(self, name: str, batch: ClipBatch) -> Tensor:
+        return DmcFeatures(self, batch).stream(name)
+
+    def stream_segments(self, name: str) -> Optional[int]:
+        return self.options.segments if name == "cue" else None
+
     def companion(self, name: str) -> nn.Module:
         if name == "discriminator":
             return Discriminator(self.spec.height, self.spec.width)
@@ -200,15 +209,19 @@ class DmcFeatures(Features):
 
     @cached_property
     def streams(self) -> Tuple[Tensor, ...]:
-        network, scores = self._network, []
-        for name in network.options.streams:
+        return tuple(self.stream(name) for name in self._network.streams)
+
+    def stream(self, name: str) -> Tensor:
+        """Scores (N, classes) of one of them."""
+        network = self._network
+        if name != "cue":
             prepared = getattr(self._batch, MODALITIES[name]).flatten(0, 1)
-            scores.append(network.get_submodule(name)(prepared).unflatten(0, self._lead).mean(1))
-        if network.options.segments is None:
-            scores.append(network.classifier(self.cue.flatten(0, 1)).unflatten(0, self._lead).mean(1))
+            scores = self._batch.mean(network.get_submodule(name)(prepared).unflatten(0, self._lead))
+        elif network.options.segments is None:
+            scores = self._batch.mean(network.classifier(self.cue.flatten(0, 1)).unflatten(0, self._lead))
         else:
-            scores.append(network.classifier(self.cue.transpose(1, 2)))  # (N, 2, T, h, w)
-        return tuple(scores)
+            scores = network.classifier(self.cue.transpose(1, 2))  # (N, 2, T, h, w)
+        return scores
 
     @cached_property
     def scores(self) -> Tensor:
