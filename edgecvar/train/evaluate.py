@@ -12,7 +12,6 @@ from typing import Callable, Collection, Iterator, List, Optional, Sequence, Tup
 import numpy as np
 import torch
 
-from edgecvar.bundle.stages import prepared_sources
 from edgecvar.clips.gop import pictures_of_parts
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.prepare import Preparer, View, centre_view
@@ -25,11 +24,13 @@ from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.looks import CORNERS
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
-from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded
-from edgecvar.train.data.dataset import Clips
+from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded, with_flow
+from edgecvar.train.data.dataset import Clips, flow_cache
+from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
+from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.parts import Data, Machine, Views
 from edgecvar.train.protocols import check_test, protocols
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
@@ -37,7 +38,7 @@ from edgecvar.train.settings import TestProtocol
 
 SETTABLE = (
     *("test", "data", "validation", "validation_pattern", "split", "split_by", "validation_fraction", "split_seed"),
-    *("device", "threads", "workers"),
+    *("flow.cache", "device", "threads", "workers"),
 )
 """Keys of a checkpoint's recipe that say how it is tested and on what; the others made it what it is."""
 
@@ -91,16 +92,21 @@ def regions(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[V
 
 
 def score_checkpoint(
-    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip]
+    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip], data: Optional[Data] = None
 ) -> Iterator[ClipScore]:
-    """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run."""
+    """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run.
+
+    `data`: the recipe's, which says how optical flow is computed and where it is kept, for a network that looks at it.
+    """
     if not views.test.streams:
         check_test(views, checkpoint.network.get("segments"), checkpoint.model)
     network = checkpoint.build()
     tests = protocols(network, views, checkpoint.model)
     device = machine.torch_device()
     network.to(device)
-    reader = _Reader(checkpoint.input, [test for test, _ in tests], prepared_sources(network.stages()))
+    assert data is not None or not network.sees_flow, "a network that looks at flow is tested with its recipe's data"
+    flow = flow_cache(data) if data is not None and network.sees_flow else None
+    reader = _Reader(checkpoint.input, [test for test, _ in tests], network.sources(), flow)
     for clip, looks in _prepared(clips, reader, max(1, machine.workers)):
         if isinstance(looks, EdgecvarError):
             yield ClipScore(clip, None, str(looks))
@@ -151,13 +157,26 @@ def validation_scores(network: Network, recipe: Recipe, clips: Clips) -> Iterato
 
 
 def clip_batches(
-    clip: RecordedClip, spec: InputSpec, views: Views, sources: Collection[str] = PREPARED
+    clip: RecordedClip,
+    spec: InputSpec,
+    views: Views,
+    sources: Collection[str] = PREPARED,
+    flow: Optional[Tuple[FlowCache, Path]] = None,
 ) -> List[ClipBatch]:
-    """One batch of `test.clips` clips, of those sources, for each region of a video that the test looks at."""
+    """One batch of `test.clips` clips, of those sources, for each region of a video that the test looks at.
+
+    `flow`: where the optical flow of the clip is, and by which path, if it is wanted too.
+    """
     batches, sampled = [], _sampled(clip, spec, views)
     for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
         clips = [prepare_recorded(clip, samples, preparer, sources) for samples in sampled]
+        if flow is not None:
+            cache, path = flow
+            clips = [
+                with_flow(prepared, path, samples, cache, clip.display, preparer)
+                for prepared, samples in zip(clips, sampled)
+            ]
         batches.append(collate(clips, [0] * len(clips)))
     return batches
 
@@ -183,11 +202,15 @@ class _Reader:
     spec: InputSpec
     tests: Sequence[Views]
     sources: Collection[str]
+    flow: Optional[FlowCache] = None
 
     def __call__(self, path: Path) -> Prepared:
         try:
             clip = read_clip(path, self.spec, self.sources)
-            return [clip_batches(clip, self.spec, views, self.sources) for views in self.tests]
+            if self.flow is not None:
+                self.flow.add(path, ClipIndex.of(clip))
+            flow = None if self.flow is None else (self.flow, path)
+            return [clip_batches(clip, self.spec, views, self.sources, flow) for views in self.tests]
         except EdgecvarError as error:
             return error
 
