@@ -56,10 +56,14 @@ class OptimizerSettings(Settings):
 
 
 class ScheduleSettings(Settings):
-    """Half a cosine down to zero, or the rate times `gamma` after each of the `milestones` (epochs)."""
+    """Half a cosine down to zero, or the rate times `gamma` after each of the `milestones` (epochs).
 
-    name: Literal["cosine", "steps"] = "cosine"
+    Or, with "plateau", whenever the total training loss has not fallen for `patience` epochs in a row.
+    """
+
+    name: Literal["cosine", "steps", "plateau"] = "cosine"
     milestones: List[float] = Field(default_factory=list)
+    patience: int = Field(5, ge=1)
     gamma: float = Field(0.1, gt=0, le=1)
 
     @field_validator("milestones")
