@@ -53,18 +53,24 @@ def centre_segments(windows: Sequence[Window], segments: int, within: float = 0.
     return samples
 
 
-def dense_segments(windows: Sequence[Window], segments: int, span: int, within: float = 0.5) -> List[Sample]:
+def dense_segments(
+    windows: Sequence[Window], segments: int, span: int, within: float = 0.5, fewer: bool = False
+) -> List[Sample]:
     """T samples at equal steps of `span` P and B pictures in a row, all of the clip where it has no more.
 
-    `within`: where they begin in the room that there is, from 0 to below 1. The neighbour is the one that running
-    takes. Raises StreamError when the clip has no P or B picture.
+    `within`: where they begin in the room that there is, from 0 to below 1. With `fewer` steps are those of the span
+    in a shorter clip too, which then has fewer samples. The neighbour is the one that running takes. Raises StreamError
+    when the clip has no picture that may be sampled.
     """
     places = [(window, picture) for window in _with_motion(windows) for picture in window.pictures]
     length = min(span, len(places))
     first = int(within * (len(places) - length + 1))
+    over = span if fewer else length
     samples = []
-    for segment in range(segments):
-        window, picture = places[first + segment * length // segments]
+    for place in (segment * over // segments for segment in range(segments)):
+        if place >= length:
+            break
+        window, picture = places[first + place]
         samples.append(Sample(window.appearance, _neighbour(windows, window.index, -1), picture))
     return samples
 
