@@ -1,4 +1,4 @@
-"""MEACI-Net's streams alone, and what tables 2 and 4 compare its units with."""
+"""MEACI-Net's streams alone, and what its units are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MEM and PEM against their equations written out slowly, and what each of the three modules sees of a clip."""
+"""MEM, PEM: against their equations written out slowly, and what each sees of a clip beside CME."""
 
 from __future__ import annotations
 
