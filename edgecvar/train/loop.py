@@ -29,6 +29,7 @@ from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.start.checks import check_enough, resolve
 from edgecvar.train.tally import Tally
 from edgecvar.train.together.processes import Processes, gather_processes
+from edgecvar.train.weights.sources import check_sources
 from edgecvar.train.weights.start import start_from
 
 RECIPE = "recipe.yaml"
@@ -41,6 +42,7 @@ ReadClips = Callable[[Recipe, Listener], Clips]
 def start_run(recipe: Recipe, root: Path, listener: Listener, read: Optional[ReadClips] = None) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
+    check_sources(recipe.network.weights)
     runs = root / recipe.network.model
     processes = gather_processes(recipe.machine)
     told = processes.heard(listener)
