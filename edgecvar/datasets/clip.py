@@ -10,6 +10,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Callable, Dict, Optional, Tuple, Union
 
+import av
 from av.codec.codec import UnknownCodecError
 
 from edgecvar.datasets.papers import Settings
@@ -21,6 +22,7 @@ from edgecvar.files import draft_folder, sha256_of
 
 _WORKER: Dict[str, Callable[[], bool]] = {}
 """In a worker process: whether what it does is still wanted."""
+# What FFmpeg says where the fault is not with what it reads.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG)
 
 
@@ -93,7 +95,7 @@ def prepare_clip(job: Job) -> Outcome:
     except EdgecvarError:
         raise
     except Exception as error:  # whatever is wrong with one file, the others are to be prepared
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        if isinstance(error, OSError) and (not isinstance(error, av.FFmpegError) or error.errno in _OF_THE_DISK):
             raise EdgecvarError(
                 f"{output}: cannot be written ({reason(error)}); once it can, the same command goes on"
             ) from error

@@ -26,6 +26,8 @@ STILLS_FPS = Fraction(12)
 """Pictures a second of Something-Something V1, by the page that it was published on."""
 _BEFORE = 1.0
 """Seconds before a stretch that are decoded as well: its first pictures may refer to them."""
+_FAR = Fraction(3, 2)
+"""Beyond it what fits all times may be the rate of fields, or of single times that are off."""
 _SLACK = 1
 """Seconds by which a file that has been trimmed already may be longer than its stretch."""
 
@@ -50,7 +52,14 @@ def shown(source: Source) -> Iterator[Shown]:
         return
     with open_video(source.path, any_codec=True) as video:
         lost = {}
-        yield Shown(video.fps, _moving(video, source, lambda why: count_reason(lost, why)), lost)
+        yield Shown(_rate(video), _moving(video, source, lambda why: count_reason(lost, why)), lost)
+
+
+def _rate(video: OpenVideo) -> Fraction:
+    """The rate that all times fit, as FFmpeg's command line takes it; the mean one where that is far from it."""
+    fitting = video.stream.guessed_rate
+    near = fitting is not None and video.fps <= fitting <= _FAR * video.fps
+    return Fraction(fitting) if fitting is not None and near else video.fps
 
 
 def _moving(video: OpenVideo, source: Source, lost: Callable[[str], None]) -> Iterator[Timed]:
@@ -67,9 +76,13 @@ def _moving(video: OpenVideo, source: Source, lost: Callable[[str], None]) -> It
     begin, end = origin + stretch[0], origin + stretch[1]
     with suppress(av.FFmpegError, OSError):  # where nothing can be sought, all is decoded
         video.container.seek(int(max(origin, begin - _BEFORE) / base), stream=video.stream)
+    among = False
     for each in takewhile(lambda each: each.pts_seconds < end, shown_frames(video, lost=lost)):
         if each.pts_seconds >= begin:
+            among = True
             yield each.pts_seconds, each.frame
+    if not among:
+        raise StreamError(f"no picture in it from {stretch[0]} to {stretch[1]} s, and it is longer than that")
 
 
 def _is_longer(video: OpenVideo, stretch: Stretch) -> bool:
@@ -96,7 +109,10 @@ def _stills(folder: Path) -> Iterator[Timed]:
 
 
 def _in_order(folder: Path) -> List[Path]:
-    numbers = {int(still.stem): still for still in numbered_stills(folder)}
+    try:
+        numbers = {int(still.stem): still for still in numbered_stills(folder)}
+    except OSError as error:
+        raise StreamError(f"{folder}: cannot be read ({reason(error)})") from error
     first = min(numbers, default=0)
     missing = next((number for number in range(first, first + len(numbers)) if number not in numbers), None)
     if missing is not None or first > 1:

@@ -12,7 +12,7 @@ from edgecvar.datasets.clip import Job, Outcome, Prepared, enter_worker, file_st
 from edgecvar.datasets.journal import STATE, Journal, Remembered, remembered, write_manifest
 from edgecvar.datasets.lists import Stretch, kinetics_lists, kinetics_stretches
 from edgecvar.datasets.papers import Settings
-from edgecvar.datasets.sources import LeftOut, Source, find_sources
+from edgecvar.datasets.sources import Found, LeftOut, Source, find_sources
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.files import check_writable, draft_folder, only_user
 from edgecvar.workers import Died, each_apart
@@ -25,7 +25,7 @@ LISTS_IN = ("", "annotations", "lists")
 
 @dataclass(frozen=True)
 class Request:
-    """`data` is prepared into `folder` by so many processes.
+    """`data` is prepared into `folder` by so many processes, by this one where they are 0.
 
     `trim`: the folder of Kinetics' lists, None for those in `data`; `trimmed` False: nothing is cut.
     """
@@ -67,11 +67,13 @@ class Result:
 
 def plan_preparation(request: Request) -> Plan:
     """Looks at both folders and writes nothing; raises ConfigError and DatasetError."""
-    data, folder = request.data, request.folder
-    _check_places(data, folder)
-    settings = request.settings.document()
+    _check_places(request.data, request.folder)
+    return _planned(request, find_sources(request.data, _stretches(request)))
+
+
+def _planned(request: Request, found: Found) -> Plan:
+    folder, settings = request.folder, request.settings.document()
     before = _before(request, settings)
-    found = find_sources(data, _stretches(request))
     known = {} if before is None else dict(before.clips)
     todo, kept = [], []
     for source in found.sources:
@@ -92,14 +94,15 @@ def prepare(request: Request, on_clip: Callable[[int, int], None] = lambda done,
 
     Whatever ends it, all files in the folder are whole, and the same request goes on where this one was.
     """
-    check_writable(request.folder)
     _check_places(request.data, request.folder)
     _before(request, request.settings.document())
+    found = find_sources(request.data, _stretches(request))
+    check_writable(request.folder)
     state = request.folder / STATE
     state.mkdir(parents=True, exist_ok=True)
     try:
         with only_user(state), draft_folder(state):
-            return _carried_out(plan_preparation(request), on_clip)
+            return _carried_out(_planned(request, found), on_clip)
     except BlockingIOError:
         raise ConfigError(f"{request.folder}: another `edgecvar prepare` is at work in it; let it end") from None
 
@@ -126,6 +129,9 @@ def _carried_out(plan: Plan, on_clip: Callable[[int, int], None]) -> Result:
 
 
 def _outcomes(jobs: Sequence[Job], workers: int) -> Iterator[Tuple[Job, Outcome]]:
+    if workers == 0:
+        yield from ((job, prepare_clip(job)) for job in jobs)
+        return
     processes = max(1, min(workers, len(jobs)))
     with closing(each_apart(prepare_clip, jobs, processes, enter_worker)) as results:
         for job, outcome in results:

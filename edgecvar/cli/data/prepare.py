@@ -39,7 +39,7 @@ def _rate(context: click.Context, flag: click.Parameter, text: Optional[str]) ->
     help="Kinetics' lists: cut longer videos to their time_start and time_end.  [default: lists in DATA]",
 )
 @click.option("--no-trim", is_flag=True, help="Cut nothing, whatever lists there are.")
-@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(0, 1024), metavar="N", help="Processes, or 0.  [default: one a core]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(paper: str, fps: Optional[Fraction], no_trim: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
@@ -70,7 +70,7 @@ def command(paper: str, fps: Optional[Fraction], no_trim: bool, dry_run: bool, a
         data=given["data"],
         folder=given["folder"],
         settings=Settings(paper, fps),
-        workers=given["workers"] or os.cpu_count() or 1,
+        workers=os.cpu_count() or 1 if given["workers"] is None else given["workers"],
         trim=given["trim"],
         trimmed=not no_trim,
     )
