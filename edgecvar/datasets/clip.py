@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 from dataclasses import dataclass, field, replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -18,7 +19,7 @@ from edgecvar.datasets.pictures import shown
 from edgecvar.datasets.sources import LeftOut, Source, numbered_stills
 from edgecvar.datasets.transcoding import transcode
 from edgecvar.errors import EdgecvarError, StreamError, reason
-from edgecvar.files import draft_folder, sha256_of
+from edgecvar.files import sha256_of
 
 _WORKER: Dict[str, Callable[[], bool]] = {}
 """In a worker process: whether what it does is still wanted."""
@@ -59,7 +60,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Job:
-    """A clip to prepare in `folder`, whose drafts lie in `drafts`; `known`: what an earlier run says of it."""
+    """A clip to prepare in `folder`; `known`: what an earlier run says of it.
+
+    Drafts lie in `drafts`, which is the running command's own, and on the file system of `folder`.
+    """
 
     source: Source
     settings: Settings
@@ -68,7 +72,14 @@ class Job:
     known: Optional[Prepared] = None
 
 
-Outcome = Union[Prepared, LeftOut]
+@dataclass(frozen=True)
+class Kept:
+    """A clip that was whole, though its times or those of its source were others."""
+
+    clip: Prepared
+
+
+Outcome = Union[Prepared, Kept, LeftOut]
 
 
 def enter_worker(stop: Event) -> None:
@@ -85,7 +96,7 @@ def prepare_clip(job: Job) -> Outcome:
         return LeftOut(source.name, f"cannot be read ({reason(error)})")
     known = job.known
     if known is not None and known.source_sha256 == digest and _is_whole(output, known):
-        return _restamped(known, stamp, output)
+        return Kept(replace(known, source_stamp=stamp, stamp=file_stamp(output)))
     try:
         return _written(job, digest, stamp)
     except StreamError as error:
@@ -130,15 +141,11 @@ def _is_whole(output: Path, known: Prepared) -> bool:
         return False
 
 
-def _restamped(known: Prepared, stamp: Stamp, output: Path) -> Prepared:
-    return replace(known, source_stamp=stamp, stamp=file_stamp(output))
-
-
 def _written(job: Job, digest: str, stamp: Stamp) -> Prepared:
     source, output = job.source, job.folder / job.source.output
     _check_inside(output, job.folder)
-    with draft_folder(job.drafts) as drafts:
-        draft = drafts / output.name
+    draft = job.drafts / f"{secrets.token_hex(8)}{output.suffix}"
+    try:
         with shown(source) as opened:
             coding = job.settings.coding(opened.fps)
             tally = transcode(opened, draft, coding, _WORKER.get("stopped", _never))
@@ -147,6 +154,9 @@ def _written(job: Job, digest: str, stamp: Stamp) -> Prepared:
         sha256 = sha256_of(draft)
         output.parent.mkdir(parents=True, exist_ok=True)
         os.replace(draft, output)
+    finally:
+        if draft.exists():
+            draft.unlink()
     return Prepared(
         source=source.name,
         output=source.output,

@@ -18,7 +18,7 @@ from edgecvar.datasets.clip import Prepared, Stamp
 from edgecvar.datasets.sources import LeftOut
 from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import DatasetError, reason
-from edgecvar.files import whole_file
+from edgecvar.files import named, whole_file
 from edgecvar.terminal import json_line
 
 STATE = ".prepare"
@@ -83,9 +83,10 @@ class Journal:
         self._file.close()
 
     def add(self, clip: Prepared) -> None:
-        """A clip that is in its place."""
-        self._file.write(json_line(dataclasses.asdict(clip)) + "\n")
-        self._file.flush()
+        """A clip that is in its place; raises OSError."""
+        with named(self._path):
+            self._file.write(json_line(dataclasses.asdict(clip)) + "\n")
+            self._file.flush()
 
     def _cut_off(self) -> None:
         """Half a line would spoil the one that follows it."""

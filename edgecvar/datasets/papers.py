@@ -2,7 +2,7 @@
 
 CoViAR (Wu et al. 2018) published its command: `ffmpeg -vf scale=340:256,setsar=1:1 -q:v 1 -c:v mpeg4 -f rawvideo`.
 FFmpeg's MPEG-4 encoder has an I-picture in 12 and no B-pictures unless told otherwise, and of -q:v 1 it makes the
-quantiser 2, as nobody lowered `qmin`. DMC-Net prints "MPEG-4 Part2", an I-picture "followed by 11 consecutive
+quantiser 2, the least that its `qmin` allows. DMC-Net prints "MPEG-4 Part2", an I-picture "followed by 11 consecutive
 P-frames" and 340 x 256, and refers to CoViAR's command; TEAM-Net refers to both, and its code reads GOPs of 12;
 MEACI-Net prints "MPEG-4 Part2", GOPs of 12 and 340 x 256, and no quality: CoViAR's is taken. All four are one encoding.
 

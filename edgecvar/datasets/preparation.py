@@ -68,10 +68,10 @@ class Result:
 def plan_preparation(request: Request) -> Plan:
     """Looks at both folders and writes nothing; raises ConfigError and DatasetError."""
     _check_places(request.data, request.folder)
-    return _planned(request, find_sources(request.data, _stretches(request)))
+    return _planned(request, find_sources(request.data, _stretches(request)), request.folder / STATE)
 
 
-def _planned(request: Request, found: Found) -> Plan:
+def _planned(request: Request, found: Found, drafts: Path) -> Plan:
     folder, settings = request.folder, request.settings.document()
     before = _before(request, settings)
     known = {} if before is None else dict(before.clips)
@@ -84,7 +84,7 @@ def _planned(request: Request, found: Found) -> Plan:
                 continue
         else:
             clip = None
-        todo.append(Job(source, request.settings, folder, folder / STATE, clip))
+        todo.append(Job(source, request.settings, folder, drafts, clip))
     gone = [clip for clip in known.values() if _is_there(folder / clip.output, clip)]
     return Plan(request, settings, todo, kept, gone, found.left_out)
 
@@ -101,8 +101,8 @@ def prepare(request: Request, on_clip: Callable[[int, int], None] = lambda done,
     state = request.folder / STATE
     state.mkdir(parents=True, exist_ok=True)
     try:
-        with only_user(state), draft_folder(state):
-            return _carried_out(_planned(request, found), on_clip)
+        with only_user(state), draft_folder(state) as drafts:
+            return _carried_out(_planned(request, found, drafts), on_clip)
     except BlockingIOError:
         raise ConfigError(f"{request.folder}: another `edgecvar prepare` is at work in it; let it end") from None
 
@@ -113,13 +113,13 @@ def _carried_out(plan: Plan, on_clip: Callable[[int, int], None]) -> Result:
     on_clip(len(clips) + len(left_out), plan.clips)
     with Journal(request.folder, plan.settings, str(request.data.resolve())) as journal:
         for job, outcome in _outcomes(plan.todo, request.workers):
-            if isinstance(outcome, Prepared):
-                journal.add(outcome)
-                clips.append(outcome)
-                done += outcome != job.known
-            else:
+            if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
                 _take_away(job)
+            else:
+                done += isinstance(outcome, Prepared)
+                clips.append(outcome if isinstance(outcome, Prepared) else outcome.clip)
+                journal.add(clips[-1])
             on_clip(len(clips) + len(left_out), plan.clips)
     clips += plan.gone
     left_out.sort(key=lambda each: each.name)

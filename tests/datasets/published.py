@@ -32,9 +32,13 @@ def video(
     times: Iterable[int] = range(20),
     rate: Fraction = Fraction(25),
     audio: bool = False,
+    matrix: str = "ITU601",
     **options: str,
 ) -> Path:
-    """A file in the form that its suffix stands for, pictures at those times in 1 / rate seconds."""
+    """A file in the form that its suffix stands for, pictures at those times in 1 / rate seconds.
+
+    `matrix`: of its YCbCr, as PyAV calls it; named in the file where it is not ITU601.
+    """
     look = look or moving()
     path.parent.mkdir(parents=True, exist_ok=True)
     codec, plain = FORMS[path.suffix]
@@ -44,9 +48,12 @@ def video(
         stream.pix_fmt = "yuv444p" if stream.width % 2 or stream.height % 2 else "yuv420p"
         stream.options = {**plain, **(VP9 if codec == "libvpx-vp9" else {}), **options}
         stream.codec_context.thread_count = 1
+        stream.codec_context.colorspace = {"ITU601": 2, "ITU709": 1}[matrix]
         sound = container.add_stream("aac", rate=8000) if audio else None
         for time in times:
             frame = av.VideoFrame.from_ndarray(look(time), format="rgb24")
+            if matrix != "ITU601":
+                frame = frame.reformat(format="yuv420p", dst_colorspace=matrix)
             frame.pts, frame.time_base = time, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgecvar.datasets.clip import Job, Outcome, Prepared, prepare_clip
 from edgecvar.datasets.papers import PAPERS, Settings
@@ -34,6 +35,25 @@ def prepared(path: Path, paper: str = "coviar", fps: Any = None, **given: Any) -
 def images(path: Path) -> List[NDArray[np.uint8]]:
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def quantisers(path: Path, clock_bits: int) -> List[int]:
+    """Of each picture of MPEG-4 part 2 (ISO/IEC 14496-2, 6.2.5), whose clock has so many bits within a second."""
+    found = []
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            vop = bytes(packet).partition(b"\0\0\1\xb6")[2]
+            if vop:
+                bits = "".join(f"{byte:08b}" for byte in vop[:12])
+                predicted, rest = bits[:2] == "01", bits[2:].partition("0")[2]  # vop_coding_type, modulo_time_base
+                at = 1 + clock_bits + 1 + 1 + predicted + 3  # markers, clock, vop_coded, rounding, intra_dc_vlc_thr
+                found.append(int(rest[at : at + 5], 2))
+    return found
+
+
+def test_quantisers_are_those_of_the_published_command(tmp_path: Path) -> None:
+    _, path = prepared(video(tmp_path / "a.mp4", times=range(30)))
+    assert quantisers(path, clock_bits=5) == [2] * 30
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -76,6 +96,19 @@ def test_it_has_no_sound_and_no_shape_of_pixels(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
         assert container.streams.video[0].codec_context.sample_aspect_ratio in (None, 0, 1)
+
+
+def test_colours_are_those_of_the_source_whatever_its_matrix_and_range(tmp_path: Path) -> None:
+    colour = np.full((48, 64, 3), (200, 40, 90), np.uint8)
+    tagged = video(tmp_path / "a.mp4", lambda number: colour, times=range(3), matrix="ITU709")
+    for source in (tagged, video(tmp_path / "b.avi", lambda number: colour, times=range(3)), stills(tmp_path / "c", 3)):
+        if source.is_dir():
+            for still in source.iterdir():
+                Image.fromarray(colour).save(still, quality=95)
+        _, path = prepared(source)
+        with open_stream(path) as stream:
+            image = next(iter(stream)).image
+        assert image is not None and np.abs(image.astype(int) - colour[0, 0]).max() < 8, source
 
 
 @pytest.mark.parametrize("form", ["odd.mp4", "small.webm", "b.avi", "jpegs"])

@@ -24,6 +24,7 @@ from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.files import only_user, sha256_of
 from tests.datasets.deadly import prepare_or_die
 from tests.datasets.published import KINETICS, moving, stills, video, written
+from tests.full_disk import no_room
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -148,9 +149,9 @@ def test_what_is_missing_cut_or_changed_is_done_again_and_no_more(whole: Path, d
     cut = folder / "class1/v_1.mp4"
     cut.write_bytes(cut.read_bytes()[:-9])
     changed = folder / "class0/v_2.mp4"
-    changed.write_bytes(b"\0" + changed.read_bytes()[1:])
+    changed.write_bytes(bytes([*changed.read_bytes()[:-1], changed.read_bytes()[-1] ^ 1]))
     os.utime(folder / "class1/v_3.mp4")  # and no more than that
-    assert prepare(request(data)).done == 3 + 1
+    assert prepare(request(data)).done == 3
     assert tree(folder) == tree(whole)
     video(data / "class0" / "v_4.avi", moving(seed=9), times=range(30))
     assert prepare(request(data)).done == 1
@@ -237,6 +238,18 @@ def test_a_disk_that_takes_nothing_ends_it_with_one_error(data: Path) -> None:
     (data.parent / "out" / "class0").write_text("in the way")
     with pytest.raises(EdgecvarError, match=r"class0/7\.mp4: cannot be written \(.*\); once it can"):
         prepare(request(data))
+
+
+def test_a_full_disk_leaves_no_half_file_and_is_gone_on_from(data: Path, whole: Path) -> None:
+    folder = data.parent / "out"
+    with no_room(10_000), pytest.raises(
+        EdgecvarError, match=r"\.mp4: cannot be written \(File too large\); once it can"
+    ):
+        prepare(request(data))
+    assert all(sha256_of(path) == sha256_of(whole / path.relative_to(folder)) for path in folder.glob("*/*.mp4"))
+    assert [path.name for path in (folder / STATE).iterdir()] == [JOURNAL]
+    prepare(request(data))
+    assert tree(folder) == tree(whole)
 
 
 def test_it_cuts_by_the_lists_that_it_finds_or_is_given(tmp_path: Path) -> None:
