@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgecvar.errors import BundleError, reason
-from edgecvar.files import sha256_of as sha256_of
+from edgecvar.files import sha256_of
 
 
 def check_file(root: Path, name: str, expected: str) -> None:

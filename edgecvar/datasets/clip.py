@@ -57,6 +57,10 @@ class Prepared:
     interlaced: int = 0
     lost: Dict[str, int] = field(default_factory=dict)
 
+    def is_of(self, source: Source) -> bool:
+        """Whether it was made of that source, and of no other part of it."""
+        return (self.source, self.stretch) == (source.name, source.stretch)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -95,7 +99,7 @@ def prepare_clip(job: Job) -> Outcome:
     except OSError as error:
         return LeftOut(source.name, f"cannot be read ({reason(error)})")
     known = job.known
-    if known is not None and known.source_sha256 == digest and _is_whole(output, known):
+    if known is not None and known.is_of(source) and known.source_sha256 == digest and _is_whole(output, known):
         return Kept(replace(known, source_stamp=stamp, stamp=file_stamp(output)))
     try:
         return _written(job, digest, stamp)

@@ -78,13 +78,10 @@ def _planned(request: Request, found: Found, drafts: Path) -> Plan:
     todo, kept = [], []
     for source in found.sources:
         clip = known.pop(source.output, None)
-        if clip is not None and clip.source == source.name and clip.stretch == source.stretch:
-            if _as_it_was(source, folder / source.output, clip):
-                kept.append(clip)
-                continue
+        if clip is not None and clip.is_of(source) and _as_it_was(source, folder / source.output, clip):
+            kept.append(clip)
         else:
-            clip = None
-        todo.append(Job(source, request.settings, folder, drafts, clip))
+            todo.append(Job(source, request.settings, folder, drafts, clip))
     gone = [clip for clip in known.values() if _is_there(folder / clip.output, clip)]
     return Plan(request, settings, todo, kept, gone, found.left_out)
 
@@ -142,6 +139,8 @@ def _check_places(data: Path, folder: Path) -> None:
     """Raises ConfigError where one folder lies in the other: sources and clips would be taken for each other."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; -o is the folder to prepare into")
+    if (folder / STATE).is_symlink():
+        raise ConfigError(f"{folder / STATE}: is a link, where this command's own notes belong; remove it")
     source, target = Path(os.path.realpath(data)), Path(os.path.realpath(folder))
     if source == target or source in target.parents or target in source.parents:
         raise ConfigError(f"{folder}: lies in {data}, or that in it; prepare into a folder beside it")
@@ -199,7 +198,7 @@ def _is_there(output: Path, clip: Prepared) -> bool:
 
 
 def _take_away(job: Job) -> None:
-    """The clip of a source that has changed since, and gives none any more."""
+    """The clip of a source, or a stretch, that has changed since and gives none any more."""
     if job.known is not None:
         with suppress(OSError):
             (job.folder / job.source.output).unlink()

@@ -110,7 +110,7 @@ class _Walk:
         if stills:
             yield self._stills(folder, stills)
         for entry in visible:
-            if entry not in stills:
+            if not _is_still(entry.name):
                 yield from self._entry(entry, real)
 
     def _stills(self, folder: Path, stills: Sequence[os.DirEntry[str]]) -> Met:

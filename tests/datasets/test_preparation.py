@@ -209,6 +209,10 @@ def test_places_that_would_mix_are_refused(data: Path, tmp_path: Path) -> None:
     full = written(tmp_path / "full", {"mine.mp4": "mine"})
     with pytest.raises(ConfigError, match="is not empty, and not prepared by this command"):
         prepare(request(data, folder=full))
+    (tmp_path / "noted").mkdir()
+    (tmp_path / "noted" / STATE).symlink_to(full)
+    with pytest.raises(ConfigError, match="is a link"):
+        prepare(request(data, folder=tmp_path / "noted"))
     with pytest.raises(ConfigError, match="is a file"):
         prepare(request(data, folder=full / "mine.mp4"))
 
