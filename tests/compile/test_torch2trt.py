@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from edgecvar.bundle.engines import check_engines, read_engine, why_build
-from edgecvar.bundle.hashes import sha256_of
+from edgecvar.files import sha256_of
 from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle, write_manifest
 from edgecvar.clips.spec import InputSpec
 from edgecvar.compile import torch2trt as converter

@@ -125,7 +125,7 @@ def test_a_name_that_torchvision_had_wrong_is_taken_with_the_same_bytes(
 def test_a_run_says_so_before_it_reads_a_clip(
     small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_read_clips", lambda *_: pytest.fail("clips were read"))
+    monkeypatch.setattr(loop, "read_recipe_clips", lambda *_: pytest.fail("clips were read"))
     for weights in (f"weights=[{tmp_path}/resnet18.pth]", f"weights={{motion: [{tmp_path}/resnet18.pth]}}"):
         with pytest.raises(ConfigError, match=r"resnet18\.pth: no such file; it is torchvision's ResNet-18"):
             start_run(small(weights), tmp_path / "runs", Listener())
