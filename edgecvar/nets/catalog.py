@@ -170,7 +170,7 @@ NETWORKS: Dict[str, Entry] = {
         remembering(Tsn),
         paper="Wang et al. 2016",
         input=SQUARE_224,
-        verified=("consensus of segments", "ResNet by its fig. 5"),
+        verified=("consensus of segments", "ResNet by its fig. 5", "TSM by hand"),
     ),
     "meaci": Entry(
         MeaciOptions,
