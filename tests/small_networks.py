@@ -57,6 +57,12 @@ SMALL: Dict[str, Small] = {
         recipe={"losses": {"streams": 1.0}},
         input={"accumulate": True},
     ),
+    "coviar-exits": Small(
+        {"appearance": BASIC, "motion": BASIC, "residual": BASIC, "exits": True},
+        recipe={"losses": {"streams": 1.0, "exits": 1.0}},
+        input={"accumulate": True},
+        model="coviar",
+    ),
     "dmc": Small(
         {"appearance": BASIC, "motion": BASIC, "residual": BASIC, "classifier": BASIC},
         recipe={"losses": {"streams": 1.0}},

@@ -19,17 +19,17 @@ ExitChoice = Union[Literal["auto", "off"], float]
 
 
 class ExitRule(BaseModel):
-    """An exit's scores, divided by `temperature`, are the last word where their softmax reaches `confidence`.
+    """An exit's scores are the last word where their softmax reaches `confidence`; with 1 it is never sure.
 
-    With 1 it is never sure. The temperature brings the exit's scores to the scale of the whole network's, since a
-    decision is made of scores of several pictures, which may have left at different exits.
+    A decision is made of scores of several pictures, which may have left at different exits. They are taken as they
+    are: exits that learn from each other are on one scale, and a temperature for each, found on labelled clips, lost
+    more than it won (on synth it saved 45 % where 61 % are saved without, at no better accuracy).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stage: str
     confidence: float = Field(default=1.0, ge=0, le=1)
-    temperature: float = Field(default=1.0, gt=0, le=1000)
 
 
 class ExitShares(BaseModel):

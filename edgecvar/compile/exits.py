@@ -2,9 +2,7 @@
 
 Every picture's scores at all exits are had in one run without early exits; what any confidence would have given is then
 worked out. One confidence serves all exits, the lowest from which on no higher one loses more points of accuracy than
-allowed, neither of clips nor of decisions: of clips alone a few would decide. First the exits are brought to the scale
-of the whole (`ExitRule.temperature`): to each scores belong that are as sure as they are right, by the temperature of
-the least cross-entropy (Guo et al. 2017), and the exit's over the whole's is what is kept.
+allowed, neither of clips nor of decisions: of clips alone a few would decide.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from edgecvar.stream.reader import open_stream
 
 CONFIDENCES = (*(step / 20 for step in range(4, 19)), 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 """Those that are tried, rising."""
-TEMPERATURES = np.logspace(-1.5, 1.5, 61)
 
 Scores = NDArray[np.float64]
 
@@ -69,12 +66,8 @@ def find_exits(plan: ExitPlan, draft: Draft, progress: Progress) -> Optional[Exi
             seen += see_clip(clip, draft.manifest, runner)
     if not seen:
         raise CompileError(f"{plan.name}: no clip to choose exits on can be read; name others with --exit-data")
-    temperatures = relative_temperatures(seen)
-    confidence = lowest_confidence(seen, temperatures, draft.input.consensus, plan.max_drop)
-    rules = [
-        ExitRule(stage=name, confidence=confidence, temperature=temperature)
-        for name, temperature in zip(names, temperatures)
-    ]
+    confidence = lowest_confidence(seen, draft.input.consensus, plan.max_drop)
+    rules = [ExitRule(stage=name, confidence=confidence) for name in names]
     return ExitRecord(rules=rules, trial=_trial(plan, rules, seen, draft, progress))
 
 
@@ -120,45 +113,23 @@ class _Seeing:
         return self._runner.fetch(value)
 
 
-def relative_temperatures(clips: Sequence[SeenClip]) -> List[float]:
-    """Of each early exit: its best temperature over that of the whole."""
-    labels = np.concatenate([np.full(len(clip.scores), clip.label) for clip in clips])
-    scores = np.concatenate([clip.scores for clip in clips])
-    best = [_best_temperature(scores[:, place], labels) for place in range(scores.shape[1])]
-    return [float(each / best[-1]) for each in best[:-1]]
-
-
-def _best_temperature(scores: Scores, labels: NDArray[np.int64]) -> float:
-    """Of the least mean cross-entropy of scores (n, classes)."""
-    own = np.arange(len(labels))
-    losses = []
-    for each in TEMPERATURES:
-        right = _softmax(scores / each)[own, labels]
-        losses.append(-np.log(np.maximum(right, 1e-12)).mean())
-    return float(TEMPERATURES[int(np.argmin(losses))])
-
-
-def lowest_confidence(
-    clips: Sequence[SeenClip], temperatures: Sequence[float], consensus: int, max_drop: float
-) -> float:
+def lowest_confidence(clips: Sequence[SeenClip], consensus: int, max_drop: float) -> float:
     """The lowest that loses at most so many points, as do all above it; 1 where none does."""
-    whole = _right(clips, temperatures, 1.0, consensus)
+    whole = _right(clips, 1.0, consensus)
     lowest = 1.0
     for confidence in reversed(CONFIDENCES):
-        early = _right(clips, temperatures, confidence, consensus)
+        early = _right(clips, confidence, consensus)
         if max(before - after for before, after in zip(whole, early)) > max_drop / 100 + 1e-9:
             break
         lowest = confidence
     return lowest
 
 
-def _right(
-    clips: Sequence[SeenClip], temperatures: Sequence[float], confidence: float, consensus: int
-) -> NDArray[np.float64]:
+def _right(clips: Sequence[SeenClip], confidence: float, consensus: int) -> NDArray[np.float64]:
     """The parts of clips, and of decisions, that are right at this confidence."""
     clips_right, decisions_right = [], []
     for clip in clips:
-        scores = leaving_scores(clip.scores, temperatures, confidence)
+        scores = leaving_scores(clip.scores, confidence)
         clips_right.append(int(scores.mean(0).argmax()) == clip.label)
         sums = np.cumsum(np.concatenate([np.zeros((1, scores.shape[1])), scores]), axis=0)
         ends = np.arange(1, len(sums))
@@ -167,11 +138,11 @@ def _right(
     return np.array([np.mean(clips_right), np.mean(decisions_right)])
 
 
-def leaving_scores(scores: Scores, temperatures: Sequence[float], confidence: float) -> Scores:
+def leaving_scores(scores: Scores, confidence: float) -> Scores:
     """Of scores (pictures, exits, classes), those that each picture leaves with, (pictures, classes)."""
     left = scores[:, -1].copy()
-    for place in reversed(range(len(temperatures))):
-        here = scores[:, place] / temperatures[place]
+    for place in reversed(range(scores.shape[1] - 1)):
+        here = scores[:, place]
         sure = (_softmax(here).max(1) >= confidence) & (confidence < 1)
         left[sure] = here[sure]
     return left
@@ -188,7 +159,7 @@ def _trial(
             progress(number, len(plan.clips), "run with early exits, clips")
             results.append(score_clip(clip, manifest, runner, None))
     evaluation = tally(manifest.labels, results)
-    whole = _right(seen, [1.0] * len(rules), 1.0, manifest.input.consensus)[0] * len(seen)
+    whole = _right(seen, 1.0, manifest.input.consensus)[0] * len(seen)
     counts = added(each.exits for each in results if isinstance(each, RunScore) and each.exits is not None)
     adds = multiply_adds_of({spec.name: draft.file(spec.name, "fp32") for spec in draft.stages})
     return ExitTrial(

@@ -63,7 +63,7 @@ class Exits:
         rule = self._rules.get(stage)
         if rule is None:
             return None
-        scores: NDArray[np.float32] = self._runner.fetch(launched)[0] / np.float32(rule.temperature)
+        scores: NDArray[np.float32] = self._runner.fetch(launched)[0]
         # NaN is never sure, and shows where the whole has been computed.
         if not softmax(scores).max() >= rule.confidence:
             return None

@@ -74,7 +74,7 @@ class Recognition:
         spec = manifest.input
         demand = Demand(plan.sources, plan.adjacent, options.every or spec.every(stream.info.fps), options.late)
         self._stream = stream
-        self._labels = manifest.labels
+        self._labels, self._kinds = manifest.labels, spec.kinds
         self._options = options
         self._feed = Feed(stream, spec, demand, options.clock)
         rules = exit_rules(manifest.stages, manifest.exits, options.exits)
@@ -147,6 +147,7 @@ class Recognition:
             decoder=packets.decoder,
             fallbacks=dict(packets.fallbacks),
             exits=self._walk.exits.counts,
+            kinds=self._kinds,
         )
 
     def _read(self) -> None:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.files import check_writable
+from edgecvar.nets.catalog import network_outline
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.train.ablation import Planned
 from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
+from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import pair_of_pictures
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
-from edgecvar.train.loop import resume_run, start_run
+from edgecvar.train.loop import read_recipe_clips, resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import parse_recipe
+from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.together.processes import planned_launch
 
 CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
@@ -33,7 +35,8 @@ CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
 class SeedResult:
     """One run: its best epoch, what that validated with, and of `clips` readable ones in the test those it got right.
 
-    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with.
+    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with, `cost` where
+    the network looks at optical flow, whose own would be most of it.
     """
 
     seed: int
@@ -43,7 +46,7 @@ class SeedResult:
     right: int
     clips: int
     unreadable: int
-    cost: NetworkCost
+    cost: Optional[NetworkCost]
 
     @property
     def top1(self) -> float:
@@ -69,7 +72,7 @@ class RowResult:
         return min(figures), max(figures)
 
     @property
-    def cost(self) -> NetworkCost:
+    def cost(self) -> Optional[NetworkCost]:
         return self.seeds[0].cost
 
 
@@ -82,9 +85,10 @@ def run_ablation(planned: Sequence[Planned], test: Optional[str], listener: List
     for each in planned:
         _check(each, test)
     results: Dict[str, List[SeedResult]] = {each.row: [] for each in planned}
+    shelf = _Shelf()
     for number, each in enumerate(planned, start=1):
         listener.say(f"{each.row}, seed {each.recipe.views.seed}: run {number} of {len(planned)}")
-        run = _train(each, listener)
+        run = _train(each, listener, shelf)
         results[each.row].append(_score(each, run, test, listener))
         if number == len(planned) or planned[number].row != each.row:
             yield RowResult(each.row, tuple(results[each.row]))
@@ -110,7 +114,8 @@ def _check(planned: Planned, test: Optional[str]) -> None:
     if sorted(tested.labels) != sorted(split.labels):
         counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
         raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
-    if needs_flow(course):
+    design = planned.recipe.network
+    if needs_flow(course) or network_outline(design.model, design.options, design.input).sees_flow:
         pair_of_pictures(data.flow)  # OpenCV is there
     launch = planned_launch(planned.recipe.machine, os.environ)
     if launch.devices * launch.nodes > 1:
@@ -131,17 +136,36 @@ def _check_same(planned: Planned, last: Checkpoint, run: Path) -> None:
         )
 
 
-def _train(planned: Planned, listener: Listener) -> Path:
+class _Shelf:
+    """The clips that a run has read, for the next one where it asks for no more of the same."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+        self._clips: Optional[Clips] = None
+
+    def __call__(self, recipe: Recipe, listener: Listener) -> Clips:
+        network, course = recipe.network, recipe.course
+        outline = network_outline(network.model, network.options, network.input)
+        flow = needs_flow(course), outline.sees_flow
+        key = (recipe.data, network.input, recipe.views.augment.reencode, flow, recipe.machine.cache_gib)
+        sources = outline.prepared_inputs()
+        if self._clips is None or key != self._key or not sources <= set(self._clips.sources):
+            self._clips = None  # two rows' clips at a time may be more than memory holds
+            self._key, self._clips = key, read_recipe_clips(recipe, listener)
+        return replace(self._clips, sources=sources)
+
+
+def _train(planned: Planned, listener: Listener, shelf: _Shelf) -> Path:
     """The run's folder; it is begun, gone on with, or there."""
     run = find_run(planned.root)
     if run is None:
-        training = start_run(planned.recipe, planned.root, listener)
+        training = start_run(planned.recipe, planned.root, listener, shelf)
     elif _is_trained(run, planned.recipe.course):
         listener.say(f"already trained: {run}")
         return run
     else:
         machine = planned.recipe.machine.model_dump(mode="json")
-        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in machine.items()], listener)
+        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in machine.items()], listener, shelf)
     listener.say(f"run folder {training.folder}, {training.epoch} of {planned.recipe.course.epochs} epochs done")
     training.fit()
     return training.folder
@@ -154,7 +178,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     clips = held_out(checkpoint, data)
     right, readable = 0, 0
     with listener.phase("test", len(clips)):
-        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips):
+        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips, data):
             listener.step()
             if each.scores is None:
                 listener.say(f"left out of the test: {each.error}")
@@ -164,6 +188,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     if not readable:
         raise DatasetError(f"{test or data.source}: none of the {len(clips)} clips that test can be read")
     best = (load_checkpoint(run / LAST).training or {}).get("best") or {}
+    network = checkpoint.build()
     listener.say(f"{planned.row}, seed {planned.recipe.views.seed}: {right} of {readable} clips right")
     return SeedResult(
         seed=planned.recipe.views.seed,
@@ -173,7 +198,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
         right=right,
         clips=readable,
         unreadable=len(clips) - readable,
-        cost=describe_network(checkpoint.build(), checkpoint.input.gop_length),
+        cost=None if network.sees_flow else describe_network(network, checkpoint.input.gop_length),
     )
 
 

@@ -52,10 +52,10 @@ def test_rules_must_be_those_of_the_exits() -> None:
 
 
 def test_a_choice_overrides_the_bundle() -> None:
-    record = ExitRecord(rules=[ExitRule(stage="out", confidence=0.8, temperature=2.0)])
+    record = ExitRecord(rules=[ExitRule(stage="out", confidence=0.8)])
     assert exit_rules(STAGES, record, "auto") == tuple(record.rules)
     assert exit_rules(STAGES, record, "off") == ()
-    assert exit_rules(STAGES, record, 0.5) == (ExitRule(stage="out", confidence=0.5, temperature=2.0),)
+    assert exit_rules(STAGES, record, 0.5) == (ExitRule(stage="out", confidence=0.5),)
     assert exit_rules(STAGES, None, 0.5) == (ExitRule(stage="out", confidence=0.5),)
     assert exit_rules(STAGES, None, "auto") == ()  # not chosen: never sure
     with pytest.raises(ConfigError, match="no exits"):

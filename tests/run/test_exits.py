@@ -52,9 +52,9 @@ class ExitRunner(RecordingRunner):
         return launched
 
 
-def document(stages, confidence=0.9, temperature=1.0):
+def document(stages, confidence=0.9):
     names = [each.name for each in stages if each.exit]
-    rules = [ExitRule(stage=name, confidence=confidence, temperature=temperature) for name in names]
+    rules = [ExitRule(stage=name, confidence=confidence) for name in names]
     return manifest(stages).model_copy(update={"exits": ExitRecord(rules=rules)})
 
 
@@ -106,14 +106,6 @@ def test_a_picture_that_leaves_does_not_wait_for_the_neighbour():
     assert [seen["image"] for seen in runner.of("appearance")] == [4, 0]
     assert [(seen["appearance"], seen["adjacent"]) for seen in runner.of("fuse")] == [(4, 0), (4, 0)]
     assert summary.exits.windows == 2
-
-
-def test_exit_scores_are_brought_to_the_scale_of_the_whole():
-    decisions, _ = run("IPP", ExitRunner(motion=(1, 2)), temperature=2.0)
-    assert [list(each.scores) for each in decisions] == [[4.5, 0.0, 0.0]] * 2
-    runner = ExitRunner(motion=(1, 2))
-    run("IPP", runner, temperature=100.0)
-    assert len(runner.of("fuse")) == 2  # 0.09 against 0 is not sure
 
 
 def test_not_a_number_is_never_sure():

@@ -9,6 +9,7 @@ import torch
 
 from edgecvar.errors import ConfigError
 from edgecvar.nets.backbones.efficientnet import BackboneOptions, EfficientNet
+from edgecvar.nets.backbones.mobilenet import MobileNetOptions, MobileNetV2
 from edgecvar.nets.backbones.resnet import BasicBlock, ResNet
 from edgecvar.nets.backbones.resnet3d import ResNet3d, ResNet3dOptions
 from edgecvar.nets.catalog import build_network
@@ -66,6 +67,22 @@ def test_each_backbone_takes_the_file_that_is_its_own(tmp_path: Path) -> None:
         start_from(coviar(appearance=FLAT.model_dump()), [flat_file, deep_file])
 
 
+def test_torchvisions_mobilenet_fills_its_own(tmp_path: Path) -> None:
+    options = MobileNetOptions(kind="mobilenet_v2", width=0.25)
+    published, file = MobileNetV2(options, classes=9), tmp_path / "mobile.pth"
+    torch.save(published.state_dict(), file)
+    target = build_network("tsn", {"backbone": options.model_dump()}, SPEC, 3)
+    assert start_from(target, [file]).endswith("; afresh: appearance.classifier")
+    backbone = target.get_submodule("appearance.backbone").state_dict()
+    assert all(torch.equal(tensor, published.state_dict()[name]) for name, tensor in backbone.items())
+    first = "features.0.0.weight"
+    moving = Holder(MobileNetV2(options, in_channels=2))
+    assert f"{first} adapted from 3 to 2 channels" in start_from(moving, [file])
+    assert torch.equal(moving.backbone.state_dict()[first], adapt_channels(published.state_dict()[first], 2))
+    with pytest.raises(ConfigError, match=r"no weights of shape .* for features\.0\.0\.weight"):
+        start_from(Holder(MobileNetV2(MobileNetOptions(kind="mobilenet_v2"))), [file])
+
+
 def test_older_files_without_counters_fit(tmp_path: Path) -> None:
     """torchvision's files of before 2018 have no num_batches_tracked."""
     state = {name: tensor for name, tensor in ResNet(FLAT).state_dict().items() if not name.endswith("tracked")}
@@ -121,3 +138,11 @@ def test_adapted_convolutions_keep_the_size_of_activations(channels: int) -> Non
         expected = np.mean(published.numpy(), axis=1) * 3 / channels
         for channel in range(channels):
             np.testing.assert_allclose(own[:, channel].numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("published", [10, 4])
+def test_a_network_of_a_stack_of_flows_is_no_start_for_one_of_one_flow(tmp_path: Path, published: int) -> None:
+    """Two-stream networks see ten flow channels at once; which of them a single flow would be nothing says."""
+    torch.save(ResNet(FLAT, published).state_dict(), tmp_path / "stack.pth")
+    with pytest.raises(ConfigError, match=rf"for conv1\.weight in it, which has \(8, {published}, 7, 7\)"):
+        start_from(Holder(ResNet(FLAT, 2)), [tmp_path / "stack.pth"])
