@@ -225,7 +225,7 @@ def evaluate_checkpoint(
 def evaluate(config: Any, folders: Sequence[Path], output: Output) -> None:
     """Evaluate a bundle and tell; raises EdgecvarError."""
     from edgecvar.bundle.manifest import open_bundle
-    from edgecvar.cli.report.exits import exit_lines
+    from edgecvar.cli.report.bundle.exits import exit_lines
     from edgecvar.judge.evaluate import exit_shares, score_clips
     from edgecvar.sinks.untrained import warn_untrained
 

@@ -25,6 +25,7 @@ from edgecvar.runners.choice import RunnerChoice
 
 CHECKING_CLIPS = 3
 CALIBRATING_CLIPS = 64
+EXIT_CLIPS = 512
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _exits(config: CompileConfig, subject: Subject) -> ExitPlan:
     if config.exit_data is not None:
         clips = find_clips(config.exit_data, subject.labels)
         return ExitPlan(None, str(config.exit_data), clips, config.exit_drop)
-    return ExitPlan(None, str(subject.data), validating_clips(subject), config.exit_drop)
+    return ExitPlan(None, str(subject.data), spread(validating_clips(subject), EXIT_CLIPS), config.exit_drop)
 
 
 def _choose_precisions(

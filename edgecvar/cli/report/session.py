@@ -10,10 +10,10 @@ from rich.table import Table
 from edgecvar.bench.advice import advice
 from edgecvar.bench.session import Session
 from edgecvar.bench.summary import Row, summarise
+from edgecvar.cli.report.bundle.exits import exit_lines
 from edgecvar.cli.report.device.block import session_block
 from edgecvar.cli.report.device.board import board_lines
 from edgecvar.cli.report.device.layers import layers_notes, layers_table
-from edgecvar.cli.report.exits import exit_lines
 from edgecvar.console import Console
 
 DECODING = "decoding all: "

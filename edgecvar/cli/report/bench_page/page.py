@@ -19,7 +19,7 @@ from edgecvar.cli.report.bench_page.roofline import roofline_section
 from edgecvar.cli.report.bench_page.stages import beside_table, stages_section
 from edgecvar.cli.report.bench_page.style import BENCH_STYLE
 from edgecvar.cli.report.bench_page.timeline import timeline_section
-from edgecvar.cli.report.exits import exit_fact
+from edgecvar.cli.report.bundle.exits import exit_fact
 from edgecvar.cli.report.page.document import document, write_document
 from edgecvar.cli.report.page.elements import Markup, element, plain_list, section, short, table
 from edgecvar.cli.report.page.report import Fact

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 from rich.table import Table
 
-from edgecvar.cli.report.exits import record_lines
+from edgecvar.cli.report.bundle.exits import record_lines
 from edgecvar.console import Console
 
 if TYPE_CHECKING:

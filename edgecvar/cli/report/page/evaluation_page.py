@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from edgecvar.bundle.exits import ExitShares
-from edgecvar.cli.report.exits import exit_fact
+from edgecvar.cli.report.bundle.exits import exit_fact
 from edgecvar.cli.report.page.outcome_facts import environment, outcome_facts, shown_clips, soon_fact
 from edgecvar.cli.report.page.page import write_page
 from edgecvar.cli.report.page.report import Report, Timing
