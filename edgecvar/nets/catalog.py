@@ -206,10 +206,15 @@ def network_options(model: str, options: Mapping[str, Any]) -> BaseModel:
         raise ConfigError(f"options of {model}: {mistake(error, kind)}") from error
 
 
+def network_outline(model: str, options: Mapping[str, Any], spec: InputSpec) -> Network:
+    """The network with one class and no numbers in it; raises ConfigError as `build_network` does."""
+    with torch.device("meta"):
+        return build_network(model, options, spec, 1)
+
+
 def network_stages(model: str, options: Mapping[str, Any], spec: InputSpec) -> List[StageSpec]:
     """The stages of `model`, as with one class; nothing is computed. Raises ConfigError as `build_network` does."""
-    with torch.device("meta"):
-        return build_network(model, options, spec, 1).stages()
+    return network_outline(model, options, spec).stages()
 
 
 def build_network(model: str, options: Mapping[str, Any], spec: InputSpec, classes: int) -> Network:

@@ -11,6 +11,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.files import check_writable
+from edgecvar.nets.catalog import network_outline
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.train.ablation import Planned
 from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
@@ -34,8 +35,9 @@ CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
 class SeedResult:
     """One run: its best epoch, what that validated with, and of `clips` readable ones in the test those it got right.
 
-    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with. `split`: the
-    official one, where the rows are averaged over several.
+    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with, `cost` where
+    the network looks at optical flow, whose own would be most of it. `split`: the official one, where the rows are
+    averaged over several.
     """
 
     seed: int
@@ -45,7 +47,7 @@ class SeedResult:
     right: int
     clips: int
     unreadable: int
-    cost: NetworkCost
+    cost: Optional[NetworkCost]
     split: Optional[int] = None
 
     @property
@@ -79,7 +81,7 @@ class RowResult:
         return min(figures), max(figures)
 
     @property
-    def cost(self) -> NetworkCost:
+    def cost(self) -> Optional[NetworkCost]:
         return self.seeds[0].cost
 
 
@@ -132,7 +134,8 @@ def _check(planned: Planned, test: Optional[str]) -> None:
     if sorted(tested.labels) != sorted(split.labels):
         counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
         raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
-    if needs_flow(course):
+    design = planned.recipe.network
+    if needs_flow(course) or network_outline(design.model, design.options, design.input).sees_flow:
         pair_of_pictures(data.flow)  # OpenCV is there
     launch = planned_launch(planned.recipe.machine, os.environ)
     if launch.devices * launch.nodes > 1:
@@ -176,7 +179,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     clips = held_out(checkpoint, data)
     right, readable = 0, 0
     with listener.phase("test", len(clips)):
-        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips):
+        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips, data):
             listener.step()
             if each.scores is None:
                 listener.say(f"left out of the test: {each.error}")
@@ -186,6 +189,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     if not readable:
         raise DatasetError(f"{test or data.source}: none of the {len(clips)} clips that test can be read")
     best = (load_checkpoint(run / LAST).training or {}).get("best") or {}
+    network = checkpoint.build()
     listener.say(f"{_called(planned)}: {right} of {readable} clips right")
     return SeedResult(
         seed=planned.recipe.views.seed,
@@ -195,7 +199,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
         right=right,
         clips=readable,
         unreadable=len(clips) - readable,
-        cost=describe_network(checkpoint.build(), checkpoint.input.gop_length),
+        cost=None if network.sees_flow else describe_network(network, checkpoint.input.gop_length),
         split=planned.split,
     )
 

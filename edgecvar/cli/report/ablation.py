@@ -51,7 +51,8 @@ def _cells(ablation: Ablation, row: RowResult) -> List[str]:
     if len({each.seed for each in row.seeds}) > 1:
         top1 += [f"{100 * low:.1f} to {100 * high:.1f} %"]
     paper = [f"{figures[row.name]:.1f} %" if row.name in figures else "" for figures in ablation.paper.values()]
-    return [row.name, *top1, amount(row.cost.parameters), amount(row.cost.multiply_adds), *paper]
+    cost = ["", ""] if row.cost is None else [amount(row.cost.parameters), amount(row.cost.multiply_adds)]
+    return [row.name, *top1, *cost, *paper]
 
 
 def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
@@ -73,8 +74,8 @@ def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
         "row": row.name,
         "top1": round(row.top1, 6),
         "splits": [{"split": split, "top1": round(top1, 6)} for split, top1 in row.splits.items()],
-        "parameters": row.cost.parameters,
-        "multiply_adds": row.cost.multiply_adds,
+        "parameters": None if row.cost is None else row.cost.parameters,
+        "multiply_adds": None if row.cost is None else row.cost.multiply_adds,
         "seeds": seeds,
         "paper": {column: figures.get(row.name) for column, figures in ablation.paper.items()},
     }
