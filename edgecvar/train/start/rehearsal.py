@@ -93,7 +93,8 @@ class Rehearsals:
         if key not in self._outlines:
             with META:
                 network = build_network(design.model, design.options, design.input, classes)
-                _learn(recipe, network)
+                objective = Objective(recipe.course, recipe.descent, network, META)
+            _learn(recipe, network, objective)
             backbones = [each for each in backbones_of(network).values() if isinstance(each, EfficientNet)]
             lite = {lite_name(each.options) for each in backbones} - {""}
             parameters = sum(weight.numel() for weight in network.parameters())
@@ -101,12 +102,9 @@ class Rehearsals:
         return self._outlines[key]
 
 
-def _learn(recipe: Recipe, network: Network) -> None:
-    """Every loss of the recipe once, on a batch of shapes; raises ConfigError for one that the network cannot learn by.
-
-    Also for rates and phases of parts that it does not have.
-    """
-    objective = Objective(recipe.course, recipe.descent, network, META)
+def _learn(recipe: Recipe, network: Network, objective: Objective) -> None:
+    """Every loss of the recipe once, on a batch of shapes; raises ConfigError for one that it cannot learn by."""
+    network.eval()  # the shapes are the same, and batch norm has less to work out
     batch = batch_of_shapes(recipe.network.input, recipe.views.segments)
     features = network.features(batch)
     forward = ForwardPass(batch, features, dict(objective.companions.items()), recipe.course.label_smoothing)
