@@ -141,6 +141,5 @@ def _absent(recipe: Recipe, starts: Tuple[str, ...], outline: Outline) -> Iterat
 
 def _there(source: str) -> None:
     """Raises ConfigError where there is no such file or run."""
-    file = weights_file(source)
-    if not file.is_file():
+    if not weights_file(source).is_file():
         raise ConfigError(f"{source}: no such file")

@@ -1,4 +1,4 @@
-"""MEM, PEM: against their equations written out slowly, and what each sees of a clip beside CME."""
+"""MEM and PEM against their equations written out slowly, beside what each module sees of a clip."""
 
 from __future__ import annotations
 
