@@ -40,13 +40,19 @@ PAPER = Paper(
             "75.9 and 77.0 %",
         ),
         Table("table 3", "cmr", ("edgecvar ablate something-v1/cmr-table3",)),
-        Table("table 4", "cmr", ("edgecvar ablate something-v1/cmr-table4",)),
+        Table(
+            "table 4",
+            "cmr",
+            ("edgecvar ablate something-v1/cmr-table4",),
+            here=("gestures/cmr-parts", "fight/cmr-parts"),
+        ),
         Table("table 5", "cmr", ("edgecvar ablate something-v1/cmr-table5",), "top-1 alone; no latency"),
         Table(
             "table 6",
             "cmr",
             ("edgecvar ablate something-v1/cmr-table6",),
             "top-1 alone; MEM and PEM are from the papers that it cites",
+            here=("gestures/cmr-parts", "fight/cmr-parts"),
         ),
     ),
     differs=(

@@ -24,6 +24,7 @@ PAPER = Paper(
             "dmc",
             ("edgecvar ablate hmdb51/dmc-losses",),
             "60.5, 61.5 and 61.8 %; how long each row learnt is not printed",
+            here=("gestures/dmc-losses", "fight/dmc-losses"),
         ),
         Table(
             "table 4, ResNet-18",
@@ -52,7 +53,7 @@ PAPER = Paper(
     ),
     differs=(
         "Batch, segments and the epochs at which the rate falls are those of the released runs; in the paper it falls "
-        "when the loss plateaus.",
+        "when the loss plateaus (schedule=plateau).",
         "The streams of I, MV and R learn in the cue's run, on plain vectors and residuals as it does; in the paper "
         "they are CoViAR's own, on those since the I-picture.",
         "The cue's classifier starts from ImageNet, or, as the released one, from what flow has taught, if given.",
