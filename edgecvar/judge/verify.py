@@ -168,7 +168,7 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, progress
         remembering=has_state(bundle.manifest.stages),
     )
     if not samples:
-        why = unreadable[0][1] if unreadable else f"{clips[0]}: no P or B picture"
+        why = unreadable[0][1] if unreadable else f"{clips[0]}: no {bundle.manifest.input.kinds_named} picture"
         raise ConfigError(f"no sample in {len(clips)} clips ({why}); name others with --data")
     with ExitStack() as stack:
         reference = torch(plan.checkpoint) if plan.checkpoint is not None else _onnx_reference(bundle, config)

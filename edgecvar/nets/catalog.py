@@ -31,6 +31,7 @@ class Entry:
 
     `paper`: authors and year. `input`, `classes`: what the paper's figures are counted at, beside InputSpec's
     defaults. `figures`: what the paper prints of its cost. `verified`: what the tests hold, a few words each.
+    `any_length`: one that looks at clips can be tested on others than it is trained and compiled for.
     """
 
     options: Type[BaseModel]
@@ -40,6 +41,7 @@ class Entry:
     classes: int = 51
     figures: Tuple[Figure, ...] = ()
     verified: Tuple[str, ...] = ()
+    any_length: bool = False
 
 
 SQUARE_224 = {"height": 224, "width": 224, "crop": 0.875}
@@ -142,6 +144,7 @@ NETWORKS: Dict[str, Entry] = {
             Figure("ResNet-152", "multiply_adds", 11.3e9, "table 1", part="appearance"),
         ),
         verified=("eq. 1 to 4", "channels of table 2"),
+        any_length=True,
     ),
     "coviar": Entry(
         CoviarOptions,

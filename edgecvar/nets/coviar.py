@@ -23,7 +23,7 @@ on one I, MV and R, where 11.3 has the stride of a bottleneck in its first convo
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Tuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -110,10 +110,6 @@ class LateFused(Network):
     @abstractmethod
     def stream_scores(self, name: str, batch: ClipBatch) -> Tensor:
         """Scores (N, classes) of one stream alone; nothing else is computed."""
-
-    def stream_segments(self, name: str) -> Optional[int]:
-        """How long a clip is that a stream looks at as a whole; None where it looks at single pictures."""
-        return None
 
 
 class Coviar(LateFused):

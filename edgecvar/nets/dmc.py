@@ -21,6 +21,10 @@ What the paper leaves open, and what is chosen:
   resemble. There is no generator then. It is trained and tested, and no device runs it.
 - The I3D that replaces the cue's ResNet-18 in table 4 is inflated from Inception; here, where every backbone is a
   ResNet, it is an I3D-ResNet-50 (`i3d: i3d_resnet50`). The other streams' scores are then means over the clip.
+- How I3D is trained the paper does not print: the released runs take 64 pictures in a row, and test on 250 in a row
+  (as the supplement says), once, in the centre; what is shorter is shown over and over. I3D pools over time, so that a
+  test may have another length than training: `segments: 64`, `sampling: {name: dense, span: 64, short: again}`, `test:
+  {segments: 250, span: 250}`. A bundle looks at the network's `segments`.
 """
 
 from __future__ import annotations
@@ -66,7 +70,8 @@ class StreamWeights(BaseModel):
 class DmcOptions(BaseModel):
     """The four classifiers and how they are fused.
 
-    `classifier`: of the cue, or instead of it an `i3d` that looks at clips of `segments` sampled pictures.
+    `classifier`: of the cue, or instead of it an `i3d` that looks at clips of `segments` sampled pictures, in training
+    and in a bundle; in a test at as many as there are.
     `data_norm`: a batch norm on the input of MV's and R's streams. `cue`: generated from MV and R, or optical flow in
     its place, which no device has.
     """
@@ -81,7 +86,7 @@ class DmcOptions(BaseModel):
     data_norm: bool = True
     cue: Literal["generated", "flow"] = "generated"
     i3d: Optional[ResNet3dOptions] = None
-    segments: Optional[int] = Field(default=None, ge=2, le=64)
+    segments: Optional[int] = Field(default=None, ge=2, le=256)
 
     _named_backbones = field_validator(*MODALITIES, "classifier", mode="before")(resnet_options)
     _named_i3d = field_validator("i3d", mode="before")(resnet3d_options)
@@ -173,7 +178,7 @@ class Dmc(LateFused):
         self._check_device()
         return self._stages
 
-    def sources(self) -> FrozenSet[str]:
+    def prepared_inputs(self) -> FrozenSet[str]:
         streams = {MODALITIES[name] for name in self.options.streams}
         return frozenset(streams if self.sees_flow else streams | {"motion", "residual"})
 
@@ -210,9 +215,6 @@ class Dmc(LateFused):
 
     def stream_scores(self, name: str, batch: ClipBatch) -> Tensor:
         return DmcFeatures(self, batch).stream(name)
-
-    def stream_segments(self, name: str) -> Optional[int]:
-        return self.options.segments if name == "cue" else None
 
     def companion(self, name: str) -> nn.Module:
         if name == "discriminator" and not self.sees_flow:

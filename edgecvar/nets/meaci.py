@@ -219,7 +219,7 @@ class Meaci(Network):
     def __init__(self, options: MeaciOptions, spec: InputSpec, classes: int) -> None:
         super().__init__()
         self.options, self.spec, self.classes = options, spec, classes
-        self._taken = SOURCES[options.streams]
+        self.sources = SOURCES[options.streams]
         stage = MeaciClip if options.streams == "both" else MeaciStream
         self.clip: nn.Module = stage(options, spec, classes)
 
@@ -227,12 +227,12 @@ class Meaci(Network):
         return {"clip": self.clip}
 
     def stages(self) -> List[StageSpec]:
-        inputs = [prepared_input(source, self.spec, self.options.segments) for source in self._taken]
+        inputs = [prepared_input(source, self.spec, self.options.segments) for source in self.sources]
         return [joining("clip", inputs, [self.classes])]
 
     def forward(self, batch: ClipBatch) -> Tensor:
         self.check_clip(batch.motion.shape[1], self.options.segments)
-        scores: Tensor = self.clip(*(getattr(batch, source) for source in self._taken))
+        scores: Tensor = self.clip(*(getattr(batch, source) for source in self.sources))
         return scores
 
 

@@ -34,7 +34,7 @@ class Network(nn.Module, ABC):
     def stages(self) -> List[StageSpec]:
         """The stages in the order they run; the last gives the class scores."""
 
-    def sources(self) -> FrozenSet[str]:
+    def prepared_inputs(self) -> FrozenSet[str]:
         """The prepared inputs that it takes."""
         return prepared_sources(self.stages())
 

@@ -170,7 +170,7 @@ class _Shelf:
         outline = network_outline(network.model, network.options, network.input)
         flow = needs_flow(course), outline.sees_flow
         key = (recipe.data, network.input, recipe.views.augment.reencode, flow, recipe.machine.cache_gib)
-        sources = outline.sources()
+        sources = outline.prepared_inputs()
         if self._clips is None or key != self._key or not sources <= set(self._clips.sources):
             self._clips = None  # two rows' clips at a time may be more than memory holds
             self._key, self._clips = key, read_recipe_clips(recipe, listener)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 import torch
@@ -51,16 +52,41 @@ def _factor(rates: Mapping[str, float], name: str) -> float:
     return rates[max(fitting, key=len)] if fitting else 1.0
 
 
-def learning_rate(descent: Descent, course: Course, step: int, steps_per_epoch: int) -> float:
+LOWER = 1e-4
+"""By what part of it a training loss must be below the lowest before, to have fallen."""
+
+
+@dataclass
+class Plateau:
+    """How often the total training loss stood still, its `lowest`, and for how many epochs it has not fallen."""
+
+    falls: int = 0
+    lowest: float = math.inf
+    waited: int = 0
+
+    def see(self, loss: float, patience: int) -> None:
+        """Take in an epoch's loss; after `patience` epochs in a row that were no lower the rate falls."""
+        if loss < self.lowest - LOWER * abs(loss):
+            self.lowest, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited == patience:
+            self.falls, self.waited = self.falls + 1, 0
+
+
+def learning_rate(descent: Descent, course: Course, step: int, steps_per_epoch: int, falls: int = 0) -> float:
     """The rate of a step counted from 0: linear up to `lr`, then as the schedule says.
 
-    Half a cosine ends at 0 after the last step; a phase that restarts begins such a course of its own.
+    Half a cosine ends at 0 after the last step; a phase that restarts begins such a course of its own. `falls`: how
+    often the training loss stood still since.
     """
     before, epochs = course.stretch(step // steps_per_epoch + 1)
     step -= before * steps_per_epoch
     total, warm = epochs * steps_per_epoch, descent.warmup_epochs * steps_per_epoch
     if step < warm:
         return descent.lr * (step + 1) / (warm + 1)
+    if descent.schedule.name == "plateau":
+        return descent.lr * descent.schedule.gamma**falls
     if descent.schedule.name == "steps":
         passed = sum(1 for milestone in descent.schedule.milestones if step >= milestone * steps_per_epoch)
         return descent.lr * descent.schedule.gamma**passed

@@ -19,12 +19,13 @@ from edgecvar.clips.sampling import Sample, running_samples, stretch
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.catalog import find_entry
 from edgecvar.nets.coviar import LateFused
 from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.looks import CORNERS
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
-from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded, with_flow
+from edgecvar.train.data.batches import Batches, collate, fixed_samples, of_length, prepare_recorded, with_flow
 from edgecvar.train.data.dataset import Clips, flow_cache
 from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
@@ -32,7 +33,7 @@ from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.parts import Data, Machine, Views
-from edgecvar.train.protocols import check_test, protocols
+from edgecvar.train.protocols import protocols
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
 from edgecvar.train.settings import TestProtocol
 
@@ -98,15 +99,16 @@ def score_checkpoint(
 
     `data`: the recipe's, which says how optical flow is computed and where it is kept, for a network that looks at it.
     """
-    if not views.test.streams:
-        check_test(views, checkpoint.network.get("segments"), checkpoint.model)
+    segments, fixed = views.test_segments, checkpoint.network.get("segments")
+    if fixed is not None and segments != fixed and not find_entry(checkpoint.model).any_length:
+        raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")
     network = checkpoint.build()
     tests = protocols(network, views, checkpoint.model)
     device = machine.torch_device()
     network.to(device)
     assert data is not None or not network.sees_flow, "a network that looks at flow is tested with its recipe's data"
     flow = flow_cache(data) if data is not None and network.sees_flow else None
-    reader = _Reader(checkpoint.input, [test for test, _ in tests], network.sources(), flow)
+    reader = _Reader(checkpoint.input, [test for test, _ in tests], network.prepared_inputs(), flow)
     for clip, looks in _prepared(clips, reader, max(1, machine.workers)):
         if isinstance(looks, EdgecvarError):
             yield ClipScore(clip, None, str(looks))
@@ -177,6 +179,7 @@ def clip_batches(
                 with_flow(prepared, path, samples, cache, clip.display, preparer)
                 for prepared, samples in zip(clips, sampled)
             ]
+        clips = [of_length(each, views.test_segments, views.sampling) for each in clips]
         batches.append(collate(clips, [0] * len(clips)))
     return batches
 
@@ -185,7 +188,7 @@ def _sampled(clip: RecordedClip, spec: InputSpec, views: Views) -> List[List[Sam
     """The samples of each clip of a video that is looked at; of a stream those of each part, as a run takes them."""
     if views.sampling.name != "stream":
         places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
-        return [fixed_samples(clip, spec, views.test_segments, views.sampling, within) for within in places]
+        return [fixed_samples(clip, spec, views.test_segments, views.test_sampling, within) for within in places]
     stride, left = spec.every(clip.info.fps), views.test_segments
     parts = []
     for part in pictures_of_parts(clip.windows):

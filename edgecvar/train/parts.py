@@ -150,6 +150,23 @@ class Views(Part):
         """Sampled pictures of a clip in a test."""
         return self.validation_segments if self.test.segments is None else self.test.segments
 
+    @property
+    def test_sampling(self) -> SamplingSettings:
+        """Which pictures of a clip those are."""
+        span = self.test.span
+        return self.sampling if span is None else self.sampling.model_copy(update={"span": span})
+
+    @model_validator(mode="after")
+    def _span_is_of_dense_sampling(self) -> Views:
+        spans = {
+            "test": self.test.span,
+            **{f"test.streams.{name}": own.span for name, own in self.test.streams.items()},
+        }
+        for place, span in spans.items():
+            if span is not None and self.sampling.name != "dense":
+                raise ValueError(f"{place}.span is of sampling=dense, and this is {self.sampling.name}; leave it out")
+        return self
+
 
 class Descent(Part):
     """How parameters move: by which optimiser and at what rate.

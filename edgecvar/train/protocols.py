@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple
 
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.coviar import LateFused
@@ -14,8 +14,9 @@ Protocols = List[Tuple[Views, Tuple[str, ...]]]
 
 
 def protocols(network: Network, views: Views, model: str) -> Protocols:
-    """The tests of a recipe; raises ConfigError for a stream's that the network, called `model`, cannot be given."""
+    """The tests of a recipe; raises ConfigError for one that the network, called `model`, cannot be given."""
     if not views.test.streams:
+        _check(views, "test")
         return [(views, ())]
     if not isinstance(network, LateFused):
         raise ConfigError(f"test.streams: {model} fuses no streams late; set test alone, or take coviar or dmc")
@@ -26,18 +27,15 @@ def protocols(network: Network, views: Views, model: str) -> Protocols:
     streams: Dict[str, Tuple[str, ...]] = {}
     for name in network.streams:
         test = views.model_copy(update={"test": views.test.of(name)})
-        place = f"test.streams.{name}" if name in views.test.streams else "test"
-        check_test(test, network.stream_segments(name), f"the stream {name} of {model}", place)
+        _check(test, f"test.streams.{name}" if name in views.test.streams else "test")
         key = test.test.model_dump_json()
         tests[key], streams[key] = test, (*streams.get(key, ()), name)
     return [(tests[key], streams[key]) for key in tests]
 
 
-def check_test(views: Views, segments: Optional[int], who: str, place: str = "test") -> None:
-    """Raises ConfigError for a test that cannot be, stated at `place`; `who` looks at clips of so many `segments`."""
+def _check(views: Views, place: str) -> None:
+    """Raises ConfigError for a test, stated at `place`, that its sampling cannot give."""
     if views.sampling.name == "stream" and views.test.clips > 1:
         raise ConfigError(
             f"{place}.clips={views.test.clips}: with sampling=stream a clip is looked at once, from its start"
         )
-    if segments is not None and views.test_segments != segments:
-        raise ConfigError(f"{place}.segments={views.test_segments}, but {who} looks at clips of {segments} pictures")

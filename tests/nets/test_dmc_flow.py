@@ -64,9 +64,9 @@ def test_an_i3d_sees_the_flow_of_a_clip() -> None:
 )
 def test_it_takes_what_its_streams_take(weights: Dict[str, int], sources: Any) -> None:
     outline = network_outline("dmc", {**SMALL, "weights": weights}, SPEC)
-    assert outline.sources() == sources and outline.sees_flow
+    assert outline.prepared_inputs() == sources and outline.sees_flow
     plain = network_outline("dmc", {**SMALL, "weights": weights, "cue": "generated"}, SPEC)
-    assert plain.sources() == sources | {"motion", "residual"} and not plain.sees_flow
+    assert plain.prepared_inputs() == sources | {"motion", "residual"} and not plain.sees_flow
 
 
 def test_no_device_runs_it() -> None:

@@ -1,8 +1,9 @@
-"""Optimisers against their papers, one number at a time, and which parameters decay or move faster."""
+"""Optimisers against their papers, which parameters decay or move faster, and rates that fall with the loss."""
 
 from __future__ import annotations
 
-from typing import Dict
+from pathlib import Path
+from typing import Callable, Dict
 
 import pytest
 import torch
@@ -10,9 +11,13 @@ from torch import nn
 
 from edgecvar.errors import ConfigError
 from edgecvar.nets.catalog import build_network
-from edgecvar.train.descent import make_optimizer
+from edgecvar.train.descent import Plateau, learning_rate, make_optimizer
+from edgecvar.train.history import read_records
+from edgecvar.train.loop import start_run
+from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.start.checks import resolve
+from tests.train.compared_runs import assert_resumed_run_is_the_same
 
 pytestmark = pytest.mark.train
 
@@ -122,3 +127,44 @@ def test_a_classifiers_weight_and_bias_have_rates_of_their_own() -> None:
         "heads.motion.1.bias": 10,
     }
     assert {rate for name, rate in found.items() if not name.startswith("heads")} == {1}
+
+
+def test_the_rate_falls_when_the_training_loss_stands_still() -> None:
+    """By hand with a patience of 2: the third and fourth are no lower than the second, the fifth and sixth neither."""
+    recipe = stated("sgd", "epochs=9", "warmup_epochs=0", "schedule={name: plateau, patience: 2, gamma: 0.1}")
+    plateau, rates = Plateau(), []
+    for epoch, loss in enumerate((5.0, 3.0, 3.5, 3.0, 2.99999, 3.0, 1.0, 1.5, 0.5)):
+        rates.append(learning_rate(recipe.descent, recipe.course, 10 * epoch, 10, plateau.falls))
+        plateau.see(loss, recipe.descent.schedule.patience)
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001, 0.001])
+    assert plateau == Plateau(falls=2, lowest=0.5, waited=0)
+
+
+def test_a_run_whose_loss_stands_still_is_resumed_bit_for_bit(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    """What it has seen of the losses is in its checkpoint; the rates are those of its own history."""
+    schedule = "schedule={name: plateau, patience: 1, gamma: 0.5}"
+    recipe = small(schedule, "warmup_epochs=0", "lr=1e-12", "epochs=4", "batch=16", "segments=1")
+    records = read_records(assert_resumed_run_is_the_same(recipe, tmp_path))
+    falls, lowest, expected = 0, float("inf"), []
+    for record in records:
+        expected.append(1e-12 * 0.5**falls)
+        falls += not record.train_loss < lowest
+        lowest = min(lowest, record.train_loss)
+    assert [record.lr for record in records] == pytest.approx(expected, rel=1e-9) and falls > 0
+
+
+def test_another_sum_of_losses_is_not_compared_with_the_one_before(
+    small: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    """A phase of other losses has a lowest of its own; one that restarts has the whole rate again."""
+    schedule = "schedule={name: plateau, patience: 1, gamma: 0.5}"
+    phases = "phases=[{epochs: 1, losses: {cross_entropy: 0.001}}, {epochs: 1}, {epochs: 1}, {restart: true}]"
+    run = start_run(small(schedule, "warmup_epochs=0", "lr=1e-12", "epochs=4", phases), tmp_path, Listener())
+    for epoch in (1, 2):
+        run.fit(until=epoch)
+        assert run._passes.plateau.falls == 0 and run._passes.plateau.waited == 0
+    run._passes.plateau.falls = 3
+    run.fit(until=3)
+    assert run._passes.plateau.falls >= 3
+    run.fit()
+    assert run._passes.plateau == Plateau(lowest=read_records(run.folder)[3].train_loss)

@@ -115,15 +115,27 @@ def test_a_test_that_no_stream_can_be_given_is_refused_before_training(
         resolve(small(*network, f"test={test}"))
 
 
-def test_a_stream_of_clips_is_tested_on_clips_and_the_others_on_pictures(small: Callable[..., Recipe]) -> None:
-    """Table 4's I3D looks at its clips; I, MV and R are tested as ever."""
-    i3d = (*DMC, "network.i3d={repeats: [1, 1, 1, 1], width: 0.125}", "network.segments=4")
-    clips = ("segments=4", "validation_segments=4")
-    resolve(small(*i3d, *clips, "test={segments: 25, crops: 5, streams: {cue: {segments: 4, crops: 1}}}"))
-    with pytest.raises(ConfigError, match=r"test\.segments=25, but the stream cue of dmc looks at clips of 4"):
-        resolve(small(*i3d, *clips, "test={segments: 25, streams: {motion: {segments: 3}}}"))
+def test_what_the_sampling_cannot_give_a_stream_is_refused(small: Callable[..., Recipe]) -> None:
     with pytest.raises(ConfigError, match=r"test\.streams\.motion\.clips=2: with sampling=stream"):
         resolve(small(*COVIAR, "sampling=stream", "test={streams: {motion: {clips: 2}}}"))
+    with pytest.raises(ConfigError, match=r"test\.clips=2: with sampling=stream"):
+        resolve(small(*COVIAR, "sampling=stream", "test={clips: 2, streams: {motion: {clips: 1}}}"))
+    with pytest.raises(ConfigError, match=r"test\.streams\.cue\.span is of sampling=dense, and this is segments"):
+        small(*DMC, "test={streams: {cue: {span: 8}}}")
+
+
+def test_a_stream_of_clips_has_a_length_and_a_span_of_its_own(small: Callable[..., Recipe], moving: Path) -> None:
+    """Table 4's I3D looks at many pictures in a row, at the centre, once; I, MV and R at few, with their crops."""
+    i3d = (*DMC, "network.i3d={repeats: [1, 1, 1, 1], width: 0.125}", "network.segments=4", "segments=4", CROP)
+    dense = "sampling={name: dense, span: 8}"
+    few = "test={segments: 2, span: 20, crops: 3, streams: {cue: {segments: 6, span: 8, crops: 1}}}"
+    recipe, clip = resolve(small(*i3d, dense, few, "validation_segments=4")), moving / "right" / "clip_3.mp4"
+    checkpoint = checkpoint_of(recipe, clip)
+    of_cue, others = {"segments": 6, "span": 8}, {"segments": 2, "span": 20, "crops": 3}
+    each = [plainly(checkpoint, recipe, clip, others, name) for name in ("appearance", "motion", "residual")]
+    each.append(plainly(checkpoint, recipe, clip, of_cue, "cue"))
+    expected = np.average(each, axis=0, weights=[2, 1, 1, 1])
+    assert np.abs(scores(checkpoint, recipe, clip) - expected).max() < 1e-5
 
 
 def test_a_checkpoint_is_asked_for_streams_that_it_has(small: Callable[..., Recipe], moving: Path) -> None:

@@ -70,7 +70,7 @@ def read_clips(
     outline = network_outline(network.model, network.options, network.input)
     flow = flow_cache(data) if with_flow or outline.sees_flow else None
     reencoded = None if reencode is None else _reencoded_clips(data, reencode)
-    sources = outline.sources()
+    sources = outline.prepared_inputs()
     store = ClipStore(network.input, int(machine.cache_gib * 2**30), sources)
     everything = [*split.train, *split.validation]
     with listener.phase("reading clips", len(everything)):

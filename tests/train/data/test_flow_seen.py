@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from edgecvar.cli.eval import command
 from edgecvar.cli.report.page.training_run import page_of_run
+from edgecvar.cli.train import _say_next
 from edgecvar.clips.labelled import Clip
 from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import centre_segments
@@ -118,11 +119,16 @@ def test_flow_of_clips_elsewhere_is_computed_for_a_test(training: Training, movi
     assert len(list((tmp_path / "flow").rglob("*.npz"))) == 3
 
 
-def test_a_run_says_that_nothing_can_be_compiled(training: Training, tmp_path: Path, moving: Path) -> None:
+def test_a_run_says_that_nothing_can_be_compiled(
+    training: Training, tmp_path: Path, moving: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fields = {"checkpoint": training.folder / "best.pt", "output": tmp_path / "x.edgecvar", "data": moving}
     with pytest.raises(ConfigError, match="needs optical flow, which no device has"):
         plan_compilation(CompileConfig.model_validate(fields))
     assert page_of_run(training, Listener()) is not None  # without what it would do as a stream
+    _say_next(training, False)
+    said = capsys.readouterr().out
+    assert f"next: edgecvar eval {training.folder}" in said and "edgecvar compile" not in said
 
 
 def test_weights_of_the_flow_start_the_cues_classifier(
