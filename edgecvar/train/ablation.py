@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -15,6 +15,7 @@ from edgecvar.config import mistake
 from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.plain_yaml import parse_yaml
+from edgecvar.train.parts import Architecture
 from edgecvar.train.recipe import Recipe, is_ablation, load_recipe, override_keys
 from edgecvar.train.start.checks import resolve
 from edgecvar.train.start.shipped import find_table, shipped_name
@@ -123,13 +124,16 @@ def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path)
         changes = dict(changes or {})
         file = path.parent / str(changes.pop("recipe", ablation.recipe))
         stated = [*as_overrides(ablation.common), *as_overrides(changes), *overrides]
+        network: Optional[Architecture] = None  # resolved once: splits and seeds are of one
         for split, seed in ((split, seed) for split in splits for seed in seeds):
             drawn = [] if split is None else [f"split.number={split}"]
             drawn += [] if seed is None else [f"seed={seed}"]
             try:
-                recipe = resolve(load_recipe(file, [*stated, *drawn]))
+                loaded = load_recipe(file, [*stated, *drawn])
+                recipe = resolve(loaded) if network is None else replace(loaded, network=network)
             except ConfigError as error:
                 raise ConfigError(f"{path}: row {name!r}: {error}") from error
+            network = recipe.network
             place = slug(name) if split is None else f"{slug(name)}/split-{split}"
             command = shlex.join(["edgecvar", "train", shipped_name(file) or str(file), *stated, *drawn])
             planned.append(Planned(name, recipe, output / place / f"seed-{recipe.views.seed}", split, command))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 import torch
 
@@ -14,6 +14,7 @@ from edgecvar.errors import ConfigError
 from edgecvar.nets.backbones.efficientnet import EfficientNet
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import build_network
+from edgecvar.nets.features import Features
 from edgecvar.nets.network import Network
 from edgecvar.train.augment.settings import check_input, check_labels
 from edgecvar.train.data.flow import pair_of_pictures
@@ -21,9 +22,8 @@ from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.splits import Split
 from edgecvar.train.losses import LOSSES, ForwardPass, needs_flow
 from edgecvar.train.objective import Objective
-from edgecvar.train.parts import Data
+from edgecvar.train.parts import Course, Data, Descent
 from edgecvar.train.recipe import Recipe
-from edgecvar.train.start.checks import resolve
 from edgecvar.train.weights.imagenet import imagenet_file, lite_name
 from edgecvar.train.weights.published import IMAGENET, backbones_of
 from edgecvar.train.weights.sources import weights_file
@@ -51,10 +51,33 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class Outline:
-    """A network without values: how many parameters, and which of the package index's backbones are in it."""
+    """A network without values, and what it shows of one forward pass of a batch of shapes."""
 
-    parameters: int
-    lite: Tuple[str, ...]
+    network: Network
+    batch: ClipBatch
+    features: Features
+
+    @property
+    def parameters(self) -> int:
+        """How many it has."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    @property
+    def lite(self) -> List[str]:
+        """The backbones in it that the package index has weights of."""
+        backbones = [each for each in backbones_of(self.network).values() if isinstance(each, EfficientNet)]
+        return sorted({lite_name(each.options) for each in backbones} - {""})
+
+    def learn(self, course: Course, descent: Descent) -> None:
+        """Every loss of a run once; raises ConfigError for one that the network cannot learn by.
+
+        Also for rates and phases of parts that it does not have.
+        """
+        with META:
+            companions = Objective(course, descent, self.network, META).companions
+        forward = ForwardPass(self.batch, self.features, dict(companions.items()), course.label_smoothing)
+        for name in sorted(course.loss_names()):
+            LOSSES[name].term(forward)
 
 
 class Rehearsals:
@@ -63,17 +86,23 @@ class Rehearsals:
     def __init__(self) -> None:
         self._splits: Dict[str, Split] = {}
         self._outlines: Dict[str, Outline] = {}
+        self._learnt: Set[str] = set()
 
     def of(self, recipe: Recipe, tested: Optional[Data] = None) -> Rehearsal:
-        """The run of one recipe; raises ConfigError and DatasetError for what would keep it from learning.
+        """The run of a resolved recipe; raises ConfigError and DatasetError for what would keep it from learning.
 
         `tested`: data whose clips that validate are tested; the recipe's own unless given.
         """
-        recipe = resolve(recipe)
         split = self._split(recipe.data)
         check_input(recipe.views.augment, recipe.network.input)
         check_labels(recipe.views.augment, split.labels)
         outline = self._outline(recipe, len(split.labels))
+        learning = json.dumps(
+            [id(outline), recipe.course.model_dump(mode="json"), recipe.descent.model_dump(mode="json")]
+        )
+        if learning not in self._learnt:
+            outline.learn(recipe.course, recipe.descent)
+            self._learnt.add(learning)
         weights = recipe.network.weights
         lists = weights.values() if isinstance(weights, Mapping) else [weights]
         starts = tuple(dict.fromkeys(source for each in lists for source in each))
@@ -87,29 +116,15 @@ class Rehearsals:
         return self._splits[key]
 
     def _outline(self, recipe: Recipe, classes: int) -> Outline:
-        design, course = recipe.network, recipe.course
-        parts = [design.model_dump(mode="json", exclude={"weights"}), course.model_dump(mode="json")]
-        key = json.dumps([*parts, recipe.descent.model_dump(mode="json"), recipe.views.segments, classes])
+        design, segments = recipe.network, recipe.views.segments
+        key = json.dumps([design.model_dump(mode="json", exclude={"weights"}), segments, classes])
         if key not in self._outlines:
             with META:
                 network = build_network(design.model, design.options, design.input, classes)
-                objective = Objective(recipe.course, recipe.descent, network, META)
-            _learn(recipe, network, objective)
-            backbones = [each for each in backbones_of(network).values() if isinstance(each, EfficientNet)]
-            lite = {lite_name(each.options) for each in backbones} - {""}
-            parameters = sum(weight.numel() for weight in network.parameters())
-            self._outlines[key] = Outline(parameters, tuple(sorted(lite)))
+            network.eval()  # the shapes are the same, and batch norm has less to work out
+            batch = batch_of_shapes(design.input, segments)
+            self._outlines[key] = Outline(network, batch, network.features(batch))
         return self._outlines[key]
-
-
-def _learn(recipe: Recipe, network: Network, objective: Objective) -> None:
-    """Every loss of the recipe once, on a batch of shapes; raises ConfigError for one that it cannot learn by."""
-    network.eval()  # the shapes are the same, and batch norm has less to work out
-    batch = batch_of_shapes(recipe.network.input, recipe.views.segments)
-    features = network.features(batch)
-    forward = ForwardPass(batch, features, dict(objective.companions.items()), recipe.course.label_smoothing)
-    for name in sorted(recipe.course.loss_names()):
-        LOSSES[name].term(forward)
 
 
 def batch_of_shapes(spec: InputSpec, segments: int) -> ClipBatch:
