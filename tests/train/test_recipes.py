@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
@@ -32,6 +33,8 @@ ABLATIONS = [path for path in FILES if is_ablation(yaml.safe_load(path.read_text
 RECIPES = [path for path in FILES if path not in ABLATIONS]
 CLASSES = ("left", "right")
 SMALL_SIDE = 64
+LONGEST = 8
+"""Pictures of a clip that a network looks at as one."""
 
 
 def test_there_are_recipes() -> None:
@@ -52,6 +55,10 @@ def shortened(recipe: Recipe, places: Dict[str, Any]) -> Recipe:
     """One epoch of each phase, small pictures, clips as long as the network needs, on the made-up data."""
     network, course, views, data = recipe.network, recipe.course, recipe.views, recipe.data
     fixed = resolve(recipe).network.options.get("segments")
+    if fixed is not None and fixed > LONGEST:  # a clip of an I3D
+        options = {**network.options, "segments": LONGEST}
+        recipe = replace(recipe, network=network.model_copy(update={"options": options}))
+        views = views.model_copy(update={"segments": LONGEST})
     segments = views.segments if fixed is not None else min(views.segments, 2)
     mirror = [pair for pair in views.augment.mirror if set(pair) <= set(CLASSES)]  # of the classes that are made up
     changes: Dict[str, Any] = {
@@ -87,7 +94,7 @@ def moving_clips(moving: Path) -> Dict[str, List[Path]]:
 
 OF_THE_DATA = (
     *("data", "validation", "validation_pattern", "split", "split_by", "validation_fraction", "allow_repeats"),
-    *("augment", "test", "epochs", "batch", "lr", "seed"),
+    *("augment", "test", "epochs", "batch", "lr", "schedule", "seed"),
 )
 """Keys that do not decide what is built and by what it learns: its clips, how they are shown, for how long."""
 
