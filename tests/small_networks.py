@@ -76,9 +76,6 @@ SMALL: Dict[str, Small] = {
         segments=8,
     ),
     "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),
-    "tsn-online": Small(
-        {"backbone": BOTTLENECK, "dropout": 0.0, "temporal": "online_shift", "frames": "all"}, model="tsn", segments=4
-    ),
     "team": Small({"appearance": EFFICIENTNET, "motion": EFFICIENTNET, "residual": EFFICIENTNET, "dropout": 0.0}),
     "team-r50": Small(
         {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
+from typing import Any, Callable, Dict, Mapping, Tuple, Type
 
 import torch
 from pydantic import BaseModel, ValidationError
 
-from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.config import mistake
 from edgecvar.errors import ConfigError, unknown_name
@@ -170,7 +169,7 @@ NETWORKS: Dict[str, Entry] = {
         remembering(Tsn),
         paper="Wang et al. 2016",
         input=SQUARE_224,
-        verified=("consensus of segments", "ResNet by its fig. 5"),
+        verified=("consensus of segments", "ResNet by its fig. 5", "TSM by hand"),
     ),
     "meaci": Entry(
         MeaciOptions,
@@ -213,11 +212,6 @@ def network_outline(model: str, options: Mapping[str, Any], spec: InputSpec) -> 
     """The network with one class and no numbers in it; raises ConfigError as `build_network` does."""
     with torch.device("meta"):
         return build_network(model, options, spec, 1)
-
-
-def network_stages(model: str, options: Mapping[str, Any], spec: InputSpec) -> List[StageSpec]:
-    """The stages of `model`, as with one class; nothing is computed. Raises ConfigError as `build_network` does."""
-    return network_outline(model, options, spec).stages()
 
 
 def build_network(model: str, options: Mapping[str, Any], spec: InputSpec, classes: int) -> Network:

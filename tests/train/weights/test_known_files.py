@@ -10,8 +10,7 @@ from typing import Callable, Set
 
 import pytest
 
-from edgecvar.errors import ConfigError
-from edgecvar.train import loop
+from edgecvar.errors import ConfigError, EdgecvarError
 from edgecvar.train.loop import start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, load_recipe
@@ -122,11 +121,11 @@ def test_a_name_that_torchvision_had_wrong_is_taken_with_the_same_bytes(
         check_known(old)
 
 
-def test_a_run_says_so_before_it_reads_a_clip(
-    small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "_read_clips", lambda *_: pytest.fail("clips were read"))
+def test_a_run_says_so_before_it_looks_for_clips(small: Callable[..., Recipe], tmp_path: Path) -> None:
+    gone = f"data={tmp_path}/nowhere"
     for weights in (f"weights=[{tmp_path}/resnet18.pth]", f"weights={{motion: [{tmp_path}/resnet18.pth]}}"):
         with pytest.raises(ConfigError, match=r"resnet18\.pth: no such file; it is torchvision's ResNet-18"):
-            start_run(small(weights), tmp_path / "runs", Listener())
+            start_run(small(gone, weights), tmp_path / "runs", Listener())
+    with pytest.raises(EdgecvarError, match="nowhere"):
+        start_run(small(gone), tmp_path / "runs", Listener())
     assert not (tmp_path / "runs").exists()
