@@ -67,7 +67,7 @@ def _runs(given: str, file: Path) -> Path:
 
 
 def _train(ablation: Ablation, planned: Sequence[Planned], as_json: bool, markdown: bool) -> None:
-    from edgecvar.cli.report.ablation import print_ablation
+    from edgecvar.cli.report.ablation.table import print_ablation
     from edgecvar.train.ablation_rows import run_ablation
     from edgecvar.train.progress import TerminalListener
 
@@ -80,7 +80,7 @@ def _train(ablation: Ablation, planned: Sequence[Planned], as_json: bool, markdo
 
 
 def _rehearse(ablation: Ablation, planned: Sequence[Planned], as_json: bool) -> None:
-    from edgecvar.cli.report.ablation_plan import print_rehearsals
+    from edgecvar.cli.report.ablation.rehearsed import print_rehearsals
     from edgecvar.train.ablation_rows import rehearse
 
     print_rehearsals(planned, rehearse(planned, ablation.test), as_json)

@@ -259,7 +259,7 @@ def test_clips_that_cannot_be_read_are_counted_apart(write: Callable[..., Path],
 
 
 def test_top1_of_the_clips_that_chose_the_epoch_is_called_so(write: Callable[..., Path]) -> None:
-    from edgecvar.cli.report.ablation import columns
+    from edgecvar.cli.report.ablation.table import columns
 
     row = RowResult("I", (SeedResult(0, Path("run"), 1, 0.5, 1, 2, 0, None),))  # type: ignore[arg-type]
     assert columns(load_ablation(write()), [row])[0][1] == "validation top-1"
