@@ -40,7 +40,7 @@ def _cells(planned: Planned, rehearsal: Rehearsal) -> List[str]:
         str(len(split.train)),
         str(rehearsal.tests),
         amount(rehearsal.parameters),
-        ", ".join(rehearsal.starts),
+        ", ".join(rehearsal.starts) or "nothing",
     ]
 
 
