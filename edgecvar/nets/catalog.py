@@ -19,6 +19,7 @@ from edgecvar.nets.coviar import Coviar, CoviarOptions
 from edgecvar.nets.dmc import Dmc, DmcOptions
 from edgecvar.nets.meaci import Meaci, MeaciOptions
 from edgecvar.nets.motion import Motion, MotionOptions
+from edgecvar.nets.movinet import Movinet, StreamOptions
 from edgecvar.nets.network import Network
 from edgecvar.nets.team import Team, TeamOptions, TeamR50Options
 from edgecvar.nets.temporal import remembering
@@ -142,6 +143,14 @@ NETWORKS: Dict[str, Entry] = {
         Motion,
         paper="after Bai et al. 2018",
         input={"height": 48, "width": 64, "crop": 1.0, "squash": True, "stride": 2, "velocity_per": "second"},
+        verified=("a stream is its clip", "nothing looks ahead"),
+    ),
+    "movinet": Entry(
+        StreamOptions,
+        Movinet,
+        paper="Kondratyuk et al. 2021",
+        input={"height": 172, "width": 172, "crop": 0.875},
+        classes=600,
         verified=("a stream is its clip", "nothing looks ahead"),
     ),
     "tsn": Entry(
