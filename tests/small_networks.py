@@ -82,8 +82,8 @@ SMALL: Dict[str, Small] = {
         segments=8,
     ),
     "movinet-frames": Small(
-        {"width": 0.25, "depth": 0.2, "inputs": "frames", "memory": 4, **CALM},
-        recipe={"sampling": {"name": "stream", "late": 0.0}, "label_smoothing": 0.2},
+        {"width": 0.25, "depth": 0.2, "inputs": "frames", "memory": 1, **CALM},
+        recipe={"sampling": {"name": "stream", "late": 0.0}, "label_smoothing": 0.3},
         model="movinet",
         segments=8,
     ),
