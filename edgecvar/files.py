@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -43,6 +44,15 @@ def whole_file(target: Path) -> Iterator[Path]:
             os.close(descriptor)
             if draft.exists():
                 draft.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes; raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def takes_all(target: Path) -> bool:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.synchronize import Event
 from threading import Thread
-from typing import Any, Callable, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
 
 from edgecvar.interrupts import held_interrupt
+
+J = TypeVar("J")
+R = TypeVar("R")
 
 
 def worker_pool(
@@ -21,6 +25,45 @@ def worker_pool(
     with starting():  # half a pool leaves semaphores that nothing cleans up
         # Started afresh, not forked: this process may hold threads and locks of other libraries.
         return ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (prepare, arguments))
+
+
+class Died:
+    """In place of a result: the process that was at it ended, by a crash or a signal."""
+
+
+def each_apart(
+    work: Callable[[J], R], jobs: Iterable[J], processes: int, enter: Callable[[Event], None]
+) -> Generator[Tuple[J, Union[R, Died]], None, None]:
+    """Jobs and their results as they are done, each in one of several processes; one that dies takes only its own job.
+
+    Each process begins with `enter` and an event. What ends this sets it and waits for the jobs under way, which may
+    look at it, to leave unfinished what nobody wants.
+    """
+    stop = stop_signal()
+    coming = iter(jobs)
+    idle: List[ProcessPoolExecutor] = []
+    busy: Dict[Future[R], Tuple[ProcessPoolExecutor, J]] = {}
+    try:
+        while True:
+            while len(busy) < processes and (job := next(coming, None)) is not None:
+                # A pool of one: where several are in a pool, one that dies ends them all.
+                pool = idle.pop() if idle else worker_pool(1, enter, (stop,))
+                with starting():
+                    busy[pool.submit(work, job)] = pool, job
+            if not busy:
+                return
+            for future in wait(busy, return_when=FIRST_COMPLETED).done:
+                pool, job = busy.pop(future)
+                died = isinstance(future.exception(), BrokenProcessPool)
+                if died:
+                    pool.shutdown()
+                else:
+                    idle.append(pool)
+                yield job, Died() if died else future.result()
+    finally:
+        stop.set()
+        for pool in [*idle, *(each for each, _ in busy.values())]:
+            pool.shutdown()
 
 
 def stop_signal() -> Event:

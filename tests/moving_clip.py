@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.synth.encode import X265_ALONE
+from edgecvar.datasets.encoder import X265_ALONE
 
 ALONE = ":".join(f"{key}={value}" for key, value in X265_ALONE.items())
 

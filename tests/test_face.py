@@ -31,7 +31,7 @@ MEMBERS = {
     | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "ended", "note", "pictures", "reasons", "sampled"}
     | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped", "live", "decoder", "fallbacks"}
-    | {"other_layers"},
+    | {"other_layers", "kinds"},
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width", "decoder", "decoder_note"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}

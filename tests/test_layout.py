@@ -16,7 +16,7 @@ from edgecvar.cli.main import VERBS
 PACKAGE = Path(edgecvar.__file__).parent
 GROUND = ["errors", "terminal", "console", "progress", "documents", "plain_yaml", "config", "files", "interrupts"]
 GROUND += ["workers"]
-ORDER = [*GROUND, "stream", "clips", "synth", "bundle", "nets", "train", "runners", "predict"]
+ORDER = [*GROUND, "stream", "clips", "datasets", "synth", "bundle", "nets", "train", "runners", "predict"]
 ORDER += ["run", "sinks", "serve", "judge", "compile", "bench", "cli", "__main__"]
 TORCH_FREE = set(ORDER) - {"nets", "train", "compile"}
 TRAINING = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "cv2"}

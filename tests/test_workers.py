@@ -13,6 +13,8 @@ from typing import List
 import pytest
 
 import edgecvar
+from edgecvar.workers import Died, each_apart
+from tests.datasets.deadly import halve_or_die, nothing
 
 PARENT = """
 import sys
@@ -77,3 +79,16 @@ def test_nobody_starts_processes_in_another_way() -> None:
     package = Path(edgecvar.__file__).parent
     users = [file.name for file in package.rglob("*.py") if "ProcessPoolExecutor(" in file.read_text(encoding="utf-8")]
     assert users == ["workers.py"]
+
+
+def test_a_process_that_dies_takes_its_own_job_alone() -> None:
+    results = dict(each_apart(halve_or_die, [4, 0, 2, 6, 8], 2, nothing))
+    assert isinstance(results.pop(0), Died)
+    assert results == {4: 2.0, 2: 1.0, 6: 3.0, 8: 4.0}
+
+
+def test_what_work_raises_ends_it_all() -> None:
+    before = set(members(os.getsid(0)))
+    with pytest.raises(ValueError, match="below 0"):
+        list(each_apart(halve_or_die, [-1, 4, 2], 2, nothing))
+    assert until(lambda: set(members(os.getsid(0))) <= before)

@@ -10,13 +10,14 @@ from typing import Dict, List, Literal, Optional
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgecvar.bundle.engines import ENGINES, check_engines
-from edgecvar.bundle.hashes import check_file, sha256_of
+from edgecvar.bundle.hashes import check_file
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.config import mistake
 from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import BundleError, reason
+from edgecvar.files import sha256_of
 
 SCHEMA: Literal[2] = 2
 SUFFIX = ".edgecvar"

@@ -23,6 +23,7 @@ VERBS = {
     "extract": "Export a video's vectors, references and residuals.",
     "models": "List the networks: paper, inputs, cost, stages, what is verified.",
     "synth": "Write small labelled videos whose classes differ by motion alone.",
+    "prepare": "Encode a published data set as a paper had it.",
     "train": "Train a network on labelled videos.",
     "ablate": "Train a recipe's ablations and print their table.",
     "compile": "Turn a checkpoint into a bundle.",
@@ -32,10 +33,12 @@ VERBS = {
     "eval": "Measure a bundle or a checkpoint on labelled clips.",
     "bench": "Show where the time goes, stage by stage.",
 }
+_FOLDERS = {"synth": "data.", "prepare": "data."}
+"""Of the verbs that stand with others of their kind."""
 
 
 class Verbs(click.Group):
-    """A group whose commands live in `edgecvar.cli.<verb>` and are imported on demand."""
+    """A group whose commands live in `edgecvar.cli.<verb>`, or a folder in it, and are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> List[str]:
         return list(VERBS)
@@ -43,7 +46,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"edgecvar.cli.{cmd_name}").command
+        module = f"edgecvar.cli.{_FOLDERS.get(cmd_name, '')}{cmd_name}"
+        command: click.Command = importlib.import_module(module).command
         return command
 
     def resolve_command(self, ctx: click.Context, args: List[str]) -> Tuple[Any, Any, List[str]]:

@@ -204,7 +204,7 @@ class Feed:
         if self._every != self.pace.every:
             self._every = self.pace.every
             self._picker = OneOfEvery(self._every)
-        if not self._picker.push(picture.display_index, picture.kind):
+        if not self._picker.push(picture.display_index, picture.kind, picture.kind in self._spec.kinds):
             return None
         self.counts.thinned += self._every // self._demand.every - 1
         assert self._current is not None  # every window has an I-picture

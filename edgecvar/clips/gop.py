@@ -12,13 +12,14 @@ class Window:
 
     `appearance` is the decode index of the newest picture with an image at or before the window: an I-picture, or one
     that completes a recovery. `pictures` are the decode indices of its P and B pictures, possibly none. `part` counts
-    the breaks of the stream before it.
+    the breaks of the stream before it. `unsampled` are those of a kind that is not to be sampled, else `pictures`.
     """
 
     index: int
     appearance: int
     pictures: Tuple[int, ...]
     part: int = 0
+    unsampled: Tuple[int, ...] = ()
 
 
 def pictures_of_parts(windows: Sequence[Window]) -> Dict[int, int]:
@@ -81,8 +82,9 @@ def cut_windows(
     hidden: Container[int] = (),
     opens: Container[int] = (),
     recovered: Container[int] = (),
+    sampled: Container[str] = "PB",
 ) -> List[Window]:
-    """The windows of a whole clip whose pictures, in decode order, are of these kinds.
+    """The windows of a whole clip whose pictures, in decode order, are of these kinds, `sampled` the ones of those.
 
     `hidden` pictures are in none; those in `opens` are the first after a break; `recovered` ones have an image without
     being I-pictures.
@@ -102,5 +104,8 @@ def cut_windows(
             windows.append(Window(position.window, appearance, (), part))
         if position.window >= 0 and kind != "I" and index not in hidden:
             last = windows[-1]
-            windows[-1] = replace(last, pictures=(*last.pictures, index))
+            if kind in sampled:
+                windows[-1] = replace(last, pictures=(*last.pictures, index))
+            else:
+                windows[-1] = replace(last, unsampled=(*last.unsampled, index))
     return windows

@@ -16,9 +16,6 @@ from edgecvar.stream.types import BLOCK, Residual, StreamInfo
 if TYPE_CHECKING:
     from edgecvar.stream.native._core import Picture
 
-MOTION_LIMIT = 8.0
-"""Prepared motion is clipped here: a vector that long is a mismatch of the encoder's search, not content."""
-
 # ITU-R BT.601, limited range: the linear part of Y'CbCr to RGB, which is all that a difference needs.
 _LUMA, _RED_CR, _GREEN_CB, _GREEN_CR, _BLUE_CB = 1.164384, 1.596027, -0.391762, -0.812968, 2.017232
 
@@ -94,7 +91,7 @@ class Preparer:
         mirrored = -1 if self._flip else 1
         self._swapped = bool(self._turns % 2)
         across, down = (1, mirrored) if self._swapped else (mirrored, 1)
-        self._scale = (scale_x * turned_x * across, scale_y * turned_y * down, MOTION_LIMIT)
+        self._scale = (scale_x * turned_x * across, scale_y * turned_y * down, spec.motion_limit)
 
     def inputs(
         self, values: Mapping[str, Prepared], out: Optional[Mapping[str, NDArray[np.float32]]] = None
@@ -123,8 +120,8 @@ class Preparer:
     ) -> NDArray[np.float32]:
         """Velocity to float32 (2, h, w): input pixels a frame / velocity_unit, or in a 30th of a second.
 
-        It is a field (H/4, W/4, xy) on the coded grid, or that of a P or B picture of the native core, made of the
-        blocks that move alone.
+        Each component is cut at `InputSpec.motion_limit`. `velocity` is a field (H/4, W/4, xy) on the coded grid, or
+        that of a P or B picture of the native core, made of the blocks that move alone.
         """
         out = self._made("motion", out)
         planes = self._before_turn(out)[:: -1 if self._swapped else 1]
@@ -135,7 +132,7 @@ class Preparer:
         return out
 
     def flow(self, velocity: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `motion`, of a velocity on any grid (rows, columns, xy) that covers the picture as displayed."""
+        """As `motion`, cut as that is, of a velocity on any grid (rows, columns, xy) that covers the shown picture."""
         out = self._made("motion", None)
         planes = self._before_turn(out)[:: -1 if self._swapped else 1]
         BlockFilter(self._region.spread(*velocity.shape[:2])).field(velocity, self._scale, planes)

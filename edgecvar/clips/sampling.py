@@ -53,18 +53,24 @@ def centre_segments(windows: Sequence[Window], segments: int, within: float = 0.
     return samples
 
 
-def dense_segments(windows: Sequence[Window], segments: int, span: int, within: float = 0.5) -> List[Sample]:
+def dense_segments(
+    windows: Sequence[Window], segments: int, span: int, within: float = 0.5, fewer: bool = False
+) -> List[Sample]:
     """T samples at equal steps of `span` P and B pictures in a row, all of the clip where it has no more.
 
-    `within`: where they begin in the room that there is, from 0 to below 1. The neighbour is the one that running
-    takes. Raises StreamError when the clip has no P or B picture.
+    `within`: where they begin in the room that there is, from 0 to below 1. With `fewer` steps are those of the span
+    in a shorter clip too, which then has fewer samples. The neighbour is the one that running takes. Raises StreamError
+    when the clip has no picture that may be sampled.
     """
     places = [(window, picture) for window in _with_motion(windows) for picture in window.pictures]
     length = min(span, len(places))
     first = int(within * (len(places) - length + 1))
+    over = span if fewer else length
     samples = []
-    for segment in range(segments):
-        window, picture = places[first + segment * length // segments]
+    for place in (segment * over // segments for segment in range(segments)):
+        if place >= length:
+            break
+        window, picture = places[first + place]
         samples.append(Sample(window.appearance, _neighbour(windows, window.index, -1), picture))
     return samples
 
@@ -79,7 +85,7 @@ def running_samples(
     """What a run takes of a clip, in display order, with the neighbours that it takes.
 
     `display`: display indices by decode index; `hidden`: decode indices of pictures that nobody is to see; `part`: of
-    that one between two breaks alone. Raises StreamError when the clip has no P or B picture.
+    that one between two breaks alone. Raises StreamError when the clip has no picture that may be sampled.
     """
     _with_motion(windows)
     samples: List[Sample] = []
@@ -89,15 +95,15 @@ def running_samples(
         if window.part != current:
             picker, current = OneOfEvery(stride), window.part
         adjacent = _neighbour(windows, window.index, -1)
-        image = window.appearance
+        image, own = window.appearance, sorted((*window.pictures, *window.unsampled))
         # A window may go on with the I-picture before, and a recovered picture is among its own.
-        if image not in seen and image not in window.pictures and image not in hidden:
+        if image not in seen and image not in own and image not in hidden:
             picker.push(display[image], "I")
         seen.add(image)
         samples += [
             Sample(window.appearance, adjacent, picture)
-            for picture in window.pictures
-            if picker.push(display[picture], "P") and part in (None, current)
+            for picture in own
+            if picker.push(display[picture], "P", picture in window.pictures) and part in (None, current)
         ]
     return sorted(samples, key=lambda sample: display[sample.picture])
 
@@ -113,7 +119,9 @@ class OneOfEvery:
 
     Which one changes from each `stride` to the next (a low-discrepancy sequence), as the same one of each would meet
     the same place of every GOP whose length divides by it. An I-picture has no motion: its turn goes to one of the
-    pictures after it, which come so much more often.
+    pictures after it, which come so much more often. The turn of a picture that does not fit goes to one of the next
+    ones that do, of as many as `stride` pictures have of them so far: so the pace is kept where there are enough of
+    them, and all of them come as often.
     """
 
     def __init__(self, stride: int) -> None:
@@ -122,18 +130,39 @@ class OneOfEvery:
         self._stride = stride
         self._first: Optional[int] = None
         self._instead: Set[int] = set()
+        self._asked = self._fitting = 0
+        self._owed: Set[int] = set()  # by how many fitted before them
 
-    def push(self, display_index: int, kind: str) -> bool:
-        """Whether a picture is taken; to be asked in decode order, of those that may be."""
+    def push(self, display_index: int, kind: str, fits: bool = True) -> bool:
+        """Whether a picture is taken; to be asked in decode order, of all shown ones, whether they fit or not."""
         if self._first is None:
             self._first = display_index
         turn, place = divmod(display_index - self._first, self._stride)
-        if place != _spread(turn, GOLDEN, self._stride) and display_index not in self._instead:
-            return False
+        has_turn = place == _spread(turn, GOLDEN, self._stride) or display_index in self._instead
         self._instead.discard(display_index)
+        self._asked += 1
         if kind == "I":
-            self._instead.add(display_index + 1 + _spread(turn, SILVER, self._stride - 1))
-        return kind != "I"
+            if has_turn:
+                self._instead.add(display_index + 1 + _spread(turn, SILVER, self._stride - 1))
+            return False
+        taken = fits and (has_turn or self._fitting in self._owed)
+        owes = has_turn and (not fits or self._fitting in self._owed)
+        if fits:
+            self._owed.discard(self._fitting)
+            self._fitting += 1
+        if owes:
+            self._owe(turn)
+        return taken
+
+    def _owe(self, turn: int) -> None:
+        """The turn goes to one of the next that fit, unless all of them have one."""
+        among = max(1, round(self._stride * self._fitting / self._asked))
+        first = _spread(turn, SILVER, among)
+        for place in range(among):
+            ordinal = self._fitting + (first + place) % among
+            if ordinal not in self._owed:
+                self._owed.add(ordinal)
+                return
 
 
 GOLDEN, SILVER = 40_503, 27_147
@@ -147,6 +176,8 @@ def _spread(turn: int, ratio: int, count: int) -> int:
 
 def _with_motion(windows: Sequence[Window]) -> List[Window]:
     usable = [window for window in windows if window.pictures]
+    if not usable and any(window.unsampled for window in windows):
+        raise StreamError("no picture of the kind that input.pictures asks for after the first I-picture")
     if not usable:
         raise StreamError("no P or B picture after the first I-picture, so there is no motion to sample")
     return usable

@@ -21,6 +21,8 @@ CODED = ("image", "motion", "residual", "intra")
 """Those that a stream gives without decoding more than I-pictures."""
 COMMON_RATE = 30
 """Pictures a second of the stream in whose frames velocity is counted where it is counted per second."""
+MOTION_LIMIT = 8.0
+"""Units that motion has at most, unless a spec says: a vector that long is a mismatch of the encoder's search."""
 LARGEST_STRIDE = 300
 """Pictures from one sampled to the next, when running, at most."""
 
@@ -29,14 +31,23 @@ class InputSpec(BaseModel):
     """Shapes, scale and cadence of the inputs, the same in training, calibration, run and bench.
 
     `height`, `width`: network input in pixels. `crop`: the side of the central region that is shown, as a part of
-    the picture (the paper resizes to 340 x 256 and crops 240: 0.9375). `squash`: stretch that region to the input
+    the picture: 240 of the 256 lines to which ATTP's videos are resized (0.9375). Huo et al. 2020 print the 340 x 256
+    and no crop; 240 is the input that EfficientNet-B1 was published with. `squash`: stretch that region to the input
     instead of keeping its aspect. `gop_length`: pictures a window at most. `stride`: when running, one of
     every k pictures is sampled; with `rate` it is what comes nearest to so many a second, whatever the stream's own
-    rate. `consensus`: sampled pictures whose scores are averaged into one decision.
+    rate. `consensus`: sampled pictures whose scores are averaged into one decision. `pictures`: which are sampled of
+    P and B, in training, tests, calibration and running alike (Huo et al. 2020, figure 4); one of every k is of all
+    pictures nevertheless, as far as there are so many of those.
     `accumulate`: vectors and residuals are traced back to the I-picture (Wu et al. 2018); what is intra is not.
     `velocity_unit`: input pixels a frame that map to 1.0. `residual_unit`: sample difference that maps to 1.0.
+    `velocity_limit`: input pixels a frame, along either axis, beyond which motion is cut; without it 8 units.
     `velocity_per`: "frame" takes the stream's frames for that, whatever their rate; "second" takes input pixels in a
     30th of a second, as though every camera gave 30 pictures a second, so that cameras of other rates agree.
+
+    CoViAR and DMC cut vectors at 20 pixels of the 340 x 256 video, and DMC its optical flow. Those are input pixels
+    where 224 of the 256 lines are shown at 224 (crop 0.875), as the centre is. A view that is scaled shows the same
+    motion larger or smaller, and is cut by what it shows; there they neither scale vectors nor the limit. They cut
+    before they resize, which is the same but where a block that is cut meets one that is not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -50,7 +61,9 @@ class InputSpec(BaseModel):
     rate: Optional[float] = Field(None, ge=0.1, le=240)
     consensus: int = Field(8, ge=1, le=256)
     accumulate: bool = False
+    pictures: Literal["all", "p", "b"] = "all"
     velocity_unit: float = Field(4.0, ge=1e-6, le=1e6)
+    velocity_limit: Optional[float] = Field(None, ge=1e-6, le=1e6)
     velocity_per: Literal["frame", "second"] = "frame"
     residual_unit: float = Field(32.0, ge=1e-6, le=1e6)
     image_mean: Tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -71,6 +84,21 @@ class InputSpec(BaseModel):
         if self.rate is None:
             return self.stride
         return min(max(1, round(float(fps) / self.rate)), LARGEST_STRIDE)
+
+    @property
+    def kinds(self) -> str:
+        """The kinds of the pictures that are sampled."""
+        return "PB" if self.pictures == "all" else self.pictures.upper()
+
+    @property
+    def kinds_named(self) -> str:
+        """The same in words: "P or B"."""
+        return " or ".join(self.kinds)
+
+    @property
+    def motion_limit(self) -> float:
+        """In magnitude, what prepared motion is cut at."""
+        return MOTION_LIMIT if self.velocity_limit is None else self.velocity_limit / self.velocity_unit
 
     def shape(self, source: str) -> Tuple[int, int, int]:
         """(channels, height, width) of one prepared input, a key of CHANNELS."""

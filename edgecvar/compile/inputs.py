@@ -63,5 +63,7 @@ def read_inputs(clips: List[Path], subject: Subject) -> RealInputs:
         raise CompileError(f"the stages cannot be checked with this clip: {error}; name another with --data") from error
     if not samples:
         names = ", ".join(str(clip) for clip in clips)
-        raise CompileError(f"{names}: no P or B picture to check the stages with; name another clip with --data")
+        raise CompileError(
+            f"{names}: no {subject.input.kinds_named} picture to check the stages with; name another clip with --data"
+        )
     return RealInputs(sampled_clips(clips, samples), samples)

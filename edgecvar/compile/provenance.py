@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from edgecvar import __version__
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import Provenance
 from edgecvar.compile.subject import Subject
+from edgecvar.files import sha256_of
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "av")
 

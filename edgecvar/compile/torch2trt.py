@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 import torch
 
 from edgecvar.bundle.engines import BuiltStage, EngineKey, write_engines
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError, reason
+from edgecvar.files import sha256_of
 from edgecvar.nets.network import Network
 from edgecvar.progress import Progress, silent
 from edgecvar.runners.choice import refuse_torch2trt

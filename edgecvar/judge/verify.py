@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from edgecvar.bundle.default import default_clip
 from edgecvar.bundle.devices import detect_device, find_device
 from edgecvar.bundle.engines import Converter
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.bundle.precision import Precision
 from edgecvar.bundle.stages import has_state, takes_frames
@@ -20,6 +19,7 @@ from edgecvar.clips.labelled import find_videos
 from edgecvar.clips.messages import SampledPicture
 from edgecvar.clips.samples import read_samples, spread
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, unknown_name
+from edgecvar.files import sha256_of
 from edgecvar.judge.comparison import TOLERANCES
 from edgecvar.judge.layers import LayerFault, find_faults
 from edgecvar.judge.parity import Recording, StageRun, WholeRun, compare_stage, compare_whole, record
@@ -168,7 +168,7 @@ def verify(bundle: Bundle, config: VerifyConfig, torch: TorchReference, progress
         remembering=has_state(bundle.manifest.stages),
     )
     if not samples:
-        why = unreadable[0][1] if unreadable else f"{clips[0]}: no P or B picture"
+        why = unreadable[0][1] if unreadable else f"{clips[0]}: no {bundle.manifest.input.kinds_named} picture"
         raise ConfigError(f"no sample in {len(clips)} clips ({why}); name others with --data")
     with ExitStack() as stack:
         reference = torch(plan.checkpoint) if plan.checkpoint is not None else _onnx_reference(bundle, config)

@@ -12,15 +12,22 @@ and the first of each layer ends in Spatial-wise Motion Enhancement:
 
     v_t = BN(Conv((1 - s_t) * x_t)) + x_t, s_t = cos(x_t, x_t+1) by position      (eq. 7, 8), s_T = s_T-1
 
+Table 5's placements are `cme_at` and `sme_at`, every block or each layer's first; the paper's are all and part. `cme`
+is a row of table 6: this module, or MEM or PEM in its place (`modules/channel_motion.py`), or none. Table 4's rows
+leave out `tim`, and `cme` with `sme`.
+
 What the paper leaves open, and what is chosen:
 
 - CME and TIM act on the branch; the shortcut takes the block's input as it is, as in TEINet.
 - Equations 2, 3 and 6 name weights and no biases, and there are none here. They read means, so r_1 and r_2 hardly
-  change the cost (0.4 G at 1, 0.05 G at 8): the 55 to 32 G of table 3 cannot be of these equations.
+  change the cost (0.36 G at 1, 0.02 G at 8): the 55 to 32 G of table 3 cannot be of these equations. The authors'
+  published code convolves the maps before it takes their means, with batch norm and ReLU between: one such convolution
+  a block makes 24.8 G at 1, and 6.2, 3.1 and 1.5 G at 4, 8 and 16, which is nearer (it has two). The text is taken.
 - SME is "at the end of the block": after its last ReLU, where no map is negative, s_t is in [0, 1] and 1 - s_t never
   turns a sign. Its 1 x 1 convolution "adjusts the scale", and is one weight a channel: a dense one on the blocks'
-  256 to 2048 channels adds 6.6 G, and table 1 prints 33 G for the whole, as for TIM alone. The batch norm after it
-  makes all of it but its sign redundant. It starts at 1 and the norm at 0: pretrained weights begin as they are.
+  256 to 2048 channels, as in the authors' code, adds 6.6 G, and table 1 prints 33 G for the whole, as for TIM alone.
+  The batch norm after it makes all of it but its sign redundant. It starts at 1 and the norm at 0: pretrained weights
+  begin as they are.
 - TIM's start: an eighth of the channels from the next sample, an eighth from the one before, the others their own
   (the shift of Lin et al. 2019). Its 0.14 G are elementwise and not counted.
 - Both starts are for published weights. `start: random` is for training without any: TIM's weights are drawn, for where
@@ -34,7 +41,7 @@ every picture of the stream is decoded. `frames: i` is the compressed option: th
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Dict, List, Literal, Mapping, Sequence
+from typing import Any, Dict, List, Literal, Mapping, Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -42,6 +49,7 @@ from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
+from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.resnet import (
     EXPANSION,
     RESNETS,
@@ -52,6 +60,7 @@ from edgecvar.nets.backbones.resnet import (
     resnet_side,
 )
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.modules.channel_motion import CHANNEL_MODULES
 from edgecvar.nets.network import Network
 from edgecvar.nets.stages import joining, opening, stage_output
 
@@ -63,8 +72,10 @@ NORM_FLOOR = 1e-3
 
 
 class CmrOptions(BaseModel):
-    """`segments`: samples of a clip. `r1`, `r2`: reductions in CME. `cme`, `tim`, `sme`: tables 4 and 6.
+    """`segments`: samples of a clip. `r1`, `r2`: reductions in CME, the first in MEM and PEM too (table 3).
 
+    `cme`, `tim`, `sme`: tables 4 and 6; true is "cme" and false "none". `cme_at`, `sme_at`: table 5, the blocks of each
+    layer that have the module, its first ("part") or all; `cme_at` is that of MEM and PEM too.
     `frames`: the sampled pictures, decoded, or the I-pictures of their windows, for which nothing is decoded beside.
     `start`: of TIM and SME, from published weights or from nothing.
     """
@@ -76,13 +87,24 @@ class CmrOptions(BaseModel):
     r1: int = Field(default=8, ge=1, le=64)
     r2: int = Field(default=8, ge=1, le=64)
     tim: bool = True
-    cme: bool = True
+    cme: Literal["cme", "mem", "pem", "none"] = "cme"
     sme: bool = True
+    cme_at: Literal["all", "part"] = "all"
+    sme_at: Literal["all", "part"] = "part"
     frames: Literal["i", "all"] = "all"
     start: Literal["published", "random"] = "published"
     dropout: float = Field(default=0.5, ge=0, lt=1)
 
     _named_backbone = field_validator("backbone", mode="before")(resnet_options)
+
+    @field_validator("cme", mode="before")
+    @classmethod
+    def _known_cme(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return "cme" if value else "none"
+        if isinstance(value, str) and value not in CHANNEL_MODULES:
+            raise unknown_name("cme", value, CHANNEL_MODULES)
+        return value
 
     @field_validator("backbone")
     @classmethod
@@ -90,31 +112,6 @@ class CmrOptions(BaseModel):
         if backbone.block != "bottleneck":
             raise ValueError("CMR blocks are bottlenecks; take resnet50, resnet101 or resnet152")
         return backbone
-
-
-class ChannelMotion(nn.Module):
-    """CME (eq. 1 to 6): maps (B * T, C, h, w) with each sample's channels gated by what all of the clip shows.
-
-    `w1`, `w2`, `w3`: the 1 x 1 convolutions W_1 to W_3, on means of one position.
-    """
-
-    def __init__(self, channels: int, segments: int, r1: int, r2: int) -> None:
-        super().__init__()
-        self.segments = segments
-        self.w1 = nn.Linear(channels, max(1, channels // r1), bias=False)
-        self.w2 = nn.Linear(channels, max(1, channels // r2), bias=False)
-        self.w3 = nn.Linear(max(1, channels // r1), channels, bias=False)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        means = maps.mean((2, 3)).unflatten(0, (-1, self.segments))  # (B, T, C)
-        z, k = self.w1(means), self.w2(means)  # (B, T, C / r1), (B, T, C / r2)
-        weights = torch.softmax(-(k @ k.transpose(1, 2)), -1)  # (B, T, T), eq. 4
-        gates = torch.sigmoid(self.w3(z + weights @ z))  # (B, T, C), eq. 5, 6
-        return maps * gates.flatten(0, 1)[:, :, None, None]
-
-    def activation_products(self, maps: Tensor) -> int:
-        """Of k k^T and of its product with z."""
-        return len(maps) * self.segments * (self.w1.out_features + self.w2.out_features)
 
 
 class TemporalInteraction(nn.Module):
@@ -173,15 +170,18 @@ class SpatialMotion(nn.Module):
 
 
 class CmrBlock(Bottleneck):
-    """CMR-BlockA, and with SME at its end, as the first of a layer, CMR-BlockB (fig. 4 c)."""
+    """CMR-BlockA, and with SME at its end, as the first of a layer, CMR-BlockB (fig. 4 c); table 5 has others."""
 
     def __init__(self, inputs: int, channels: int, stride: int, options: CmrOptions) -> None:
         super().__init__(inputs, channels, stride)
         segments, first = options.segments, self.downsample is not None
-        self.cme = ChannelMotion(inputs, segments, options.r1, options.r2) if options.cme else nn.Identity()
+        module = options.cme if first or options.cme_at == "all" else "none"
+        self.cme = CHANNEL_MODULES[module](inputs, segments, options.r1, options.r2)
         self.tim = TemporalInteraction(inputs, segments) if options.tim else nn.Identity()
         outputs = channels * EXPANSION["bottleneck"]
-        self.sme = SpatialMotion(outputs, segments) if options.sme and first else nn.Identity()
+        self.sme = (
+            SpatialMotion(outputs, segments) if options.sme and (first or options.sme_at == "all") else nn.Identity()
+        )
 
     def branch(self, maps: Tensor) -> Tensor:
         return super().branch(self.tim(self.cme(maps)))

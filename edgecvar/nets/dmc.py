@@ -19,6 +19,10 @@ What the paper leaves open, and what is chosen:
   InputSpec serves all streams here: plain, so that the cue and its flow speak of the same motion.
 - The I3D that replaces the cue's ResNet-18 in table 4 is inflated from Inception; here, where every backbone is a
   ResNet, it is an I3D-ResNet-50 (`i3d: i3d_resnet50`). The other streams' scores are then means over the clip.
+- How I3D is trained the paper does not print: the released runs take 64 pictures in a row, and test on 250 in a row
+  (as the supplement says), once, in the centre; what is shorter is shown over and over. I3D pools over time, so that a
+  test may have another length than training: `segments: 64`, `sampling: {name: dense, span: 64, short: again}`, `test:
+  {segments: 250, span: 250}`. A bundle looks at the network's `segments`.
 """
 
 from __future__ import annotations
@@ -59,7 +63,8 @@ class StreamWeights(BaseModel):
 class DmcOptions(BaseModel):
     """The four classifiers and how they are fused.
 
-    `classifier`: of the cue, or instead of it an `i3d` that looks at clips of `segments` sampled pictures.
+    `classifier`: of the cue, or instead of it an `i3d` that looks at clips of `segments` sampled pictures, in training
+    and in a bundle; in a test at as many as there are.
     `data_norm`: a batch norm on the input of MV's and R's streams.
     """
 
@@ -72,7 +77,7 @@ class DmcOptions(BaseModel):
     weights: StreamWeights = StreamWeights()
     data_norm: bool = True
     i3d: Optional[ResNet3dOptions] = None
-    segments: Optional[int] = Field(default=None, ge=2, le=64)
+    segments: Optional[int] = Field(default=None, ge=2, le=256)
 
     _named_backbones = field_validator(*MODALITIES, "classifier", mode="before")(resnet_options)
     _named_i3d = field_validator("i3d", mode="before")(resnet3d_options)

@@ -39,33 +39,30 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import unknown_name
 from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, EfficientNet, backbone_options
-from edgecvar.nets.backbones.resnet import RESNETS, BasicBlock, Bottleneck, ResNet, ResNetOptions, resnet_options
+from edgecvar.nets.backbones.resnet import RESNETS, ResNet, ResNetOptions, resnet_options
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.modules.team_module import ARRANGEMENTS, TeamModule
 from edgecvar.nets.modules.temporal_shift import (
     Before,
     Kept,
-    ShiftedConv,
     past_shapes,
     past_states,
+    shift_clips,
     shifted,
     within_clips,
 )
 from edgecvar.nets.stages import MODALITIES, joining, opening, prepared_input, stage_output
-from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
+from edgecvar.nets.temporal import ClipOptions, PictureNetwork, Temporal, temporal_options
 
 PLACES = (1, 2, 3, 4, 5)
 """The stages of Table 4: the stem and res2 to res5."""
-
-TSM_SEGMENTS = 8
-"""Samples of a clip in appendix B's Table 1."""
 
 
 class FusionOptions(BaseModel):
@@ -109,29 +106,15 @@ class TeamOptions(FusionOptions):
     _named_backbones = field_validator(*MODALITIES, mode="before")(backbone_options)
 
 
-class TeamR50Options(FusionOptions):
+class TeamR50Options(FusionOptions, ClipOptions):
     """TEAM with the paper's ResNets. With `temporal` "tsm" the network looks at clips of `segments` samples."""
 
     appearance: ResNetOptions = RESNETS["resnet50"]
     motion: ResNetOptions = RESNETS["resnet18"]
     residual: ResNetOptions = RESNETS["resnet18"]
     temporal: Optional[Literal["tsm"]] = None
-    segments: Optional[int] = Field(default=None, ge=2, le=64)
 
     _named_backbones = field_validator(*MODALITIES, mode="before")(resnet_options)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _segments_of_tsm(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("temporal") == "tsm" and values.get("segments") is None:
-            return {**values, "segments": TSM_SEGMENTS}
-        return values
-
-    @model_validator(mode="after")
-    def _segments_are_shifted(self) -> TeamR50Options:
-        if self.segments is not None and self.temporal is None:
-            raise ValueError("segments are what temporal: tsm looks at together; leave them out without it")
-        return self
 
 
 @dataclass(frozen=True)
@@ -281,6 +264,5 @@ def _backbone(options: Union[BackboneOptions, ResNetOptions], channels: int, seg
         return EfficientNet(options, in_channels=channels)
     backbone = ResNet(options, in_channels=channels)
     if segments is not None:
-        for block in [block for block in backbone.modules() if isinstance(block, (BasicBlock, Bottleneck))]:
-            block.conv1 = ShiftedConv(block.conv1, segments)
+        shift_clips(backbone, segments)
     return backbone

@@ -11,8 +11,9 @@ runs once a sampled picture read an eighth of their channels of the picture befo
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Callable, List, Literal, Mapping, Tuple, Union
+from typing import Any, Callable, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec, has_state
@@ -33,11 +34,37 @@ NAMES = ("average", "conv", "online_shift")
 """Of the ways in which a recipe may say so."""
 
 
-def temporal_options(value: Any) -> Any:
-    """Those of "conv" by its name, for a field validator."""
-    if isinstance(value, str) and value not in NAMES:
-        raise unknown_name("temporal", value, NAMES)
+def temporal_options(value: Any, *, also: Sequence[str] = ()) -> Any:
+    """Those of "conv" by its name, for a field validator; `also`: names that a network has beside NAMES."""
+    known = (*NAMES, *also)
+    if isinstance(value, str) and value not in known:
+        raise unknown_name("temporal", value, known)
     return PastOptions() if value == "conv" else value
+
+
+TSM_SEGMENTS = 8
+"""Samples of a clip of TSM, as published (Lin et al. 2019) and in Wang et al. 2021, appendix B's table 1."""
+
+
+class ClipOptions(BaseModel):
+    """Of a network whose `temporal` may be "tsm": it then looks at clips of `segments` samples."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    segments: Optional[int] = Field(default=None, ge=2, le=64)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _segments_of_tsm(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("temporal") == "tsm" and values.get("segments") is None:
+            return {**values, "segments": TSM_SEGMENTS}
+        return values
+
+    @model_validator(mode="after")
+    def _segments_are_shifted(self) -> ClipOptions:
+        if self.segments is not None and getattr(self, "temporal", None) != "tsm":
+            raise ValueError("segments are what temporal: tsm looks at together; leave them out without it")
+        return self
 
 
 class PictureNetwork(Network):
@@ -106,7 +133,7 @@ def remembering(
             raise ConfigError(
                 "temporal: online_shift: nothing to shift, as no block with a shortcut runs once a sampled picture; "
                 "I-pictures, which tsn and attp's fusion i look at alone, come once a GOP. Take a network or fusion "
-                "with motion or residual, deeper backbones if it has them, or temporal: conv"
+                "with motion or residual, tsn's frames: all, deeper backbones if it has them, or temporal: conv"
             )
         return network
 

@@ -50,7 +50,7 @@ class RunSummary:
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time, without the gaps at breaks, but with the time that a live source was away. `ended` is empty
     where the stream was run to its end, else what ended the run before: "interrupted", "terminated", "closed", an
-    error's text; "under way" as long as it runs.
+    error's text; "under way" as long as it runs. `kinds` of pictures are what may be sampled.
     """
 
     pictures: int
@@ -69,6 +69,7 @@ class RunSummary:
     live: Optional[LiveCounts] = None
     decoder: str = ""
     fallbacks: Mapping[str, int] = field(default_factory=dict)
+    kinds: str = "PB"
 
     @property
     def complete(self) -> bool:
@@ -92,7 +93,8 @@ class RunSummary:
             return "no decision: the run ended before the first"
         if not self.pictures:
             return "no decision: no picture could be decoded"
-        return f"no decision: none of {self.pictures} pictures is a P or B picture after an I-picture"
+        kinds = " or ".join(self.kinds)
+        return f"no decision: none of {self.pictures} pictures is a {kinds} picture after an I-picture"
 
 
 def ended_by(error: BaseException) -> str:

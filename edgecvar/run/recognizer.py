@@ -71,7 +71,7 @@ class Recognition:
         spec = manifest.input
         demand = Demand(plan.sources, plan.adjacent, options.every or spec.every(stream.info.fps), options.late)
         self._stream = stream
-        self._labels = manifest.labels
+        self._labels, self._kinds = manifest.labels, spec.kinds
         self._options = options
         self._feed = Feed(stream, spec, demand, options.clock)
         self._walk = StageWalk(plan, runner, options.clock)
@@ -142,6 +142,7 @@ class Recognition:
             live=None if packets.live is None else replace(packets.live, thinned=counts.thinned + self._left_out),
             decoder=packets.decoder,
             fallbacks=dict(packets.fallbacks),
+            kinds=self._kinds,
         )
 
     def _read(self) -> None:

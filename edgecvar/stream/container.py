@@ -65,15 +65,19 @@ class OpenVideo:
         self.input.close()
 
 
-def open_video(source: Source, timeout: float = TIMEOUT) -> OpenVideo:
-    """The video of a path, URL or binary file object; raises StreamError, UnsupportedCodecError without vectors."""
+def open_video(source: Source, timeout: float = TIMEOUT, any_codec: bool = False) -> OpenVideo:
+    """The video of a path, URL or binary file object; raises StreamError, UnsupportedCodecError without vectors.
+
+    `any_codec`: of one that is to be decoded and no more, so that it need not give vectors.
+    """
     name, opened = source_name(source), open_input(source, timeout)
     try:
         stream = choose_video(opened.container, name)
         scheme = encryption_of(source, opened.container.format.name, StreamKey(int(stream.id), stream.index))
         if scheme:
             raise StreamError(f"{name}: its video is encrypted ({scheme}); decrypt it first, no key is taken here")
-        return OpenVideo(source, name, opened, stream, codec_name(stream, name), frame_rate(stream))
+        codec = _called(stream) if any_codec else codec_name(stream, name)
+        return OpenVideo(source, name, opened, stream, codec, frame_rate(stream))
     except BaseException:
         opened.close()
         raise
@@ -106,8 +110,7 @@ def _preference(stream: VideoStream) -> int:
 
 def codec_name(stream: VideoStream, name: str) -> str:
     """The stream's codec; raises UnsupportedCodecError for one that gives no motion vectors here."""
-    codec = stream.codec_context.name
-    codec = _ALIASES.get(codec, codec)
+    codec = _called(stream)
     if codec not in CODECS:
         label = {"av1": "AV1", "libdav1d": "AV1"}.get(codec, codec)
         raise UnsupportedCodecError(
@@ -115,6 +118,11 @@ def codec_name(stream: VideoStream, name: str) -> str:
             f"(ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4); what works: {', '.join(CODECS)}"
         )
     return codec
+
+
+def _called(stream: VideoStream) -> str:
+    codec = stream.codec_context.name
+    return _ALIASES.get(codec, codec)
 
 
 def frame_rate(stream: VideoStream) -> Fraction:

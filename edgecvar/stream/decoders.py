@@ -101,6 +101,11 @@ def viewer(context: VideoCodecContext, incomplete: bool) -> VideoCodecContext:
     return _set_up(context, options)
 
 
+def still_decoder(codec: str) -> VideoCodecContext:
+    """A decoder of its own for stills of a codec that come one a packet, such as JPEGs."""
+    return _set_up(cast("VideoCodecContext", av.CodecContext.create(codec, "r")), {})
+
+
 def plain_decoder(context: VideoCodecContext, vectors: bool) -> VideoCodecContext:
     """The container's decoder as PyAV has it, opened already; for what is measured beside it."""
     _set_up(context, _VECTORS if vectors else {}).open(strict=False)

@@ -1,18 +1,17 @@
-"""Every picture as it is shown: for drawing on, never for recognising."""
+"""Every picture as it is shown: for drawing on, or to be encoded anew; never for recognising."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Iterator, Optional, cast
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.errors import StreamError
 from edgecvar.stream.clock import DisplayClock
-from edgecvar.stream.container import open_video
+from edgecvar.stream.container import OpenVideo, open_video
 from edgecvar.stream.decoders import decode, viewer
 from edgecvar.stream.nal.composed import ComposedPacket
 from edgecvar.stream.nal.units import as_decodable, length_size_of
@@ -42,26 +41,46 @@ def decoded_pictures(source: Source, extraction: str = "ffmpeg", timeout: float 
     of that reading says: a native one gives pictures whose references are lost, too.
     """
     with open_video(source, timeout) as video:
-        context = viewer(video.context, incomplete=extraction == "native")
-        sets = SoundSets(video.codec, video.context.extradata)
-        length_size = length_size_of(video.context.extradata, "hevc")
-        clock = DisplayClock(video.fps)
-        index = 0
-        packets = coded_packets(video, _already_counted)
-        checked = (sets.checked(packet) for _, packet in numbered_packets(packets, clock))
-        if video.codec == "hevc" and extraction == "native":
-            checked = (_not_dropped(packet, length_size) for packet in checked)
-        for frame in _frames(context, checked):
-            if frame.pts is not None and clock.awaits(frame.pts):
-                moment = clock.show(frame.pts, index)
-                if moment.shown:
-                    image = cast("NDArray[np.uint8]", frame.to_ndarray(format="rgb24"))
-                    yield ShownPicture(index, moment.pts_seconds, image)
-                index += 1
+        for shown in shown_frames(video, incomplete=extraction == "native"):
+            image = cast("NDArray[np.uint8]", shown.frame.to_ndarray(format="rgb24"))
+            yield ShownPicture(shown.display_index, shown.pts_seconds, image)
+
+
+@dataclass(frozen=True)
+class ShownFrame:
+    """A decoded frame, neither turned nor converted, and when it is shown."""
+
+    display_index: int
+    pts_seconds: float
+    frame: VideoFrame
 
 
 def _already_counted(reason: str) -> None:
-    """The reader of the same packets counts the break."""
+    """The reader of the same packets counts what cannot be read."""
+
+
+def shown_frames(
+    video: OpenVideo, incomplete: bool = False, lost: Callable[[str], None] = _already_counted
+) -> Iterator[ShownFrame]:
+    """The frames of an open video from where it stands, in display order; `incomplete`: with lost references, too.
+
+    `lost` is called with the reason where a packet cannot be decoded or the container breaks off.
+    """
+    context = viewer(video.context, incomplete)
+    sets = SoundSets(video.codec, video.context.extradata)
+    length_size = length_size_of(video.context.extradata, "hevc")
+    clock = DisplayClock(video.fps)
+    index = 0
+    packets = coded_packets(video, lost)
+    checked = (sets.checked(packet) for _, packet in numbered_packets(packets, clock))
+    if video.codec == "hevc" and incomplete:
+        checked = (_not_dropped(packet, length_size) for packet in checked)
+    for frame in _frames(context, checked, lost):
+        if frame.pts is not None and clock.awaits(frame.pts):
+            moment = clock.show(frame.pts, index)
+            if moment.shown:
+                yield ShownFrame(index, moment.pts_seconds, frame)
+            index += 1
 
 
 def _not_dropped(packet: Packet[Any], length_size: Optional[int]) -> Packet[Any]:
@@ -71,7 +90,13 @@ def _not_dropped(packet: Packet[Any], length_size: Optional[int]) -> Packet[Any]
     return packet if called == data else cast("Packet[Any]", ComposedPacket(packet, called, keyframe=False))
 
 
-def _frames(context: VideoCodecContext, packets: Iterator[Packet[Any]]) -> Iterator[VideoFrame]:
+def _frames(
+    context: VideoCodecContext, packets: Iterator[Packet[Any]], lost: Callable[[str], None]
+) -> Iterator[VideoFrame]:
     for packet in chain(packets, [None]):
-        with suppress(StreamError):  # the reader of the same packets tells of it
-            yield from decode(context, packet)
+        try:
+            frames = decode(context, packet)
+        except StreamError as error:
+            lost(str(error))
+        else:
+            yield from frames

@@ -1,25 +1,20 @@
-"""Pictures to a video file: the one place of `synth` that opens an encoder."""
+"""How synthetic clips are encoded, so that nothing but their motion tells their class."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Dict, Iterable, Mapping, cast
+from typing import Dict, Iterable
 
 import av
 import numpy as np
 from av.codec.codec import UnknownCodecError
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from edgecvar.datasets.encoder import X265_ALONE, Coding, encoder, joined, mpeg4_quantiser
 from edgecvar.errors import EdgecvarError, reason
 from edgecvar.files import whole_file
 from edgecvar.synth.plan import Canvas, Encoding
-
-ENCODERS = {"h264": "libx264", "hevc": "libx265", "mpeg4": "mpeg4"}
-"""By codec, what FFmpeg calls the encoder that is used."""
-X265_ALONE = {"pools": "none", "frame-threads": 1, "wpp": 0, "lookahead-slices": 0, "log-level": "none"}
-"""x265 on one thread, without which other machines give other bytes, and silent: it writes past FFmpeg's log."""
 
 
 def encode(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, encoding: Encoding) -> None:
@@ -34,19 +29,14 @@ def encode(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, en
 
 
 def _write(path: Path, pictures: Iterable[NDArray[np.uint8]], canvas: Canvas, encoding: Encoding) -> None:
-    with av.open(str(path), "w", format=encoding.container, options={"fflags": "+bitexact"}) as container:
-        options = _OPTIONS[encoding.codec](encoding)
-        stream = cast(VideoStream, container.add_stream(ENCODERS[encoding.codec], rate=canvas.fps, options=options))
-        stream.width, stream.height, stream.pix_fmt = canvas.width, canvas.height, "yuv420p"
-        stream.codec_context.gop_size = encoding.gop_length
-        stream.codec_context.max_b_frames = encoding.b_pictures
-        # More threads give other bytes on another machine.
-        stream.codec_context.thread_count = 1
+    options = _OPTIONS[encoding.codec](encoding)
+    size = canvas.width, canvas.height
+    gop = encoding.gop_length, encoding.b_pictures
+    with encoder(path, Coding(encoding.codec, encoding.container, *size, canvas.fps, *gop, options)) as push:
         for index, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1) / canvas.fps
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+            push(frame)
 
 
 def x264_options(encoding: Encoding) -> Dict[str, str]:
@@ -93,20 +83,10 @@ def x265_options(encoding: Encoding) -> Dict[str, str]:
     return {"preset": "veryfast", "crf": str(encoding.crf), "x265-params": joined(settings), "flags": "+bitexact"}
 
 
-def joined(settings: Mapping[str, object]) -> str:
-    """Settings as x264 and x265 read a list of them."""
-    return ":".join(f"{key}={value}" for key, value in settings.items())
-
-
 def mpeg4_options(encoding: Encoding) -> Dict[str, str]:
     """What FFmpeg's MPEG-4 encoder is asked for: a constant quantiser, no I-pictures at scene cuts."""
     quantiser = str(mpeg4_quantiser(encoding.crf))
     return {"flags": "+bitexact", "qmin": quantiser, "qmax": quantiser, "sc_threshold": "1000000000"}
-
-
-def mpeg4_quantiser(crf: int) -> int:
-    """The MPEG-4 quantiser (step 2 q) nearest to H.264's step 0.625 x 2^(QP / 6): 2 at CRF 18, 13 at 32."""
-    return min(max(round(0.3125 * 2 ** (crf / 6)), 2), 31)
 
 
 _OPTIONS = {"h264": x264_options, "hevc": x265_options, "mpeg4": mpeg4_options}

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from edgecvar.bundle.stages import prepared_sources
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.files import check_writable
+from edgecvar.nets.catalog import network_stages
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.train.ablation import Planned
 from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
+from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import pair_of_pictures
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.repeats import check_repeats
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
-from edgecvar.train.loop import resume_run, start_run
+from edgecvar.train.loop import read_recipe_clips, resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
 from edgecvar.train.progress import Listener
-from edgecvar.train.recipe import parse_recipe
+from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.together.processes import planned_launch
 
 CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
@@ -82,9 +85,10 @@ def run_ablation(planned: Sequence[Planned], test: Optional[str], listener: List
     for each in planned:
         _check(each, test)
     results: Dict[str, List[SeedResult]] = {each.row: [] for each in planned}
+    shelf = _Shelf()
     for number, each in enumerate(planned, start=1):
         listener.say(f"{each.row}, seed {each.recipe.views.seed}: run {number} of {len(planned)}")
-        run = _train(each, listener)
+        run = _train(each, listener, shelf)
         results[each.row].append(_score(each, run, test, listener))
         if number == len(planned) or planned[number].row != each.row:
             yield RowResult(each.row, tuple(results[each.row]))
@@ -131,17 +135,34 @@ def _check_same(planned: Planned, last: Checkpoint, run: Path) -> None:
         )
 
 
-def _train(planned: Planned, listener: Listener) -> Path:
+class _Shelf:
+    """The clips that a run has read, for the next one where it asks for no more of the same."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+        self._clips: Optional[Clips] = None
+
+    def __call__(self, recipe: Recipe, listener: Listener) -> Clips:
+        network, course = recipe.network, recipe.course
+        key = (recipe.data, network.input, recipe.views.augment.reencode, needs_flow(course), recipe.machine.cache_gib)
+        sources = prepared_sources(network_stages(network.model, network.options, network.input))
+        if self._clips is None or key != self._key or not sources <= set(self._clips.sources):
+            self._clips = None  # two rows' clips at a time may be more than memory holds
+            self._key, self._clips = key, read_recipe_clips(recipe, listener)
+        return replace(self._clips, sources=sources)
+
+
+def _train(planned: Planned, listener: Listener, shelf: _Shelf) -> Path:
     """The run's folder; it is begun, gone on with, or there."""
     run = find_run(planned.root)
     if run is None:
-        training = start_run(planned.recipe, planned.root, listener)
+        training = start_run(planned.recipe, planned.root, listener, shelf)
     elif _is_trained(run, planned.recipe.course):
         listener.say(f"already trained: {run}")
         return run
     else:
         machine = planned.recipe.machine.model_dump(mode="json")
-        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in machine.items()], listener)
+        training = resume_run(run, [f"{key}={json.dumps(value)}" for key, value in machine.items()], listener, shelf)
     listener.say(f"run folder {training.folder}, {training.epoch} of {planned.recipe.course.epochs} epochs done")
     training.fit()
     return training.folder

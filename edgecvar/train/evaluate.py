@@ -19,11 +19,12 @@ from edgecvar.clips.sampling import Sample, running_samples, stretch
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
+from edgecvar.nets.catalog import find_entry
 from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.looks import CORNERS
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
-from edgecvar.train.data.batches import Batches, collate, fixed_samples, prepare_recorded
+from edgecvar.train.data.batches import Batches, collate, fixed_samples, of_length, prepare_recorded
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.reading import read_clip
@@ -96,7 +97,7 @@ def score_checkpoint(
             f"test.clips={views.test.clips}: with sampling=stream a clip is looked at once, from its start"
         )
     segments, fixed = views.test_segments, checkpoint.network.get("segments")
-    if fixed is not None and segments != fixed:
+    if fixed is not None and segments != fixed and not find_entry(checkpoint.model).any_length:
         raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")
     network = checkpoint.build()
     device = machine.torch_device()
@@ -135,6 +136,7 @@ def clip_batches(
     for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
         clips = [prepare_recorded(clip, samples, preparer, sources) for samples in sampled]
+        clips = [of_length(each, views.test_segments, views.sampling) for each in clips]
         batches.append(collate(clips, [0] * len(clips)))
     return batches
 
@@ -143,7 +145,7 @@ def _sampled(clip: RecordedClip, spec: InputSpec, views: Views) -> List[List[Sam
     """The samples of each clip of a video that is looked at; of a stream those of each part, as a run takes them."""
     if views.sampling.name != "stream":
         places = [(number + 0.5) / views.test.clips for number in range(views.test.clips)]
-        return [fixed_samples(clip, spec, views.test_segments, views.sampling, within) for within in places]
+        return [fixed_samples(clip, spec, views.test_segments, views.test_sampling, within) for within in places]
     stride, left = spec.every(clip.info.fps), views.test_segments
     parts = []
     for part in pictures_of_parts(clip.windows):

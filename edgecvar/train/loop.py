@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence
 
 import torch
 from torch import nn
@@ -29,19 +29,27 @@ from edgecvar.train.recipe import Recipe, parse_recipe
 from edgecvar.train.start.checks import check_enough, resolve
 from edgecvar.train.tally import Tally
 from edgecvar.train.together.processes import Processes, gather_processes
+from edgecvar.train.weights.sources import check_sources
 from edgecvar.train.weights.start import start_from
 
 RECIPE = "recipe.yaml"
 
 
-def start_run(recipe: Recipe, root: Path, listener: Listener) -> Training:
+ReadClips = Callable[[Recipe, Listener], Clips]
+"""How a run gets at the clips of its recipe."""
+
+
+def start_run(recipe: Recipe, root: Path, listener: Listener, read: Optional[ReadClips] = None) -> Training:
     """A new run in a new folder ROOT/<model>/<time>/, ready to fit; nothing is written if the data are wrong."""
     recipe = resolve(recipe)
+    check_sources(recipe.network.weights)
     runs = root / recipe.network.model
     processes = gather_processes(recipe.machine)
     told = processes.heard(listener)
     processes.alone(lambda: check_writable(runs))
-    training = processes.in_turn(lambda: Training(recipe, _read_clips(recipe, told), told, True, processes))
+    training = processes.in_turn(
+        lambda: Training(recipe, (read or read_recipe_clips)(recipe, told), told, True, processes)
+    )
     processes.alone(lambda: _open_folder(training, runs))
     training.folder = Path(processes.of_first(str(training.folder)))
     return training
@@ -54,22 +62,27 @@ def _open_folder(training: Training, runs: Path) -> None:
         training.folder = publish(training.folder, run_names(runs))
 
 
-def resume_run(folder: Path, overrides: Sequence[str], listener: Listener) -> Training:
+def resume_run(
+    folder: Path, overrides: Sequence[str], listener: Listener, read: Optional[ReadClips] = None
+) -> Training:
     """The run in `folder` as its last.pt left it, ready to fit; who resumes it meanwhile is refused at once."""
     processes = gather_processes(parse_recipe(load_checkpoint(folder / LAST).recipe, overrides, str(folder)).machine)
     with ExitStack() as stack:
         processes.alone(lambda: stack.enter_context(_alone(folder)))
-        return processes.in_turn(lambda: _resumed(folder, overrides, processes.heard(listener), processes))
+        clips_of = read or read_recipe_clips
+        return processes.in_turn(lambda: _resumed(folder, overrides, processes.heard(listener), processes, clips_of))
 
 
-def _resumed(folder: Path, overrides: Sequence[str], listener: Listener, processes: Processes) -> Training:
+def _resumed(
+    folder: Path, overrides: Sequence[str], listener: Listener, processes: Processes, read: ReadClips
+) -> Training:
     checkpoint = load_checkpoint(folder / LAST)
     check_writable(folder)
     if checkpoint.training is None:
         raise ConfigError(f"{folder / LAST}: holds no optimiser state, so it cannot be resumed; start a new run")
     recipe = parse_recipe(checkpoint.recipe, overrides, str(folder / RECIPE))
     planned = parse_recipe(checkpoint.recipe).course.epochs
-    clips, source = _read_clips(recipe, listener), recipe.data.source
+    clips, source = read(recipe, listener), recipe.data.source
     if clips.labels != checkpoint.labels:
         raise DatasetError(f"{source}: {len(clips.labels)} classes, not those that {folder} was trained on")
     if checkpoint.training.get("clips") != _clip_names(clips):
@@ -99,7 +112,8 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _read_clips(recipe: Recipe, listener: Listener) -> Clips:
+def read_recipe_clips(recipe: Recipe, listener: Listener) -> Clips:
+    """The clips of a recipe, read; raises DatasetError."""
     reencode = recipe.views.augment.reencode
     clips = read_clips(recipe.data, recipe.network, recipe.machine, listener, needs_flow(recipe.course), reencode)
     if recipe.views.sampling.name == "stream":

@@ -6,6 +6,11 @@ learns by cross-entropy, in a phase before alignment or in an earlier run, and s
 It starts from the weights that its pupil starts from, as both are one network of one pre-training. Where the network
 has no last layer on motion (it pools motion with the other modalities), f^(fc) comes from one that training alone has.
 
+DMC's released runs without an adversary, and those with I3D, show the generator flow in means over 16 x 16 pixels
+(flow_ds_factor), each repeated over its block, so that the cue keeps its resolution and is compared pixel by pixel; the
+discriminator takes what the generator does. The runs with an adversary and a ResNet-18 show flow as it is. So it is a
+phase's key (`reconstruct_at`).
+
 The discriminator takes cues and flows as batches of their own, in eq. 2 as in eq. 3 (Shou et al. 2019): its batch norm
 then makes one function of a cue in both, and the generator answers to the one that was taught.
 """
@@ -31,13 +36,17 @@ REAL, FAKE = 1, 0
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What a loss may look at; `class_weights` (classes,) where classes do not count alike."""
+    """What a loss may look at.
+
+    `class_weights` (classes,) where classes do not count alike; `reconstruct_at`: see Phase.
+    """
 
     batch: ClipBatch
     features: Features
     companions: Mapping[str, nn.Module]
     label_smoothing: float
     class_weights: Optional[Tensor] = None
+    reconstruct_at: int = 1
 
     def cross_entropy(self, scores: Tensor) -> Tensor:
         """Of scores (N, classes) of the batch's clips; a clip counts as its class weighs."""
@@ -52,6 +61,15 @@ class ForwardPass:
         """Optical flow of every sampled picture, (N * T, 2, h, w)."""
         assert self.batch.flow is not None, "batches have flow where a loss asks for it"
         return self.batch.flow.flatten(0, 1)
+
+    def guide(self) -> Tensor:
+        """The flow that a generator learns from: `flow`, each block of `reconstruct_at` squared pixels its mean."""
+        side, flow = self.reconstruct_at, self.flow()
+        if side == 1:
+            return flow
+        means = functional.avg_pool2d(flow, side, ceil_mode=True)  # of what there is, at the edges
+        blocks = means.repeat_interleave(side, 2).repeat_interleave(side, 3)
+        return blocks[..., : flow.shape[2], : flow.shape[3]]
 
     def cue(self) -> Tensor:
         """The generated motion of every sampled picture, (N * T, 2, h, w)."""
@@ -113,13 +131,13 @@ def teacher(forward: ForwardPass) -> Term:
 
 def reconstruction(forward: ForwardPass) -> Term:
     """Shou et al. 2019, eq. 1: the generated motion against optical flow."""
-    return Term(functional.mse_loss(forward.cue(), forward.flow()))
+    return Term(functional.mse_loss(forward.cue(), forward.guide()))
 
 
 def discriminator(forward: ForwardPass) -> Term:
     """Shou et al. 2019, eq. 2: the generated motion is fake and optical flow is real."""
     judge = forward.companions["discriminator"]
-    return Term(_told_apart(judge(forward.cue().detach()), FAKE) + _told_apart(judge(forward.flow()), REAL))
+    return Term(_told_apart(judge(forward.cue().detach()), FAKE) + _told_apart(judge(forward.guide()), REAL))
 
 
 def adversarial(forward: ForwardPass) -> Term:

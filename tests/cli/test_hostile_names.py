@@ -81,6 +81,12 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
             (out / f"{NAME}.mp4", "--sequence", NAME),
             (out, "--size", NAME),
         ],
+        "prepare": [
+            *((data, "-o", out / f"p{NAME}", "--as", "attp", "--workers", "0", *form) for form in ((), ("--json",))),
+            *((data, "-o", out / f"q{NAME}", "--as", "attp", "--dry-run", *form) for form in ((), ("--json",))),
+            (folder / NAME, "-o", out, "--as", "attp"),
+            (data, "-o", data / NAME, "--as", "attp"),
+        ],
         "train": [(document,), (folder / NAME,), ("--resume", folder), (f"{NAME}={NAME}",)],
         "ablate": [(document,), (folder / NAME,)],
         "compile": [("--checkpoint", broken), ("--model", NAME), ("--device", NAME), ("--precision", NAME)],

@@ -31,6 +31,13 @@ def test_a_shorter_clip_is_its_own_span() -> None:
         dense_segments(cut_windows("III", 12), 2, 8)
 
 
+def test_a_shorter_clip_may_keep_the_step_and_have_fewer() -> None:
+    windows = cut_windows("IPPPPPP", 12)
+    assert [sample.picture for sample in dense_segments(windows, 8, 8, 0.7, fewer=True)] == [1, 2, 3, 4, 5, 6]
+    assert [sample.picture for sample in dense_segments(windows, 8, 16, 0.7, fewer=True)] == [1, 3, 5]
+    assert dense_segments(windows, 3, 6, 0.0, fewer=True) == dense_segments(windows, 3, 6, 0.0)
+
+
 @given(
     st.text("IPB", min_size=2, max_size=60).map(lambda kinds: "IP" + kinds),
     st.integers(1, 9),

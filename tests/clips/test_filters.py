@@ -73,6 +73,22 @@ def test_a_parsed_picture_gives_what_its_arrays_give(pictures, rotation, size):
             assert motion.any()
 
 
+@pytest.mark.parametrize("limit", [None, 0.2])
+def test_vectors_are_cut_to_the_same_bit(pictures, limit, monkeypatch):
+    """No float is exactly 0.2 / 0.07."""
+    info, found = pictures
+    spec = InputSpec(height=40, width=60, velocity_unit=0.07, velocity_limit=limit)
+    compiled = Preparer(info, spec)
+    monkeypatch.setattr(filters, "native_core", lambda: "not today")
+    plain, largest = Preparer(info, spec), np.float32(spec.motion_limit)
+    for picture in found[::5]:
+        field = velocity(picture.motion)
+        motion = compiled.motion(picture.parsed)
+        assert np.abs(motion).max() == np.abs(plain.motion(field)).max() == largest
+        assert (np.abs(motion) == largest).tobytes() == (np.abs(plain.motion(field)) == largest).tobytes()
+        assert motion.tobytes() == compiled.motion(field).tobytes()
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_without_the_core_numpy_gives_the_same(pictures, rotation, monkeypatch):
     info, found = pictures

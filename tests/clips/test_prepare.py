@@ -76,6 +76,33 @@ def test_velocity_per_second_is_that_of_a_camera_of_30_pictures_a_second(fps):
     np.testing.assert_allclose(per_second, 2.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("per", ["frame", "second"])
+@pytest.mark.parametrize("limit, shown", [(None, 8.0), (6.0, 3.0), (40.0, 10.0)])
+def test_motion_is_cut_at_so_many_input_pixels(limit, shown, per):
+    """40 pixels of 128 are 20 of 64 in a 30th of a second, and 10 units of 2; the other axis has less than all."""
+    field = np.zeros((32, 32, 2), np.float32)
+    field[...] = (-40.0 if per == "frame" else -20.0, 2.0 if per == "frame" else 1.0)
+    fps = Fraction(30 if per == "frame" else 60)
+    cut = spec(velocity_unit=2.0, velocity_limit=limit, velocity_per=per)
+    preparer = Preparer(replace(info(128, 128), fps=fps), cut)
+    for got in (preparer.motion(field), preparer.flow(field[:8, :8])):
+        np.testing.assert_allclose(got[0], -shown, atol=1e-6)
+        np.testing.assert_allclose(got[1], 0.5, atol=1e-6)
+
+
+def test_twenty_pixels_of_a_video_of_256_lines_are_twenty_input_pixels():
+    """CoViAR's and DMC's limit: 224 of its lines are shown at 224, in the centre; half the view shows twice as many."""
+    released = InputSpec(height=224, width=224, crop=0.875, velocity_unit=9.04, velocity_limit=20.0)
+    video = info(340, 256)
+    centre = centre_view(video, released)
+    field = np.full((64, 85, 2), 19.5, np.float32)
+    assert Preparer(video, released).motion(field) == pytest.approx(19.5 / 9.04, rel=1e-4)
+    assert Preparer(video, released).motion(field + 1) == pytest.approx(20 / 9.04, rel=1e-4)
+    half = View(centre.top, centre.left, centre.height / 2, centre.width / 2)
+    assert Preparer(video, released, half).motion(field / 2) == pytest.approx(19.5 / 9.04, rel=1e-4)
+    assert Preparer(video, released, half).motion(field) == pytest.approx(20 / 9.04, rel=1e-4)
+
+
 def test_flip_mirrors_the_picture_and_negates_horizontal_motion():
     field = np.zeros((16, 16, 2), np.float32)
     field[:, :8] = (1.0, 3.0)

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from edgecvar.bundle.engines import check_engines, read_engine, why_build
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle, write_manifest
 from edgecvar.clips.spec import InputSpec
 from edgecvar.compile import torch2trt as converter
 from edgecvar.compile.subject import find_subject
 from edgecvar.errors import CompileError, ConfigError
+from edgecvar.files import sha256_of
 from tests.contracts.bindings import why_not
 from tests.contracts.fake_tensorrt import FakeTensorRt
 

@@ -10,6 +10,9 @@ import av
 import numpy as np
 import pytest
 
+from edgecvar.datasets.clip import Job, Prepared, prepare_clip
+from edgecvar.datasets.papers import Settings
+from edgecvar.datasets.sources import Source
 from edgecvar.errors import StreamError
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.sinks.overlay import Overlay
@@ -40,6 +43,25 @@ def test_a_video_is_written_and_read_with_vectors_frames_and_images(tmp_path: Pa
         assert (picture.image is None) == (picture.motion is not None) == (picture.kind != "I")
     assert any(picture.motion is not None and picture.motion.mv_qpel.any() for picture in pictures)
     assert encode_png(pictures[0].frame).startswith(b"\x89PNG")
+
+
+def test_fields_are_made_frames_and_a_clip_is_encoded_anew(tmp_path: Path) -> None:
+    path = tmp_path / "fields.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": "interlaced=1:tff=1"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number, picture in enumerate(PICTURES):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    (tmp_path / "drafts").mkdir()
+    for paper in ("coviar", "attp"):
+        source = Source(path, path.name, f"{paper}.mp4")
+        prepared = prepare_clip(Job(source, Settings(paper), tmp_path, tmp_path / "drafts"))
+        assert isinstance(prepared, Prepared) and (prepared.pictures, prepared.interlaced) == (12, 12)
+        with open_stream(tmp_path / f"{paper}.mp4") as stream:
+            assert (stream.info.width, stream.info.height, len(list(stream))) == (340, 256, 12)
 
 
 def test_metadata_that_is_not_utf_8_is_read(tmp_path: Path) -> None:

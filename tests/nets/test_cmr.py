@@ -16,11 +16,16 @@ from torch import nn  # noqa: E402
 from edgecvar.bundle.stages import prepared_sources  # noqa: E402
 from edgecvar.clips.spec import InputSpec  # noqa: E402
 from edgecvar.errors import ConfigError  # noqa: E402
-from edgecvar.nets.backbones.resnet import ResNet  # noqa: E402
+from edgecvar.nets.backbones.resnet import Bottleneck, ResNet  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
 from edgecvar.nets.catalog import build_network, network_options  # noqa: E402
-from edgecvar.nets.cmr import ChannelMotion, CmrBlock, SpatialMotion, TemporalInteraction  # noqa: E402
+from edgecvar.nets.cmr import CmrBlock, SpatialMotion, TemporalInteraction  # noqa: E402
 from edgecvar.nets.cost.complexity import describe_network  # noqa: E402
+from edgecvar.nets.modules.channel_motion import (  # noqa: E402
+    ChannelMotion,
+    MotionEnhanced,
+    ProgressiveEnhancement,
+)
 
 pytestmark = pytest.mark.train
 
@@ -187,6 +192,45 @@ def test_every_block_has_cme_and_the_first_of_each_layer_sme() -> None:
     ]
 
 
+@pytest.mark.parametrize("sme_at", ["all", "part"])
+@pytest.mark.parametrize("cme_at", ["all", "part"])
+@pytest.mark.parametrize(("name", "module"), [("cme", ChannelMotion), ("mem", MotionEnhanced)])
+def test_table_5s_placements(cme_at: str, sme_at: str, name: str, module: Any, batch: Any) -> None:
+    network = build(cme=name, cme_at=cme_at, sme_at=sme_at)
+    second = network.backbone.layer2[1]
+    assert all(isinstance(layer[0].cme, module) for layer in network.backbone.layers())
+    assert all(isinstance(layer[0].sme, SpatialMotion) for layer in network.backbone.layers())
+    assert (isinstance(second.cme, module), isinstance(second.sme, SpatialMotion)) == (cme_at == "all", sme_at == "all")
+    assert isinstance(second.tim, TemporalInteraction)
+    with torch.no_grad():
+        assert torch.isfinite(network(batch(clips=1, segments=SEGMENTS))).all()
+
+
+@pytest.mark.parametrize("module", [MotionEnhanced, ProgressiveEnhancement])
+def test_table_6s_modules_stand_where_cme_does(module: Any, batch: Any) -> None:
+    name = {MotionEnhanced: "mem", ProgressiveEnhancement: "pem"}[module]
+    network, clips = build(cme=name).train(), batch(clips=2, segments=SEGMENTS)
+    assert all(isinstance(block.cme, module) for layer in network.backbone.layers() for block in layer)
+    block, given = network.backbone.layer2[0].eval(), maps(SEGMENTS, network.backbone.layer_channels[1], 6, 8).float()
+    with torch.no_grad():
+        torch.testing.assert_close(block.branch(given), Bottleneck.branch(block, block.tim(block.cme(given))))
+        assert not torch.equal(block.cme(given), given)
+    torch.nn.functional.cross_entropy(network.train()(clips), clips.labels).backward()
+    assert [name for name, weight in network.named_parameters() if weight.grad is None] == []
+    network.eval()
+    with torch.no_grad():
+        opened = network.stage("stem")(clips.frame.flatten(0, 1)).unflatten(0, (2, SEGMENTS))
+        assert torch.equal(network.stage("clip")(opened), network(clips))
+
+
+def test_a_bool_means_what_it_meant() -> None:
+    options = [network_options("cmr", {"cme": value}).model_dump() for value in (True, False)]
+    assert [each["cme"] for each in options] == ["cme", "none"]
+    assert network_options("cmr", {}).model_dump() == options[0]
+    assert (options[0]["cme_at"], options[0]["sme_at"]) == ("all", "part")
+    assert list(build(cme=True).state_dict()) == list(build().state_dict())
+
+
 def test_gradients_are_those_of_the_functions() -> None:
     given = maps(2 * SEGMENTS, 8, 2, 2).clamp_min(-0.5).requires_grad_()
     torch.manual_seed(3)
@@ -230,6 +274,10 @@ def test_the_paper_reads_decoded_frames_and_a_batch_without_them_is_refused(batc
 def test_what_it_cannot_be_is_said() -> None:
     with pytest.raises(ConfigError, match="frames"):
         network_options("cmr", {"frames": "p"})
+    with pytest.raises(ConfigError, match="cme 'pme': did you mean"):
+        network_options("cmr", {"cme": "pme"})
+    with pytest.raises(ConfigError, match="sme_at: Input should be 'all' or 'part'"):
+        network_options("cmr", {"sme_at": "first"})
     with pytest.raises(ConfigError, match="bottlenecks"):
         network_options("cmr", {"backbone": "resnet18"})
 

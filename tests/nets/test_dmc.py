@@ -15,7 +15,7 @@ from torch import nn
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.catalog import build_network, network_options
+from edgecvar.nets.catalog import build_network, find_entry, network_options, network_stages
 from edgecvar.nets.modules.dmc_discriminator import Discriminator
 from edgecvar.nets.modules.dmc_generator import Generator
 from edgecvar.train import losses
@@ -285,6 +285,22 @@ def test_scores_are_fused_and_stages_compose(variant: str) -> None:
         features = network.features(batch)
     assert torch.equal(features.scores, whole) and features.cue.shape == batch.motion.shape
     assert np.ptp(whole.numpy()) > 0.05
+
+
+@pytest.mark.parametrize("segments", [2, 7])
+def test_i3d_scores_clips_of_any_length(segments: int) -> None:
+    """Longer or shorter than the 3 that its stages look at."""
+    batch = drawn(segments=segments)
+    network = built(CLIP, batch)
+    with torch.no_grad():
+        scores = network(batch).numpy()
+        assert np.abs(scores - slow_scores(network, batch)).max() < 1e-5 and np.ptp(scores) > 0.05
+    assert find_entry("dmc").any_length
+
+
+def test_i3ds_stages_look_at_250_pictures_where_they_are_asked_to() -> None:
+    stages = network_stages("dmc", {**CLIP, "segments": 250}, SPEC)
+    assert [tensor.shape[0] for tensor in stages[-1].inputs] == [250] * 4
 
 
 @pytest.mark.parametrize(

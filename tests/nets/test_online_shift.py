@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Dict, List
 
 import pytest
@@ -15,13 +16,15 @@ from edgecvar.errors import ConfigError  # noqa: E402
 from edgecvar.nets.backbones.efficientnet import BackboneOptions, EfficientNet, InvertedResidual  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
 from edgecvar.nets.catalog import build_network  # noqa: E402
-from edgecvar.nets.modules.temporal_shift import shifted, within_clips  # noqa: E402
+from edgecvar.nets.modules.temporal_shift import is_shifted, shifted, within_clips  # noqa: E402
 
 SPEC = InputSpec(height=72, width=104)
 """Sides that are rounded up on their way down."""
 SMALL = {"width": 0.1, "depth": 0.5, "dropout": 0.0, "stochastic_depth": 0.0}
 LITE = {**SMALL, "lite": True}
 TEAM = {"appearance": SMALL, "motion": SMALL, "residual": SMALL, "dropout": 0.0}
+MOBILE = {"kind": "mobilenet_v2", "width": 0.25}
+RESNET = {"block": "bottleneck", "repeats": [1, 2, 1, 1], "width": 0.125}
 NETWORKS: Dict[str, Any] = {
     "mv": ("attp", {"backbone": SMALL, "fusion": "mv", "dropout": 0.0}),
     "r-lite": ("attp", {"backbone": LITE, "fusion": "r", "dropout": 0.0}),
@@ -32,12 +35,16 @@ NETWORKS: Dict[str, Any] = {
     "team": ("team", TEAM),
     "team-late": ("team", {**TEAM, "places": [3]}),
     "team-apart": ("team", {**TEAM, "places": []}),
+    "tsn-mobile": ("tsn", {"backbone": MOBILE, "frames": "all", "dropout": 0.0}),
+    "tsn-resnet": ("tsn", {"backbone": RESNET, "frames": "all", "dropout": 0.0}),
 }
 
 
 def clips(pictures: int = 5) -> ClipBatch:
-    made = [torch.randn(2, pictures, channels, SPEC.height, SPEC.width) for channels in (3, 3, 2, 3)]
-    return ClipBatch(*made, labels=torch.zeros(2, dtype=torch.int64))
+    image, adjacent, motion, residual, frame = (
+        torch.randn(2, pictures, channels, SPEC.height, SPEC.width) for channels in (3, 3, 2, 3, 3)
+    )
+    return ClipBatch(image, adjacent, motion, residual, torch.zeros(2, dtype=torch.int64), frame=frame)
 
 
 def build(name: str, temporal: str = "online_shift") -> Any:
@@ -55,7 +62,7 @@ def network(request: Any, settle: Any) -> Any:
 
 def streamed(network: Any, batch: ClipBatch) -> Any:
     """(N, T, classes): the stages walked picture by picture, N streams side by side."""
-    prepared = {"image": batch.image, "motion": batch.motion, "residual": batch.residual}
+    prepared = {name: getattr(batch, name) for name in ("image", "motion", "residual", "frame")}
     specs = network.stages()
     states = {spec.name: [torch.zeros(2, *each.shape) for each in spec.state] for spec in specs}
     scores = []
@@ -84,9 +91,10 @@ def test_picture_by_picture_is_the_clip(network: Any) -> None:
 
 def test_nothing_looks_ahead_or_into_another_clip_and_the_past_is_seen(network: Any) -> None:
     batch = clips()
-    motion, residual = batch.motion.clone(), batch.residual.clone()
-    motion[0, 2], residual[0, 2] = torch.randn_like(motion[0, 2]), torch.randn_like(residual[0, 2])
-    changed = ClipBatch(batch.image, batch.adjacent_image, motion, residual, batch.labels)
+    moving = {name: getattr(batch, name).clone() for name in ("motion", "residual", "frame")}
+    for tensor in moving.values():
+        tensor[0, 2] = torch.randn_like(tensor[0, 2])
+    changed = replace(batch, **moving)
     with torch.no_grad():
         apart = (network.each_picture(batch) - network.each_picture(changed)).abs().amax(2)
     assert apart[0, :2].max() < 1e-5 and apart[1].max() < 1e-5
@@ -116,6 +124,37 @@ def test_a_block_reads_zeros_first_and_then_the_picture_before() -> None:
         expected.append(own + block.block(torch.cat([before[:1], own[1:]])[None])[0])
     assert torch.allclose(shifted(block, maps, within_clips(3)), torch.stack(expected), atol=1e-6)
     assert torch.equal(shifted(backbone.features[5][0], maps, within_clips(3)), backbone.features[5][0](maps))
+
+
+def test_a_tsn_keeps_what_the_online_networks_of_tsms_authors_keep() -> None:
+    """The ten buffers of their MobileNetV2, and an eighth of what enters each of ResNet-50's sixteen blocks."""
+    spec = InputSpec(height=224, width=224)
+    options = {"temporal": "online_shift", "frames": "all"}
+    with torch.device("meta"):
+        mobile, resnet = (
+            build_network("tsn", {**options, "backbone": name}, spec, 27) for name in ("mobilenet_v2", "resnet50")
+        )
+    buffers = [[3, 56, 56], *[[4, 28, 28]] * 2, *[[8, 14, 14]] * 3, *[[12, 14, 14]] * 2, *[[20, 7, 7]] * 2]
+    assert [each.shape for each in mobile.stages()[0].state] == buffers
+    entering = [(64, 56), *[(256, 56)] * 3, *[(512, 28)] * 4, *[(1024, 14)] * 6, *[(2048, 7)] * 2]
+    assert [each.shape for each in resnet.stages()[0].state] == [[c // 8, side, side] for c, side in entering]
+
+
+@pytest.mark.parametrize("name", ["tsn-mobile", "tsn-resnet"])
+def test_a_tsns_block_reads_the_picture_before_in_its_branch_alone(name: str) -> None:
+    backbone = build(name).appearance.backbone
+    blocks = [each for each in backbone.modules() if is_shifted(each)]
+    block = blocks[-1].eval()
+    channels = next(each.in_channels for each in block.modules() if isinstance(each, torch.nn.Conv2d))
+    maps = torch.randn(3, channels, 5, 6)
+    before = torch.cat([torch.zeros_like(maps[:1]), maps[:-1]])
+    entering = torch.cat([before[:, : channels // 8], maps[:, channels // 8 :]], 1)
+    if name == "tsn-mobile":
+        expected, count = maps + block.conv(entering), 10
+    else:
+        expected, count = torch.relu(block.branch(entering) + block.shortcut(maps)), 5
+    assert len(blocks) == count
+    assert torch.allclose(shifted(block, maps, within_clips(3)), expected, atol=1e-6)
 
 
 def test_weights_are_those_of_the_plain_network(network: Any, request: Any) -> None:

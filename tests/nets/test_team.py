@@ -89,6 +89,21 @@ def test_every_place_is_fused(model: str, places: Tuple[int, ...], batch: Any, s
         assert torch.equal(network(clips), before)
 
 
+@pytest.mark.parametrize("model", BACKBONES)
+@pytest.mark.parametrize(
+    ("arrangement", "places"),
+    [*((each, PLACES[3]) for each in ARRANGEMENTS), *(("c->s", places) for places in PLACES)],
+)
+def test_a_step_of_training_in_every_column(model: str, arrangement: str, places: Tuple[int, ...], batch: Any) -> None:
+    """Of Tables 3 and 4: every weight is reached, and the modules have what the column says."""
+    network, clips = build(model, arrangement=arrangement, places=list(places)).train(), batch(clips=2, segments=1)
+    torch.nn.functional.cross_entropy(network(clips), clips.labels).backward()
+    assert [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()] == []
+    fusions = {"channel": "c" in arrangement, "spatial": "s" in arrangement}
+    for module in network.team.values():
+        assert {name for name, _ in module.named_children()} == {name for name, is_in in fusions.items() if is_in}
+
+
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 def test_what_one_modality_shows_changes_the_others_maps(arrangement: str, batch: Any, settle: Any) -> None:
     network, clips = build(arrangement=arrangement, places=[2]), batch(clips=2, segments=1)

@@ -85,6 +85,13 @@ def test_a_stream_without_anything_to_sample_ends_with_a_note(script):
     assert summary.pictures == len(script)
 
 
+def test_a_run_of_one_kind_samples_no_other_and_says_where_there_is_none():
+    decisions, _, _ = run("IPBBPBB", pictures="p")
+    assert [decision.decode_index for decision in decisions] == [1, 4]
+    decisions, _, summary = run("IPPPP", pictures="b")
+    assert not decisions and "none of 5 pictures is a B picture" in summary.note
+
+
 def test_the_consensus_is_the_mean_of_the_newest_scores():
     scores = {1: [4.0, 0, 0], 2: [0, 2.0, 0], 3: [0, 6.0, 0], 4: [0, 0, 9.0]}
     runner = RecordingRunner(lambda picture: scores[picture])

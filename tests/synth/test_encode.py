@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgecvar.datasets.encoder import mpeg4_quantiser
 from edgecvar.errors import EdgecvarError
 from edgecvar.stream.reader import open_stream
 from edgecvar.synth.classes import LABELS
-from edgecvar.synth.encode import encode, mpeg4_quantiser
+from edgecvar.synth.encode import encode
 from edgecvar.synth.plan import CODECS, Canvas, ClipPlan, Encoding, Track, draw_plan, track
 from edgecvar.synth.render import render
 

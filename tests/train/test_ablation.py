@@ -14,11 +14,14 @@ from click.testing import CliRunner, Result
 
 from edgecvar.cli.ablate import command
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
+from edgecvar.train import loop
 from edgecvar.train.ablation import as_overrides, load_ablation, plan, slug
 from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
 from edgecvar.train.checkpoint import LAST, load_checkpoint
+from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.evaluate import open_checkpoint
 from edgecvar.train.objective import Objective
+from edgecvar.train.parts import Architecture, Data
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 
@@ -238,3 +241,18 @@ def test_table_3_has_the_papers_rows_and_each_its_own_network() -> None:
         runs[-1].recipe.course.epochs - teaching == runs[0].recipe.course.epochs
     )  # every row's network learns as long
     assert set(load_ablation(TABLE).paper) == {"HMDB-51", "UCF-101"}
+
+
+def test_rows_that_look_at_the_same_read_it_once(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    read: List[str] = []
+
+    def counted(data: Data, network: Architecture, *given: Any) -> Clips:
+        read.append(network.options["fusion"])
+        return read_clips(data, network, *given)
+
+    monkeypatch.setattr(loop, "read_clips", counted)
+    rows = {"all": {"network.fusion": "tp"}, "alone": {"network.fusion": "mv"}, "faster": {"input.velocity_unit": 2.0}}
+    finished = list(run_ablation(planned(write(rows=rows, seeds=[0, 1])), None, Listener()))
+    assert len(finished) == 3
+    # Motion is among what TP looks at; in another unit it is other values, of which one reading serves both seeds.
+    assert len(read) == 2 and read[0] == "tp"

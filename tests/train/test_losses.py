@@ -133,6 +133,24 @@ def test_dmc_losses_are_equations_1_to_3() -> None:
     assert value("adversarial", given) == pytest.approx(surprise(fake, 1), abs=1e-9)
 
 
+@pytest.mark.parametrize("side", [2, 4, 16])
+def test_a_generator_may_learn_from_flow_in_blocks(side: int) -> None:
+    """Each block of the flow is its mean, of what there is of it; the cue keeps every pixel of its own."""
+    judge = Judge()
+    given = replace(seen(discriminator=judge), reconstruct_at=side)
+    flow = given.flow().numpy()
+    blocky = np.empty_like(flow)
+    for top in range(0, flow.shape[2], side):
+        for left in range(0, flow.shape[3], side):
+            block = np.s_[..., top : top + side, left : left + side]
+            blocky[block] = flow[block].mean((2, 3), keepdims=True)
+    assert not np.allclose(blocky, flow)
+    expected = ((given.cue().detach().numpy() - blocky) ** 2).mean()
+    assert value("reconstruction", given) == pytest.approx(expected, abs=1e-9)
+    fake, real = judge(given.cue()).detach().numpy(), judge(torch.from_numpy(blocky)).detach().numpy()
+    assert value("discriminator", given) == pytest.approx(surprise(fake, 0) + surprise(real, 1), abs=1e-9)
+
+
 def test_the_discriminator_judges_a_cue_alike_in_equations_2_and_3() -> None:
     """Batch norm sees cues among cues and flows among flows."""
     judge = nn.Sequential(nn.BatchNorm2d(2).double(), Judge()).train()

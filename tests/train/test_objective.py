@@ -113,6 +113,17 @@ def test_a_phase_trains_the_parts_it_names_and_the_others_stand_still() -> None:
     }
 
 
+def test_a_phase_says_how_fine_the_flow_is_that_the_generator_learns_from() -> None:
+    """At the size of the input each map of noise is its mean: a smaller loss, by the variance of the noise."""
+    phases = "phases=[{epochs: 1, reconstruct_at: 32}, {}]"
+    objective = objective_of(TINY_DMC, phases, "losses={cross_entropy: 1, reconstruction: 10}")
+    found = []
+    for epoch in (1, 2):
+        objective.begin(objective._course.phase(epoch))
+        found.append(objective.step(drawn_batch(objective), 0.0).terms["reconstruction"])
+    assert found[1] - found[0] == pytest.approx(1, abs=0.1)
+
+
 def test_a_phase_runs_what_its_losses_look_at_and_no_more() -> None:
     """And batch norm's statistics of all else stand still."""
     objective = objective_of(TINY_DMC, "losses={reconstruction: 10}")

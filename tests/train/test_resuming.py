@@ -111,7 +111,7 @@ def test_who_resumes_a_run_that_another_resumes_reads_no_clips(
                 resume_run(training.folder, [], Listener())
         return training.clips
 
-    monkeypatch.setattr(loop, "_read_clips", slow)
+    monkeypatch.setattr(loop, "read_recipe_clips", slow)
     resume_run(training.folder, [], Listener()).fit()
     assert readings == [1] and len(read_records(training.folder)) == 1
     with pytest.raises(ConfigError, match=r"nowhere/last\.pt: no such file"):
@@ -122,7 +122,7 @@ def test_a_checkpoint_with_a_part_missing_or_wrong_does_not_resume(
     small: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = start_run(small("epochs=1"), tmp_path, Listener())
-    monkeypatch.setattr(loop, "_read_clips", lambda recipe, listener: training.clips)
+    monkeypatch.setattr(loop, "read_recipe_clips", lambda recipe, listener: training.clips)
     file = training.folder / "last.pt"
     whole = torch.load(file, weights_only=True)
     state = whole["training"]

@@ -93,5 +93,7 @@ def _some(clips: Sequence[Path], subject: Subject, count: int) -> List[SampledPi
     count *= PICTURES_IN_ONE if remembering else 1
     samples = read_samples(clips, subject.input, count, frames=subject.frames, remembering=remembering)
     if not samples:
-        raise CompileError(f"{clips[0]} and {len(clips) - 1} more clips: no P or B picture in them")
+        raise CompileError(
+            f"{clips[0]} and {len(clips) - 1} more clips: no {subject.input.kinds_named} picture in them"
+        )
     return samples

@@ -151,6 +151,10 @@ class ResNet(nn.Module):
         """layer1 to layer4, the paper's conv2_x to conv5_x."""
         return [self.get_submodule(f"layer{place}") for place in range(1, len(LAYER_CHANNELS) + 1)]
 
+    def parts(self) -> List[nn.Module]:
+        """What runs in turn, before the classifier."""
+        return [self.conv1, self.bn1, self.relu, self.maxpool, *self.layers()]
+
     def forward(self, images: Tensor) -> Tensor:
         maps = self.stem(images)
         for layer in self.layers():

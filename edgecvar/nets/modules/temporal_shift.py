@@ -6,6 +6,9 @@ a block with a shortcut, x_t + F(x_t), becomes
 
     y_t = x_t + F([x_t-1[: C / 8], x_t[C / 8 :]]),  x_-1 = 0
 
+Which blocks: of EfficientNet those with a shortcut; of MobileNetV2 those of them that expand, and of a ResNet all, as
+in the authors' released code.
+
 A clip is shifted as a whole (`within_clips`). A stream goes picture by picture and keeps x_t[: C / 8] of each block for
 the next one (`Kept`). The blocks stay as they are, under the names and with the weights that are published: who runs
 them shifts (`shifted`).
@@ -13,12 +16,14 @@ them shifts (`shifted`).
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from edgecvar.nets.backbones.efficientnet import InvertedResidual
+from edgecvar.nets.backbones.mobilenet import LinearBottleneck
+from edgecvar.nets.backbones.resnet import BasicBlock, Bottleneck, ResidualBlock
 
 SHIFTED_PART = 8
 """One channel in so many is shifted each way (Lin et al. 2019, section 3.2; "1/8 each")."""
@@ -55,8 +60,18 @@ class ShiftedConv(nn.Conv2d):
         return super().forward(temporal_shift(maps, self.segments))
 
 
+def shift_clips(backbone: nn.Module, segments: int) -> None:
+    """Have the blocks of a ResNet or a MobileNetV2 read clips of `segments` shifted offline, weights as they are."""
+    for block in [each for each in backbone.modules() if is_shifted(each)]:
+        if isinstance(block, (BasicBlock, Bottleneck)):
+            block.conv1 = ShiftedConv(block.conv1, segments)
+        elif isinstance(block, LinearBottleneck):
+            expansion: Any = block.conv[0]
+            expansion[0] = ShiftedConv(expansion[0], segments)
+
+
 def shifted(layers: nn.Module, maps: Tensor, before: Optional[Before]) -> Tensor:
-    """`layers` of `maps` (B, C, h, w), their blocks with a shortcut shifted online; without `before` as they are."""
+    """`layers` of `maps` (B, C, h, w), their blocks shifted online; without `before` as they are."""
     if before is None:
         plain: Tensor = layers(maps)
         return plain
@@ -64,10 +79,9 @@ def shifted(layers: nn.Module, maps: Tensor, before: Optional[Before]) -> Tensor
         for layer in layers:
             maps = shifted(layer, maps, before)
         return maps
-    if _is_shifted(layers):
+    if is_shifted(layers):
         part = maps.shape[1] // SHIFTED_PART
-        block: Tensor = layers(maps, torch.cat([before(maps[:, :part]), maps[:, part:]], 1))
-        return block
+        return _block(layers, maps, torch.cat([before(maps[:, :part]), maps[:, part:]], 1))
     return shifted(layers, maps, None)
 
 
@@ -97,13 +111,21 @@ class Kept:
 def past_shapes(layers: nn.Module, height: int, width: int) -> List[List[int]]:
     """[C / 8, h, w] of each block that `shifted` shifts, in its order, for maps of this size; sides halve upwards."""
     shapes = []
-    for layer in layers.modules():
-        if _is_shifted(layer):
-            channels = next(part.in_channels for part in layer.modules() if isinstance(part, nn.Conv2d))
+    for unit in _units(layers):
+        if is_shifted(unit):
+            channels = next(part.in_channels for part in unit.modules() if isinstance(part, nn.Conv2d))
             shapes.append([channels // SHIFTED_PART, height, width])
-        elif isinstance(layer, nn.Conv2d):
-            height, width = -(-height // layer.stride[0]), -(-width // layer.stride[1])
+        height, width = map_sides(unit, height, width)
     return shapes
+
+
+def map_sides(layers: nn.Module, height: int, width: int) -> Tuple[int, int]:
+    """h and w of the maps that layers make of maps of this size, each halving rounded up."""
+    for unit in _units(layers):
+        strides = [_stride(part) for part in unit.modules() if isinstance(part, (nn.Conv2d, nn.MaxPool2d))]
+        down, across = (max(each) for each in zip((1, 1), *strides))  # a block's shortcut strides as its branch does
+        height, width = -(-height // down), -(-width // across)
+    return height, width
 
 
 def past_states(shapes: Sequence[List[int]]) -> Dict[str, List[int]]:
@@ -111,5 +133,31 @@ def past_states(shapes: Sequence[List[int]]) -> Dict[str, List[int]]:
     return {f"past{place}": shape for place, shape in enumerate(shapes)}
 
 
-def _is_shifted(layer: nn.Module) -> bool:
-    return isinstance(layer, InvertedResidual) and layer.identity
+def is_shifted(layer: nn.Module) -> bool:
+    """Whether a layer is a block that the shift acts on."""
+    if isinstance(layer, LinearBottleneck):
+        return layer.identity and layer.expands
+    return isinstance(layer, ResidualBlock) or (isinstance(layer, InvertedResidual) and layer.identity)
+
+
+def _block(layer: nn.Module, maps: Tensor, entering: Tensor) -> Tensor:
+    """A block of maps whose branch reads `entering`."""
+    if isinstance(layer, ResidualBlock):
+        joined: Tensor = layer.relu(layer.branch(entering) + layer.shortcut(maps))
+        return joined
+    added: Tensor = layer(maps, entering)
+    return added
+
+
+def _units(layers: nn.Module) -> Iterator[nn.Module]:
+    """Blocks, and the layers between them."""
+    if not isinstance(layers, nn.Sequential):
+        yield layers
+        return
+    for layer in layers:
+        yield from _units(layer)
+
+
+def _stride(layer: Union[nn.Conv2d, nn.MaxPool2d]) -> Tuple[int, int]:
+    stride: Any = layer.stride
+    return stride if isinstance(stride, tuple) else (stride, stride)

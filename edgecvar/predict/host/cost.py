@@ -96,7 +96,7 @@ def prepare_features(counts: StreamCounts, wanted: Wanted) -> Features:
     """Of one sampled picture; its own motion and residual are made of what is in them, traced ones of all blocks."""
     spec, sources = wanted.spec, wanted.sources
     elements, macroblocks = spec.height * spec.width, counts.macroblocks
-    bits = counts.bits_each("PB")
+    bits = counts.bits_each(spec.kinds)
     features: Features = {"picture": 1}
     if "motion" in sources and spec.accumulate:
         features.update({"traced motion element": elements, "traced block": 16 * macroblocks})

@@ -68,17 +68,18 @@ class Rates:
 
 
 def rates(counts: StreamCounts, wanted: Wanted, every: int, adjacent: bool) -> Rates:
-    """What of a stream is looked into where one of `every` pictures is sampled.
+    """What of a stream is looked into where one of `every` pictures is sampled, of the kinds that the spec samples.
 
     Parsing a B-picture takes the P-picture that it is co-located with. Traced are all that others refer to.
     """
-    inter = 1 - 1 / counts.gop
-    sampled = min(1 / every, inter)
-    share = sampled / inter if inter else 0.0
     p, b = (counts.pictures.get(kind, 0) / counts.total for kind in "PB")
-    p_share = 1.0 if wanted.spec.accumulate else 1 - (1 - share) ** (1 + b / p) if p else 0.0
+    of_p, of_b = (kind in wanted.spec.kinds for kind in "PB")
+    fitting = p * of_p + b * of_b
+    sampled = min(1 / every, fitting)
+    share = sampled / fitting if fitting else 0.0
+    p_share = 1.0 if wanted.spec.accumulate else 1 - (1 - share) ** (of_p + of_b * b / p) if p else 0.0
     images = min(1 / counts.gop, sampled * (2 if adjacent else 1)) if "image" in wanted.sources else 0.0
-    return Rates(sampled, {"P": p * p_share, "B": b * share}, images)
+    return Rates(sampled, {"P": p * p_share, "B": b * of_b * share}, images)
 
 
 def host_time(

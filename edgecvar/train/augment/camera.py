@@ -8,7 +8,7 @@ from typing import Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.clips.prepare import MOTION_LIMIT
+from edgecvar.clips.spec import MOTION_LIMIT
 from edgecvar.train.data.prepared import Array, PreparedClip
 
 POINTS = 1024
@@ -42,22 +42,23 @@ def _swing(samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return float(rng.random()) * np.cos(2 * np.pi * (rng.random() * time + rng.random()))
 
 
-def with_camera(clip: PreparedClip, motion: Motion) -> PreparedClip:
-    """Each picture's global motion (T, 2, 3) added to its vectors.
+def with_camera(clip: PreparedClip, motion: Motion, limit: float = MOTION_LIMIT) -> PreparedClip:
+    """Each picture's global motion (T, 2, 3) added to its vectors, which are cut at the limit.
 
     Residuals and images stay: prediction follows a moving camera, and images are one moment each.
     """
     moved = fields(motion, clip.motion)
-    flow = None if clip.flow is None else _within(clip.flow + moved)
-    return replace(clip, motion=_within(clip.motion + moved), flow=flow)
+    flow = None if clip.flow is None else _within(clip.flow + moved, limit)
+    return replace(clip, motion=_within(clip.motion + moved, limit), flow=flow)
 
 
-def without_camera(clip: PreparedClip) -> PreparedClip:
+def without_camera(clip: PreparedClip, limit: float = MOTION_LIMIT) -> PreparedClip:
     """Each picture's own global motion taken away; places without a vector, such as intra blocks, stay without."""
     moved = fields(np.stack([global_motion(field) for field in clip.motion]), clip.motion)
     still = (clip.motion == 0).all(axis=1, keepdims=True)
-    flow = None if clip.flow is None else _within(clip.flow - moved)
-    return replace(clip, motion=_within(np.where(still, np.float32(0), clip.motion - moved)), flow=flow)
+    flow = None if clip.flow is None else _within(clip.flow - moved, limit)
+    motion = np.where(still, np.float32(0), clip.motion - moved)
+    return replace(clip, motion=_within(motion, limit), flow=flow)
 
 
 def fields(motion: Motion, like: Array) -> Array:
@@ -93,5 +94,5 @@ def _places(height: int, width: int) -> NDArray[np.float64]:
     return np.stack([np.ones(height * width), x.ravel() - (width - 1) / 2, y.ravel() - (height - 1) / 2])
 
 
-def _within(field: Array) -> Array:
-    return np.clip(field, -MOTION_LIMIT, MOTION_LIMIT).astype(np.float32)
+def _within(field: Array, limit: float) -> Array:
+    return np.clip(field, -limit, limit).astype(np.float32)

@@ -48,22 +48,24 @@ def drawn_changes(augment: Augment, scene: Scene, speed: float, rng: np.random.G
     `speed`: that of the look, drawn before since it says which pictures are looked at.
     """
     changes: List[Change] = []
+    limit = scene.spec.motion_limit
     if augment.steady and rng.random() < augment.steady:
-        changes.append(without_camera)
+        changes.append(partial(without_camera, limit=limit))
     factor = speed * log_uniform(augment.gain, rng)
     if factor != 1:
-        changes.append(partial(faster, factor=factor))
+        changes.append(partial(faster, factor=factor, limit=limit))
     if augment.rotation:
         degrees = float(rng.uniform(-augment.rotation, augment.rotation))
-        changes.append(partial(rotated, degrees=degrees, aspect=scene.aspect))
+        changes.append(partial(rotated, degrees=degrees, aspect=scene.aspect, limit=limit))
     camera = augment.camera
     if camera.pan or camera.zoom:
         moved = course(scene.samples, camera.pan, camera.zoom, scene.unit, rng)
-        changes.append(partial(with_camera, motion=moved))
+        changes.append(partial(with_camera, motion=moved, limit=limit))
     if augment.dropout:
         changes.append(partial(without_blocks, share=float(rng.uniform(0, augment.dropout)), rng=rng))
     if augment.noise:
-        changes.append(partial(noisy, deviation=float(rng.uniform(0, augment.noise)), rng=rng))
+        deviation = float(rng.uniform(0, augment.noise))
+        changes.append(partial(noisy, deviation=deviation, rng=rng, limit=limit))
     if augment.brightness or augment.contrast != (1.0, 1.0):
         brightness = float(rng.uniform(-augment.brightness, augment.brightness))
         contrast = log_uniform(augment.contrast, rng)

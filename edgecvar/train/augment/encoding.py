@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Dict, List, Optional, Tuple, Type, cast
+from typing import Dict, List, Optional, Tuple, Type
 
 import av
 import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.video.frame import PictureType
 from av.video.reformatter import Interpolation, VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from edgecvar.datasets.encoder import ENCODERS, X265_ALONE, Coding, countable, encoder, joined, mpeg4_quantiser
 from edgecvar.errors import ConfigError
-from edgecvar.synth.encode import ENCODERS, X265_ALONE, joined, mpeg4_quantiser
 from edgecvar.train.augment.drawn import log_uniform
 from edgecvar.train.augment.settings import Codec, Reencode
 
@@ -26,8 +25,6 @@ PRESETS = ("ultrafast", "veryfast", "faster")
 """Of x264 and x265: from one reference and large blocks, as small cameras encode, to several and small partitions."""
 LEAST = 12
 """Pictures that leaving some out must leave."""
-FINEST = 65535
-"""Parts of a second, at most, that MPEG-4 part 2 counts in."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def drawn_encoding(settings: Reencode, shown: Shown, rng: np.random.Generator) -
     width, height = _size(shown, _whole(settings.short_side, rng))
     steps = _steps(settings.fps, shown)
     every = steps[int(rng.integers(len(steps)))]
-    fps = (shown.fps / every).limit_denominator(max(1, int(FINEST / (shown.fps / every))))
+    fps = countable(shown.fps / every)
     preset = PRESETS[int(rng.integers(len(PRESETS)))]
     return Encoding(codec, crf, gop, first_gop, b_pictures, width, height, every, fps, preset)
 
@@ -105,19 +102,24 @@ class Encoder:
         self._scaler = VideoReformatter()
 
     def __enter__(self) -> Encoder:
+        encoding = self._encoding
+        size, gop = (encoding.width, encoding.height), (encoding.gop, encoding.b_pictures)
         with ExitStack() as stack:
-            output = av.open(str(self._path), "w", format="mp4", options={"fflags": "+bitexact"})
-            self._container = stack.enter_context(output)
-            self._stream = self._opened()
+            try:
+                coding = Coding(encoding.codec, "mp4", *size, encoding.fps, *gop, _options(encoding))
+                self._encode = stack.enter_context(encoder(self._path, coding))
+            except UnknownCodecError as error:
+                raise ConfigError(
+                    f"augment.reencode.codecs: this PyAV has no {ENCODERS[encoding.codec]} encoder; install PyAV from "
+                    f"its wheel, or leave {encoding.codec} out"
+                ) from error
             self._close = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
-        with self._close:
-            if error is None:
-                self._container.mux(self._stream.encode(None))
+    ) -> Optional[bool]:
+        return self._close.__exit__(kind, error, trace)
 
     def push(self, image: NDArray[np.uint8]) -> None:
         """The next picture of the clip, of which this takes some."""
@@ -132,24 +134,7 @@ class Encoder:
         frame.pts, frame.time_base = number, 1 / encoding.fps
         if number in (0, encoding.first_gop):
             frame.pict_type = PictureType.I
-        self._container.mux(self._stream.encode(frame))
-
-    def _opened(self) -> VideoStream:
-        encoding = self._encoding
-        name = ENCODERS[encoding.codec]
-        try:
-            added = self._container.add_stream(name, rate=encoding.fps, options=_options(encoding))
-        except UnknownCodecError as error:
-            raise ConfigError(
-                f"augment.reencode.codecs: this PyAV has no {name} encoder; install PyAV from its wheel, or leave "
-                f"{encoding.codec} out"
-            ) from error
-        stream = cast(VideoStream, added)
-        stream.width, stream.height, stream.pix_fmt = encoding.width, encoding.height, "yuv420p"
-        context = stream.codec_context
-        context.gop_size, context.max_b_frames = encoding.gop, encoding.b_pictures
-        context.thread_count = 1  # clips are encoded beside one another, and more threads give other bytes
-        return stream
+        self._encode(frame)
 
 
 def _options(encoding: Encoding) -> Dict[str, str]:

@@ -96,7 +96,8 @@ class Looks:
         views, windows = self._views, index.windows
         if views.sampling.name == "dense":
             span = max(2, round(views.sampling.span * speed))
-            return dense_segments(windows, views.segments, span, rng.random())
+            fewer = views.sampling.short == "again"
+            return dense_segments(windows, views.segments, span, rng.random(), fewer)
         if views.sampling.name == "stream":
             stride = self._spec.every(index.info.fps)
             samples = running_samples(windows, index.display, stride, index.hidden, longest_part(windows))

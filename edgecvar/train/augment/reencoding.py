@@ -12,10 +12,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.clips.prepare import displayed_size
 from edgecvar.errors import DatasetError, EdgecvarError, StreamError, reason
-from edgecvar.files import whole_file
+from edgecvar.files import sha256_of, whole_file
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.encoding import Encoder, Shown, drawn_encoding

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.clips.prepare import MOTION_LIMIT
+from edgecvar.clips.spec import MOTION_LIMIT
 from edgecvar.train.data.prepared import Array, PreparedClip, changed
 
 Matrix = NDArray[np.float64]
 
 
-def rotated(clip: PreparedClip, degrees: float, aspect: float = 1.0) -> PreparedClip:
-    """The clip turned clockwise: vectors turn as the places do.
+def rotated(clip: PreparedClip, degrees: float, aspect: float = 1.0, limit: float = MOTION_LIMIT) -> PreparedClip:
+    """The clip turned clockwise: vectors turn as the places do, and are cut at the limit.
 
     `aspect`: input pixels for one of the picture's across, over those for one down; other than 1 where the view is
     squashed. Into the corners comes what is nearest of images, and stillness.
@@ -29,9 +29,9 @@ def rotated(clip: PreparedClip, degrees: float, aspect: float = 1.0) -> Prepared
         clip,
         image=changed(clip.image, shown),
         adjacent=changed(clip.adjacent, shown),
-        motion=_turned_vectors(clip.motion, turn, back),
+        motion=_turned_vectors(clip.motion, turn, back, limit),
         residual=changed(clip.residual, lambda residual: _moved(residual, back, edge=False)),
-        flow=changed(clip.flow, lambda flow: _turned_vectors(flow, turn, back)),
+        flow=changed(clip.flow, lambda flow: _turned_vectors(flow, turn, back, limit)),
         frame=changed(clip.frame, shown),
         intra=changed(clip.intra, lambda intra: _moved(intra, back, edge=False)),
     )
@@ -44,10 +44,10 @@ def turning(degrees: float, aspect: float = 1.0) -> Matrix:
     return np.array([[cosine, -sine * aspect], [sine / aspect, cosine]])
 
 
-def _turned_vectors(field: Array, turn: Matrix, back: Matrix) -> Array:
+def _turned_vectors(field: Array, turn: Matrix, back: Matrix, limit: float) -> Array:
     moved = _moved(field, back, edge=False)
     vectors = np.einsum("ij,tjhw->tihw", turn.astype(np.float32), moved)
-    return np.asarray(np.clip(vectors, -MOTION_LIMIT, MOTION_LIMIT), np.float32)
+    return np.asarray(np.clip(vectors, -limit, limit), np.float32)
 
 
 def _moved(planes: Array, back: Matrix, edge: bool) -> Array:

@@ -40,15 +40,21 @@ def fixed_samples(
 ) -> List[Sample]:
     """The samples of validation and tests, the same on every call; `within`: see clips.sampling.
 
-    Of a stream those of its longest part without a break: what remembers begins anew after each.
+    Of a short clip they may be fewer, see `of_length`. Of a stream they are those of its longest part without a break:
+    what remembers begins anew after each.
     """
     windows = clip.windows
     if sampling.name == "stream":
         stride, part = spec.every(clip.info.fps), longest_part(windows)
         return stretch(running_samples(windows, clip.display, stride, clip.hidden, part), segments)
     if sampling.name == "dense":
-        return dense_segments(windows, segments, sampling.span, within)
+        return dense_segments(windows, segments, sampling.span, within, sampling.short == "again")
     return centre_segments(windows, segments, within)
+
+
+def of_length(clip: PreparedClip, segments: int, sampling: SamplingSettings) -> PreparedClip:
+    """The clip over and over, so many segments in all, where a short one is to be shown so."""
+    return clip.repeated(segments) if (sampling.name, sampling.short) == ("dense", "again") else clip
 
 
 def prepare_clip(
@@ -204,7 +210,8 @@ class Batches:
         views, store = self._views, self._clips.store
         index = store.index(clip.path)
         samples = fixed_samples(index, self._spec, views.validation_segments, views.sampling)
-        return prepare_clip(store, clip, samples, Preparer(index.info, self._spec), sources=self._clips.sources)
+        prepared = prepare_clip(store, clip, samples, Preparer(index.info, self._spec), sources=self._clips.sources)
+        return of_length(prepared, views.validation_segments, views.sampling)
 
     def _looked(self, look: Look) -> PreparedClip:
         store = self._clips.store
@@ -212,4 +219,4 @@ class Batches:
         prepared = prepare_clip(store, look.clip, look.samples, preparer, self._clips.flow, self._clips.sources)
         for change in look.changes:
             prepared = change(prepared)
-        return prepared
+        return of_length(prepared, self._views.segments, self._views.sampling)

@@ -2,7 +2,9 @@
 
 A picture's flow is where its content came from: the velocity in pixels a frame since the picture displayed before it
 (or, for the first one, up to the picture after it), on the picture's own grid, as its motion vectors are. So it is the
-flow from the picture back to the one before it, with its sign turned.
+flow from the picture back to the one before it, with its sign turned. It is kept as it was found; in a batch it has the
+units of the motion input and is cut where that is (`InputSpec.velocity_limit`), as DMC-Net's is, which was kept as
+pictures by a tool whose usage says 20 pixels.
 """
 
 from __future__ import annotations
@@ -18,9 +20,8 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Set, 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.errors import ConfigError, DatasetError, StreamError, import_reason, reason
-from edgecvar.files import check_writable, whole_file
+from edgecvar.files import check_writable, sha256_of, whole_file
 from edgecvar.stream.pixels import decoded_pictures
 from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.data.store import unreadable

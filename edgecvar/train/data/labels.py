@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from edgecvar.clips.labelled import Clip, class_clips, videos_below
+from edgecvar.datasets.lists import LIST_BYTES
 from edgecvar.documents import read_text
 from edgecvar.errors import DatasetError, reason, unknown_name
 from edgecvar.train.data.drawing import draw_validation
-from edgecvar.train.data.splits import LIST_BYTES, Split, official_split
+from edgecvar.train.data.splits import Split, official_split
 from edgecvar.train.parts import Data
 
 SPLITS = ("train", "validation")

@@ -36,7 +36,7 @@ def read_clip(
             outline.push(picture)
             recorder.push(index, picture)
         info, skipped, sound = stream.info, stream.summary.skipped, is_sound(stream) and not cut
-    windows = outline.windows(spec.gop_length, recorder.undecoded)
+    windows = outline.windows(spec, recorder.undecoded)
     kept = (recorder.images, recorder.values, skipped, outline.display, recorder.decoded, len(recorder.undecoded))
     return RecordedClip(info, windows, *kept, outline.hidden, cut, sound)
 
@@ -50,6 +50,8 @@ def is_sound(stream: Stream) -> bool:
 class Recorder:
     """What is kept, for `sources`, of pictures that come in decode order; without `keep` all is tried, and not kept.
 
+    Of P and B pictures those are kept that the spec samples.
+
     The core's vectors and residuals are not even tried then: they cannot fail. Vectors are kept whatever the sources.
     `undecoded` are the pictures whose decoded frames are asked for and are not there.
     """
@@ -61,7 +63,7 @@ class Recorder:
         self.values: Dict[int, CodedValues] = {}
         self.decoded: Dict[int, PackedFrame] = {}
         self.undecoded: Set[int] = set()
-        self._sources = sources
+        self._sources, self._kinds = sources, spec.kinds
         self._source = MotionSource(info, spec, "residual" in sources)
         self._keep, self._try_values, self._shown = keep, keep or info.extraction != "native", shown
         self._begun = False
@@ -72,7 +74,7 @@ class Recorder:
         self._begun = self._begun or picture.has_image
         if wanted and picture.has_image:
             self._push_image(index, picture)
-        if wanted and picture.kind != "I" and self._begun and picture.shown:
+        if wanted and picture.kind in self._kinds and self._begun and picture.shown:
             self._push_inter(index, picture)
 
     def _push_image(self, index: int, picture: CodedPicture) -> None:
@@ -121,17 +123,23 @@ class _Outline:
             if holds:
                 some.add(index)
 
-    def windows(self, gop_length: int, undecoded: Set[int]) -> List[Window]:
-        """Windows without the undecoded pictures; raises DatasetError where nothing is in them."""
+    def windows(self, spec: InputSpec, undecoded: Set[int]) -> List[Window]:
+        """Windows without the undecoded pictures; raises DatasetError where nothing is to be sampled in them."""
+        marked = (self.hidden, self.opens, self.recovered)
         windows = [
             replace(window, pictures=tuple(each for each in window.pictures if each not in undecoded))
-            for window in cut_windows(self.kinds, gop_length, self.hidden, self.opens, self.recovered)
+            for window in cut_windows(self.kinds, spec.gop_length, *marked, sampled=spec.kinds)
         ]
         if not any(window.pictures for window in windows):
             counts = ", ".join(f"{self.kinds.count(kind)} {kind}" for kind in "IPB")
             if undecoded:
                 counts += f", {len(undecoded)} cannot be decoded"
-            raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
+            if spec.pictures == "all":
+                raise DatasetError(f"no P or B picture after an I-picture, so there is no motion to sample ({counts})")
+            raise DatasetError(
+                f"no {spec.kinds} picture after an I-picture, and input.pictures={spec.pictures} samples no others "
+                f"({counts}); encode it with some, or set input.pictures=all"
+            )
         return windows
 
 

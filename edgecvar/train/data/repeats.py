@@ -9,8 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Tuple
 
-from edgecvar.bundle.hashes import sha256_of
 from edgecvar.errors import DatasetError
+from edgecvar.files import sha256_of
 from edgecvar.train.data.splits import Split
 
 SHOWN = 3

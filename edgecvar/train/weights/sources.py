@@ -8,24 +8,37 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Mapping, Sequence, Union
 
 from edgecvar.bundle.manifest import MANIFEST
 from edgecvar.errors import ConfigError
 from edgecvar.train.checkpoint import BEST
+from edgecvar.train.weights.known_files import check_known, missing_file
 from edgecvar.train.weights.published import IMAGENET
 
 SHIPPED = {"synth-motion": Path(__file__).with_name("synth-motion.pt")}
 """By name: of recipes/synth/motion.yaml, the checkpoint that the demo's bundle was compiled from."""
 
 
+def check_sources(weights: Union[Sequence[str], Mapping[str, Sequence[str]]]) -> None:
+    """Raises ConfigError where one of a recipe's `weights` is no file to start from; none is read."""
+    lists = weights.values() if isinstance(weights, Mapping) else [weights]
+    for source in (source for each in lists for source in each):
+        if source != IMAGENET:
+            weights_file(source)
+
+
 def weights_file(source: str) -> Path:
-    """The file that a source other than "imagenet" stands for; raises ConfigError where it is none."""
+    """The file that a source other than "imagenet" stands for; raises ConfigError where it is none.
+
+    Also where it has the name of a published file and not its hash.
+    """
     path = SHIPPED.get(source, Path(source))
     if not path.exists():
         near = difflib.get_close_matches(source, [IMAGENET, *SHIPPED], n=1)
-        if near:
-            raise ConfigError(f"{source}: no such file; did you mean {near[0]}?")
+        raise ConfigError(f"{source}: no such file; did you mean {near[0]}?") if near else missing_file(path)
     if not path.is_dir():
+        check_known(path)
         return path
     if (path / MANIFEST).is_file():
         raise ConfigError(

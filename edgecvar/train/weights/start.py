@@ -19,7 +19,10 @@ from edgecvar.train.weights.sources import weights_file
 Weights = Union[Sequence[str], Mapping[str, Sequence[str]]]
 """What a recipe's `weights` holds: sources, or sources by the part that they are for."""
 
-SCALES = ("image_mean", "image_std", "velocity_unit", "velocity_per", "residual_unit", "accumulate", "rate")
+SCALES = (
+    *("image_mean", "image_std", "velocity_unit", "velocity_limit", "velocity_per", "residual_unit", "accumulate"),
+    *("rate", "pictures"),
+)
 """Of an InputSpec: weights learnt with others saw other numbers, or saw them at other times."""
 
 LISTED = 6

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Sequence
 
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import parser
@@ -83,6 +84,27 @@ def test_tensorrt_8_2_reads_every_network(learnt: Callable[[str], Any], name: st
 def test_tensorrt_8_2_reads_every_fusion(fusion: str, kept: Dict[str, Path], folder: Path) -> None:
     for stage in stages_of(fusion, kept, folder):
         assert unreadable([stage, to_half(stage), partly_quantised(stage, ())]) == []
+
+
+def test_tensorrt_8_2_reads_a_mobilenet_that_remembers(tmp_path: Path) -> None:
+    """TSN on MobileNetV2, shifted online: ten states, and of its own operators ReLU6 alone."""
+    torch.manual_seed(0)
+    options = {"backbone": {"kind": "mobilenet_v2", "width": 0.1}, "temporal": "online_shift", "frames": "all"}
+    network = build_network("tsn", options, InputSpec(height=32, width=32, crop=1.0), 3).eval()
+    (spec,) = network.stages()
+    export_stage(network.stage(spec.name), spec, tmp_path / "stage.onnx")
+    stage = onnx.load(str(tmp_path / "stage.onnx"))
+    assert [(each.domain, each.version) for each in stage.opset_import] == [("", 13)]
+    kinds = {node.op_type for node in stage.graph.node}
+    assert {"Conv", "Clip"} <= kinds and len(spec.state) == 10
+    assert unreadable([stage, to_half(stage), partly_quantised(stage, ())]) == []
+    given = {name: torch.randn(1, *shape) for name, shape in spec.takes.items()}
+    with torch.no_grad():
+        expected = network.stage(spec.name)(*given.values())
+    session = onnxruntime.InferenceSession(stage.SerializeToString(), providers=["CPUExecutionProvider"])
+    got = session.run(list(spec.gives), {name: tensor.numpy() for name, tensor in given.items()})
+    for one, other in zip(expected, got):
+        torch.testing.assert_close(torch.from_numpy(other), one, rtol=1e-3, atol=1e-4)
 
 
 def parse(body: str, opset: int = 13) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgecvar.bundle.engines import FolderIndex
-from edgecvar.bundle.hashes import sha256_of
+from edgecvar.files import sha256_of
 from edgecvar.runners.tensorrt.api import generation_of
 from edgecvar.runners.tensorrt.builder import build_engines
 from tests.runners.tensorrt.building import build_of

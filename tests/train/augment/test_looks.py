@@ -49,6 +49,15 @@ def test_the_same_epoch_gives_the_same_batches_and_another_one_others(small: Cal
     assert all(torch.isfinite(batch.motion).all() and batch.motion.abs().max() <= 8 for batch in one)
 
 
+def test_changes_keep_the_limit_of_the_input(small: Callable[..., Recipe]) -> None:
+    """Each of those that may lengthen a vector, alone: it reaches the limit and stays within."""
+    limit = "input={height: 32, width: 48, crop: 1.0, velocity_unit: 0.5, velocity_limit: 1.3}"
+    for change in ("gain=[4, 4]", "noise=4", "camera.pan=8", "rotation=45", "steady=1"):
+        recipe = small(f"augment.{change}", limit)
+        batches = list(batches_of(recipe, clips_of(recipe)).training(1))
+        assert max(float(batch.motion.abs().max()) for batch in batches) == np.float32(2.6), change
+
+
 def test_what_is_off_leaves_the_draws_of_what_is_on_alone(small: Callable[..., Recipe]) -> None:
     """A recipe without the new keys sees what it saw before there were any."""
     jitter = ["augment.scale=[0.6, 1]", "augment.shift=1", "augment.flip=true"]

@@ -122,6 +122,25 @@ def test_a_clip_of_one_picture_has_nothing_to_sample(tmp_path: Path) -> None:
         read_clip(tmp_path / "one.mp4", InputSpec(height=32, width=32))
 
 
+@pytest.mark.parametrize("kind", ["p", "b"])
+def test_pictures_of_one_kind_are_recorded_alone(kind: str, tmp_path: Path) -> None:
+    path = moving_clip(tmp_path / "clip.mp4", 25, bf="2")
+    spec = InputSpec(height=32, width=32, pictures=kind)
+    recorded, whole = read_clip(path, spec), read_clip(path, InputSpec(height=32, width=32))
+    with open_stream(path) as stream:
+        of_kind = {index for index, picture in enumerate(stream) if picture.kind.lower() == kind}
+    assert recorded.values.keys() == of_kind < whole.values.keys()
+    assert {sample.picture for sample in centre_segments(recorded.windows, 60)} == of_kind
+    assert recorded.values == {index: value for index, value in whole.values.items() if index in of_kind}
+
+
+def test_a_clip_without_that_kind_says_what_it_has(tmp_path: Path) -> None:
+    path, spec = moving_clip(tmp_path / "clip.mp4", 13), InputSpec(height=32, width=32, pictures="b")
+    for values in (True, False):
+        with pytest.raises(DatasetError, match=r"no B picture.*pictures=b samples no others \(2 I, 11 P, 0 B\)"):
+            read_clip(path, spec, values=values)
+
+
 def test_what_an_edit_list_hides_is_not_learnt_from(tmp_path: Path) -> None:
     """The demuxer begins at the key picture before it: three pictures of its GOP are hidden, that one among them."""
     clip = moving_clip(tmp_path / "clip.mp4", pictures=40, bf="2")

@@ -32,6 +32,22 @@ def test_a_network_of_clips_is_trained_on_clips_of_that_length(monkeypatch: pyte
         resolve(parse_recipe("{model: clips, data: x, segments: 3, network: {segments: 3}}"))
 
 
+def test_a_network_of_any_length_may_be_tested_on_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NETWORKS, "clips", Entry(Clips, lambda *parts: pytest.fail("built"), any_length=True))
+    made = resolve(parse_recipe("{model: clips, data: x, validation_segments: 16, test: {segments: 250}}"))
+    assert (made.views.segments, made.views.validation_segments, made.views.test_segments) == (8, 16, 250)
+    with pytest.raises(ConfigError, match=r"clips of 8 .* has segments=3"):
+        resolve(parse_recipe("{model: clips, data: x, segments: 3}"))
+
+
+def test_a_span_of_a_test_is_of_dense_sampling() -> None:
+    with pytest.raises(ConfigError, match=r"test\.span is of sampling=dense, and this is segments"):
+        parse_recipe("{model: attp, data: x, test: {span: 250}}")
+    views = parse_recipe("{model: attp, data: x, sampling: dense, test: {span: 250}}").views
+    assert (views.sampling.span, views.test_sampling.span) == (64, 250)
+    assert parse_recipe("{model: attp, data: x, sampling: dense}").views.test_sampling.span == 64
+
+
 def test_unknown_models_and_options_are_named() -> None:
     with pytest.raises(ConfigError, match="unknown model 'atp': did you mean 'attp'"):
         resolve(parse_recipe("{model: atp, data: x}"))

@@ -9,6 +9,7 @@ import torch
 
 from edgecvar.errors import ConfigError
 from edgecvar.nets.backbones.efficientnet import BackboneOptions, EfficientNet
+from edgecvar.nets.backbones.mobilenet import MobileNetOptions, MobileNetV2
 from edgecvar.nets.backbones.resnet import BasicBlock, ResNet
 from edgecvar.nets.backbones.resnet3d import ResNet3d, ResNet3dOptions
 from edgecvar.nets.catalog import build_network
@@ -64,6 +65,22 @@ def test_each_backbone_takes_the_file_that_is_its_own(tmp_path: Path) -> None:
         start_from(coviar(), [deep_file])
     with pytest.raises(ConfigError, match=r"deep\.pth: fits no backbone"):
         start_from(coviar(appearance=FLAT.model_dump()), [flat_file, deep_file])
+
+
+def test_torchvisions_mobilenet_fills_its_own(tmp_path: Path) -> None:
+    options = MobileNetOptions(kind="mobilenet_v2", width=0.25)
+    published, file = MobileNetV2(options, classes=9), tmp_path / "mobile.pth"
+    torch.save(published.state_dict(), file)
+    target = build_network("tsn", {"backbone": options.model_dump()}, SPEC, 3)
+    assert start_from(target, [file]).endswith("; afresh: appearance.classifier")
+    backbone = target.get_submodule("appearance.backbone").state_dict()
+    assert all(torch.equal(tensor, published.state_dict()[name]) for name, tensor in backbone.items())
+    first = "features.0.0.weight"
+    moving = Holder(MobileNetV2(options, in_channels=2))
+    assert f"{first} adapted from 3 to 2 channels" in start_from(moving, [file])
+    assert torch.equal(moving.backbone.state_dict()[first], adapt_channels(published.state_dict()[first], 2))
+    with pytest.raises(ConfigError, match=r"no weights of shape .* for features\.0\.0\.weight"):
+        start_from(Holder(MobileNetV2(MobileNetOptions(kind="mobilenet_v2"))), [file])
 
 
 def test_older_files_without_counters_fit(tmp_path: Path) -> None:
