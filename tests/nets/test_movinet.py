@@ -1,4 +1,4 @@
-"""MoViNet-A0-Stream: a stream is its clip, nothing looks ahead, and averages and paddings as the paper has them."""
+"""MoViNet-A0-Stream: a stream is its clip, nothing looks ahead, and nothing grows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ pytestmark = pytest.mark.train
 from torch import nn  # noqa: E402
 
 from edgecvar.clips.spec import InputSpec  # noqa: E402
-from edgecvar.nets.backbones.movinet import Bottleneck, Shortcut, hard_swish, same_padding  # noqa: E402
+from edgecvar.nets.backbones.movinet import Bottleneck  # noqa: E402
 from edgecvar.nets.batch import ClipBatch  # noqa: E402
-from edgecvar.nets.modules.stream_buffer import Clip  # noqa: E402
 from edgecvar.nets.movinet import Movinet, StreamOptions  # noqa: E402
 
 SPEC = InputSpec(height=48, width=64)
@@ -94,15 +93,6 @@ def test_the_order_in_time_tells_within_the_reach_of_the_buffers() -> None:
     assert (scores[:, -1] - others[:, -1]).abs().max() > 1e-3
 
 
-def test_a_cumulative_average_is_the_mean_and_then_fades() -> None:
-    values = torch.randn(1 * 9, 2, 1, 1)
-    got = Clip(9, 4).averaged(values)[:, :, 0, 0]
-    for at in range(4):
-        assert torch.allclose(got[at], values[: at + 1].mean((0, 2, 3)), atol=1e-6)
-    for at in range(4, 9):
-        assert torch.allclose(got[at], 0.75 * got[at - 1] + 0.25 * values[at, :, 0, 0], atol=1e-6)
-
-
 def test_months_of_a_stream_grow_nothing() -> None:
     net, inputs = network(appearance=0), batch(pictures=1)
     states = [torch.full((2, *each.shape), 3.0) for each in net.stages()[-1].state]
@@ -140,39 +130,6 @@ def test_states_are_those_of_the_table() -> None:
     assert shapes["b4_l0_past"] == [384, 4, 6 * 6] and shapes["last_average"] == [480, 1, 1]
 
 
-@pytest.mark.parametrize(("side", "expected"), [(172, [0, 1]), (43, [1, 1]), (22, [0, 1]), (11, [1, 1])])
-def test_padding_is_as_in_tensorflow(side: int, expected: List[int]) -> None:
-    assert same_padding((side, side), 3, 2) == [*expected, *expected]
-    assert same_padding((side, side), 5, 1) == [2, 2, 2, 2]
-
-
-@pytest.mark.parametrize("size", [(6, 8), (5, 7)])
-def test_a_shortcut_is_of_means_over_what_is_there(size: Any) -> None:
-    torch.manual_seed(0)
-    shortcut = Shortcut(2, 3, size, 2).eval()
-    maps, (above, left) = torch.randn(1, 2, *size), (size[0] % 2, size[1] % 2)
-    means = torch.stack(
-        [
-            torch.stack(
-                [
-                    maps[0, :, max(0, y - above) : y - above + 3, max(0, x - left) : x - left + 3].mean((1, 2))
-                    for x in range(0, size[1], 2)
-                ],
-                1,
-            )
-            for y in range(0, size[0], 2)
-        ],
-        1,
-    )
-    with torch.no_grad():
-        assert torch.allclose(shortcut(maps), shortcut.project(means[None]), atol=1e-6)
-
-
-def test_hard_swish_is_that_of_the_library() -> None:
-    x = torch.linspace(-5, 5, 101)
-    assert torch.allclose(hard_swish(x), nn.functional.hardswish(x), atol=1e-6)
-
-
 def test_a_clip_loses_its_i_features_at_random_in_training_alone() -> None:
     net, inputs = network(appearance_dropout=0.9), batch(clips=8, pictures=2)
     with torch.no_grad():
@@ -183,7 +140,6 @@ def test_a_clip_loses_its_i_features_at_random_in_training_alone() -> None:
 
 
 def test_frames_that_are_not_there_are_one_error() -> None:
+    net = Movinet(StreamOptions(**SMALL, inputs="frames"), SPEC, 5)
     with pytest.raises(ValueError, match=r"ClipBatch\.frame: got none, which inputs: frames looks at"):
-        network(inputs="coded")  # built without trouble
-        net = Movinet(StreamOptions(**SMALL, inputs="frames"), SPEC, 5)
         net(replace(batch(), frame=None))
