@@ -212,7 +212,7 @@ def evaluate_checkpoint(
         run = path if path.is_dir() else path.parent
         sources = {"the clips that validate": matching(held_out(checkpoint, recipe.data, run), match)}
     clips = [clip for each in sources.values() for clip in each]
-    scores = score_checkpoint(checkpoint, recipe.views, recipe.machine, clips)
+    scores = score_checkpoint(checkpoint, recipe.views, recipe.machine, clips, recipe.data)
     subject: Dict[str, Any] = {"checkpoint": str(path), "left_out": left_out, "test": recipe.views.test.model_dump()}
     if not folders:
         subject["folder"] = None

@@ -237,4 +237,7 @@ def _say_next(training: Training, as_json: bool) -> None:
     if best.epoch == training.epoch and best.validation_top1 != 1:
         longer = 2 * max(training.epoch, training.recipe.course.epochs)
         say(f"for longer: edgecvar train --resume {training.folder} epochs={longer}")
+    if training.network.sees_flow:
+        say(f"next: edgecvar eval {training.folder}; no device has optical flow, so there is nothing to compile")
+        return
     say(f"next: edgecvar compile --model {training.recipe.network.model}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Type
+from typing import Any, Callable, Dict, Mapping, Tuple, Type
 
 import torch
 from pydantic import BaseModel, ValidationError
 
-from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import InputSpec
 from edgecvar.config import mistake
 from edgecvar.errors import ConfigError, unknown_name
@@ -239,10 +238,10 @@ def network_options(model: str, options: Mapping[str, Any]) -> BaseModel:
         raise ConfigError(f"options of {model}: {mistake(error, kind)}") from error
 
 
-def network_stages(model: str, options: Mapping[str, Any], spec: InputSpec) -> List[StageSpec]:
-    """The stages of `model`, as with one class; nothing is computed. Raises ConfigError as `build_network` does."""
+def network_outline(model: str, options: Mapping[str, Any], spec: InputSpec) -> Network:
+    """The network with one class and no numbers in it; raises ConfigError as `build_network` does."""
     with torch.device("meta"):
-        return build_network(model, options, spec, 1).stages()
+        return build_network(model, options, spec, 1)
 
 
 def build_network(model: str, options: Mapping[str, Any], spec: InputSpec, classes: int) -> Network:

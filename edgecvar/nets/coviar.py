@@ -22,6 +22,7 @@ on one I, MV and R, where 11.3 has the stride of a bottleneck in its first convo
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import List, Mapping, Tuple
 
 import torch
@@ -96,7 +97,22 @@ class LateFusion(nn.Module):
         return torch.stack([share * each for share, each in zip(self.shares, scores)]).sum(0)
 
 
-class Coviar(Network):
+class LateFused(Network):
+    """A network of streams that share nothing, each with scores of its own, which `fuse` brings together."""
+
+    fuse: LateFusion
+
+    @property
+    @abstractmethod
+    def streams(self) -> Tuple[str, ...]:
+        """Their names, in the order that `fuse` takes their scores."""
+
+    @abstractmethod
+    def stream_scores(self, name: str, batch: ClipBatch) -> Tensor:
+        """Scores (N, classes) of one stream alone; nothing else is computed."""
+
+
+class Coviar(LateFused):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
     def __init__(self, options: CoviarOptions, spec: InputSpec, classes: int) -> None:
@@ -121,7 +137,13 @@ class Coviar(Network):
 
     def features(self, batch: ClipBatch) -> Features:
         """Fused scores (N, classes), and those of each stream, which learns from its own alone."""
-        lead = batch.motion.shape[:2]
-        inputs = {name: getattr(batch, MODALITIES[name]).flatten(0, 1) for name in self.options.streams}
-        scores = tuple(batch.mean(self.stage(name)(each).unflatten(0, lead)) for name, each in inputs.items())
+        scores = tuple(self.stream_scores(name, batch) for name in self.streams)
         return Features(self.fuse(*scores), streams=scores)
+
+    @property
+    def streams(self) -> Tuple[str, ...]:
+        return self.options.streams
+
+    def stream_scores(self, name: str, batch: ClipBatch) -> Tensor:
+        scores: Tensor = self.stage(name)(getattr(batch, MODALITIES[name]).flatten(0, 1))
+        return batch.mean(scores.unflatten(0, batch.motion.shape[:2]))

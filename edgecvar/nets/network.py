@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, List, Mapping
+from typing import Any, FrozenSet, List, Mapping
 
 from torch import Tensor, nn
 
-from edgecvar.bundle.stages import StageSpec
+from edgecvar.bundle.stages import StageSpec, prepared_sources
 from edgecvar.errors import ConfigError, unknown_name
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.features import Features
@@ -27,10 +27,16 @@ class Network(nn.Module, ABC):
     """
 
     classes: int
+    sees_flow = False
+    """Whether it looks at a batch's optical flow, which no device has: it can be trained and tested, not compiled."""
 
     @abstractmethod
     def stages(self) -> List[StageSpec]:
         """The stages in the order they run; the last gives the class scores."""
+
+    def prepared_inputs(self) -> FrozenSet[str]:
+        """The prepared inputs that it takes."""
+        return prepared_sources(self.stages())
 
     @abstractmethod
     def stage_modules(self) -> Mapping[str, nn.Module]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from edgecvar.bundle.stages import prepared_sources
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.files import check_writable
-from edgecvar.nets.catalog import network_stages
+from edgecvar.nets.catalog import network_outline
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.train.ablation import Planned
 from edgecvar.train.checkpoint import LAST, Checkpoint, load_checkpoint
@@ -36,7 +35,8 @@ CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
 class SeedResult:
     """One run: its best epoch, what that validated with, and of `clips` readable ones in the test those it got right.
 
-    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with.
+    `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with, `cost` where
+    the network looks at optical flow, whose own would be most of it.
     """
 
     seed: int
@@ -46,7 +46,7 @@ class SeedResult:
     right: int
     clips: int
     unreadable: int
-    cost: NetworkCost
+    cost: Optional[NetworkCost]
 
     @property
     def top1(self) -> float:
@@ -72,7 +72,7 @@ class RowResult:
         return min(figures), max(figures)
 
     @property
-    def cost(self) -> NetworkCost:
+    def cost(self) -> Optional[NetworkCost]:
         return self.seeds[0].cost
 
 
@@ -114,7 +114,8 @@ def _check(planned: Planned, test: Optional[str]) -> None:
     if sorted(tested.labels) != sorted(split.labels):
         counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
         raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
-    if needs_flow(course):
+    design = planned.recipe.network
+    if needs_flow(course) or network_outline(design.model, design.options, design.input).sees_flow:
         pair_of_pictures(data.flow)  # OpenCV is there
     launch = planned_launch(planned.recipe.machine, os.environ)
     if launch.devices * launch.nodes > 1:
@@ -144,8 +145,10 @@ class _Shelf:
 
     def __call__(self, recipe: Recipe, listener: Listener) -> Clips:
         network, course = recipe.network, recipe.course
-        key = (recipe.data, network.input, recipe.views.augment.reencode, needs_flow(course), recipe.machine.cache_gib)
-        sources = prepared_sources(network_stages(network.model, network.options, network.input))
+        outline = network_outline(network.model, network.options, network.input)
+        flow = needs_flow(course), outline.sees_flow
+        key = (recipe.data, network.input, recipe.views.augment.reencode, flow, recipe.machine.cache_gib)
+        sources = outline.prepared_inputs()
         if self._clips is None or key != self._key or not sources <= set(self._clips.sources):
             self._clips = None  # two rows' clips at a time may be more than memory holds
             self._key, self._clips = key, read_recipe_clips(recipe, listener)
@@ -175,7 +178,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     clips = held_out(checkpoint, data)
     right, readable = 0, 0
     with listener.phase("test", len(clips)):
-        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips):
+        for each in score_checkpoint(checkpoint, recipe.views, planned.recipe.machine, clips, data):
             listener.step()
             if each.scores is None:
                 listener.say(f"left out of the test: {each.error}")
@@ -185,6 +188,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
     if not readable:
         raise DatasetError(f"{test or data.source}: none of the {len(clips)} clips that test can be read")
     best = (load_checkpoint(run / LAST).training or {}).get("best") or {}
+    network = checkpoint.build()
     listener.say(f"{planned.row}, seed {planned.recipe.views.seed}: {right} of {readable} clips right")
     return SeedResult(
         seed=planned.recipe.views.seed,
@@ -194,7 +198,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
         right=right,
         clips=readable,
         unreadable=len(clips) - readable,
-        cost=describe_network(checkpoint.build(), checkpoint.input.gop_length),
+        cost=None if network.sees_flow else describe_network(network, checkpoint.input.gop_length),
     )
 
 

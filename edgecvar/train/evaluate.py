@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Collection, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Collection, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 
-from edgecvar.bundle.stages import prepared_sources
 from edgecvar.clips.gop import pictures_of_parts
 from edgecvar.clips.labelled import Clip, ClipScore
 from edgecvar.clips.prepare import Preparer, View, centre_view
@@ -20,22 +20,26 @@ from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.catalog import find_entry
+from edgecvar.nets.coviar import LateFused
 from edgecvar.nets.network import Network
 from edgecvar.stream.types import StreamInfo
 from edgecvar.train.augment.looks import CORNERS
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
-from edgecvar.train.data.batches import Batches, collate, fixed_samples, of_length, prepare_recorded
-from edgecvar.train.data.dataset import Clips
+from edgecvar.train.data.batches import Batches, collate, fixed_samples, of_length, prepare_recorded, with_flow
+from edgecvar.train.data.dataset import Clips, flow_cache
+from edgecvar.train.data.flow import FlowCache
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.reading import read_clip
 from edgecvar.train.data.recorded import RecordedClip
+from edgecvar.train.data.rereading import ClipIndex
 from edgecvar.train.parts import Data, Machine, Views
+from edgecvar.train.protocols import protocols
 from edgecvar.train.recipe import Recipe, first_outside, parse_recipe
 from edgecvar.train.settings import TestProtocol
 
 SETTABLE = (
     *("test", "data", "validation", "validation_pattern", "split", "split_by", "validation_fraction", "split_seed"),
-    *("device", "threads", "workers"),
+    *("flow.cache", "device", "threads", "workers"),
 )
 """Keys of a checkpoint's recipe that say how it is tested and on what; the others made it what it is."""
 
@@ -43,8 +47,8 @@ CROPS = {1: CORNERS[:1], 3: ((0, 0), (0, -1), (0, 1)), 5: CORNERS}
 """(down, right) of each crop: the centre, with left and right, with the four corners."""
 
 
-Prepared = Union[List[ClipBatch], EdgecvarError]
-"""What a test looks at of a clip, or why it cannot be read."""
+Prepared = Union[List[List[ClipBatch]], EdgecvarError]
+"""What each test looks at of a clip, or why it cannot be read."""
 
 
 def open_checkpoint(path: Path, overrides: Sequence[str] = ()) -> Tuple[Checkpoint, Recipe]:
@@ -89,30 +93,56 @@ def regions(info: StreamInfo, spec: InputSpec, protocol: TestProtocol) -> List[V
 
 
 def score_checkpoint(
-    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip]
+    checkpoint: Checkpoint, views: Views, machine: Machine, clips: Sequence[Clip], data: Optional[Data] = None
 ) -> Iterator[ClipScore]:
-    """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run."""
-    if views.sampling.name == "stream" and views.test.clips > 1:
-        raise ConfigError(
-            f"test.clips={views.test.clips}: with sampling=stream a clip is looked at once, from its start"
-        )
+    """The scores of every clip in turn, by the recipe's `test`; raises ConfigError for a protocol it cannot run.
+
+    `data`: the recipe's, which says how optical flow is computed and where it is kept, for a network that looks at it.
+    """
     segments, fixed = views.test_segments, checkpoint.network.get("segments")
     if fixed is not None and segments != fixed and not find_entry(checkpoint.model).any_length:
         raise ConfigError(f"test.segments={segments}, but {checkpoint.model} looks at clips of {fixed} pictures")
     network = checkpoint.build()
+    tests = protocols(network, views, checkpoint.model)
     device = machine.torch_device()
     network.to(device)
-    reader = _Reader(checkpoint.input, views, prepared_sources(network.stages()))
-    for clip, batches in _prepared(clips, reader, max(1, machine.workers)):
-        if isinstance(batches, EdgecvarError):
-            yield ClipScore(clip, None, str(batches))
+    assert data is not None or not network.sees_flow, "a network that looks at flow is tested with its recipe's data"
+    flow = flow_cache(data) if data is not None and network.sees_flow else None
+    reader = _Reader(checkpoint.input, [test for test, _ in tests], network.prepared_inputs(), flow)
+    for clip, looks in _prepared(clips, reader, max(1, machine.workers)):
+        if isinstance(looks, EdgecvarError):
+            yield ClipScore(clip, None, str(looks))
             continue
         with torch.inference_mode():
-            scores = [_mean(network(batch.to(device)).double().cpu(), batch.lengths) for batch in batches]
-        mean = torch.stack(scores).mean(0).numpy()
+            mean = _scores(network, [streams for _, streams in tests], looks, device).numpy()
         if not np.isfinite(mean).all():
             raise ConfigError(f"{clip.path}: the network gives NaN or infinity; test another checkpoint")
         yield ClipScore(clip, mean)
+
+
+def _scores(
+    network: Network, streams: Sequence[Tuple[str, ...]], looks: Sequence[Sequence[ClipBatch]], device: torch.device
+) -> torch.Tensor:
+    """A clip's scores (classes,): the mean over all that was looked at, by each stream of a test of its own."""
+    if isinstance(network, LateFused) and any(streams):
+        each = {
+            name: _mean(batches, partial(network.stream_scores, name), device)
+            for names, batches in zip(streams, looks)
+            for name in names
+        }
+        fused: torch.Tensor = network.fuse(*(each[name] for name in network.streams))
+        return fused
+    (batches,) = looks
+    return _mean(batches, network, device)
+
+
+def _mean(views: Sequence[ClipBatch], score: Callable[[ClipBatch], torch.Tensor], device: torch.device) -> torch.Tensor:
+    """The mean (classes,) over all views, and in each over all pictures of its clips, of which each has its own."""
+    means = []
+    for batch in views:
+        scores, lengths = score(batch.to(device)).double().cpu(), batch.lengths
+        means.append(scores.mean(0) if lengths is None else (scores * lengths[:, None]).sum(0) / lengths.sum())
+    return torch.stack(means).mean(0)
 
 
 def validation_scores(network: Network, recipe: Recipe, clips: Clips) -> Iterator[ClipScore]:
@@ -129,13 +159,26 @@ def validation_scores(network: Network, recipe: Recipe, clips: Clips) -> Iterato
 
 
 def clip_batches(
-    clip: RecordedClip, spec: InputSpec, views: Views, sources: Collection[str] = PREPARED
+    clip: RecordedClip,
+    spec: InputSpec,
+    views: Views,
+    sources: Collection[str] = PREPARED,
+    flow: Optional[Tuple[FlowCache, Path]] = None,
 ) -> List[ClipBatch]:
-    """One batch of `test.clips` clips, of those sources, for each region of a video that the test looks at."""
+    """One batch of `test.clips` clips, of those sources, for each region of a video that the test looks at.
+
+    `flow`: where the optical flow of the clip is, and by which path, if it is wanted too.
+    """
     batches, sampled = [], _sampled(clip, spec, views)
     for view in regions(clip.info, spec, views.test):
         preparer = Preparer(clip.info, spec, view)
         clips = [prepare_recorded(clip, samples, preparer, sources) for samples in sampled]
+        if flow is not None:
+            cache, path = flow
+            clips = [
+                with_flow(prepared, path, samples, cache, clip.display, preparer)
+                for prepared, samples in zip(clips, sampled)
+            ]
         clips = [of_length(each, views.test_segments, views.sampling) for each in clips]
         batches.append(collate(clips, [0] * len(clips)))
     return batches
@@ -155,23 +198,22 @@ def _sampled(clip: RecordedClip, spec: InputSpec, views: Views) -> List[List[Sam
     return [samples for samples in parts if samples]
 
 
-def _mean(scores: torch.Tensor, lengths: Optional[torch.Tensor]) -> torch.Tensor:
-    """The mean over all pictures from those (N, classes) over the `lengths` (N,) of them that each clip has."""
-    return scores.mean(0) if lengths is None else (scores * lengths[:, None]).sum(0) / lengths.sum()
-
-
 @dataclass(frozen=True)
 class _Reader:
-    """Reads a video and prepares what a test looks at; what cannot be read is its error."""
+    """Reads a video and prepares what each test looks at; what cannot be read is its error."""
 
     spec: InputSpec
-    views: Views
+    tests: Sequence[Views]
     sources: Collection[str]
+    flow: Optional[FlowCache] = None
 
     def __call__(self, path: Path) -> Prepared:
         try:
             clip = read_clip(path, self.spec, self.sources)
-            return clip_batches(clip, self.spec, self.views, self.sources)
+            if self.flow is not None:
+                self.flow.add(path, ClipIndex.of(clip))
+            flow = None if self.flow is None else (self.flow, path)
+            return [clip_batches(clip, self.spec, views, self.sources, flow) for views in self.tests]
         except EdgecvarError as error:
             return error
 

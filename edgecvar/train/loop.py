@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Generator, Iterator, List, Optional, Sequence
@@ -19,6 +20,7 @@ from edgecvar.nets.network import Network
 from edgecvar.train.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, run_names, save_checkpoint
 from edgecvar.train.data.balance import class_weights
 from edgecvar.train.data.dataset import Clips, read_clips, tell_breaks
+from edgecvar.train.descent import Plateau
 from edgecvar.train.history import EpochRecord, append_record, draw_curves, keep_records
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.objective import Objective
@@ -230,6 +232,8 @@ class Training:
             "clips": _clip_names(self.clips),
             "best": None if self.best is None else self.best.model_dump(mode="json"),
         }
+        if self.recipe.descent.schedule.name == "plateau":
+            training["plateau"] = asdict(self._passes.plateau)
         save_checkpoint(self.folder / LAST, self._checkpoint(training))
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -240,6 +244,8 @@ class Training:
         torch.set_rng_state(state["torch_rng"])
         if self._device.type == "cuda" and state["cuda_rng"] is not None:
             torch.cuda.set_rng_state(state["cuda_rng"])
+        if self.recipe.descent.schedule.name == "plateau":
+            self._passes.plateau = Plateau(**state["plateau"])
         self.epoch = int(state["epoch"])
         self.best = None if state["best"] is None else EpochRecord.model_validate(state["best"])
 

@@ -6,6 +6,11 @@ learns by cross-entropy, in a phase before alignment or in an earlier run, and s
 It starts from the weights that its pupil starts from, as both are one network of one pre-training. Where the network
 has no last layer on motion (it pools motion with the other modalities), f^(fc) comes from one that training alone has.
 
+Other rows of Huo et al. 2020, figure 4 right: `alignment_fc` is the second half of eq. 8; `distillation` is Hinton et
+al. 2015, eq. 1 and section 2, of which Huo et al. print the reference alone. Chosen: a sampled picture is an example,
+as in eq. 8; the temperature is 4, of the 2.5 to 4 that Hinton et al. found best for small pupils (section 3); what is
+minimised is the Kullback-Leibler divergence, which differs from their cross-entropy by what no pupil can change.
+
 DMC's released runs without an adversary, and those with I3D, show the generator flow in means over 16 x 16 pixels
 (flow_ds_factor), each repeated over its block, so that the cue keeps its resolution and is compared pixel by pixel; the
 discriminator takes what the generator does. The runs with an adversary and a ResNet-18 show flow as it is. So it is a
@@ -32,6 +37,9 @@ from edgecvar.train.settings import Phase
 
 REAL, FAKE = 1, 0
 """Columns of a discriminator's logits."""
+
+TEMPERATURE = 4.0
+"""T of Hinton et al. 2015, eq. 1."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +120,39 @@ def streams(forward: ForwardPass) -> Term:
 
 def alignment(forward: ForwardPass) -> Term:
     """Huo et al. 2020, eq. 8: motion features before and after the last layer, against a teacher's on optical flow."""
+    pupil, teacher = _pupil_and_teacher(forward)
+    before = functional.mse_loss(pupil.before, teacher.before)
+    return Term(before + functional.mse_loss(_last(pupil), _last(teacher)))
+
+
+def alignment_fc(forward: ForwardPass) -> Term:
+    """Huo et al. 2020, figure 4, "after FC layer": of eq. 8 the features after the last layer alone."""
+    pupil, teacher = _pupil_and_teacher(forward)
+    return Term(functional.mse_loss(_last(pupil), _last(teacher)))
+
+
+def distillation(forward: ForwardPass) -> Term:
+    """Hinton et al. 2015: softened class probabilities of each sampled picture, against the teacher's, times T^2."""
+    pupil, teacher = _pupil_and_teacher(forward)
+    mine = functional.log_softmax(_last(pupil) / TEMPERATURE, 1)
+    taught = functional.log_softmax(_last(teacher) / TEMPERATURE, 1)
+    return Term(TEMPERATURE**2 * functional.kl_div(mine, taught, reduction="batchmean", log_target=True))
+
+
+def _pupil_and_teacher(forward: ForwardPass) -> Tuple[LayerPair, LayerPair]:
+    """The motion branch on motion vectors, and the teacher on optical flow, which gathers no gradients."""
     motion = forward.features.motion
     if motion is None:
-        raise ConfigError("the alignment loss compares motion features, but the network shows none")
+        raise ConfigError("a loss of the recipe compares motion features with a teacher's, but the network shows none")
     with torch.no_grad():
         teacher: LayerPair = forward.companions["teacher"](forward.flow())
     after = forward.companions["student"](motion.before) if motion.after is None else motion.after
-    assert teacher.after is not None, "a teacher has a last layer"
-    return Term(functional.mse_loss(motion.before, teacher.before) + functional.mse_loss(after, teacher.after))
+    return LayerPair(motion.before, after), teacher
+
+
+def _last(pair: LayerPair) -> Tensor:
+    assert pair.after is not None, "a teacher and its pupil have a last layer"
+    return pair.after
 
 
 def teacher(forward: ForwardPass) -> Term:
@@ -153,13 +186,20 @@ LOSSES = {
     "cross_entropy": Loss(cross_entropy, flow=False),
     "streams": Loss(streams, flow=False),
     "alignment": Loss(alignment, companions=("teacher", "student")),
+    "alignment_fc": Loss(alignment_fc, companions=("teacher", "student")),
+    "distillation": Loss(distillation, companions=("teacher", "student")),
     "reconstruction": Loss(reconstruction),
     "adversarial": Loss(adversarial, companions=("discriminator",)),
     "discriminator": Loss(discriminator, "discriminator", ("discriminator",)),
     "teacher": Loss(teacher, "teacher", ("teacher",)),
 }
 
-TEACHES = {"adversarial": "discriminator", "alignment": "teacher"}
+TEACHES = {
+    "adversarial": "discriminator",
+    "alignment": "teacher",
+    "alignment_fc": "teacher",
+    "distillation": "teacher",
+}
 """A loss that learns from a companion, and the one that the companion learns by."""
 
 
@@ -190,5 +230,5 @@ def check_losses(course: Course) -> None:
     names = {name for phase in phases for name in phase.losses or {}}
     if "teacher" not in names and not any(map(trains_network, phases)):
         raise ConfigError("no loss of the recipe trains the network; add cross_entropy to its losses")
-    if course.teacher is not None and "alignment" not in names:
+    if course.teacher is not None and not any(TEACHES.get(name) == "teacher" for name in names):
         raise ConfigError(f"teacher={course.teacher}: no loss of the recipe looks at it; add alignment to its losses")

@@ -159,8 +159,13 @@ class Views(Part):
 
     @model_validator(mode="after")
     def _span_is_of_dense_sampling(self) -> Views:
-        if self.test.span is not None and self.sampling.name != "dense":
-            raise ValueError(f"test.span is of sampling=dense, and this is {self.sampling.name}; leave it out")
+        spans = {
+            "test": self.test.span,
+            **{f"test.streams.{name}": own.span for name, own in self.test.streams.items()},
+        }
+        for place, span in spans.items():
+            if span is not None and self.sampling.name != "dense":
+                raise ValueError(f"{place}.span is of sampling=dense, and this is {self.sampling.name}; leave it out")
         return self
 
 

@@ -16,7 +16,7 @@ from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.network import Network
 from edgecvar.train.data.batches import Batches
 from edgecvar.train.data.dataset import Clips
-from edgecvar.train.descent import learning_rate
+from edgecvar.train.descent import Plateau, learning_rate
 from edgecvar.train.objective import BatchResult, Objective
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
@@ -38,6 +38,7 @@ class Passes:
         self._batches = Batches(recipe.views, recipe.network.input, clips, recipe.machine.workers, share)
         self._steps = math.ceil(len(clips.train) / recipe.views.batch)
         self._checks = math.ceil(len(clips.validation) / recipe.views.batch)
+        self.plateau = Plateau()
 
     def train(self, epoch: int) -> Tuple[Tally, float]:
         """One epoch of training, and the learning rate of its last step; raises ConfigError for a loss not finite."""
@@ -46,6 +47,9 @@ class Passes:
         self._processes.reseed(self._recipe.views.seed, epoch)
         if course.starts_anew(epoch):
             self._objective.restart()
+            self.plateau = Plateau()
+        elif epoch > 1 and course.phase(epoch).losses != course.phase(epoch - 1).losses:
+            self.plateau = Plateau(self.plateau.falls)  # another sum
         self._objective.begin(course.phase(epoch))
         with self._listener.phase(f"epoch {epoch}/{course.epochs}", self._steps):
             for number, (batch, share) in enumerate(self._arriving(self._batches.training(epoch), tally)):
@@ -58,12 +62,15 @@ class Passes:
                     )
                 tally.add(result.loss, result.terms, result.scores, batch.labels)
                 self._listener.step(result.loss)
-        return self._joint(tally), rate
+        tally = self._joint(tally)
+        self.plateau.see(tally.loss / tally.clips, self._recipe.descent.schedule.patience)
+        return tally, rate
 
     def rate(self, epoch: int, step: int) -> float:
         """The learning rate of a step, both counted as the schedule does: epochs from 1, an epoch's steps from 0."""
         recipe = self._recipe
-        return learning_rate(recipe.descent, recipe.course, (epoch - 1) * self._steps + step, self._steps)
+        done = (epoch - 1) * self._steps + step
+        return learning_rate(recipe.descent, recipe.course, done, self._steps, self.plateau.falls)
 
     def rehearse(self, batches: Generator[ClipBatch, None, None]) -> Tally:
         """Steps as of the first epoch, at a learning rate of 0; of the tally it is the waiting that counts."""

@@ -36,18 +36,37 @@ class SamplingSettings(Settings):
 
 
 class OptimizerSettings(Settings):
-    """AdamW (Adam where `weight_decay` is 0), or SGD with `momentum`, perhaps Nesterov's."""
+    """AdamW, Adam, which adds the weight decay to the gradient (L2), or SGD with `momentum`, perhaps Nesterov's.
 
-    name: Literal["adamw", "sgd"] = "adamw"
+    `eps`: what Adam's and AdamW's divisor is at least. `decay_scales`: what normalisation scales by decays too, as in
+    the released code of CoViAR and DMC-Net; biases never do.
+    """
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
+    eps: float = Field(1e-8, gt=0, le=1)
+    decay_scales: bool = False
+
+    @model_validator(mode="after")
+    def _has_what_is_set(self) -> OptimizerSettings:
+        foreign = ("eps",) if self.name == "sgd" else ("momentum", "nesterov")
+        for key in foreign:
+            # A resolved recipe states the defaults of all.
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{self.name} has no {key}; leave it out")
+        return self
 
 
 class ScheduleSettings(Settings):
-    """Half a cosine down to zero, or the rate times `gamma` after each of the `milestones` (epochs)."""
+    """Half a cosine down to zero, or the rate times `gamma` after each of the `milestones` (epochs).
 
-    name: Literal["cosine", "steps"] = "cosine"
+    Or, with "plateau", whenever the total training loss has not fallen for `patience` epochs in a row.
+    """
+
+    name: Literal["cosine", "steps", "plateau"] = "cosine"
     milestones: List[float] = Field(default_factory=list)
+    patience: int = Field(5, ge=1)
     gamma: float = Field(0.1, gt=0, le=1)
 
     @field_validator("milestones")
@@ -104,12 +123,24 @@ class SplitSettings(Settings):
     missing: Literal["error", "skip"] = "error"
 
 
+class StreamProtocol(Settings):
+    """What is another for one stream than for all, as of TestProtocol."""
+
+    segments: Optional[int] = Field(None, ge=1, le=256)
+    span: Optional[int] = Field(None, ge=2, le=4096)
+    clips: Optional[int] = Field(None, ge=1, le=64)
+    crops: Optional[Literal[1, 3, 5]] = None
+    flip: Optional[bool] = None
+
+
 class TestProtocol(Settings):
     """How often a clip is looked at in a test; all the scores are averaged.
 
     `segments`: sampled pictures, those of validation unless given; `span`: of so many in a row, sampling's unless
     given, where it is dense; `clips`: how often, at other pictures each time.
     `crops`: the centre; with left and right; or with the four corners. `flip`: each also mirrored.
+    `streams`: by the name of a stream of a late fusion, what is another for it; each stream's scores are averaged over
+    its own views, then fused with the network's weights.
     """
 
     __test__ = False
@@ -119,3 +150,10 @@ class TestProtocol(Settings):
     clips: int = Field(1, ge=1, le=64)
     crops: Literal[1, 3, 5] = 1
     flip: bool = False
+    streams: Dict[str, StreamProtocol] = Field(default_factory=dict)
+
+    def of(self, stream: str) -> TestProtocol:
+        """That of one stream."""
+        own = self.streams.get(stream)
+        changes = {} if own is None else own.model_dump(exclude_none=True)
+        return self.model_copy(update={**changes, "streams": {}})

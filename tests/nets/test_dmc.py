@@ -15,7 +15,7 @@ from torch import nn
 from edgecvar.clips.spec import InputSpec
 from edgecvar.errors import ConfigError
 from edgecvar.nets.batch import ClipBatch
-from edgecvar.nets.catalog import build_network, find_entry, network_options, network_stages
+from edgecvar.nets.catalog import build_network, find_entry, network_options, network_outline
 from edgecvar.nets.modules.dmc_discriminator import Discriminator
 from edgecvar.nets.modules.dmc_generator import Generator
 from edgecvar.train import losses
@@ -299,7 +299,7 @@ def test_i3d_scores_clips_of_any_length(segments: int) -> None:
 
 
 def test_i3ds_stages_look_at_250_pictures_where_they_are_asked_to() -> None:
-    stages = network_stages("dmc", {**CLIP, "segments": 250}, SPEC)
+    stages = network_outline("dmc", {**CLIP, "segments": 250}, SPEC).stages()
     assert [tensor.shape[0] for tensor in stages[-1].inputs] == [250] * 4
 
 

@@ -109,7 +109,8 @@ def test_eval_takes_a_run_and_its_own_validation_clips(run: Path, moving: Path) 
     code, document, _ = invoke(run)
     assert code == 0
     assert document["clips"] == 3 and document["folder"] is None
-    assert document["test"] == {"segments": 3, "span": None, "clips": 2, "crops": 5, "flip": True}
+    shown = {"segments": 3, "span": None, "clips": 2, "crops": 5, "flip": True}
+    assert document["test"] == {**shown, "streams": {}}
     checkpoint, recipe = open_checkpoint(run)
     scores = list(score_checkpoint(checkpoint, recipe.views, recipe.machine, held_out(checkpoint, recipe.data)))
     right = sum(checkpoint.labels[int(np.argmax(each.scores))] == each.clip.label for each in scores)

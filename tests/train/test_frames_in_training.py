@@ -16,7 +16,7 @@ from edgecvar.clips.prepare import Preparer
 from edgecvar.clips.sampling import dense_segments
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.errors import DatasetError, StreamError
-from edgecvar.nets.catalog import NETWORKS, network_stages
+from edgecvar.nets.catalog import NETWORKS, network_outline
 from edgecvar.stream.colour import ShownPlanes
 from edgecvar.stream.frames import DecodedPicture
 from edgecvar.stream.reader import open_stream
@@ -127,7 +127,7 @@ def test_nothing_is_decoded_for_networks_that_take_none(
     small: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = InputSpec(height=64, width=64)
-    assert [name for name in NETWORKS if takes_frames(network_stages(name, {}, spec))] == ["cmr"]
+    assert [name for name in NETWORKS if takes_frames(network_outline(name, {}, spec).stages())] == ["cmr"]
     asked: List[bool] = []
     right = open_stream
 
@@ -147,9 +147,9 @@ def test_dense_samples_are_pictures_in_a_row(small: Callable[..., Recipe], monke
     clips = clips_of(recipe)
     seen: List[Any] = []
 
-    def sampling(windows: Any, segments: int, span: int, within: float) -> Any:
+    def sampling(windows: Any, segments: int, span: int, within: float, fewer: bool = False) -> Any:
         seen.append((segments, span, within))
-        return dense_segments(windows, segments, span, within)
+        return dense_segments(windows, segments, span, within, fewer)
 
     for module in ("edgecvar.train.data.batches", "edgecvar.train.augment.looks"):
         monkeypatch.setattr(f"{module}.dense_segments", sampling)

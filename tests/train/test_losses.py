@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -113,6 +113,48 @@ def test_alignment_is_equation_8_over_the_number_of_elements(own_last_layer: boo
     assert own_last_layer or all(weight.grad is not None for weight in student.parameters())
 
 
+def taught(own_last_layer: bool) -> Tuple[ForwardPass, np.ndarray, np.ndarray]:
+    """What a pupil and its teacher have after the last layer, (N * T, classes), and where a loss finds it."""
+    teacher, student = Teacher(), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, CLASSES)).double()
+    given = seen(own_last_layer, teacher=teacher, student=student)
+    motion = given.features.motion
+    assert motion is not None
+    pupil = motion.after if motion.after is not None else student(motion.before)
+    return given, pupil.detach().numpy(), teacher(given.flow()).after.detach().numpy()
+
+
+@pytest.mark.parametrize("own_last_layer", [True, False])
+def test_alignment_after_the_last_layer_is_the_second_half_of_equation_8(own_last_layer: bool) -> None:
+    given, pupil, teacher = taught(own_last_layer)
+    expected = sum((a - b) ** 2 for a, b in zip(pupil.flat, teacher.flat)) / pupil.size
+    assert value("alignment_fc", given) == pytest.approx(expected, abs=1e-9)
+    assert value("alignment", given) > expected + 1e-3
+
+
+@pytest.mark.parametrize("own_last_layer", [True, False])
+def test_distillation_is_hintons(own_last_layer: bool) -> None:
+    """T^2 sum_k q_k (log q_k - log p_k) of a picture, with exp(z_i / T) / sum_j exp(z_j / T) and T = 4; the mean."""
+    given, pupil, teacher = taught(own_last_layer)
+    each = []
+    for mine, other in zip(pupil, teacher):
+        p, q = (np.exp(row / 4) / sum(np.exp(z / 4) for z in row) for row in (mine, other))
+        each.append(16 * sum(q[k] * (np.log(q[k]) - np.log(p[k])) for k in range(CLASSES)))
+    assert len(each) == N * T and min(each) > 0
+    assert value("distillation", given) == pytest.approx(np.mean(each), abs=1e-9)
+
+
+def test_distillation_asks_for_the_teachers_probabilities_and_moves_the_pupil_alone() -> None:
+    """Its gradient is Hinton et al. 2015, eq. 2: T (p - q) of each logit, over the number of pictures."""
+    given, pupil, teacher = taught(True)
+    motion = given.features.motion
+    assert motion is not None and motion.after is not None
+    motion.after.requires_grad_()
+    LOSSES["distillation"].term(given).value.backward()
+    p, q = (torch.softmax(torch.from_numpy(each) / 4, 1) for each in (pupil, teacher))
+    assert motion.after.grad is not None and torch.allclose(motion.after.grad, 4 * (p - q) / (N * T))
+    assert all(weight.grad is None for weight in given.companions["teacher"].parameters())
+
+
 def test_the_teacher_is_judged_by_its_mean_over_segments() -> None:
     teacher = Teacher()
     given = seen(teacher=teacher)
@@ -178,7 +220,13 @@ def test_the_discriminators_loss_leaves_the_generator_alone() -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("reconstruction", "makes none"), ("alignment", "shows none"), ("streams", "has none")],
+    [
+        ("reconstruction", "makes none"),
+        ("alignment", "shows none"),
+        ("alignment_fc", "shows none"),
+        ("distillation", "shows none"),
+        ("streams", "has none"),
+    ],
 )
 def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> None:
     given = seen()
@@ -193,12 +241,16 @@ def test_a_network_without_what_a_loss_wants_is_told(name: str, said: str) -> No
         ("losses: {cros_entropy: 1}", "unknown loss 'cros_entropy': did you mean 'cross_entropy'"),
         ("losses: {adversarial: 1}", "'adversarial' needs 'discriminator' in the same phase"),
         ("losses: {alignment: 1}", "'alignment' needs 'teacher' .* or set teacher=LAST.PT"),
+        ("losses: {alignment_fc: 1}", "'alignment_fc' needs 'teacher' .* or set teacher=LAST.PT"),
+        ("losses: {distillation: 1}", "'distillation' needs 'teacher' .* or set teacher=LAST.PT"),
         ("phases: [{epochs: 1, losses: {alignment: 1}}, {losses: {teacher: 1}}]", "needs 'teacher'"),
         ("teacher: x/last.pt", "no loss of the recipe looks at it"),
         ("losses: {discriminator: 1}", "no loss of the recipe trains the network; add cross_entropy"),
         ("losses: {teacher: 1}", None),
         ("phases: [{epochs: 1, losses: {teacher: 1}}, {losses: {alignment: 1}}]", None),
         ("teacher: x/last.pt\nlosses: {alignment: 1}", None),
+        ("teacher: x/last.pt\nlosses: {alignment_fc: 1}", None),
+        ("teacher: x/last.pt\nlosses: {distillation: 1}", None),
     ],
 )
 def test_who_learns_from_whom_is_checked_before_anything_is_read(keys: str, said: Optional[str]) -> None:

@@ -41,7 +41,8 @@ def _cells(ablation: Ablation, row: RowResult) -> List[str]:
     low, high = row.spread
     top1 = [f"{100 * row.top1:.1f} %", *([f"{100 * low:.1f} to {100 * high:.1f} %"] if len(row.seeds) > 1 else [])]
     paper = [f"{figures[row.name]:.1f} %" if row.name in figures else "" for figures in ablation.paper.values()]
-    return [row.name, *top1, amount(row.cost.parameters), amount(row.cost.multiply_adds), *paper]
+    cost = ["", ""] if row.cost is None else [amount(row.cost.parameters), amount(row.cost.multiply_adds)]
+    return [row.name, *top1, *cost, *paper]
 
 
 def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
@@ -61,8 +62,8 @@ def _row_document(ablation: Ablation, row: RowResult) -> Dict[str, Any]:
     return {
         "row": row.name,
         "top1": round(row.top1, 6),
-        "parameters": row.cost.parameters,
-        "multiply_adds": row.cost.multiply_adds,
+        "parameters": None if row.cost is None else row.cost.parameters,
+        "multiply_adds": None if row.cost is None else row.cost.multiply_adds,
         "seeds": seeds,
         "paper": {column: figures.get(row.name) for column, figures in ablation.paper.items()},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Collection, Deque, Dict, Generator, List, Optional, Sequence, Tuple, Union, cast
 
 import numpy as np
@@ -72,9 +73,20 @@ def prepare_clip(
     prepared = prepare_recorded(store.clip(clip.path, pictures), samples, preparer, sources)
     if flow is None:
         return prepared
-    display = store.index(clip.path).display
+    return with_flow(prepared, clip.path, samples, flow, store.index(clip.path).display, preparer)
+
+
+def with_flow(
+    prepared: PreparedClip,
+    path: Path,
+    samples: Sequence[Sample],
+    flow: FlowCache,
+    display: Sequence[int],
+    preparer: Preparer,
+) -> PreparedClip:
+    """The clip at `path`, prepared from those samples, with their optical flow; `display`: as of RecordedClip."""
     samples = in_display_order(samples, display)
-    fields = flow.fields(clip.path, [display[sample.picture] for sample in samples])
+    fields = flow.fields(path, [display[sample.picture] for sample in samples])
     return replace(prepared, flow=np.stack([preparer.flow(field) for field in fields]))
 
 
@@ -152,7 +164,8 @@ def _part(jobs: Sequence[Job], number: int, count: int) -> Sequence[Job]:
 class Batches:
     """Training and validation batches of a run's clips, the next ones prepared on threads while torch works.
 
-    `workers`: how many threads; with 0 each batch is prepared when it is asked for. Flow goes to training batches.
+    `workers`: how many threads; with 0 each batch is prepared when it is asked for. Flow goes to training batches, and
+    to those that validate where the network itself looks at it.
     `share`: (n, N), where N processes share each batch and this is the n-th, from 0; of a small one it may have none.
     """
 
@@ -210,7 +223,8 @@ class Batches:
         views, store = self._views, self._clips.store
         index = store.index(clip.path)
         samples = fixed_samples(index, self._spec, views.validation_segments, views.sampling)
-        prepared = prepare_clip(store, clip, samples, Preparer(index.info, self._spec), sources=self._clips.sources)
+        flow = self._clips.flow if self._clips.sees_flow else None
+        prepared = prepare_clip(store, clip, samples, Preparer(index.info, self._spec), flow, self._clips.sources)
         return of_length(prepared, views.validation_segments, views.sampling)
 
     def _looked(self, look: Look) -> PreparedClip:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Collection, Dict, List, Mapping, Optional, Sequence
 
-from edgecvar.bundle.stages import prepared_sources
 from edgecvar.clips.gop import pictures_of_parts
 from edgecvar.clips.labelled import Clip, chance_level
 from edgecvar.clips.spec import PREPARED
 from edgecvar.errors import DatasetError
-from edgecvar.nets.catalog import network_stages
+from edgecvar.nets.catalog import network_outline
 from edgecvar.train.advice.before import cautions
 from edgecvar.train.augment.reencoded import ReencodedClips
 from edgecvar.train.augment.settings import Reencode
@@ -31,7 +30,8 @@ class Clips:
     """The readable clips of a run, where their values are kept and, if a loss asks for it, their optical flow.
 
     `variants`: by a training clip's path, other encodings of it, which the store knows too; they count with it as one.
-    `sources`: the prepared inputs that the network takes.
+    `sources`: the prepared inputs that the network takes. `sees_flow`: whether it takes optical flow too, so that clips
+    that validate have theirs.
     """
 
     labels: List[str]
@@ -42,6 +42,7 @@ class Clips:
     flow: Optional[FlowCache] = None
     variants: Mapping[Path, Sequence[Path]] = field(default_factory=dict)
     sources: Collection[str] = PREPARED
+    sees_flow: bool = False
 
     @property
     def chance(self) -> float:
@@ -57,15 +58,19 @@ def read_clips(
     with_flow: bool = False,
     reencode: Optional[Reencode] = None,
 ) -> Clips:
-    """List and read the clips of a recipe, and their variants where they are asked for; raises DatasetError."""
+    """List and read the clips of a recipe, and their variants where they are asked for; raises DatasetError.
+
+    `with_flow`: the training clips have their optical flow even if the network itself looks at none.
+    """
     split = load_split(data)
     if split.missing:
         listener.say(f"{split.missing} clips of the official lists are not in {data.source}: left out")
     if not data.allow_repeats:
         check_repeats(split, data.source)
-    flow = _flow_cache(data) if with_flow else None
+    outline = network_outline(network.model, network.options, network.input)
+    flow = flow_cache(data) if with_flow or outline.sees_flow else None
     reencoded = None if reencode is None else _reencoded_clips(data, reencode)
-    sources = prepared_sources(network_stages(network.model, network.options, network.input))
+    sources = outline.prepared_inputs()
     store = ClipStore(network.input, int(machine.cache_gib * 2**30), sources)
     everything = [*split.train, *split.validation]
     with listener.phase("reading clips", len(everything)):
@@ -78,12 +83,14 @@ def read_clips(
     _check_every_class(data, train, split.labels)
     variants = {} if reencoded is None else _read_variants(reencoded, train, store, machine.workers, listener)
     if flow is not None:
-        originals = {clip.path: store.index(clip.path) for clip in train}
+        seen = [*train, *(validation if outline.sees_flow else ())]
+        originals = {clip.path: store.index(clip.path) for clip in seen}
         report.unreadable += flow.fill(originals, machine.workers, data.skip_unreadable, listener)
         train = [clip for clip in train if clip.path in flow]
+        validation = [clip for clip in validation if clip.path in flow or not outline.sees_flow]
         _check_every_class(data, train, split.labels)
         variants = _with_flow(flow, variants, store, machine.workers, listener)
-    clips = Clips(split.labels, train, validation, store, report, flow, variants, sources)
+    clips = Clips(split.labels, train, validation, store, report, flow, variants, sources, outline.sees_flow)
     _tell(split, clips, len(readable), listener)
     return clips
 
@@ -149,7 +156,8 @@ def _check_every_class(data: Data, train: Sequence[Clip], labels: Sequence[str])
             raise DatasetError(f"{data.source}: no readable clip of class {label!r} is left to train on")
 
 
-def _flow_cache(data: Data) -> FlowCache:
+def flow_cache(data: Data) -> FlowCache:
+    """Where the optical flow of a data set's clips is kept; raises ConfigError as FlowCache does."""
     return FlowCache(data.flow, _kept_at(data, ".flow", data.flow.cache))
 
 

@@ -86,6 +86,12 @@ class FlowCache:
                     future.cancel()
         return left_out
 
+    def add(self, path: Path, index: ClipIndex) -> None:
+        """Compute one clip's where it is not there yet; raises StreamError for a clip that `fill` would leave out."""
+        with self._keeping():
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self._files[path] = self._one(path, index)
+
     def fields(self, path: Path, indices: Sequence[int]) -> List[Field]:
         """Velocities float32 (rows, columns, xy) of pictures by display index; raises DatasetError."""
         file = self._files[path]

@@ -6,22 +6,26 @@ from dataclasses import replace
 from typing import Optional
 
 from edgecvar.errors import ConfigError
-from edgecvar.nets.catalog import find_entry, network_options
+from edgecvar.nets.catalog import find_entry, network_options, network_outline
 from edgecvar.train.data.dataset import Clips
 from edgecvar.train.losses import check_losses
 from edgecvar.train.parts import Views
+from edgecvar.train.protocols import protocols
 from edgecvar.train.recipe import Recipe
 
 
 def resolve(recipe: Recipe) -> Recipe:
     """The recipe with the network's own defaults filled in; raises ConfigError for an unknown model, option or loss.
 
-    Also where a network looks at clips of another length than the recipe samples.
+    Also where a network looks at clips of another length than the recipe samples, and for a test of a stream that it
+    has not.
     """
     check_losses(recipe.course)
     network = recipe.network
     options = network_options(network.model, network.options)
     _check_segments(recipe.views, network.model, getattr(options, "segments", None))
+    if recipe.views.test.streams:
+        protocols(network_outline(network.model, network.options, network.input), recipe.views, network.model)
     return replace(recipe, network=network.model_copy(update={"options": options.model_dump(mode="json")}))
 
 

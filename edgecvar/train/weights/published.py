@@ -149,8 +149,9 @@ def _difference(plain: Shapes, document: Mapping[str, Any]) -> Optional[str]:
     """The first thing in which a file is not the plain form; None where it is."""
     published = _shapes(document)
     for name, shape in plain.items():
-        if published.get(name) != shape:
-            return f"no weights of shape {shape} for {name} in it"
+        found = published.get(name)
+        if found != shape:
+            return f"no weights of shape {shape} for {name} in it" + ("" if found is None else f", which has {found}")
     unknown = [name for name in published if name not in plain]
     return f"weights of another network in it, such as {unknown[0]}" if unknown else None
 

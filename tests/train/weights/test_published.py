@@ -138,3 +138,11 @@ def test_adapted_convolutions_keep_the_size_of_activations(channels: int) -> Non
         expected = np.mean(published.numpy(), axis=1) * 3 / channels
         for channel in range(channels):
             np.testing.assert_allclose(own[:, channel].numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("published", [10, 4])
+def test_a_network_of_a_stack_of_flows_is_no_start_for_one_of_one_flow(tmp_path: Path, published: int) -> None:
+    """Two-stream networks see ten flow channels at once; which of them a single flow would be nothing says."""
+    torch.save(ResNet(FLAT, published).state_dict(), tmp_path / "stack.pth")
+    with pytest.raises(ConfigError, match=rf"for conv1\.weight in it, which has \(8, {published}, 7, 7\)"):
+        start_from(Holder(ResNet(FLAT, 2)), [tmp_path / "stack.pth"])

@@ -91,8 +91,8 @@ def _judge(checkpoint: Checkpoint, recipe: Recipe, clips: Clips, listener: Liste
 
 
 def _time(checkpoint: Checkpoint, clips: Clips, listener: Listener) -> Optional[Timing]:
-    """The clips run as a bundle would run them, as many as there is time for; None without any."""
-    if not clips.validation:
+    """The clips run as a bundle would run them, as many as there is time for; None where none can be."""
+    if not clips.validation or clips.sees_flow:
         return None
     chosen = in_turn(spread(clips.validation, STREAMED))
     results: List[ClipScore] = []
