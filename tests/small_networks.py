@@ -26,6 +26,7 @@ MOMENTUM = 0.3
 """Batch norm's statistics must keep pace with so few steps."""
 
 EFFICIENTNET = {"width": 0.1, "depth": 0.1, "dropout": 0.0, "stochastic_depth": 0.0}
+CALM = {"dropout": 0.0, "stochastic_depth": 0.0}
 LITE = {**EFFICIENTNET, "lite": True}
 BASIC = {"block": "basic", "repeats": [1, 1, 1, 1], "width": 0.125}
 BOTTLENECK = {"block": "bottleneck", "repeats": [1, 1, 1, 1], "width": 0.125}
@@ -79,6 +80,17 @@ SMALL: Dict[str, Small] = {
         {"channels": 8, "width": 24, "dropout": 0.0, "anywhere": True, "compress": True, "intra": True},
         recipe={"sampling": {"name": "stream", "late": 0.0}},
         model="motion",
+        segments=8,
+    ),
+    "movinet": Small(
+        {"width": 0.25, "depth": 0.2, "appearance": 0.25, "appearance_dropout": 0.0, "memory": 4, **CALM},
+        recipe={"sampling": {"name": "stream", "late": 0.0}, "label_smoothing": 0.2},
+        segments=8,
+    ),
+    "movinet-frames": Small(
+        {"width": 0.25, "depth": 0.2, "inputs": "frames", "memory": 1, **CALM},
+        recipe={"sampling": {"name": "stream", "late": 0.0}, "label_smoothing": 0.3},
+        model="movinet",
         segments=8,
     ),
     "tsn": Small({"backbone": BOTTLENECK, "dropout": 0.0}),

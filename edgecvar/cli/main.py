@@ -21,7 +21,7 @@ VERBS = {
     "serve": "Run cameras for months, told by a file, with a page to look at.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
     "extract": "Export a video's vectors, references and residuals.",
-    "models": "List the networks: paper, inputs, cost, stages, what is verified.",
+    "models": "List the networks: paper, cost, what is verified, tables repeated.",
     "synth": "Write small labelled videos whose classes differ by motion alone.",
     "prepare": "Encode a published data set as a paper had it.",
     "train": "Train a network on labelled videos.",

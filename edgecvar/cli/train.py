@@ -46,7 +46,7 @@ RESUMABLE = (
     "--validation-fraction", type=float, metavar="PART", help="Of the clips, in whole groups. [default: 0.25]"
 )
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with the run in this folder.")
-@click.option("--dry-run", is_flag=True, help="Print classes, split and recipe, and train nothing.")
+@click.option("--dry-run", is_flag=True, help="Print classes, split, recipe and what is not there; train nothing.")
 @click.option("--list", "listed", is_flag=True, help="List the recipes that can be named.")
 @click.option("--json", "as_json", is_flag=True, help="Write each epoch as a JSON line, and the run at the end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
@@ -195,11 +195,11 @@ def _plan(options: Dict[str, Any], listener: Listener) -> None:
     if options["resume"] is not None:
         raise click.UsageError("--dry-run is for a new run; of a resumed one RUN/recipe.yaml says what it does")
     from edgecvar.cli.report.plan import print_plan
-    from edgecvar.train.data.labels import load_split
     from edgecvar.train.start.checks import resolve
+    from edgecvar.train.start.rehearsal import Rehearsals
 
     recipe = resolve(_recipes(options, listener)[0])
-    print_plan(recipe, load_split(recipe.data), options["as_json"])
+    print_plan(recipe, Rehearsals().of(recipe), options["as_json"])
 
 
 def _list() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,17 +15,23 @@ from edgecvar.config import mistake
 from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.plain_yaml import parse_yaml
-from edgecvar.train.recipe import Recipe, is_ablation, load_recipe
+from edgecvar.train.parts import Architecture
+from edgecvar.train.recipe import Recipe, is_ablation, load_recipe, override_keys
 from edgecvar.train.start.checks import resolve
+from edgecvar.train.start.shipped import find_table, shipped_name
+
+SPLITS = {"ucf101": [1, 2, 3], "hmdb51": [1, 2, 3]}
+"""The official splits of a data set, by the format of its lists, where papers average over several."""
 
 
 class Ablation(BaseModel):
     """A table of runs.
 
-    `recipe`: the recipe's file, relative to this one. `set`: what all rows change in it; `rows`: each row's name and
-    what it changes beside: mappings of a recipe's keys, nested or dotted, a mapping into a mapping. `seeds`: each row
-    is trained once with each; the recipe's own unless given. `test`: clips that tell the rows apart, a folder or CSV
-    as a recipe's `data`; the clips that validate unless given. `paper`: columns of published figures, in percent.
+    `recipe`: the recipe's file, relative to this one; a row may name another. `set`: what all rows change in it;
+    `rows`: each row's name and what it changes beside: mappings of a recipe's keys, nested or dotted, a mapping into a
+    mapping. `seeds`, `splits`: each row is trained once with each seed on each official split; the recipe's own unless
+    given. `test`: clips that tell the rows apart, a folder or CSV as a recipe's `data`; the clips that validate unless
+    given. `paper`: columns of published figures, in percent.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +40,7 @@ class Ablation(BaseModel):
     common: Dict[str, Any] = Field(default_factory=dict, alias="set")
     rows: Dict[str, Optional[Dict[str, Any]]] = Field(min_length=1)
     seeds: List[int] = Field(default_factory=list)
+    splits: List[int] = Field(default_factory=list)
     test: Optional[str] = None
     paper: Dict[str, Dict[str, float]] = Field(default_factory=dict)
 
@@ -46,18 +54,44 @@ class Ablation(BaseModel):
         for name, folder in zip(self.rows, folders):
             if not folder or folders.count(folder) > 1:
                 raise ValueError(f"row {name!r} has no folder of its own ({folder!r}); give it another name")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"a seed is given twice: {self.seeds}")
+        for what, given in (("seed", self.seeds), ("split", self.splits)):
+            if len(set(given)) < len(given):
+                raise ValueError(f"a {what} is given twice: {given}")
         return self
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One run to be: a row with one seed, its recipe, and where its run folder goes."""
+    """One run to be: a row on one official split, if it says which, with one seed; its run folder goes to `root`.
+
+    `command` trains the same alone.
+    """
 
     row: str
     recipe: Recipe
     root: Path
+    split: Optional[int] = None
+    command: str = ""
+
+
+def find_ablation(given: str) -> Tuple[Ablation, Path]:
+    """The ablation of a file or of a shipped one's name, and its file; raises ConfigError.
+
+    That of a recipe has one row, on all official splits of its data set that papers average over.
+    """
+    path = find_table(given)
+    try:
+        return load_ablation(path), path
+    except NoAblation:
+        recipe = load_recipe(path)
+    split = recipe.data.split
+    rows: Dict[str, Any] = {shipped_name(path) or path.stem: {}}
+    splits = [] if split is None else SPLITS.get(split.format, [])
+    return Ablation.model_validate({"recipe": path.name, "rows": rows, "splits": splits}), path
+
+
+class NoAblation(ConfigError):
+    """A document without rows."""
 
 
 def load_ablation(path: Path) -> Ablation:
@@ -69,7 +103,7 @@ def load_ablation(path: Path) -> Ablation:
     except ValueError as error:
         raise ConfigError(f"{path}: {reason(error)}") from error
     if not is_ablation(document):
-        raise ConfigError(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
+        raise NoAblation(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
     try:
         return Ablation.model_validate(document)
     except ValidationError as error:
@@ -77,22 +111,32 @@ def load_ablation(path: Path) -> Ablation:
 
 
 def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path) -> List[Planned]:
-    """Every run of the file at `path`, row by row, below `output`.
+    """Every run of the file at `path`, row by row, split by split, below `output`.
 
-    `overrides` (KEY=VALUE) change all rows; a seed among them takes the place of `seeds`. Raises ConfigError.
+    `overrides` (KEY=VALUE) change all rows; a seed or a split.number among them takes the place of `seeds` or `splits`.
+    Raises ConfigError.
     """
-    seeded_here = any(override.partition("=")[0].strip() == "seed" for override in overrides)
-    seeds: List[Optional[int]] = [None] if seeded_here or not ablation.seeds else [*ablation.seeds]
+    here = override_keys(overrides)
+    seeds: Sequence[Optional[int]] = [None] if "seed" in here or not ablation.seeds else ablation.seeds
+    splits: Sequence[Optional[int]] = [None] if "split.number" in here or not ablation.splits else ablation.splits
     planned = []
     for name, changes in ablation.rows.items():
-        stated = [*as_overrides(ablation.common), *as_overrides(changes or {}), *overrides]
-        for seed in seeds:
-            seeded = stated if seed is None else [*stated, f"seed={seed}"]
+        changes = dict(changes or {})
+        file = path.parent / str(changes.pop("recipe", ablation.recipe))
+        stated = [*as_overrides(ablation.common), *as_overrides(changes), *overrides]
+        network: Optional[Architecture] = None  # resolved once: splits and seeds are of one
+        for split, seed in ((split, seed) for split in splits for seed in seeds):
+            drawn = [] if split is None else [f"split.number={split}"]
+            drawn += [] if seed is None else [f"seed={seed}"]
             try:
-                recipe = resolve(load_recipe(path.parent / ablation.recipe, seeded))
+                loaded = load_recipe(file, [*stated, *drawn])
+                recipe = resolve(loaded) if network is None else replace(loaded, network=network)
             except ConfigError as error:
                 raise ConfigError(f"{path}: row {name!r}: {error}") from error
-            planned.append(Planned(name, recipe, output / slug(name) / f"seed-{recipe.views.seed}"))
+            network = recipe.network
+            place = slug(name) if split is None else f"{slug(name)}/split-{split}"
+            command = shlex.join(["edgecvar", "train", shipped_name(file) or str(file), *stated, *drawn])
+            planned.append(Planned(name, recipe, output / place / f"seed-{recipe.views.seed}", split, command))
     return planned
 
 

@@ -25,6 +25,7 @@ from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.start.rehearsal import Rehearsal, Rehearsals
 from edgecvar.train.together.processes import planned_launch
 
 CHANGEABLE = [key for key in Machine.document_keys() if key != "precision"]
@@ -36,7 +37,8 @@ class SeedResult:
     """One run: its best epoch, what that validated with, and of `clips` readable ones in the test those it got right.
 
     `unreadable` counts the others. `validation_top1` is None for a run that had nothing to validate with, `cost` where
-    the network looks at optical flow, whose own would be most of it.
+    the network looks at optical flow, whose own would be most of it. `split`: the official one, where the rows are
+    averaged over several.
     """
 
     seed: int
@@ -47,6 +49,7 @@ class SeedResult:
     clips: int
     unreadable: int
     cost: Optional[NetworkCost]
+    split: Optional[int] = None
 
     @property
     def top1(self) -> float:
@@ -55,20 +58,27 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class RowResult:
-    """A finished row: a run for each seed."""
+    """A finished row: a run for each seed on each split."""
 
     name: str
     seeds: Tuple[SeedResult, ...]
 
     @property
     def top1(self) -> float:
-        """The mean over seeds."""
+        """The mean over splits and seeds."""
         return mean(each.top1 for each in self.seeds)
 
     @property
+    def splits(self) -> Dict[int, float]:
+        """The mean over seeds on each official split."""
+        found = sorted({each.split for each in self.seeds if each.split is not None})
+        return {split: mean(each.top1 for each in self.seeds if each.split == split) for split in found}
+
+    @property
     def spread(self) -> Tuple[float, float]:
-        """The lowest and the highest top-1 of its seeds."""
-        figures = [each.top1 for each in self.seeds]
+        """The lowest and the highest top-1 of its seeds, each the mean over splits."""
+        seeds = {each.seed for each in self.seeds}
+        figures = [mean(each.top1 for each in self.seeds if each.seed == seed) for seed in seeds]
         return min(figures), max(figures)
 
     @property
@@ -87,11 +97,23 @@ def run_ablation(planned: Sequence[Planned], test: Optional[str], listener: List
     results: Dict[str, List[SeedResult]] = {each.row: [] for each in planned}
     shelf = _Shelf()
     for number, each in enumerate(planned, start=1):
-        listener.say(f"{each.row}, seed {each.recipe.views.seed}: run {number} of {len(planned)}")
+        listener.say(f"{_called(each)}: run {number} of {len(planned)}")
         run = _train(each, listener, shelf)
         results[each.row].append(_score(each, run, test, listener))
         if number == len(planned) or planned[number].row != each.row:
             yield RowResult(each.row, tuple(results[each.row]))
+
+
+def rehearse(planned: Sequence[Planned], test: Optional[str]) -> List[Rehearsal]:
+    """What each run would have, nothing trained and nothing written; raises ConfigError and DatasetError."""
+    rehearsals = Rehearsals()
+    found = []
+    for each in planned:
+        try:
+            found.append(rehearsals.of(each.recipe, _tested(each.recipe.data, test)))
+        except ConfigError as error:
+            raise ConfigError(f"{_called(each)}: {error}") from error
+    return found
 
 
 def find_run(root: Path) -> Optional[Path]:
@@ -189,7 +211,7 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
         raise DatasetError(f"{test or data.source}: none of the {len(clips)} clips that test can be read")
     best = (load_checkpoint(run / LAST).training or {}).get("best") or {}
     network = checkpoint.build()
-    listener.say(f"{planned.row}, seed {planned.recipe.views.seed}: {right} of {readable} clips right")
+    listener.say(f"{_called(planned)}: {right} of {readable} clips right")
     return SeedResult(
         seed=planned.recipe.views.seed,
         run=run,
@@ -199,7 +221,14 @@ def _score(planned: Planned, run: Path, test: Optional[str], listener: Listener)
         clips=readable,
         unreadable=len(clips) - readable,
         cost=None if network.sees_flow else describe_network(network, checkpoint.input.gop_length),
+        split=planned.split,
     )
+
+
+def _called(planned: Planned) -> str:
+    """A run as it is spoken of."""
+    split = "" if planned.split is None else f", split {planned.split}"
+    return f"{planned.row}{split}, seed {planned.recipe.views.seed}"
 
 
 def _tested(data: Data, test: Optional[str]) -> Data:

@@ -268,7 +268,8 @@ def test_a_dry_run_prints_a_recipe_that_trains_the_same_and_writes_nothing(folde
     strange = folder.rename(tmp_path / "caf\u00e9\u00a0: #1\x7f")
     assert parse_recipe(train(strange, "--dry-run").stdout).data.source == str(strange)
     folder = strange.rename(folder)
-    document = json.loads(train(folder, "--dry-run", "--json").stdout)
+    document = json.loads(train(folder, "--dry-run", "--json", "weights=gone.pth").stdout)
+    assert [line.startswith("gone.pth: no such file") for line in document["absent"]] == [True]
     assert sum(document["classes"]["left"].values()) == 5 and document["recipe"]["data"] == str(folder)
 
 

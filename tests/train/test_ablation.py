@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 
 from edgecvar.cli.ablate import command
 from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
+from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
-from edgecvar.train.ablation import as_overrides, load_ablation, plan, slug
+from edgecvar.train.ablation import as_overrides, find_ablation, load_ablation, plan, slug
 from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
 from edgecvar.train.checkpoint import LAST, load_checkpoint
 from edgecvar.train.data.dataset import Clips, read_clips
@@ -24,6 +25,7 @@ from edgecvar.train.objective import Objective
 from edgecvar.train.parts import Architecture, Data
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from tests.published_layouts import LAYOUTS
 
 pytestmark = pytest.mark.train
 
@@ -77,6 +79,111 @@ def test_every_seed_is_a_run_unless_the_command_names_one(write: Callable[..., P
         ("I + MV", 5, "runs/i-mv/seed-5"),
     ]
     assert [each.recipe.views.seed for each in planned(file, "seed=7")] == [7, 7]
+
+
+def test_every_official_split_is_a_run_unless_the_command_names_one(
+    write: Callable[..., Path], moving: Path, tmp_path: Path
+) -> None:
+    places = LAYOUTS["hmdb51"](
+        tmp_path / "data", {label: sorted((moving / label).iterdir()) for label in ("left", "right")}
+    )
+    lists = {"data": places["data"], "split": {"format": "hmdb51", "files": places["split.files"]}}
+    file = write(set={**lists, "validation_pattern": None}, seeds=[3, 5], splits=[1, 3], rows={"I": {}})
+    runs = [(each.split, each.recipe.data.split.number, each.recipe.views.seed, each.root) for each in planned(file)]
+    top = file.parent / "runs" / "i"
+    assert runs == [
+        (split, split, seed, top / f"split-{split}" / f"seed-{seed}") for split in (1, 3) for seed in (3, 5)
+    ]
+    assert planned(file)[3].command.endswith(" split.number=3 seed=5")
+    one = planned(file, "split.number=2")
+    assert [(each.split, each.recipe.data.split.number) for each in one] == [(None, 2), (None, 2)]
+    with pytest.raises(ConfigError, match=r"a split is given twice: \[1, 1\]"):
+        planned(write(splits=[1, 1]))
+
+
+def test_a_row_may_be_of_another_recipe(write: Callable[..., Path]) -> None:
+    file = write(set={"lr": 0.01}, rows={"A": {}, "B": {"recipe": "other.yaml", "epochs": 2}})
+    (file.parent / "other.yaml").write_text(file.with_name("recipe.yaml").read_text().replace("dim: 32", "dim: 16"))
+    one, other = planned(file)
+    assert [each.recipe.network.options["dim"] for each in (one, other)] == [32, 16]
+    assert [each.recipe.course.epochs for each in (one, other)] == [1, 2]
+    assert [each.recipe.descent.lr for each in (one, other)] == [0.01, 0.01]
+    assert f"edgecvar train {file.parent / 'other.yaml'} lr=0.01 epochs=2" == other.command
+
+
+def test_a_recipe_is_an_ablation_of_one_row_on_its_official_splits() -> None:
+    table, file = find_ablation("ucf101/tsn")
+    assert (list(table.rows), table.splits, file.name) == (["ucf101/tsn"], [1, 2, 3], "tsn.yaml")
+    commands = [each.command for each in plan(table, file, ["epochs=1"], Path("runs"))]
+    assert commands == [f"edgecvar train ucf101/tsn epochs=1 split.number={split}" for split in (1, 2, 3)]
+    assert find_ablation("kinetics400/tsn")[0].splits == [] == find_ablation("gestures/tsn")[0].splits
+    assert find_ablation("synth/attp-table3")[1] == TABLE
+    with pytest.raises(ConfigError, match=r"neither a .yaml file nor the name of .* did you mean synth/attp-table3"):
+        find_ablation("synth/atp-table3")
+
+
+def test_the_table_has_each_split_and_their_mean(write: Callable[..., Path], moving: Path, tmp_path: Path) -> None:
+    """One epoch each; figures by hand from what each run got right."""
+    places = LAYOUTS["hmdb51"](
+        tmp_path / "data", {label: sorted((moving / label).iterdir()) for label in ("left", "right")}
+    )
+    lists = {"data": places["data"], "split": {"format": "hmdb51", "files": places["split.files"]}}
+    changes = {**lists, "validation_pattern": None}
+    file = write(set=changes, splits=[1, 2], rows={"I": {"network.fusion": "i"}}, paper={"average": {"I": 51.5}})
+    told = ablate(file, "-o", tmp_path / "out", "--json")
+    (row,) = json.loads(told.stdout)["rows"]
+    shares = [seed["right"] / seed["clips"] for seed in row["seeds"]]
+    assert [(seed["split"], seed["clips"]) for seed in row["seeds"]] == [(1, 2), (2, 2)]
+    assert row["splits"] == [{"split": 1, "top1": shares[0]}, {"split": 2, "top1": shares[1]}]
+    assert row["top1"] == sum(shares) / 2
+    head, _, line = ablate(file, "-o", tmp_path / "out", "--markdown").stdout.splitlines()
+    assert head.startswith("| row | split 1 | split 2 | validation top-1, mean of 2 splits | parameters |")
+    assert line.startswith(f"| I | {100 * shares[0]:.1f} % | {100 * shares[1]:.1f} % | {100 * row['top1']:.1f} % |")
+    assert "I, split 2, seed 0: run 2 of 2" in told.stderr
+
+
+def test_the_mean_is_over_splits_and_the_spread_over_seeds() -> None:
+    runs = [(1, 0, 4), (1, 1, 6), (2, 0, 8), (2, 1, 9)]
+    row = RowResult(
+        "TP",
+        tuple(SeedResult(seed, Path("run"), 1, None, right, 10, 0, None, split) for split, seed, right in runs),  # type: ignore[arg-type]
+    )
+    assert row.splits == {1: pytest.approx(0.5), 2: pytest.approx(0.85)}
+    assert row.top1 == pytest.approx(0.675)
+    assert row.spread == (pytest.approx(0.6), pytest.approx(0.75))
+
+
+def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(
+    write: Callable[..., Path], moving: Path, tmp_path: Path
+) -> None:
+    file = write(seeds=[0, 1], test=str(moving), set={"weights": ["gone.pth", "synth-motion"]})
+    done = ablate(file, "-o", tmp_path / "out", "--dry-run", "--json")
+    document = json.loads(done.stdout)
+    runs = document["runs"]
+    assert [(run["row"], run["seed"]) for run in runs] == [("I", 0), ("I", 1), ("I + MV", 0), ("I + MV", 1)]
+    assert {(run["classes"], run["train"], run["test"], run["missing"]) for run in runs} == {(3, 9, 12, 0)}
+    network = build_network("attp", planned(file)[0].recipe.network.options, planned(file)[0].recipe.network.input, 3)
+    assert runs[0]["parameters"] == sum(weight.numel() for weight in network.parameters())
+    assert [line.startswith("gone.pth: no such file") for line in document["absent"]] == [True]
+    told = ablate(file, "-o", tmp_path / "out", "--dry-run").stdout
+    assert "not there yet: gone.pth: no such file" in told and "4 runs, each also by itself:" in told
+    recipe = file.with_name("recipe.yaml")
+    assert f"""  edgecvar train {recipe} 'weights=["gone.pth", "synth-motion"]' 'network.fusion="i"' seed=1""" in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"losses": {"reconstruction": 1}}, "row 'I': no loss|compares generated motion with flow"),
+        ({"network.fusion": "late", "losses": {"teacher": 1, "adversarial": 1}}, "needs 'discriminator'"),
+        ({"rates": {"moton": 1}}, "part of the network in rates"),
+        ({"augment.camera.pan": 1, "input.accumulate": True}, "augment.camera"),
+    ],
+)
+def test_a_dry_run_finds_what_could_not_learn(write: Callable[..., Path], changes: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ablate(write(rows={"I": changes}), "--dry-run")
 
 
 def test_what_is_nested_is_set_inside() -> None:
@@ -152,7 +259,7 @@ def test_clips_that_cannot_be_read_are_counted_apart(write: Callable[..., Path],
 
 
 def test_top1_of_the_clips_that_chose_the_epoch_is_called_so(write: Callable[..., Path]) -> None:
-    from edgecvar.cli.report.ablation import columns
+    from edgecvar.cli.report.ablation.table import columns
 
     row = RowResult("I", (SeedResult(0, Path("run"), 1, 0.5, 1, 2, 0, None),))  # type: ignore[arg-type]
     assert columns(load_ablation(write()), [row])[0][1] == "validation top-1"

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Sequence
 
 from edgecvar.cli.report.tables import amount, print_markdown, print_table
 from edgecvar.nets.cost.survey import CountedFigure, ModelSurvey
+from edgecvar.nets.papers.paper import Paper, Table
 from edgecvar.terminal import say
 
 SHORT = {"image": "I", "motion": "MV", "residual": "R", "intra": "intra", "frame": "RGB"}
@@ -14,20 +15,36 @@ SHORT = {"image": "I", "motion": "MV", "residual": "R", "intra": "intra", "frame
 COLUMNS = ("model", "paper", "inputs", "size", "parameters", "multiply-adds", "stages", "verified by tests")
 FIGURE_COLUMNS = ("model", "figure", "where", "paper", "counted", "difference")
 RIGHT = ("parameters", "multiply-adds", "counted")
-WRAPS = ("stages", "verified by tests", "difference", "figure")
+TABLE_COLUMNS = ("model", "paper", "table", "command", "state", "differs")
+WRAPS = ("stages", "verified by tests", "difference", "figure", "table", "command", "state", "differs")
 
 
 def print_models(surveys: Sequence[ModelSurvey], as_markdown: bool) -> None:
-    """The networks, then each figure that a paper prints against the counted one."""
+    """The networks, each figure that a paper prints against the counted one, and the tables that commands repeat."""
     networks, figures = [_cells(survey) for survey in surveys], _figure_rows(surveys)
-    if as_markdown:
-        print_markdown(COLUMNS, networks, RIGHT)
+    tables = [table_cells(paper, table, as_markdown) for survey in surveys for paper, table in survey.tables]
+    for columns, rows in ((COLUMNS, networks), (FIGURE_COLUMNS, figures), (TABLE_COLUMNS, tables)):
+        if as_markdown:
+            print_markdown(columns, rows, RIGHT)
+        else:
+            print_table(columns, rows, RIGHT, WRAPS)
         say()
-        print_markdown(FIGURE_COLUMNS, figures, RIGHT)
-        return
-    for columns, rows in ((COLUMNS, networks), (FIGURE_COLUMNS, figures)):
-        print_table(columns, rows, RIGHT, WRAPS)
-        say()
+    for paper in dict.fromkeys(paper for survey in surveys for paper, _ in survey.tables):
+        for line in paper_lines(paper):
+            say(line)
+
+
+def table_cells(paper: Paper, table: Table, as_markdown: bool) -> List[str]:
+    """A row of what commands repeat."""
+    commands = [f"`{each}`" for each in table.commands] if as_markdown else list(table.commands)
+    told = ("<br>" if as_markdown else "\n").join(commands)
+    return [table.model, paper.name, table.where, told, table.state, table.differs]
+
+
+def paper_lines(paper: Paper) -> List[str]:
+    """What is so in all of a paper's tables, and what is left out."""
+    lines = [f"- {paper.name}: {each}" for each in paper.differs]
+    return [*lines, *([f"- {paper.name}, not repeated: {'; '.join(paper.left_out)}."] if paper.left_out else [])]
 
 
 def model_document(survey: ModelSurvey) -> Dict[str, Any]:
@@ -56,6 +73,18 @@ def model_document(survey: ModelSurvey) -> Dict[str, Any]:
         "stages": stages,
         "figures": [_figure_document(each) for each in survey.figures],
         "verified": list(survey.entry.verified),
+        "tables": [_table_document(paper, table) for paper, table in survey.tables],
+    }
+
+
+def _table_document(paper: Paper, table: Table) -> Dict[str, Any]:
+    return {
+        "paper": paper.name,
+        "where": table.where,
+        "commands": list(table.commands),
+        "here": list(table.here),
+        "state": table.state,
+        "differs": [*([table.differs] if table.differs else []), *paper.differs],
     }
 
 

@@ -13,6 +13,8 @@ from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.nets.catalog import Entry, build_network, find_entry
 from edgecvar.nets.cost.complexity import NetworkCost, describe_network
 from edgecvar.nets.cost.figures import Figure
+from edgecvar.nets.papers.paper import Paper, Table
+from edgecvar.nets.papers.shelf import tables_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,10 @@ class CountedFigure:
 
 @dataclass(frozen=True)
 class ModelSurvey:
-    """One network at its paper's size: its stages, what they cost, and the paper's figures beside the counted ones."""
+    """One network at its paper's size: its stages, what they cost, and the paper's figures beside the counted ones.
+
+    `tables`: what commands repeat of the papers that have it.
+    """
 
     name: str
     entry: Entry
@@ -37,6 +42,7 @@ class ModelSurvey:
     stages: Tuple[StageSpec, ...]
     cost: NetworkCost
     figures: Tuple[CountedFigure, ...]
+    tables: Tuple[Tuple[Paper, Table], ...]
 
     @property
     def inputs(self) -> Tuple[str, ...]:
@@ -81,7 +87,8 @@ def survey_model(name: str) -> ModelSurvey:
         cost = counted(figure.options, figure.input).cost
         figures.append(CountedFigure(figure, _part_cost(cost, figure)))
     own = counted({}, {})
-    return ModelSurvey(name, entry, paper_input(entry, {}), own.stages, own.cost, tuple(figures))
+    tables = tables_of(name)
+    return ModelSurvey(name, entry, paper_input(entry, {}), own.stages, own.cost, tuple(figures), tables)
 
 
 def _part_cost(cost: NetworkCost, figure: Figure) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from edgecvar.errors import ConfigError
 from edgecvar.train.recipe import Recipe, load_recipe
@@ -24,9 +24,28 @@ def recipe_folder() -> Path:
 
 def recipe_files() -> Dict[str, Path]:
     """Each recipe's file by its name; files that state an ablation's rows are none."""
+    return {name: file for name, file in table_files().items() if not _has_rows(file)}
+
+
+def ablation_files() -> Dict[str, Path]:
+    """Each ablation's file by its name."""
+    return {name: file for name, file in table_files().items() if _has_rows(file)}
+
+
+def table_files() -> Dict[str, Path]:
+    """Each recipe's and each ablation's file by its name."""
     folder = recipe_folder()
-    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.glob("*/*.yaml"))}
-    return {name: file for name, file in files.items() if "\nrows:" not in file.read_text(encoding="utf-8")}
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.glob("*/*.yaml"))}
+
+
+def _has_rows(file: Path) -> bool:
+    return "\nrows:" in file.read_text(encoding="utf-8")
+
+
+def shipped_name(file: Path) -> Optional[str]:
+    """The name of a shipped file; None for any other."""
+    resolved = file.resolve()
+    return next((name for name, each in table_files().items() if each.resolve() == resolved), None)
 
 
 def list_recipes() -> List[Tuple[str, str]]:
@@ -47,12 +66,20 @@ def find_recipe(given: str) -> Path:
 
     Also a shipped recipe's path as in a checkout (recipes/<dataset>/<network>.yaml), where there is no such file.
     """
+    return _find(given, recipe_files(), "a folder, nor a .csv or .yaml file, nor a recipe's name")
+
+
+def find_table(given: str) -> Path:
+    """The same of a recipe or an ablation."""
+    return _find(given, table_files(), "a .yaml file nor the name of an ablation or a recipe")
+
+
+def _find(given: str, shipped: Mapping[str, Path], expected: str) -> Path:
     path = Path(given)
     is_file_name = path.suffix.lower() in SUFFIXES
     if is_file_name and path.exists():
         return path
     name = path.with_suffix("").as_posix() if is_file_name else path.as_posix()
-    shipped = recipe_files()
     found = shipped.get(name[len("recipes/") :] if name.startswith("recipes/") else name)
     if found is not None:
         return found
@@ -60,4 +87,4 @@ def find_recipe(given: str) -> Path:
         return path  # whoever reads it says that it is not there
     near = difflib.get_close_matches(name, shipped, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "`edgecvar train --list` shows the recipes"
-    raise ConfigError(f"{given}: neither a folder, nor a .csv or .yaml file, nor a recipe's name: {hint}")
+    raise ConfigError(f"{given}: neither {expected}: {hint}")

@@ -8,7 +8,14 @@ import pytest
 from edgecvar.errors import ConfigError
 from edgecvar.train.start import shipped
 from edgecvar.train.start.choice import CHOICES, choose_recipes
-from edgecvar.train.start.shipped import find_recipe, list_recipes, recipe_files
+from edgecvar.train.start.shipped import (
+    ablation_files,
+    find_recipe,
+    list_recipes,
+    recipe_files,
+    shipped_name,
+    table_files,
+)
 
 pytestmark = pytest.mark.train
 
@@ -45,6 +52,14 @@ def test_the_package_has_them_first_and_a_strangers_folder_beside_it_is_none(
     installed.mkdir(parents=True)
     (installed / "motion.yaml").write_text("model: motion\ndata: x\n")
     assert recipe_files() == {"auto/motion": installed / "motion.yaml"}
+
+
+def test_recipes_and_ablations_are_told_apart() -> None:
+    assert "synth/attp-table3" in ablation_files() and "synth/attp" in recipe_files()
+    assert not set(ablation_files()) & set(recipe_files())
+    assert set(table_files()) == {*ablation_files(), *recipe_files()}
+    assert shipped_name(TOP / "recipes" / "synth" / "attp.yaml") == "synth/attp"
+    assert shipped_name(TOP / "pyproject.toml") is None
 
 
 def test_the_list_has_every_recipe_and_no_ablation() -> None:

@@ -1,0 +1,1 @@
+"""An ablation, before it is trained and after."""
