@@ -1,8 +1,9 @@
 """How sure early exits must be: chosen on labelled clips, so that the whole network's accuracy is kept.
 
 Every picture's scores at all exits are had in one run without early exits; what any confidence would have given is then
-worked out. One confidence serves all exits, the lowest from which on no higher one loses more points of accuracy than
-allowed, neither of clips nor of decisions: of clips alone a few would decide.
+worked out. Exits are taken from the last to the first, each with those behind it as they were found: its confidence is
+the lowest from which on no higher one loses more points of accuracy than allowed, neither of clips nor of decisions: of
+clips alone a few would decide.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def find_exits(plan: ExitPlan, draft: Draft, progress: Progress) -> Optional[Exi
             seen += see_clip(clip, draft.manifest, runner)
     if not seen:
         raise CompileError(f"{plan.name}: no clip to choose exits on can be read; name others with --exit-data")
-    confidence = lowest_confidence(seen, draft.input.consensus, plan.max_drop)
-    rules = [ExitRule(stage=name, confidence=confidence) for name in names]
+    found = lowest_confidences(seen, draft.input.consensus, plan.max_drop)
+    rules = [ExitRule(stage=name, confidence=confidence) for name, confidence in zip(names, found)]
     return ExitRecord(rules=rules, trial=_trial(plan, rules, seen, draft, progress))
 
 
@@ -113,23 +114,26 @@ class _Seeing:
         return self._runner.fetch(value)
 
 
-def lowest_confidence(clips: Sequence[SeenClip], consensus: int, max_drop: float) -> float:
-    """The lowest that loses at most so many points, as do all above it; 1 where none does."""
-    whole = _right(clips, 1.0, consensus)
-    lowest = 1.0
-    for confidence in reversed(CONFIDENCES):
-        early = _right(clips, confidence, consensus)
-        if max(before - after for before, after in zip(whole, early)) > max_drop / 100 + 1e-9:
-            break
-        lowest = confidence
-    return lowest
+def lowest_confidences(clips: Sequence[SeenClip], consensus: int, max_drop: float) -> List[float]:
+    """Of each exit the lowest that loses at most so many points, as do all above it; 1 where none does."""
+    exits = clips[0].scores.shape[1] - 1
+    found = [1.0] * exits
+    whole = _right(clips, found, consensus)
+    for place in reversed(range(exits)):
+        for confidence in reversed(CONFIDENCES):
+            tried = [*found[:place], confidence, *found[place + 1 :]]
+            early = _right(clips, tried, consensus)
+            if max(before - after for before, after in zip(whole, early)) > max_drop / 100 + 1e-9:
+                break
+            found = tried
+    return found
 
 
-def _right(clips: Sequence[SeenClip], confidence: float, consensus: int) -> NDArray[np.float64]:
-    """The parts of clips, and of decisions, that are right at this confidence."""
+def _right(clips: Sequence[SeenClip], confidences: Sequence[float], consensus: int) -> NDArray[np.float64]:
+    """The parts of clips, and of decisions, that are right at these confidences of the exits."""
     clips_right, decisions_right = [], []
     for clip in clips:
-        scores = leaving_scores(clip.scores, confidence)
+        scores = leaving_scores(clip.scores, confidences)
         clips_right.append(int(scores.mean(0).argmax()) == clip.label)
         sums = np.cumsum(np.concatenate([np.zeros((1, scores.shape[1])), scores]), axis=0)
         ends = np.arange(1, len(sums))
@@ -138,12 +142,12 @@ def _right(clips: Sequence[SeenClip], confidence: float, consensus: int) -> NDAr
     return np.array([np.mean(clips_right), np.mean(decisions_right)])
 
 
-def leaving_scores(scores: Scores, confidence: float) -> Scores:
+def leaving_scores(scores: Scores, confidences: Sequence[float]) -> Scores:
     """Of scores (pictures, exits, classes), those that each picture leaves with, (pictures, classes)."""
     left = scores[:, -1].copy()
     for place in reversed(range(scores.shape[1] - 1)):
         here = scores[:, place]
-        sure = (_softmax(here).max(1) >= confidence) & (confidence < 1)
+        sure = (_softmax(here).max(1) >= confidences[place]) & (confidences[place] < 1)
         left[sure] = here[sure]
     return left
 
@@ -159,7 +163,8 @@ def _trial(
             progress(number, len(plan.clips), "run with early exits, clips")
             results.append(score_clip(clip, manifest, runner, None))
     evaluation = tally(manifest.labels, results)
-    whole = _right(seen, 1.0, manifest.input.consensus)[0] * len(seen)
+    never = [1.0] * len(rules)
+    whole = _right(seen, never, manifest.input.consensus)[0] * len(seen)
     counts = added(each.exits for each in results if isinstance(each, RunScore) and each.exits is not None)
     adds = multiply_adds_of({spec.name: draft.file(spec.name, "fp32") for spec in draft.stages})
     return ExitTrial(
