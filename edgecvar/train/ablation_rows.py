@@ -25,6 +25,7 @@ from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.start.checks import resolve
 from edgecvar.train.start.rehearsal import Rehearsal, Rehearsals
 from edgecvar.train.together.processes import planned_launch
 
@@ -149,7 +150,9 @@ def _check(planned: Planned, test: Optional[str]) -> None:
 
 
 def _check_same(planned: Planned, last: Checkpoint, run: Path) -> None:
-    before, now = (each.document() for each in (parse_recipe(last.recipe, (), str(run)), planned.recipe))
+    # Resolved anew: an option that the network has got since stands at its default in what was trained before it.
+    before = resolve(parse_recipe(last.recipe, (), str(run))).document()
+    now = planned.recipe.document()
     differing = [key for key in now if now[key] != before[key] and key not in CHANGEABLE]
     if differing:
         raise ConfigError(

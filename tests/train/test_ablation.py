@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -18,7 +19,7 @@ from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
 from edgecvar.train.ablation import as_overrides, find_ablation, load_ablation, plan, slug
 from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
-from edgecvar.train.checkpoint import LAST, load_checkpoint
+from edgecvar.train.checkpoint import LAST, load_checkpoint, save_checkpoint
 from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.evaluate import open_checkpoint
 from edgecvar.train.objective import Objective
@@ -289,6 +290,20 @@ def test_the_table_says_what_each_row_got_right(write: Callable[..., Path], movi
     assert lines[2].endswith(" 83.8 % |")
     with pytest.raises(EdgecvarError, match="row 'I' was trained here with another epochs, lr; give another folder"):
         ablate(file, "epochs=2", "lr=0.1", "-o", tmp_path / "out")
+
+
+def test_a_run_of_before_a_network_got_an_option_goes_on(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Its recipe does not state the option, which stands at its default."""
+    file = write(rows={"I": {"network.fusion": "i"}})
+    ablate(file, "-o", tmp_path / "out", "--json")
+    (last,) = (tmp_path / "out").rglob(LAST)
+    checkpoint = load_checkpoint(last)
+    document = yaml.safe_load(checkpoint.recipe)
+    assert document["network"].pop("exits") is False
+    save_checkpoint(last, replace(checkpoint, recipe=yaml.safe_dump(document)))
+    written = last.stat().st_mtime_ns
+    ablate(file, "-o", tmp_path / "out", "--json")
+    assert last.stat().st_mtime_ns == written
 
 
 FASTER = {"cache_gib": 1, "workers": 1, "threads": 1, "device": "cpu", "devices": 1, "nodes": 1}

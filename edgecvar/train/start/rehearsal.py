@@ -145,7 +145,7 @@ def _absent(recipe: Recipe, starts: Tuple[str, ...], outline: Outline) -> Iterat
             wanted.append(partial(_there, source))
     if recipe.course.teacher is not None:
         wanted.append(partial(_there, recipe.course.teacher))
-    if needs_flow(recipe.course):
+    if needs_flow(recipe.course) or outline.network.sees_flow:
         wanted.append(partial(pair_of_pictures, recipe.data.flow))
     for each in wanted:
         try:
