@@ -18,7 +18,7 @@ from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
 from edgecvar.train.ablation import as_overrides, find_ablation, load_ablation, plan, slug
-from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
+from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, rehearse, run_ablation
 from edgecvar.train.checkpoint import LAST, load_checkpoint, save_checkpoint
 from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.evaluate import open_checkpoint
@@ -231,6 +231,8 @@ def test_a_row_without_a_network_is_told_before_anything_is_trained(write: Calla
     recipe.write_text(recipe.read_text().replace("losses:\n", ""))
     with pytest.raises(ConfigError, match="row 'OF' trains a teacher alone"):
         next(run_ablation(planned(file), str(moving), Listener()))
+    with pytest.raises(ConfigError, match="row 'OF' trains a teacher alone"):
+        rehearse(planned(file), str(moving))
     assert not (file.parent / "runs").exists()
 
 
@@ -242,6 +244,8 @@ def test_classes_that_official_lists_leave_out_are_told_before_anything_is_train
     changes = {"split": {"format": "hmdb51", "files": str(tmp_path)}, "validation_pattern": None}
     with pytest.raises(DatasetError, match="holds 3 classes, not the 2 of its official lists"):
         next(run_ablation(planned(write(set=changes)), str(moving), Listener()))
+    with pytest.raises(DatasetError, match="holds 3 classes, not the 2 of its official lists"):
+        rehearse(planned(write(set=changes)), str(moving))
     assert not (tmp_path / "runs").exists()
 
 
