@@ -96,7 +96,7 @@ def check_exits(stages: Sequence[StageSpec]) -> None:
 
 
 def exit_rules(stages: Sequence[StageSpec], record: Optional[ExitRecord], choice: ExitChoice) -> Tuple[ExitRule, ...]:
-    """Those of the exits that may be sure; raises ConfigError where a confidence is asked for and there is no exit."""
+    """Those of the exits that may be sure; raises ConfigError for another choice, or a confidence without exits."""
     names = exits_of(stages)
     if choice == "off":
         return ()
@@ -104,13 +104,13 @@ def exit_rules(stages: Sequence[StageSpec], record: Optional[ExitRecord], choice
     if choice == "auto":
         rules = [known.get(name, ExitRule(stage=name)) for name in names]
     else:
+        if not isinstance(choice, (int, float)) or not 0 <= choice <= 1:
+            raise ConfigError(f"exits={choice!r}: expected auto, off, or a confidence from 0 to 1")
         if not names:
             raise ConfigError(
                 f"exits={choice:g}: this bundle's network has no exits; leave it out, or train one with "
                 "network.exits=true"
             )
-        if not 0 <= choice <= 1:
-            raise ConfigError(f"exits={choice:g}: expected auto, off, or a confidence from 0 to 1")
         rules = [
             known.get(name, ExitRule(stage=name)).model_copy(update={"confidence": float(choice)}) for name in names
         ]

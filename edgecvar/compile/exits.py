@@ -23,6 +23,7 @@ from edgecvar.errors import CompileError, StreamError
 from edgecvar.judge.evaluate import RunScore, score_clip, tally
 from edgecvar.predict.multiply_adds import multiply_adds_of
 from edgecvar.progress import Progress
+from edgecvar.run.decisions import softmax
 from edgecvar.run.exit_counts import added
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.runner import Runner
@@ -147,7 +148,7 @@ def leaving_scores(scores: Scores, confidences: Sequence[float]) -> Scores:
     left = scores[:, -1].copy()
     for place in reversed(range(scores.shape[1] - 1)):
         here = scores[:, place]
-        sure = (_softmax(here).max(1) >= confidences[place]) & (confidences[place] < 1)
+        sure = (softmax(here).max(1) >= confidences[place]) & (confidences[place] < 1)
         left[sure] = here[sure]
     return left
 
@@ -175,9 +176,3 @@ def _trial(
         top1_whole=float(whole) / evaluation.clips,
         max_drop=plan.max_drop,
     )
-
-
-def _softmax(scores: Scores) -> Scores:
-    shifted = np.exp(scores - scores.max(-1, keepdims=True))
-    probabilities: Scores = shifted / shifted.sum(-1, keepdims=True)
-    return probabilities

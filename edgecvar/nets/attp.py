@@ -44,15 +44,9 @@ from edgecvar.nets.backbones.efficientnet import BACKBONES, BackboneOptions, Eff
 from edgecvar.nets.batch import ClipBatch
 from edgecvar.nets.exits import ExitHead, exit_name, in_exit_order, with_exits
 from edgecvar.nets.features import Features, LayerPair
+from edgecvar.nets.modules.attp_fusion import BilinearFusion, LinearFusion, TrilinearFusion
 from edgecvar.nets.modules.lite_net import LastLayer, LiteNet
-from edgecvar.nets.modules.pooling import (
-    Projection,
-    RandomSigns,
-    bilinear_pool,
-    signed_root,
-    trilinear_pool,
-    unit_length,
-)
+from edgecvar.nets.modules.pooling import Projection, RandomSigns, trilinear_pool
 from edgecvar.nets.modules.temporal_shift import Kept, past_shapes, past_states, shifted, within_clips
 from edgecvar.nets.stages import MODALITIES, joining, opening, stage_output
 from edgecvar.nets.temporal import PictureNetwork, Temporal, temporal_options
@@ -67,10 +61,6 @@ USED = {
     "ttp": tuple(MODALITIES),
 }
 """The branches of each fusion."""
-
-
-PAIRS = (("appearance", "motion"), ("appearance", "residual"), ("motion", "residual"))
-"""What fusion "bp" pools, two branches at a time."""
 
 
 class AttpOptions(BaseModel):
@@ -146,59 +136,6 @@ class Branch(nn.Module):
         return maps.mean((2, 3)) if self.projection is None else self.projection(maps)
 
 
-class LinearFusion(nn.Module):
-    """Class scores of one modality, or the scores of several added (the paper's I+MV+R): (B, c) each."""
-
-    def __init__(self, branches: Tuple[str, ...], channels: int, classes: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.heads = nn.ModuleDict({name: nn.Linear(channels, classes) for name in branches})
-
-    def forward(self, *means: Tensor) -> Tensor:
-        scores = [head(self.dropout(mean)) for head, mean in zip(self.heads.values(), means)]
-        return torch.stack(scores).sum(0)
-
-
-class TrilinearFusion(nn.Module):
-    """Projected maps (B, d * D, h', w') of I_t, with eq. 7 also I_t+dt, then MV and R, to class scores."""
-
-    def __init__(self, options: AttpOptions, classes: int) -> None:
-        super().__init__()
-        self.factor = options.factor
-        self.scale = options.dim**0.5
-        self.dropout = nn.Dropout(options.dropout)
-        self.classifier = nn.Linear(options.dim, classes)
-
-    def forward(self, *maps: Tensor) -> Tensor:
-        *images, motion, residual = maps
-        image = images[0] if len(images) == 1 else images[0] + images[1]  # f_TP is linear in I
-        return self.scores(trilinear_pool(image, motion, residual, self.factor))
-
-    def scores(self, pooled: Tensor) -> Tensor:
-        """P^T f of the pooled vectors (B, D)."""
-        unit = unit_length(signed_root(pooled))
-        scores: Tensor = self.classifier(self.dropout(unit * self.scale))
-        return scores
-
-
-class BilinearFusion(nn.Module):
-    """Maps (B, D, h', w') of I, MV and R, projected by fixed signs, to class scores: those of the three pairs added."""
-
-    def __init__(self, options: AttpOptions, classes: int) -> None:
-        super().__init__()
-        self.scale = options.dim**0.5
-        self.dropout = nn.Dropout(options.dropout)
-        self.classifiers = nn.ModuleList(nn.Linear(options.dim, classes) for _ in PAIRS)
-
-    def forward(self, *maps: Tensor) -> Tensor:
-        named = dict(zip(MODALITIES, maps))
-        scores = []
-        for (one, other), classifier in zip(PAIRS, self.classifiers):
-            unit = unit_length(signed_root(bilinear_pool(named[one], named[other])))
-            scores.append(classifier(self.dropout(unit * self.scale)))
-        return torch.stack(scores).sum(0)
-
-
 class Attp(PictureNetwork):
     """The whole network; `classes` scores from inputs of `spec`'s size."""
 
@@ -212,12 +149,11 @@ class Attp(PictureNetwork):
         self.channels = branches[0].backbone.channels
         self.fuse: nn.Module
         if options.fusion == "bp":
-            self.fuse = BilinearFusion(options, classes)
+            self.fuse = BilinearFusion(options.dim, classes, options.dropout)
         elif options.projected:
-            self.fuse = TrilinearFusion(options, classes)
+            self.fuse = TrilinearFusion(options.dim, options.factor, classes, options.dropout)
         else:
             self.fuse = LinearFusion(self.used, self.channels, classes, options.dropout)
-
         taken = options.projected or self.channels
         for seen, name in enumerate(self.exit_streams, 1):
             self.add_module(exit_name(name), ExitHead(taken, seen, classes, options.dropout))

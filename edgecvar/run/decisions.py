@@ -109,9 +109,10 @@ def ended_by(error: BaseException) -> str:
 
 
 def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities (classes,) of scores (classes,)."""
-    shifted = np.exp(scores.astype(np.float64) - float(scores.max()))
-    probabilities: NDArray[np.float64] = shifted / shifted.sum()
+    """Probabilities (..., classes) of scores (..., classes)."""
+    exact = scores.astype(np.float64)
+    shifted = np.exp(exact - exact.max(-1, keepdims=True))
+    probabilities: NDArray[np.float64] = shifted / shifted.sum(-1, keepdims=True)
     return probabilities
 
 

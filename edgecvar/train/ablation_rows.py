@@ -19,12 +19,14 @@ from edgecvar.train.data.dataset import Clips
 from edgecvar.train.data.flow import pair_of_pictures
 from edgecvar.train.data.labels import load_split
 from edgecvar.train.data.repeats import check_repeats
+from edgecvar.train.data.splits import Split
 from edgecvar.train.evaluate import held_out, open_checkpoint, score_checkpoint
 from edgecvar.train.loop import read_recipe_clips, resume_run, start_run
 from edgecvar.train.losses import needs_flow, trains_network
 from edgecvar.train.parts import Course, Data, Machine
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe, parse_recipe
+from edgecvar.train.start.checks import resolve
 from edgecvar.train.start.rehearsal import Rehearsal, Rehearsals
 from edgecvar.train.together.processes import planned_launch
 
@@ -109,10 +111,12 @@ def rehearse(planned: Sequence[Planned], test: Optional[str]) -> List[Rehearsal]
     rehearsals = Rehearsals()
     found = []
     for each in planned:
+        data = _tested(each.recipe.data, test)
         try:
-            found.append(rehearsals.of(each.recipe, _tested(each.recipe.data, test)))
+            found.append(rehearsals.of(each.recipe, data))
         except ConfigError as error:
             raise ConfigError(f"{_called(each)}: {error}") from error
+        _check_testable(each, found[-1].split, rehearsals.split(data))
     return found
 
 
@@ -125,17 +129,11 @@ def find_run(root: Path) -> Optional[Path]:
 def _check(planned: Planned, test: Optional[str]) -> None:
     """What would fail hours later fails now."""
     course, data = planned.recipe.course, planned.recipe.data
-    if not any(trains_network(course.phase(epoch)) for epoch in range(1, course.epochs + 1)):
-        raise ConfigError(f"row {planned.row!r} trains a teacher alone, so it has no network to test")
     split = load_split(data)
     tested = split if test is None else load_split(_tested(data, test))
     if not data.allow_repeats:
         check_repeats(tested, data.source)
-    if not tested.validation:
-        raise DatasetError(f"{data.source}: no clip validates, so none can test; name clips with `test` in the file")
-    if sorted(tested.labels) != sorted(split.labels):
-        counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
-        raise DatasetError(f"{data.source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
+    _check_testable(planned, split, tested)
     design = planned.recipe.network
     if needs_flow(course) or network_outline(design.model, design.options, design.input).sees_flow:
         pair_of_pictures(data.flow)  # OpenCV is there
@@ -148,8 +146,22 @@ def _check(planned: Planned, test: Optional[str]) -> None:
         _check_same(planned, load_checkpoint(run / LAST), run)
 
 
+def _check_testable(planned: Planned, split: Split, tested: Split) -> None:
+    """Raises ConfigError for a run without a network to test, DatasetError for clips that cannot test it."""
+    course, source = planned.recipe.course, planned.recipe.data.source
+    if not any(trains_network(course.phase(epoch)) for epoch in range(1, course.epochs + 1)):
+        raise ConfigError(f"row {planned.row!r} trains a teacher alone, so it has no network to test")
+    if not tested.validation:
+        raise DatasetError(f"{source}: no clip validates, so none can test; name clips with `test` in the file")
+    if sorted(tested.labels) != sorted(split.labels):
+        counts = f"{len(tested.labels)} classes, not the {len(split.labels)} of its official lists"
+        raise DatasetError(f"{source}: holds {counts}, so `test` cannot tell them apart; leave `test` out")
+
+
 def _check_same(planned: Planned, last: Checkpoint, run: Path) -> None:
-    before, now = (each.document() for each in (parse_recipe(last.recipe, (), str(run)), planned.recipe))
+    # Resolved anew: an option that the network has got since stands at its default in what was trained before it.
+    before = resolve(parse_recipe(last.recipe, (), str(run))).document()
+    now = planned.recipe.document()
     differing = [key for key in now if now[key] != before[key] and key not in CHANGEABLE]
     if differing:
         raise ConfigError(

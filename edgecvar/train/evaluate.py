@@ -130,8 +130,8 @@ def _scores(
             for names, batches in zip(streams, looks)
             for name in names
         }
-        fused: torch.Tensor = network.fuse(*(each[name] for name in network.streams))
-        return fused
+        fused: torch.Tensor = network.fuse(*(each[name].to(device) for name in network.streams))
+        return fused.cpu()
     (batches,) = looks
     return _mean(batches, network, device)
 

@@ -60,5 +60,6 @@ def test_a_choice_overrides_the_bundle() -> None:
     assert exit_rules(STAGES, None, "auto") == ()  # not chosen: never sure
     with pytest.raises(ConfigError, match="no exits"):
         exit_rules([MOTION, FUSE], None, 0.5)
-    with pytest.raises(ConfigError, match="from 0 to 1"):
-        exit_rules(STAGES, None, 1.5)
+    for wrong in (1.5, float("nan"), "of", None):
+        with pytest.raises(ConfigError, match="from 0 to 1"):
+            exit_rules(STAGES, None, wrong)  # type: ignore[arg-type]

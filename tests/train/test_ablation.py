@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -17,8 +18,8 @@ from edgecvar.errors import ConfigError, DatasetError, EdgecvarError
 from edgecvar.nets.catalog import build_network
 from edgecvar.train import loop
 from edgecvar.train.ablation import as_overrides, find_ablation, load_ablation, plan, slug
-from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, run_ablation
-from edgecvar.train.checkpoint import LAST, load_checkpoint
+from edgecvar.train.ablation_rows import CHANGEABLE, RowResult, SeedResult, rehearse, run_ablation
+from edgecvar.train.checkpoint import LAST, load_checkpoint, save_checkpoint
 from edgecvar.train.data.dataset import Clips, read_clips
 from edgecvar.train.evaluate import open_checkpoint
 from edgecvar.train.objective import Objective
@@ -230,6 +231,8 @@ def test_a_row_without_a_network_is_told_before_anything_is_trained(write: Calla
     recipe.write_text(recipe.read_text().replace("losses:\n", ""))
     with pytest.raises(ConfigError, match="row 'OF' trains a teacher alone"):
         next(run_ablation(planned(file), str(moving), Listener()))
+    with pytest.raises(ConfigError, match="row 'OF' trains a teacher alone"):
+        rehearse(planned(file), str(moving))
     assert not (file.parent / "runs").exists()
 
 
@@ -241,6 +244,8 @@ def test_classes_that_official_lists_leave_out_are_told_before_anything_is_train
     changes = {"split": {"format": "hmdb51", "files": str(tmp_path)}, "validation_pattern": None}
     with pytest.raises(DatasetError, match="holds 3 classes, not the 2 of its official lists"):
         next(run_ablation(planned(write(set=changes)), str(moving), Listener()))
+    with pytest.raises(DatasetError, match="holds 3 classes, not the 2 of its official lists"):
+        rehearse(planned(write(set=changes)), str(moving))
     assert not (tmp_path / "runs").exists()
 
 
@@ -289,6 +294,20 @@ def test_the_table_says_what_each_row_got_right(write: Callable[..., Path], movi
     assert lines[2].endswith(" 83.8 % |")
     with pytest.raises(EdgecvarError, match="row 'I' was trained here with another epochs, lr; give another folder"):
         ablate(file, "epochs=2", "lr=0.1", "-o", tmp_path / "out")
+
+
+def test_a_run_of_before_a_network_got_an_option_goes_on(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Its recipe does not state the option, which stands at its default."""
+    file = write(rows={"I": {"network.fusion": "i"}})
+    ablate(file, "-o", tmp_path / "out", "--json")
+    (last,) = (tmp_path / "out").rglob(LAST)
+    checkpoint = load_checkpoint(last)
+    document = yaml.safe_load(checkpoint.recipe)
+    assert document["network"].pop("exits") is False
+    save_checkpoint(last, replace(checkpoint, recipe=yaml.safe_dump(document)))
+    written = last.stat().st_mtime_ns
+    ablate(file, "-o", tmp_path / "out", "--json")
+    assert last.stat().st_mtime_ns == written
 
 
 FASTER = {"cache_gib": 1, "workers": 1, "threads": 1, "device": "cpu", "devices": 1, "nodes": 1}

@@ -93,7 +93,7 @@ class Rehearsals:
 
         `tested`: data whose clips that validate are tested; the recipe's own unless given.
         """
-        split = self._split(recipe.data)
+        split = self.split(recipe.data)
         check_input(recipe.views.augment, recipe.network.input)
         check_labels(recipe.views.augment, split.labels)
         outline = self._outline(recipe, len(split.labels))
@@ -106,10 +106,11 @@ class Rehearsals:
         weights = recipe.network.weights
         lists = weights.values() if isinstance(weights, Mapping) else [weights]
         starts = tuple(dict.fromkeys(source for each in lists for source in each))
-        tests = len(self._split(tested or recipe.data).validation)
+        tests = len(self.split(tested or recipe.data).validation)
         return Rehearsal(split, tests, outline.parameters, starts, tuple(_absent(recipe, starts, outline)))
 
-    def _split(self, data: Data) -> Split:
+    def split(self, data: Data) -> Split:
+        """The clips of this data; raises ConfigError and DatasetError."""
         key = data.model_dump_json()
         if key not in self._splits:
             self._splits[key] = load_split(data)
@@ -145,7 +146,7 @@ def _absent(recipe: Recipe, starts: Tuple[str, ...], outline: Outline) -> Iterat
             wanted.append(partial(_there, source))
     if recipe.course.teacher is not None:
         wanted.append(partial(_there, recipe.course.teacher))
-    if needs_flow(recipe.course):
+    if needs_flow(recipe.course) or outline.network.sees_flow:
         wanted.append(partial(pair_of_pictures, recipe.data.flow))
     for each in wanted:
         try:

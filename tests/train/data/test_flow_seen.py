@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -29,6 +30,7 @@ from edgecvar.train.evaluate import held_out, open_checkpoint, regions, score_ch
 from edgecvar.train.loop import Training, start_run
 from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
+from edgecvar.train.start.rehearsal import Rehearsals
 from tests.reading import batches_of, clips_of
 
 pytest.importorskip("cv2", reason="needs the flow extra")
@@ -142,3 +144,13 @@ def test_weights_of_the_flow_start_the_cues_classifier(
     names = [name for name in own if name.startswith("classifier.")]
     assert "classifier.conv1.weight" in names and "classifier.fc.weight" in names
     assert all(torch.equal(own[name], taught[name]) for name in names)
+
+
+def test_a_dry_run_says_that_flow_wants_opencv(
+    seeing: Callable[..., Recipe], moving: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loss looks at flow, the network does."""
+    assert not Rehearsals().of(seeing()).absent
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    (line,) = Rehearsals().of(seeing()).absent
+    assert line.startswith("optical flow needs OpenCV")
