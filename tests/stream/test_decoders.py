@@ -18,10 +18,8 @@ from tests.stream.known_clips import encode_x264, translation
 
 PACKAGE = Path(edgecvar.__file__).parent
 DOOR = PACKAGE / "stream" / "decoders.py"
-ENCODERS = [
-    *(PACKAGE / name for name in ("synth", "sinks")),
-    *(PACKAGE / "stream" / "png.py", PACKAGE / "train" / "augment" / "encoding.py"),
-]
+ENCODER = PACKAGE / "datasets" / "encoder.py"
+ENCODERS = [ENCODER, PACKAGE / "sinks", PACKAGE / "stream" / "png.py"]
 ATTRIBUTES = {"thread_type", "thread_count", "options", "skip_frame", "flags", "flags2", "extradata", "codec_tag"}
 OPTIONS = {"flags2", "skip_loop_filter", "apply_cropping", "skip_frame", "thread_type", "thread_count"}
 
@@ -49,7 +47,7 @@ def test_no_other_file_sets_a_decoder_up() -> None:
 def test_a_set_up_would_be_noticed() -> None:
     there = {place.split()[-1] for place in set_ups(DOOR)}
     assert {"create", "thread_type", "thread_count", "options", "flags2", "skip_loop_filter", "apply_cropping"} <= there
-    assert list(set_ups(PACKAGE / "synth" / "encode.py")) and list(set_ups(PACKAGE / "stream" / "png.py"))
+    assert list(set_ups(ENCODER)) and list(set_ups(PACKAGE / "stream" / "png.py"))
 
 
 @pytest.fixture(scope="module")
