@@ -107,7 +107,7 @@ def exit_rules(stages: Sequence[StageSpec], record: Optional[ExitRecord], choice
         if not names:
             raise ConfigError(
                 f"exits={choice:g}: this bundle's network has no exits; leave it out, or train one with "
-                "network.exits=true"
+                "network.exits=true (attp, coviar)"
             )
         if not 0 <= choice <= 1:
             raise ConfigError(f"exits={choice:g}: expected auto, off, or a confidence from 0 to 1")
