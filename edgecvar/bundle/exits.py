@@ -109,7 +109,7 @@ def exit_rules(stages: Sequence[StageSpec], record: Optional[ExitRecord], choice
         if not names:
             raise ConfigError(
                 f"exits={choice:g}: this bundle's network has no exits; leave it out, or train one with "
-                "network.exits=true"
+                "network.exits=true (attp, coviar)"
             )
         rules = [
             known.get(name, ExitRule(stage=name)).model_copy(update={"confidence": float(choice)}) for name in names

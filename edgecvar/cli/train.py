@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def _try(recipes: Sequence[Recipe], root: Path, listener: Listener, as_json: boo
         return
     others = ", ".join(f"{each.model} {each.top1:.1%}" for each in tried if each is not kept)
     say(f"kept: {kept.model}, validation top-1 {kept.top1:.1%}{others and f' ({others})'}: {kept.folder}")
-    say(f"next: edgecvar compile --model {kept.model}")
+    say(f"next: {_compiling(kept.model, kept.folder)}")
 
 
 def _fit(training: Training) -> None:
@@ -240,4 +241,14 @@ def _say_next(training: Training, as_json: bool) -> None:
     if training.network.sees_flow:
         say(f"next: edgecvar eval {training.folder}; no device has optical flow, so there is nothing to compile")
         return
-    say(f"next: edgecvar compile --model {training.recipe.network.model}")
+    say(f"next: {_compiling(training.recipe.network.model, training.folder)}")
+
+
+def _compiling(model: str, folder: Path) -> str:
+    """The command that compiles this run: by the network's name where that finds it, else by its file."""
+    from edgecvar.train.checkpoint import BEST, newest_run
+
+    with suppress(ConfigError):
+        if newest_run(model).resolve() == folder.resolve():
+            return f"edgecvar compile --model {model}"
+    return f"edgecvar compile --checkpoint {shlex.quote(str(folder / BEST))}"

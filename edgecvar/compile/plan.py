@@ -103,7 +103,7 @@ def _exits(config: CompileConfig, subject: Subject) -> ExitPlan:
         if config.exit_confidence is not None or config.exit_data is not None:
             raise ConfigError(
                 f"--exit-confidence, --exit-data: this {subject.model} has no early exits; leave them out, or train it "
-                "with network.exits=true"
+                "with network.exits=true (attp, coviar)"
             )
         return ExitPlan()
     if config.exit_confidence is not None:

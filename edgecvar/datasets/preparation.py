@@ -143,7 +143,7 @@ def _check_places(data: Path, folder: Path) -> None:
         raise ConfigError(f"{folder / STATE}: is a link, where this command's own notes belong; remove it")
     source, target = Path(os.path.realpath(data)), Path(os.path.realpath(folder))
     if source == target or source in target.parents or target in source.parents:
-        raise ConfigError(f"{folder}: lies in {data}, or that in it; prepare into a folder beside it")
+        raise ConfigError(f"{folder}: is {data} itself, lies in it or holds it; prepare into a folder beside it")
 
 
 def _before(request: Request, settings: Mapping[str, Any]) -> Optional[Remembered]:

@@ -80,6 +80,8 @@ def test_the_table_and_the_markdown_say_the_same(edgecvar, names):
     assert {len(row) for row in rows[:1] + rows[2:4]} == {8} and rows[1] == ["---|---|---|---|---:|---:|---|---"]
     for cell in ("Huo et al. 2020", "23.4 M", "3.07 G", "+2.2%", "0.229 G", "appearance (a GOP)"):
         assert cell in markdown and cell in table
+    assert "\\n" not in table  # what parts two commands must not be escaped as a stranger's text is
+    assert "edgecvar ablate hmdb51/attp; edgecvar" in table
 
 
 @pytest.mark.train

@@ -45,7 +45,7 @@ def test_it_trains_and_says_where_and_what_next(recipe_file: Path, tmp_path: Pat
     assert result.exit_code == 0
     (folder,) = (tmp_path / "runs" / "attp").iterdir()
     assert f"run: {folder}" in result.stdout
-    assert "next: edgecvar compile --model attp" in result.stdout
+    assert f"next: edgecvar compile --checkpoint {folder / 'best.pt'}\n" in result.stdout
     assert "epoch   2/2" in result.stderr
     assert "3 classes, 9 clips train, 3 validate" in result.stderr
 
@@ -217,7 +217,7 @@ def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -
         "Only 2 clips validate: each is 50.0 points of top-1",
     ):
         assert line in said
-    assert f"run: {run}" in result.stdout and "next: edgecvar compile --model motion" in result.stdout
+    assert f"run: {run}" in result.stdout and f"next: edgecvar compile --checkpoint {run / 'best.pt'}" in result.stdout
     saved = parse_recipe((run / "recipe.yaml").read_text())
     assert saved.data.split_by == r"(?<![A-Za-z])(scene\d+)" and saved.data.skip_unreadable
     again = train(run / "recipe.yaml", "-o", tmp_path / "again")
@@ -225,6 +225,13 @@ def test_a_folder_and_nothing_else_is_trained_on(folder: Path, tmp_path: Path) -
     (copy,) = (tmp_path / "again" / "motion").iterdir()
     same = [json.loads((each / "metrics.jsonl").read_text()) for each in (run, copy)]
     assert same[0]["train_loss"] == same[1]["train_loss"]
+
+
+def test_what_comes_next_is_named_by_its_network_where_that_finds_it(
+    recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "next: edgecvar compile --model attp\n" in train(recipe_file, "epochs=1").stdout
 
 
 def test_of_what_is_tried_that_is_kept_which_names_most(
@@ -251,7 +258,7 @@ def test_of_what_is_tried_that_is_kept_which_names_most(
     both = tried(0.5, 0.75)
     runs = sorted((tmp_path / str((0.5, 0.75)) / "attp").iterdir())
     assert f"kept: attp, validation top-1 75.0% (attp 50.0%): {runs[1]}\n" in both
-    assert both.count("next: ") == 1 and both.endswith("next: edgecvar compile --model attp\n")
+    assert both.count("next: ") == 1 and both.endswith(f"{runs[1] / 'best.pt'}'\n")  # quoted for a shell
     equal = tried(0.5, 0.5)
     assert f"(attp 50.0%): {min((tmp_path / str((0.5, 0.5)) / 'attp').iterdir())}\n" in equal
     assert "kept: attp, validation top-1 100.0%: " in tried(1.0)

@@ -121,6 +121,8 @@ def test_a_recipe_is_an_ablation_of_one_row_on_its_official_splits() -> None:
     assert find_ablation("synth/attp-table3")[1] == TABLE
     with pytest.raises(ConfigError, match=r"neither a .yaml file nor the name of .* did you mean synth/attp-table3"):
         find_ablation("synth/atp-table3")
+    with pytest.raises(ConfigError, match=r"nothing_like: neither .* `edgecvar ablate --list` shows"):
+        find_ablation("nothing_like")
 
 
 def test_the_table_has_each_split_and_their_mean(write: Callable[..., Path], moving: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def print_models(surveys: Sequence[ModelSurvey], as_markdown: bool) -> None:
 def table_cells(paper: Paper, table: Table, as_markdown: bool) -> List[str]:
     """A row of what commands repeat."""
     commands = [f"`{each}`" for each in table.commands] if as_markdown else list(table.commands)
-    told = ("<br>" if as_markdown else "\n").join(commands)
+    told = ("<br>" if as_markdown else "; ").join(commands)
     return [table.model, paper.name, table.where, told, table.state, table.differs]
 
 

@@ -31,7 +31,8 @@ PAPER = Paper(
                 f"edgecvar ablate something-v2/cmr {ONE_CLIP}",
                 f"edgecvar ablate something-v2/cmr {FRAMES_16} {ONE_CLIP}",
             ),
-            "51.3, 53.2, 63.7 and 65.7 %; `edgecvar eval RUN` with these keys tests the runs above so",
+            "51.3, 53.2, 63.7 and 65.7 %; `edgecvar eval RUN --set test.clips=1 --set test.crops=1` tests the runs "
+            "above so",
         ),
         Table(
             "table 2",

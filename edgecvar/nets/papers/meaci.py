@@ -27,7 +27,7 @@ PAPER = Paper(
                 "edgecvar ablate hmdb51/meaci test.clips=1",
                 "edgecvar ablate ucf101/meaci test.clips=1",
             ),
-            "70.4, 74.0 and 96.1 %; `edgecvar eval RUN test.clips=1` tests the runs above so",
+            "70.4, 74.0 and 96.1 %; `edgecvar eval RUN --set test.clips=1` tests the runs above so",
         ),
         Table(
             "table 2",

@@ -66,15 +66,15 @@ def find_recipe(given: str) -> Path:
 
     Also a shipped recipe's path as in a checkout (recipes/<dataset>/<network>.yaml), where there is no such file.
     """
-    return _find(given, recipe_files(), "a folder, nor a .csv or .yaml file, nor a recipe's name")
+    return _find(given, recipe_files(), "a folder, nor a .csv or .yaml file, nor a recipe's name", "train")
 
 
 def find_table(given: str) -> Path:
     """The same of a recipe or an ablation."""
-    return _find(given, table_files(), "a .yaml file nor the name of an ablation or a recipe")
+    return _find(given, table_files(), "a .yaml file nor the name of an ablation or a recipe", "ablate")
 
 
-def _find(given: str, shipped: Mapping[str, Path], expected: str) -> Path:
+def _find(given: str, shipped: Mapping[str, Path], expected: str, verb: str) -> Path:
     path = Path(given)
     is_file_name = path.suffix.lower() in SUFFIXES
     if is_file_name and path.exists():
@@ -86,5 +86,5 @@ def _find(given: str, shipped: Mapping[str, Path], expected: str) -> Path:
     if is_file_name:
         return path  # whoever reads it says that it is not there
     near = difflib.get_close_matches(name, shipped, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else "`edgecvar train --list` shows the recipes"
+    hint = f"did you mean {near[0]}?" if near else f"`edgecvar {verb} --list` shows what there is"
     raise ConfigError(f"{given}: neither {expected}: {hint}")
