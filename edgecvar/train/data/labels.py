@@ -17,6 +17,9 @@ from edgecvar.train.data.drawing import draw_validation
 from edgecvar.train.data.splits import Split, official_split
 from edgecvar.train.parts import Data
 
+SYNTHETIC = {"train": "--clips 1500 --seed 1", "val": "--clips 240 --seed 2", "test": "--clips 240 --seed 101"}
+"""How the recipes' synthetic clips are made: the seeds differ, for one seed gives the same clips in every folder."""
+
 SPLITS = ("train", "validation")
 
 
@@ -91,7 +94,8 @@ def _rows(source: Path) -> List[_Row]:
 
 def _remedy(source: Path) -> str:
     if "synth" in source.parts:
-        return f"; make it with `edgecvar synth {source} --clips 1500 --seed 1` (the recipe's header has the line)"
+        how = SYNTHETIC.get(source.name, SYNTHETIC["train"])
+        return f"; make it with `edgecvar synth {source} {how}` (the recipe's header has the line)"
     return "; give class folders with data=FOLDER, or a CSV with path,label"
 
 

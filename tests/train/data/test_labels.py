@@ -119,3 +119,12 @@ def test_a_validation_class_that_was_never_trained_is_named(tmp_path: Path) -> N
     validation = touch(tmp_path / "val", ["c/9.mp4"])
     with pytest.raises(DatasetError, match="class 'c' is not among the 2 classes"):
         load_split(data_of(train, f"validation={validation}"))
+
+
+def test_missing_synthetic_clips_are_never_those_that_train() -> None:
+    said = {}
+    for part in ("train", "val", "test"):
+        with pytest.raises(DatasetError) as error:
+            load_split(data_of(Path("data/synth") / part))
+        said[part] = str(error.value).split(" --seed ")[1].split("`")[0]
+    assert said == {"train": "1", "val": "2", "test": "101"}
