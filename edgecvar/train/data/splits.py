@@ -45,7 +45,10 @@ def official_split(settings: SplitSettings, videos: Path) -> Split:
     """The clips that the lists name, found in the folder `videos`; raises DatasetError."""
     files = Path(settings.files)
     if not files.is_dir():
-        raise DatasetError(f"{files}: no such folder; split.files is the folder of the lists of {settings.format}")
+        raise DatasetError(
+            f"{files}: no such folder; split.files=FOLDER names that of the official lists of {settings.format}, and "
+            "data=FOLDER that of the videos"
+        )
     if not videos.is_dir():
         raise DatasetError(f"{videos}: no such folder; with split, data is the folder of the videos")
     lists = READERS[settings.format](files, settings.number)

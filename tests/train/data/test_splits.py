@@ -197,5 +197,5 @@ def test_a_recipe_reads_them(tmp_path: Path, put: Callable[..., None]) -> None:
     (tmp_path / "videos" / "v_ApplyLipstick_g08_c01.avi").unlink()
     with pytest.raises(DatasetError, match="no clip of class 'ApplyLipstick' is there to train on"):
         load_split(parse_recipe(text, ["split.missing=skip"]).data)
-    with pytest.raises(DatasetError, match=r"split\.files is the folder"):
+    with pytest.raises(DatasetError, match=r"split\.files=FOLDER"):
         load_split(parse_recipe(text, ["split.files=/nowhere"]).data)
