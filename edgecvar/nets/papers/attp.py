@@ -19,7 +19,7 @@ PAPER = Paper(
             "attp",
             ("edgecvar ablate hmdb51/attp-table3", "edgecvar ablate ucf101/attp-table3"),
             "every row learns as long; ATTP's teacher learns before",
-            here=("synth/attp-table3", "gestures/attp-table3"),
+            here=("synth/attp-table3", "gestures/attp-table3", "fight/attp-table3"),
         ),
         Table(
             "figure 4, left",
