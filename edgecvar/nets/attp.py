@@ -156,7 +156,7 @@ class Attp(PictureNetwork):
             self.fuse = LinearFusion(self.used, self.channels, classes, options.dropout)
         taken = options.projected or self.channels
         for seen, name in enumerate(self.exit_streams, 1):
-            self.add_module(exit_name(name), ExitHead(taken, seen, classes, options.dropout))
+            self.add_module(exit_name(name), ExitHead(self.exit_streams[:seen], taken, classes, options.dropout))
 
     @property
     def exit_streams(self) -> List[str]:

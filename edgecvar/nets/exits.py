@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from edgecvar.bundle.stages import StageSpec
+from edgecvar.nets.modules.attp_fusion import LinearFusion
 from edgecvar.nets.stages import joining, stage_output
 
 ORDER = ("motion", "residual", "appearance")
@@ -54,20 +55,14 @@ class Ensemble(nn.Module):
         return torch.stack([share * each for share, each in zip(shares, scores)]).sum(0)
 
 
-class ExitHead(nn.Module):
+class ExitHead(LinearFusion):
     """What fusion takes of the branches so far, (B, c) or maps (B, c, h', w') each, to class scores: a layer on each.
 
     Of maps it is their mean over positions.
     """
 
-    def __init__(self, channels: int, branches: int, classes: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.heads = nn.ModuleList(nn.Linear(channels, classes) for _ in range(branches))
-
     def forward(self, *branches: Tensor) -> Tensor:
-        means = [branch.mean((2, 3)) if branch.ndim == 4 else branch for branch in branches]
-        return torch.stack([head(self.dropout(mean)) for head, mean in zip(self.heads, means)]).sum(0)
+        return super().forward(*(branch.mean((2, 3)) if branch.ndim == 4 else branch for branch in branches))
 
 
 def with_exits(streams: Mapping[str, StageSpec], fuse: StageSpec, classes: int, scored: bool) -> List[StageSpec]:

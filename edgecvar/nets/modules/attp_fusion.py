@@ -5,7 +5,7 @@ What is pooled, and how, is in `pooling.py`; what the paper leaves open of it, i
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ PAIRS = (("appearance", "motion"), ("appearance", "residual"), ("motion", "resid
 class LinearFusion(nn.Module):
     """Class scores of one modality, or the scores of several added (the paper's I+MV+R): (B, c) each."""
 
-    def __init__(self, branches: Tuple[str, ...], channels: int, classes: int, dropout: float) -> None:
+    def __init__(self, branches: Sequence[str], channels: int, classes: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleDict({name: nn.Linear(channels, classes) for name in branches})
