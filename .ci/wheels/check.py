@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 CLIP = TOP / "edgecvar" / "demo" / "clip.mp4"
 SAME = TOP / "jetson" / "same_decisions.py"
+LOCK_IS_OFF = "import sys; import edgecvar.stream.native._core; sys.exit(sys._is_gil_enabled())"
 DEBIAN = TOP / "build" / "wheels" / "debian"
 
 
@@ -46,19 +47,23 @@ def bare(path: Path, pip: Optional[List[Path]] = None) -> Dict[str, str]:
 
 
 def install(python: Python, wheel: Path, place: Path) -> List[str]:
-    """A new environment with the wheel in it; gives the words that start its interpreter."""
+    """A new environment with the wheel in it; gives the words that start `edgecvar` there."""
     emulated = python.pip is not None
     words = ["-m", "venv", *(["--without-pip"] if emulated else []), place]
     python.run(python.executable, *words, check=True, capture_output=True, env=bare(place))
     interpreter = str(place / "bin" / "python")
     command = [interpreter, "-m", "pip", "install", "--quiet", wheel.resolve()]
     python.run(*command, check=True, capture_output=True, text=True, env=bare(place, python.pip), cwd=place)
-    return [*python.launcher, interpreter]
+    if of(wheel)[0].endswith("t"):
+        python.run(
+            interpreter, "-c", LOCK_IS_OFF, check=True, capture_output=True, text=True, env=bare(place), cwd=place
+        )
+    return [*python.launcher, interpreter, "-m", "edgecvar"] if emulated else [str(place / "bin" / "edgecvar")]
 
 
 def decide(words: List[str], into: Path, environment: Dict[str, str], folder: Path) -> None:
-    """`edgecvar run` of the demo's clip; `words` start the interpreter."""
-    command = [*words, "-m", "edgecvar", "run", str(CLIP), "--runner", "onnx", "--json"]
+    """`edgecvar run` of the demo's clip; `words` start `edgecvar`."""
+    command = [*words, "run", str(CLIP), "--runner", "onnx", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=folder)
     into.write_text(done.stdout, encoding="utf-8")
 
@@ -113,7 +118,7 @@ def main() -> None:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.jsonl"
-        decide([options.reference], reference, {**os.environ, "OMP_NUM_THREADS": "1"}, TOP)
+        decide([options.reference, "-m", "edgecvar"], reference, {**os.environ, "OMP_NUM_THREADS": "1"}, TOP)
         for wheel in wheels:
             version, processor = of(wheel)
             python = runnable(version, processor, DEBIAN)
