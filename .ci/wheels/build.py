@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -75,6 +76,7 @@ def source_distribution(into: Path) -> Path:
     """Makes the sdist, and gives the folder that it unpacks to: what is built from is what is published."""
     run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", into, TOP)
     (archive,) = into.glob("edgecvar-*.tar.gz")
+    shutil.rmtree(WORK / "source", ignore_errors=True)
     with tarfile.open(archive) as packed:
         packed.extractall(WORK / "source", filter="data")
     print(f"{archive.name}: {archive.stat().st_size / 1e6:.1f} MB", flush=True)
@@ -108,6 +110,7 @@ def wheel(target: Target, source: Path, into: Path) -> Path:
         "wheel.tags": target.tag,
         **{f"cmake.define.{name}": value for name, value in defines(target, include).items()},
     }
+    shutil.rmtree(place, ignore_errors=True)
     options = [f"--config-setting={name}={value}" for name, value in settings.items()]
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", *options, "--outdir", place, source)
     (built,) = place.glob("*.whl")
