@@ -89,5 +89,5 @@ def _prose(text: str) -> str:
     parts = CODE.split(text)
     for place in range(0, len(parts), 2):
         plain = re.sub(r"([\\*_\[\]#])", r"\\\1", parts[place]).replace("<", "&lt;").replace("|", "&#124;")
-        parts[place] = FLAG.sub(r"`\1`", plain)
+        parts[place] = FLAG.sub(r"`\1`{.flag}", plain)
     return "".join(parts)
