@@ -37,33 +37,33 @@ def cli_pages() -> List[CommandPage]:
     index.append("`edgecvar VERB --help` prints what these pages have, and `-h` does the same.")
     pages = [CommandPage("All verbs", "cli/index.md", "\n\n".join(index))]
     for name, command in shown.items():
-        pages.append(CommandPage(name, f"cli/{name}.md", "\n\n".join(_sections(command, name, top, 1))))
+        pages.append(CommandPage(name, f"cli/{name}.md", "\n\n".join(_sections(command, f"edgecvar {name}", 1))))
     return pages
 
 
-def _sections(command: click.Command, name: str, above: click.Context, level: int) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=above)
-    yield f"{'#' * level} edgecvar {context.command_path.split(' ', 1)[1]}"
+def _sections(command: click.Command, path: str, level: int) -> Iterator[str]:
+    """A command called by `path`, and then those below it; `level` is that of its heading."""
+    context = click.Context(command, info_name=path)
+    yield f"{'#' * level} {path}"
     if command.deprecated:
         yield "Deprecated."
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    yield f"```\n{usage}\n```"
+    yield f"```\n{' '.join([path, *command.collect_usage_pieces(context)])}\n```"
     yield _paragraphs(command.help or "")
     records = [record for parameter in command.params if (record := parameter.get_help_record(context))]
     options = [(names, text) for names, text in records if text]
     if options:
-        yield f"{'#' * (level + 1)} Options {{#{name}-options}}"
+        yield f"{'#' * (level + 1)} Options {{#{path.replace(' ', '-')}-options}}"
         yield "\n\n".join(f"`{names}`\n:   {_prose(text)}" for names, text in options)
-    for other, below in _below(command, context).items():
-        yield from _sections(below, other, context, level + 1)
+    for name, below in _below(command, context).items():
+        yield from _sections(below, f"{path} {name}", level + 1)
 
 
 def _below(command: click.Command, context: click.Context) -> Dict[str, click.Command]:
     """The commands of a group, and those that `bench` hands over to."""
     if isinstance(command, click.Group):
         found = {name: command.get_command(context, name) for name in command.list_commands(context)}
-    elif context.info_name == "bench":
-        found = {usage.split(" ")[0] if usage[0] != "-" else usage: other for usage, other in OTHERS.items()}
+    elif context.info_name == "edgecvar bench":
+        found = {"--for DEVICE" if usage[0] == "-" else usage.split(" ")[0]: other for usage, other in OTHERS.items()}
     else:
         found = {}
     return {name: below for name, below in found.items() if below is not None and not below.hidden}
