@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
@@ -24,6 +25,9 @@ NOTEBOOKS = sorted((TOP / "docs" / "notebooks").glob("*.ipynb"))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BEFORE = re.compile(r"do|then|sudo|time|\w+=.*")
 """What may stand before a command's name."""
+
+
+WITH_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="needs the train extra")
 
 
 class Block(NamedTuple):
@@ -148,6 +152,7 @@ ADDED = TOP / "recipes" / "synth" / "duo.yaml"
 NAMED = [named for command in SHELL for named in named_in(command.values[0]) if named.file != ADDED]
 
 
+@WITH_TORCH
 @pytest.mark.parametrize("named", NAMED, ids=lambda named: f"{named.file.parent.name}/{named.file.stem}")
 def test_a_recipe_is_there_and_takes_what_is_set(named: Named, tmp_path: Path) -> None:
     from edgecvar.train.ablation import find_ablation, plan
