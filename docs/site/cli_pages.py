@@ -32,7 +32,7 @@ def cli_pages() -> List[CommandPage]:
     top = click.Context(cli, info_name="edgecvar")
     verbs = {name: cli.get_command(top, name) for name in cli.list_commands(top)}
     shown = {name: command for name, command in verbs.items() if command is not None and not command.hidden}
-    rows = [f"| [`edgecvar {name}`]({name}.md) | {_prose(_short(command))} |" for name, command in shown.items()]
+    rows = [f"| [`{name}`]({name}.md) | {_prose(_short(command))} |" for name, command in shown.items()]
     index = ["# The command line", _paragraphs(cli.help or ""), "\n".join(["| verb | |", "|---|---|", *rows])]
     index.append("`edgecvar VERB --help` prints what these pages have, and `-h` does the same.")
     pages = [CommandPage("All verbs", "cli/index.md", "\n\n".join(index))]
