@@ -22,7 +22,6 @@ class Page:
 
     host: str
     port: int
-    token: bool
 
     @property
     def url(self) -> str:
@@ -65,4 +64,4 @@ def _page(value: Any) -> Optional[Page]:
     if isinstance(port, bool) or not isinstance(port, int) or port == 0 or not isinstance(host, str):
         return None
     inside = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return Page(inside, port, "token" in keys) if is_loopback(inside) else None
+    return Page(inside, port) if is_loopback(inside) else None

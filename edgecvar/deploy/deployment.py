@@ -96,6 +96,8 @@ def deploy(
     target: Target, bundle: Bundle, config: DeployConfig, dry_run: bool = False, progress: Progress = silent
 ) -> Outcome:
     """Put the bundle there and run it, or say what would be done; raises EdgecvarError with the device as it was."""
+    if config.offline and config.wheel is None:
+        raise ConfigError("--offline: name the folder of wheels that the device installs from with --wheel")
     given = None if config.config is None else _read(config.config)
     with Connection(target, lambda kind, text: progress(0, 0, text)) as device:
         try:
@@ -147,6 +149,12 @@ def _steps(plan: Plan, python: Python, config: DeployConfig, new: bool) -> List[
     origin = plan.wheels.own or "the package index"
     if new:
         said.append(f"install edgecvar {plan.wheels.version} from {origin}, for Python {python.name}")
+    if config.service and not plan.facts.service.linger:
+        user = plan.facts.user
+        said.append(
+            f"let services of {user} start with the device (loginctl enable-linger; where that is refused, run once "
+            f"there: sudo loginctl enable-linger {user})"
+        )
     if python.tensorrt:
         said.append(f"build engines with TensorRT {python.tensorrt}, unless those of before fit")
     said.append("verify")

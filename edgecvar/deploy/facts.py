@@ -140,11 +140,6 @@ def judge(facts: Facts, need: int, service: bool) -> Judgement:
             f"the user's own systemd does not answer ({facts.service.why_not or 'no reason'}): --no-service leaves the "
             "service to you"
         )
-    elif service and not facts.service.linger:
-        notes.append(
-            f"services of {facts.user} do not start with the device: deploy asks for it, and where that is refused, "
-            f"run once there: sudo loginctl enable-linger {facts.user}"
-        )
     if service and not facts.service.plain_path:
         against.append(f"{facts.root}: a service's folder has letters, digits and ._+~- alone; name one with --root")
     return Judgement(against, [*notes, *board_advice(facts.power or "", None, "")])

@@ -130,5 +130,5 @@ def start_sshd(folder: Path) -> Sshd:
         )
     wait_for(lambda: b"listening" in (folder / "sshd.log").read_bytes() or process.poll() is not None, 20)
     assert process.poll() is None, (folder / "sshd.log").read_text()
-    flags = ["-F", folder / "ssh_config", "-i", folder / "user", "-p", port]
+    flags = ["-p", port, "-i", folder / "user", "-F", folder / "ssh_config"]
     return Sshd(home, port, free_port(), process, f"{getuser()}@127.0.0.1", [str(flag) for flag in flags])

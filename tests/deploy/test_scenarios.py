@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Optional
 
 import pytest
 
 from edgecvar.bundle.manifest import MANIFEST, Manifest, write_manifest
 from edgecvar.cli.main import main
 from edgecvar.deploy.connection import device_program
-from tests.deploy.programs import light_wheel
+from tests.deploy.programs import ROOT, light_wheel
 from tests.deploy.sshd import Sshd, start_sshd, wait_for
 from tests.tiny_bundle import tiny_bundle
 
@@ -113,7 +114,7 @@ def test_an_update_sends_what_is_new_and_keeps_so_many_releases(
     bundle = bundle_of(tmp_path, "next")
     code, looked = deploy(bundle, "--dry-run")
     assert code == 0 and looked["release"] is None and runs()
-    assert [step.split()[0] for step in looked["steps"]] == ["send", "verify", "switch"]
+    assert [step.split()[0] for step in looked["steps"]] == ["send", "let", "verify", "switch"]
     code, said = deploy(bundle, "--keep", 2)
     assert code == 0, said
     assert said["sent"]["files"] == 2  # notes and manifest: stages and padding are there
@@ -202,11 +203,23 @@ def test_a_connection_that_is_lost_in_the_switch_leaves_it_to_the_device(
     assert sshd.release != before and sshd.service and sshd.answers()
 
 
-class Held:
-    """Holds the stand-in at a place, cuts the connection when it is there, and lets it go on."""
+def test_ctrl_c_leaves_what_runs(sshd: Sshd, wheel: Path, runs: Callable[[], bool], tmp_path: Path) -> None:
+    words = [*sshd.flags, "--wheel", wheel, "--offline", sshd.host, bundle_of(tmp_path, "interrupted")]
+    command = [sys.executable, "-m", "edgecvar.cli.main", "deploy", *map(str, words)]
+    with Held(sshd, "verify", then=lambda: process.send_signal(signal.SIGINT)):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and said.strip() == "interrupted while verifying: nothing was switched"
+    wait_for(lambda: not sshd.sessions())
+    assert runs()
 
-    def __init__(self, sshd: Sshd, place: str) -> None:
-        self._sshd, self._hold, self._holding = sshd, sshd.home / f"hold-{place}", sshd.home / f"holding-{place}"
+
+class Held:
+    """Holds the stand-in at a place, cuts the connection (or what else `then` does), and lets it go on."""
+
+    def __init__(self, sshd: Sshd, place: str, then: Optional[Callable[[], None]] = None) -> None:
+        self._then = then or sshd.cut
+        self._hold, self._holding = sshd.home / f"hold-{place}", sshd.home / f"holding-{place}"
         self.process = 0
 
     def __enter__(self) -> Held:
@@ -218,7 +231,7 @@ class Held:
     def _cut(self) -> None:
         wait_for(lambda: self._holding.exists() and self._holding.read_text())
         self.process = int(self._holding.read_text())
-        self._sshd.cut()
+        self._then()
 
     def __exit__(self, *exc: object) -> None:
         self._thread.join()
@@ -229,7 +242,7 @@ class Held:
 def test_one_deploy_at_a_time(sshd: Sshd, deploy: Deploy, runs: Callable[[], bool], tmp_path: Path) -> None:
     import fcntl
 
-    with (sshd.root / ".lock").open("r+") as lock:
+    with (sshd.root / ".edgecvar-deploy").open("r+") as lock:
         lock.write("somebody on a laptop")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)

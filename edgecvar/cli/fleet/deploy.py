@@ -117,7 +117,7 @@ def _print(outcome: Outcome, dry_run: bool, service: bool) -> None:
             say(f"would {step}")
         return
     if outcome.verified is None:
-        say(f"release {outcome.release} is this already and is well: nothing was done")
+        say(f"release {outcome.release} is this already: nothing was done")
     else:
         compared = ", ".join(outcome.verified["compared"]) or "nothing else is there"
         say(f"sent {outcome.sent_files} of {len(plan.parts)} files, {outcome.sent_bytes / 1e6:.1f} MB")

@@ -23,20 +23,20 @@ def main() -> None:
     peer = Peer()
     try:
         peer.say(hello=HELLO)
-        while True:
-            try:
+        try:
+            while True:
                 _answer(peer, peer.request())
-            except Failure as error:
-                peer.say(failed=str(error))
-            except OSError as error:
-                peer.say(failed="{}: {}".format(error.filename or "the disk", error.strerror or error))
+        except Failure as error:
+            peer.say(failed=str(error))
+        except OSError as error:
+            peer.say(failed="{}: {}".format(error.filename or "the disk", error.strerror or error))
     except Gone:
         pass
 
 
 def _answer(peer: Peer, request: Dict[str, Any]) -> None:
     home = Path(os.path.expanduser("~"))
-    place = Place(Path(os.path.expanduser(request["root"])))
+    place = Place(home / os.path.expanduser(request["root"]))
     service = Service(place, home)
     if request["do"] == "look":
         peer.say(done=look(place, service, request["python"]))
@@ -114,8 +114,7 @@ def _prove(folder: Path, program: str, service: Service, plan: Dict[str, Any], p
     failures = [failure for each in document["figures"] for failure in each["failures"]]
     if document["passed"] is False:
         raise Failure("the bundle does not compute here what it should: {}".format("; ".join(failures)[:600]))
-    names = ["{} {}".format(each["runner"], each["precision"]) for each in document["figures"]]
-    return {"compared": names, "reference": document["reference"]}
+    return {"compared": [each["runner"] for each in document["figures"]], "reference": document["reference"]}
 
 
 def _switch(place: Place, service: Service, number: int, plan: Dict[str, Any], peer: Peer) -> List[str]:

@@ -136,8 +136,8 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
             os.killpg(child.pid, number)
         except OSError:
             break
-        end = time.time() + 5
-        while child.poll() is None and time.time() < end:
+        end = time.monotonic() + 5
+        while child.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:

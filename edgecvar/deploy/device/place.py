@@ -13,6 +13,8 @@ from edgecvar.deploy.device.peer import Failure, Peer
 RECORD = "release.json"
 INSTALLED = "installed.json"
 """Written last: a folder without it was never finished."""
+LOCK = ".edgecvar-deploy"
+"""Held by whoever deploys; a folder with other things in it has none, and nothing is ever removed there."""
 
 
 class Place:
@@ -53,7 +55,9 @@ class Place:
     def lock(self, who: str) -> None:
         """For as long as this process lives; raises Failure where another deploy is at work."""
         self.root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(str(self.root / ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        if not (self.root / LOCK).exists() and any(self.root.iterdir()):
+            raise Failure(f"{self.root}: there are other things in it; name a folder of its own with --root")
+        descriptor = os.open(str(self.root / LOCK), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -65,7 +69,7 @@ class Place:
     def held_by(self) -> Optional[str]:
         """Who deploys just now, in words; None where nobody does."""
         try:
-            with open(str(self.root / ".lock"), encoding="utf-8", errors="replace") as file:
+            with open(str(self.root / LOCK), encoding="utf-8", errors="replace") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except OSError:

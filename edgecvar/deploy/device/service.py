@@ -32,6 +32,7 @@ Type=notify
 NotifyAccess=main
 TimeoutStartSec=1800
 WatchdogSec=60
+Environment=STATE_DIRECTORY={root}/state
 EnvironmentFile=-%h/.config/edgecvar/service.env
 WorkingDirectory={root}/state
 ExecStart={root}/current/environment/bin/edgecvar serve {root}/current/config.yaml
@@ -132,16 +133,16 @@ class Service:
 
     def _wait(self, page: Optional[str], wait: float, ill: Optional[Set[str]], peer: Peer) -> List[str]:
         """Until one process has been well for a while; `ill`: streams that may be what they were; None: any."""
-        end, since, process, why = time.time() + wait, 0.0, "", "it did not start"
-        while time.time() < end:
+        end, since, process, why = time.monotonic() + wait, 0.0, "", "it did not start"
+        while time.monotonic() < end:
             state = self._state()
             active = state.get("ActiveState") == "active"
             answers, wrong = _page(page) if active and page else (active, [])
             new = set() if ill is None else _streams_of(wrong) - ill
             if answers and not new:
                 if (process, since) == ("", 0.0) or process != state.get("MainPID"):
-                    process, since = state.get("MainPID", ""), time.time()
-                elif time.time() - since >= STEADY:
+                    process, since = state.get("MainPID", ""), time.monotonic()
+                elif time.monotonic() - since >= STEADY:
                     return wrong
             else:
                 process, since = "", 0.0
