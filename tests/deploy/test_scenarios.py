@@ -62,7 +62,7 @@ def deploy(sshd: Sshd, wheel: Path, capsys: Any, monkeypatch: Any, tmp_path: Pat
     monkeypatch.setattr("edgecvar.deploy.connection.device_program", hasty_program)
 
     def run(bundle: Path, *more: object) -> Any:
-        shared = ["--wheel", wheel, "--offline", "--config", config, "--json", "--wait", 10]
+        shared = ["--wheel", wheel, "--offline", "--config", config, "--json", "--wait", 60]
         words = ["deploy", *sshd.flags, *shared, *more, sshd.host, bundle]
         capsys.readouterr()
         try:

@@ -27,7 +27,7 @@ def main() -> None:
             while True:
                 _answer(peer, peer.request())
         except Failure as error:
-            peer.say(failed=str(error))
+            peer.say(failed=" ".join(str(error).split()))
         except OSError as error:
             peer.say(failed="{}: {}".format(error.filename or "the disk", error.strerror or error))
     except Gone:

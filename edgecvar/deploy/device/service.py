@@ -18,6 +18,8 @@ from edgecvar.deploy.device.place import Place
 NAME = "edgecvar.service"
 STEADY = 2.0
 """Seconds for which one process must be well: one that falls and is started again is well now and then."""
+LONG = 120.0
+"""Seconds at least until what ran before must be well again, however short the wait for the new one was."""
 PLAIN = re.compile(r"[A-Za-z0-9/._+~-]+")
 """A path that stands in a unit as it is."""
 UNIT = """\
@@ -115,7 +117,7 @@ class Service:
             raise Failure(told + "; no service ran before it, and none does now")
         try:
             self._start(unit)
-            self._wait(before["page"], wait, None, peer)
+            self._wait(before["page"], max(wait, LONG), None, peer)
         except (Failure, OSError) as error:
             back = "{}; back at release {}, which is not well either: {}"
             raise Failure(back.format(told, before["number"], error)) from error
