@@ -91,8 +91,10 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         "ablate": [(document,), (folder / NAME,)],
         "compile": [("--checkpoint", broken), ("--model", NAME), ("--device", NAME), ("--precision", NAME)],
         "build": [(broken,), (bundle, "--device", NAME), (bundle, "--precision", NAME)],
-        "deploy": [("me@127.0.0.1", broken), (f"{NAME}@h", bundle), ("-oProxyCommand=x", bundle)]
-        + [("-p", "1", "me@127.0.0.1", bundle, "--config", folder / NAME), ("-p", "1", "me@127.0.0.1", bundle)],
+        "deploy": [
+            *(("me@127.0.0.1", broken), (f"{NAME}@h", bundle), ("-oProxyCommand=x", bundle)),
+            *(("-p", "1", "me@127.0.0.1", bundle, *more) for more in ((), ("--config", folder / NAME))),
+        ],
         "devices": [(), (NAME,)],
         "verify": [
             (bundle, "--data", clip, "--runners", "onnx", "--samples", "20", *form) for form in ((), ("--json",))
