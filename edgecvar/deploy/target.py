@@ -15,7 +15,8 @@ BEGIN = "import sys;r=sys.stdin.buffer.raw;n=int(r.readline());exec(bytes().join
 RUN = f"exec python3 -c '{BEGIN}'"
 """All that is ever asked of a device's shell; what it runs comes by standard input, and what that is told, too."""
 OURS = ("ServerAliveInterval=15", "ServerAliveCountMax=4", "ConnectTimeout=20", "ClearAllForwardings=yes")
-_HOST = re.compile(r"(?!-)[^\s@]+(@(?!-)[^\s@]+)?")
+_HOST = re.compile(r"((?!-)[\w.+\\-]+@)?(?!-)[\w.:%\[\]-]+", re.ASCII)
+"""Nothing that a ProxyCommand of the user's, which a shell reads, could take for more than a name."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Target:
     ssh_option: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _HOST.fullmatch(self.host) or not self.host.isprintable():
+        if not _HOST.fullmatch(self.host):
             raise ConfigError(f"{self.host!r} is no device: expected USER@HOST, or a host that ssh's configuration has")
 
     @property

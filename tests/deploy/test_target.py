@@ -11,14 +11,18 @@ from edgecvar.deploy.connection import why_lost
 from edgecvar.deploy.target import RUN, Target
 from edgecvar.errors import ConfigError
 
+HOSTILE = ["-oProxyCommand=touch x", "-p", "me@-oProxyCommand=x", "", "a b", "me@", "@h", "a\nb", "h\x1b[31m", "a@b@c"]
 
-@pytest.mark.parametrize(
-    "host",
-    ["-oProxyCommand=touch x", "-p", "me@-oProxyCommand=x", "", "a b", "me@", "@h", "a\nb", "h\x1b[31m", "a@b@c"],
-)
+
+@pytest.mark.parametrize("host", [*HOSTILE, "`id`", "$(id)@h", "h;id"])
 def test_a_host_that_could_be_an_option_is_refused(host: str) -> None:
     with pytest.raises(ConfigError, match="is no device"):
         Target(host)
+
+
+@pytest.mark.parametrize("host", ["jetson", "me@10.0.0.3", "me@fe80::1%eth0", "me@[::1]", "SITE\\me@host.lan"])
+def test_a_host_that_ssh_takes_is_taken(host: str) -> None:
+    assert Target(host).command(may_ask=True)[-2] == host
 
 
 def test_the_shell_there_is_asked_for_one_thing_whatever_is_deployed() -> None:
