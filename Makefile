@@ -21,6 +21,7 @@ SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/nati
 .PHONY: demo test predicted test-device device-environment test-newest bindings native clean
 .PHONY: native-checks native-test aarch64 valgrind threads fuzz fuzz-build fuzz-core
 .PHONY: $(FUZZED:%=fuzz-%)
+.PHONY: wheels wheels-check sbom tagged lint-workflows
 
 demo: $(VENV)/.core
 	$(BIN)/edgecvar run edgecvar/demo/clip.mp4 --overlay demo-overlay.mp4
@@ -80,6 +81,35 @@ native:
 	cmake --build build/native
 	cmake --install build/native --prefix .
 
+# Releases (docs/releasing.md): dist/ gets the sdist and a wheel for each of PYTHONS and PROCESSORS, all where none is named.
+RELEASE = .venv-wheels
+PYTHONS ?=
+PROCESSORS ?=
+wheels: $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/wheels/build.py dist $(PYTHONS:%=--python=%) $(PROCESSORS:%=--processor=%)
+
+# Each wheel in a bare environment: its decisions on the demo's clip are those of a core that this machine's compiler made.
+wheels-check: $(RELEASE)/.ready $(VENV)/.core
+	$(RELEASE)/bin/python .ci/wheels/check.py dist --reference $(BIN)/python $(PROCESSORS:%=--processor=%)
+
+# What a wheel brings along, in CycloneDX's words: it, what it depends on, what is compiled into it.
+sbom: $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/wheels/sbom.py dist build/sbom/edgecvar.cdx.json
+
+# A tag that is to be released is the version's.
+tagged:
+	@grep -qx 'version = "$(TAG:v%=%)"' pyproject.toml || { echo "tag $(TAG) is not pyproject.toml's version"; exit 1; }
+
+lint-workflows: $(RELEASE)/.ready
+	$(RELEASE)/bin/actionlint
+	$(RELEASE)/bin/zizmor --quiet --offline --min-severity=low .github/workflows
+
+$(RELEASE)/.ready: .ci/wheels/requirements.txt
+	@echo "installing a compiler and what releases want into $(RELEASE)"
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -105,4 +135,4 @@ $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-device .venv-newest build edgecvar/stream/native/*.so demo-overlay.mp4
+	rm -rf $(VENV) .venv-device .venv-newest $(RELEASE) build dist edgecvar/stream/native/*.so demo-overlay.mp4
