@@ -1,0 +1,1 @@
+"""The verbs of many devices, a file each."""
