@@ -100,6 +100,10 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         + [(bundle, folder), (broken, data), (bundle, data, "--match", f"({NAME}")]
         + [(bundle, data, "--jobs", "1", "--every", "8", "--html", out / f"{NAME}.html"), (bundle, data, "--html", out)]
         + [(bundle, "--sources", data, f"{data}/.", "--jobs", "1", "--every", "8")],
+        "bundle": [("info", bundle, *form) for form in ((), ("--json",))]
+        + [("diff", bundle, bundle, *form) for form in ((), ("--json",))]
+        + [("check", bundle), ("check", broken), ("check", bundle, "--trust", broken), ("diff", bundle, folder / NAME)]
+        + [("sign", bundle, "--key", broken), ("keygen", folder / NAME / NAME, "--no-password"), (NAME,)],
         "bench": [
             (clip, "--bundle", bundle, "--seconds", "0.1", "--save", out / NAME),
             *(("--from", saved) for saved in (out / NAME, broken)),
