@@ -137,12 +137,12 @@ $(VENV)/.fuzz: $(VENV)/.core
 
 $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 	@echo "installing the device half and its tests into $(VENV): a minute or two"
-	$(STRICT) $(INSTALL) --editable '.[live,test]'
+	$(STRICT) $(INSTALL) --editable '.[live,sign,test]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	@echo "installing edgecvar with torch and what tests it into $(VENV): some minutes, most of them downloads"
-	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,live,test,dev,docs]'
+	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,live,sign,test,dev,docs]'
 	touch $@
 
 clean:

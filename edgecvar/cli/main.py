@@ -32,9 +32,11 @@ VERBS = {
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle or a checkpoint on labelled clips.",
+    "doctor": "Say what is installed, what works here, what is missing.",
+    "bundle": "Say what a bundle is, what two differ in; sign one.",
     "bench": "Show where the time goes, stage by stage.",
 }
-_FOLDERS = {"synth": "data.", "prepare": "data.", "deploy": "fleet."}
+_FOLDERS = {"synth": "data.", "prepare": "data.", "deploy": "fleet.", "bundle": "fleet.", "doctor": "fleet."}
 """Of the verbs that stand with others of their kind."""
 
 
