@@ -101,7 +101,7 @@ $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	@echo "installing edgecvar with torch and what tests it into $(VENV): some minutes, most of them downloads"
-	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,live,test,dev]'
+	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,scan,live,test,dev]'
 	touch $@
 
 clean:
