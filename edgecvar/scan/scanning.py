@@ -14,7 +14,7 @@ from edgecvar.progress import Progress, silent
 from edgecvar.scan.joining import Joining
 from edgecvar.scan.ledger import Ledger
 from edgecvar.scan.output import digest_of, ledger_file, write_tables, written_before
-from edgecvar.scan.pool import Pool
+from edgecvar.scan.pool import TRIES, Pool, each_tried
 from edgecvar.scan.progress import ScanProgress
 from edgecvar.scan.settings import ScanConfig, table_settings, work_of
 from edgecvar.scan.table import in_order, to_bytes
@@ -23,8 +23,6 @@ from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.stream.sources.opening import without_password
 from edgecvar.workers import Died
 
-TRIES = 3
-"""Of a job whose process dies."""
 MOST_APART = 2
 """Files whose pieces do not meet, after which no other is cut up: the network does not forget."""
 _APART = "its pieces do not come to the same where they meet"
@@ -107,7 +105,6 @@ class _Scan:
         self._urgent: Deque[Job] = deque()
         self._coming: Iterator[Listed] = iter(())
         self._joining: Dict[str, Joining] = {}
-        self._tries: Dict[Job, int] = {}
         self._apart = 0
 
     def finish(self, listed: Sequence[Listed], pool: Pool, enter: Any, tell: Progress) -> None:
@@ -118,7 +115,7 @@ class _Scan:
             return
         self._coming = iter(todo)
         self._progress = ScanProgress(tell, len(todo), sum(each.size for each in todo))
-        with closing(pool.each(do_job, self, enter)) as results:
+        with closing(each_tried(pool, do_job, self, enter)) as results:
             for job, outcome in results:
                 self._take(job, outcome)
 
@@ -133,7 +130,7 @@ class _Scan:
 
     def _take(self, job: Job, outcome: Any) -> None:
         if isinstance(outcome, Died):
-            self._again(job)
+            self._died(job)
         elif isinstance(outcome, CutUp) and self._apart >= MOST_APART:
             self._urgent.append(Job(job.source, unsplit=f"{_APART}, as those of others before it"))
         elif isinstance(outcome, CutUp):
@@ -179,11 +176,8 @@ class _Scan:
         self._urgent = deque(each for each in self._urgent if each.source != source)
         self._urgent.append(Job(source, unsplit=why))
 
-    def _again(self, job: Job) -> None:
-        self._tries[job] = self._tries.get(job, 1) + 1
-        if self._tries[job] <= TRIES:
-            self._urgent.append(job)
-        elif job.piece is not None:
+    def _died(self, job: Job) -> None:
+        if job.piece is not None:
             self._piece(job, Unsound(f"the process that read a piece of it died {TRIES} times"))
         else:
             name = without_password(job.source.name)
