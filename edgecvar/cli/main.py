@@ -18,6 +18,7 @@ from edgecvar.terminal import say, settle_streams
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
     "sources": "List cameras, or try one: what it sends, what to change.",
+    "scan": "Run a bundle over an archive: a row a decision and an event.",
     "serve": "Run cameras for months, told by a file, with a page to look at.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
     "extract": "Export a video's vectors, references and residuals.",
