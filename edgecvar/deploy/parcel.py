@@ -83,8 +83,10 @@ def fits(name: str, python: Sequence[int], machine: str) -> bool:
     if len(parts) < 5:
         return False
     pythons, abis, platforms = (part.split(".") for part in parts[-3:])
-    exact = {f"cp{python[0]}{python[1]}", f"py{python[0]}", f"py{python[0]}{python[1]}"}
-    return (bool(exact & set(pythons)) or "abi3" in abis) and _any_of(platforms, machine)
+    own = f"cp{python[0]}{python[1]}"
+    exact = {own, f"py{python[0]}", f"py{python[0]}{python[1]}"}
+    builds = {own, "none"}  # and none that is free-threaded
+    return ("abi3" in abis or bool(exact & set(pythons) and builds & set(abis))) and _any_of(platforms, machine)
 
 
 def _any_of(platforms: List[str], machine: str) -> bool:
