@@ -18,7 +18,10 @@ PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist 
 FUZZED = container headers manifest engines recipe service flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
-.PHONY: demo test predicted test-device device-environment test-newest bindings native clean
+# The documentation site (mkdocs.yml) into build/site: its notebooks are run whole, and a warning is an error.
+NOTEBOOKS = $(patsubst docs/%,build/%,$(wildcard docs/notebooks/*.ipynb))
+
+.PHONY: demo test site predicted test-device device-environment test-newest bindings native clean
 .PHONY: native-checks native-test aarch64 valgrind threads fuzz fuzz-build fuzz-core
 .PHONY: $(FUZZED:%=fuzz-%)
 .PHONY: wheels wheels-check sbom tagged lint-workflows
@@ -68,6 +71,14 @@ fuzz-core fuzz-extension: fuzz-build
 fuzz-build: $(VENV)/.fuzz
 $(FUZZED:%=fuzz-%): $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz $(@:fuzz-%=%) --seconds $(FUZZ_SECONDS)
+
+site: $(VENV)/.train $(NOTEBOOKS)
+	@echo "building the site into build/site"
+	PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+build/notebooks/%.ipynb: docs/notebooks/%.ipynb docs/site/run_notebook.py $(VENV)/.train
+	@echo "running $<: a minute or two"
+	$(BIN)/python docs/site/run_notebook.py $< $@
 
 # How well this machine's own engine is predicted: a figure, nothing depends on it.
 predicted: $(VENV)/.core
@@ -126,12 +137,13 @@ $(VENV)/.fuzz: $(VENV)/.core
 
 $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 	@echo "installing the device half and its tests into $(VENV): a minute or two"
-	$(STRICT) $(INSTALL) --editable '.[live,test]'
+	$(STRICT) $(INSTALL) --editable '.[live,sign,test]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	@echo "installing edgecvar with torch and what tests it into $(VENV): some minutes, most of them downloads"
-	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,live,test,dev]'
+	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,scan,live,sign,test,dev,docs]'
+	-$(INSTALL) 'ray>=2.10' # where it has no wheel for this Python, its tests are left out
 	touch $@
 
 clean:

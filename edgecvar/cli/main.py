@@ -18,6 +18,7 @@ from edgecvar.terminal import say, settle_streams
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
     "sources": "List cameras, or try one: what it sends, what to change.",
+    "scan": "Run a bundle over an archive: a row a decision and an event.",
     "serve": "Run cameras for months, told by a file, with a page to look at.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
     "extract": "Export a video's vectors, references and residuals.",
@@ -32,9 +33,11 @@ VERBS = {
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle or a checkpoint on labelled clips.",
+    "doctor": "Say what is installed, what works here, what is missing.",
+    "bundle": "Say what a bundle is, what two differ in; sign one.",
     "bench": "Show where the time goes, stage by stage.",
 }
-_FOLDERS = {"synth": "data.", "prepare": "data.", "deploy": "fleet."}
+_FOLDERS = {"synth": "data.", "prepare": "data.", "deploy": "fleet.", "bundle": "fleet.", "doctor": "fleet."}
 """Of the verbs that stand with others of their kind."""
 
 

@@ -1,1 +1,1 @@
-"""The verbs of many devices, a file each."""
+"""The verbs that look after bundles and the machines that run them."""
