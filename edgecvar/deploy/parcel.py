@@ -9,10 +9,9 @@ from typing import Dict, List, Optional, Sequence
 
 from edgecvar import __version__
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX, Bundle
+from edgecvar.bundle.signing import SIGNATURE
 from edgecvar.errors import ConfigError
 from edgecvar.files import sha256_of
-
-SIGNATURE = f"{MANIFEST}.minisig"
 
 
 @dataclass(frozen=True)
