@@ -9,10 +9,9 @@ from typing import Dict, List, Optional, Sequence
 
 from edgecvar import __version__
 from edgecvar.bundle.manifest import MANIFEST, SUFFIX, Bundle
+from edgecvar.bundle.signing import SIGNATURE
 from edgecvar.errors import ConfigError
 from edgecvar.files import sha256_of
-
-SIGNATURE = f"{MANIFEST}.minisig"
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,10 @@ def fits(name: str, python: Sequence[int], machine: str) -> bool:
     if len(parts) < 5:
         return False
     pythons, abis, platforms = (part.split(".") for part in parts[-3:])
-    exact = {f"cp{python[0]}{python[1]}", f"py{python[0]}", f"py{python[0]}{python[1]}"}
-    return (bool(exact & set(pythons)) or "abi3" in abis) and _any_of(platforms, machine)
+    own = f"cp{python[0]}{python[1]}"
+    exact = {own, f"py{python[0]}", f"py{python[0]}{python[1]}"}
+    builds = {own, "none"}  # and none that is free-threaded
+    return ("abi3" in abis or bool(exact & set(pythons) and builds & set(abis))) and _any_of(platforms, machine)
 
 
 def _any_of(platforms: List[str], machine: str) -> bool:

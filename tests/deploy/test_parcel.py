@@ -22,6 +22,7 @@ ORIN = ((3, 10), "aarch64")
         ("edgecvar-0.1.0-cp310-cp310-manylinux_2_17_aarch64.manylinux2014_aarch64.whl", True),
         ("edgecvar-0.1.0-cp310-cp310-manylinux_2_17_x86_64.whl", False),
         ("edgecvar-0.1.0-cp311-cp311-manylinux_2_17_aarch64.whl", False),
+        ("edgecvar-0.1.0-cp310-cp310t-manylinux_2_17_aarch64.whl", False),
         ("click-8.1.8-py3-none-any.whl", True),
         ("six-1.0-py2.py3-none-any.whl", True),
         ("old-1.0-py2-none-any.whl", False),

@@ -59,7 +59,7 @@ def command(
     target = Target(device, port, ssh["identity"], ssh["ssh_config"], tuple(ssh["ssh_option"]))
     given = {name: value for name, value in options.items() if value is not None}
     config = from_flags(DeployConfig, {**given, "service": not no_service})
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, config.trust)
     warn_untrained(opened)
     with StepBar(f"connecting to {device}") as bar:
         outcome = deploy(target, opened, config, dry_run, bar.show)
