@@ -46,10 +46,8 @@ def each_apart(
     try:
         while True:
             while len(busy) < processes and (job := next(coming, None)) is not None:
-                # A pool of one: where several are in a pool, one that dies ends them all.
-                pool = idle.pop() if idle else worker_pool(1, enter, (stop,))
-                with starting():
-                    busy[pool.submit(work, job)] = pool, job
+                pool, future = _submitted(idle, enter, stop, work, job)
+                busy[future] = pool, job
             if not busy:
                 return
             for future in wait(busy, return_when=FIRST_COMPLETED).done:
@@ -63,6 +61,20 @@ def each_apart(
     finally:
         stop.set()
         for pool in [*idle, *(each for each, _ in busy.values())]:
+            pool.shutdown()
+
+
+def _submitted(
+    idle: List[ProcessPoolExecutor], enter: Callable[[Event], None], stop: Event, work: Callable[[J], R], job: J
+) -> Tuple[ProcessPoolExecutor, Future[R]]:
+    """The job under way in an idle process, unless it has died there, or in a new one."""
+    while True:
+        # A pool of one: where several are in a pool, one that dies ends them all.
+        pool = idle.pop() if idle else worker_pool(1, enter, (stop,))
+        try:
+            with starting():
+                return pool, pool.submit(work, job)
+        except BrokenProcessPool:
             pool.shutdown()
 
 

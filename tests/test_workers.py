@@ -87,6 +87,19 @@ def test_a_process_that_dies_takes_its_own_job_alone() -> None:
     assert results == {4: 2.0, 2: 1.0, 6: 3.0, 8: 4.0}
 
 
+def number_of_process(number: int) -> int:
+    return os.getpid()
+
+
+def test_a_process_that_dies_while_it_has_nothing_to_do_is_replaced() -> None:
+    found = []
+    for _, process in each_apart(number_of_process, [1, 2, 3], 1, nothing):
+        found.append(process)
+        os.kill(process, signal.SIGKILL)
+        assert until(lambda gone=process: gone not in members(os.getsid(0)))
+    assert len(set(found)) == 3
+
+
 def test_what_work_raises_ends_it_all() -> None:
     before = set(members(os.getsid(0)))
     with pytest.raises(ValueError, match="below 0"):

@@ -52,6 +52,7 @@ class Output:
 @every_flag
 @exits_flag
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
+@click.option("--ray", metavar="ADDRESS", help="Run the clips on a Ray cluster: auto, local, HOST:PORT, ray://...")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Of a checkpoint: a key of its recipe.")
 @runner_flags
 def command(**options: Any) -> None:

@@ -18,6 +18,7 @@ from edgecvar.terminal import say, settle_streams
 VERBS = {
     "run": "Recognise actions in a video: decisions over time.",
     "sources": "List cameras, or try one: what it sends, what to change.",
+    "scan": "Run a bundle over an archive: a row a decision and an event.",
     "serve": "Run cameras for months, told by a file, with a page to look at.",
     "inspect": "Show what a video's bitstream, or a network, is made of.",
     "extract": "Export a video's vectors, references and residuals.",
@@ -28,6 +29,7 @@ VERBS = {
     "ablate": "Train a recipe's ablations and print their table.",
     "compile": "Turn a checkpoint into a bundle.",
     "build": "Build a bundle's TensorRT engines, on the device that runs them.",
+    "deploy": "Put a bundle on a device over ssh, and run it there.",
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle or a checkpoint on labelled clips.",
@@ -35,7 +37,7 @@ VERBS = {
     "bundle": "Say what a bundle is, what two differ in; sign one.",
     "bench": "Show where the time goes, stage by stage.",
 }
-_FOLDERS = {"synth": "data.", "prepare": "data.", "bundle": "fleet.", "doctor": "fleet."}
+_FOLDERS = {"synth": "data.", "prepare": "data.", "deploy": "fleet.", "bundle": "fleet.", "doctor": "fleet."}
 """Of the verbs that stand with others of their kind."""
 
 

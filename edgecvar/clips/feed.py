@@ -51,16 +51,30 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """Of a stream that is read from within: what sampling would know had all of it been read.
+
+    `counted_from`: the display index, of this reading and so mostly below 0, that sampling counts from. Pictures before
+    `sampled_from`, a decode index of this reading, are followed, and none of them is sampled.
+    """
+
+    counted_from: int
+    sampled_from: int
+
+
+@dataclass(frozen=True)
 class Demand:
     """What to prepare: the sources that stages take, whether of neighbours too, and every how many pictures.
 
-    With `late` fewer are sampled while decisions come more than so many seconds after their pictures.
+    With `late` fewer are sampled while decisions come more than so many seconds after their pictures. `excerpt` is
+    there where the stream is part of another.
     """
 
     sources: FrozenSet[str]
     adjacent: bool
     every: int
     late: Optional[float] = None
+    excerpt: Optional[Excerpt] = None
 
 
 @dataclass
@@ -99,7 +113,9 @@ class Feed:
         self._set_up(stream.info)
         self._cutter = WindowCutter(spec.gop_length)
         self.pace = Pace(demand.every, demand.late)
-        self._picker = OneOfEvery(demand.every)
+        excerpt = demand.excerpt
+        self._picker = OneOfEvery(demand.every, None if excerpt is None else excerpt.counted_from)
+        self._sampled_from = 0 if excerpt is None else excerpt.sampled_from
         self._every = demand.every
         self._progress = DisplayProgress()
         self._unsettled: List[int] = []
@@ -204,7 +220,8 @@ class Feed:
         if self._every != self.pace.every:
             self._every = self.pace.every
             self._picker = OneOfEvery(self._every)
-        if not self._picker.push(picture.display_index, picture.kind, picture.kind in self._spec.kinds):
+        taken = self._picker.push(picture.display_index, picture.kind, picture.kind in self._spec.kinds)
+        if not taken or picture.decode_index < self._sampled_from:
             return None
         self.counts.thinned += self._every // self._demand.every - 1
         assert self._current is not None  # every window has an I-picture

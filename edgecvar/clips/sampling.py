@@ -121,14 +121,14 @@ class OneOfEvery:
     the same place of every GOP whose length divides by it. An I-picture has no motion: its turn goes to one of the
     pictures after it, which come so much more often. The turn of a picture that does not fit goes to one of the next
     ones that do, of as many as `stride` pictures have of them so far: so the pace is kept where there are enough of
-    them, and all of them come as often.
+    them, and all of them come as often. `first`: the display index to count from, by default the first asked for.
     """
 
-    def __init__(self, stride: int) -> None:
+    def __init__(self, stride: int, first: Optional[int] = None) -> None:
         if stride < 1:
             raise ValueError(f"stride: got {stride}, expected at least 1")
         self._stride = stride
-        self._first: Optional[int] = None
+        self._first = first
         self._instead: Set[int] = set()
         self._asked = self._fitting = 0
         self._owed: Set[int] = set()  # by how many fitted before them

@@ -88,7 +88,12 @@ Outcome = Union[Prepared, Kept, LeftOut]
 
 def enter_worker(stop: Event) -> None:
     """What a worker process begins with; it leaves its work once `stop` is set."""
-    _WORKER["stopped"] = stop.is_set
+    begin_where(stop.is_set)
+
+
+def begin_where(stopped: Callable[[], bool]) -> None:
+    """The same, of a process that is told so in another way."""
+    _WORKER["stopped"] = stopped
 
 
 def prepare_clip(job: Job) -> Outcome:

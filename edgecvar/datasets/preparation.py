@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from edgecvar.datasets.clip import Job, Outcome, Prepared, enter_worker, file_stamp, prepare_clip, stamp_of
 from edgecvar.datasets.journal import STATE, Journal, Remembered, remembered, write_manifest
@@ -19,6 +20,8 @@ from edgecvar.workers import Died, each_apart
 
 _DIED = "the process that prepared it died, as decoders do of some files, or memory ran out; the same command retries"
 _FLAGS = {"as": "--as", "fps": "--fps"}
+Elsewhere = Callable[[Sequence[Job]], Generator[Tuple[Job, Union[Outcome, Died]], None, None]]
+"""What does jobs and gives them with their outcomes, as `each_apart` does."""
 LISTS_IN = ("", "annotations", "lists")
 """Where in a data set its lists are looked for."""
 
@@ -86,8 +89,14 @@ def _planned(request: Request, found: Found, drafts: Path) -> Plan:
     return Plan(request, settings, todo, kept, gone, found.left_out)
 
 
-def prepare(request: Request, on_clip: Callable[[int, int], None] = lambda done, clips: None) -> Result:
+def prepare(
+    request: Request,
+    on_clip: Callable[[int, int], None] = lambda done, clips: None,
+    elsewhere: Optional[Elsewhere] = None,
+) -> Result:
     """Prepares what is not; `on_clip` is told how many of how many clips are done. Raises EdgecvarError.
+
+    `elsewhere` does the work in place of processes of this machine; it must find all folders under the same paths.
 
     Whatever ends it, all files in the folder are whole, and the same request goes on where this one was.
     """
@@ -99,17 +108,17 @@ def prepare(request: Request, on_clip: Callable[[int, int], None] = lambda done,
     state.mkdir(parents=True, exist_ok=True)
     try:
         with only_user(state), draft_folder(state) as drafts:
-            return _carried_out(_planned(request, found, drafts), on_clip)
+            return _carried_out(_planned(request, found, drafts), on_clip, elsewhere)
     except BlockingIOError:
         raise ConfigError(f"{request.folder}: another `edgecvar prepare` is at work in it; let it end") from None
 
 
-def _carried_out(plan: Plan, on_clip: Callable[[int, int], None]) -> Result:
+def _carried_out(plan: Plan, on_clip: Callable[[int, int], None], elsewhere: Optional[Elsewhere]) -> Result:
     request = plan.request
     clips, left_out, done = [*plan.kept], [*plan.left_out], 0
     on_clip(len(clips) + len(left_out), plan.clips)
     with Journal(request.folder, plan.settings, str(request.data.resolve())) as journal:
-        for job, outcome in _outcomes(plan.todo, request.workers):
+        for job, outcome in _outcomes(plan.todo, request.workers, elsewhere):
             if isinstance(outcome, LeftOut):
                 left_out.append(outcome)
                 _take_away(job)
@@ -125,12 +134,12 @@ def _carried_out(plan: Plan, on_clip: Callable[[int, int], None]) -> Result:
     return Result(clips, left_out, done, len(plan.gone))
 
 
-def _outcomes(jobs: Sequence[Job], workers: int) -> Iterator[Tuple[Job, Outcome]]:
-    if workers == 0:
+def _outcomes(jobs: Sequence[Job], workers: int, elsewhere: Optional[Elsewhere]) -> Iterator[Tuple[Job, Outcome]]:
+    if workers == 0 and elsewhere is None:
         yield from ((job, prepare_clip(job)) for job in jobs)
         return
-    processes = max(1, min(workers, len(jobs)))
-    with closing(each_apart(prepare_clip, jobs, processes, enter_worker)) as results:
+    here = partial(each_apart, prepare_clip, processes=max(1, min(workers, len(jobs))), enter=enter_worker)
+    with closing((elsewhere or here)(jobs)) as results:
         for job, outcome in results:
             yield job, LeftOut(job.source.name, _DIED) if isinstance(outcome, Died) else outcome
 

@@ -6,8 +6,9 @@ import math
 import re
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -30,16 +31,19 @@ from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.runners.onnx import usable_cores
 from edgecvar.runners.runner import Runner
+from edgecvar.scan.pool import TRIES, each_tried
+from edgecvar.scan.pools import opened_pool
 from edgecvar.stream.reader import open_stream
 from edgecvar.stream.types import CodedPicture
-from edgecvar.workers import starting, stop_signal, worker_pool
+from edgecvar.workers import Died, starting, stop_signal, worker_pool
 
 
 class EvalConfig(RunnerChoice):
     """`trust`: keys, one of which must have signed the bundle. `match`: a regular expression that file names contain.
 
     `jobs`: processes; unless given, one a core with ONNX Runtime and one with TensorRT, whose device they would share.
-    `traced`: keep every decision of every clip, not their mean alone. `exits`: how sure an early exit must be.
+    `traced`: keep every decision of every clip, not their mean alone. `exits`: how sure an early exit must be. `ray`:
+    the address of a cluster that runs the clips; it must find bundle and clips under the same paths.
     """
 
     bundle: Path
@@ -51,6 +55,7 @@ class EvalConfig(RunnerChoice):
     as_json: bool = False
     traced: bool = False
     exits: ExitChoice = "auto"
+    ray: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +225,9 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
     if engine == "trt" and (config.jobs or 1) > 1:
         raise ConfigError(f"--jobs {config.jobs}: TensorRT's device takes one process; leave it out")
     choice = config.model_copy(update={"threads": config.threads or 1 if engine == "onnx" else None})
+    if config.ray is not None:
+        yield from _on_cluster(bundle, clips, config, choice)
+        return
     jobs = min(config.jobs or usable_cores(), len(clips)) if engine == "onnx" else 1
     if jobs == 1:
         with make_runner(bundle, choice) as runner:
@@ -243,6 +251,21 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
             _cancel(futures)
 
 
+def _on_cluster(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig, choice: RunnerChoice) -> Iterator[ClipScore]:
+    work = partial(_score_here, every=config.every, traced=config.traced, exits=config.exits)
+    waiting: Dict[Clip, ClipScore] = {}
+    due = 0
+    enter = partial(_enter, replace(bundle, path=bundle.path.absolute()), choice)
+    with opened_pool(config.ray, config.jobs) as pool, closing(each_tried(pool, work, clips, enter)) as results:
+        for clip, score in results:
+            if isinstance(score, Died):
+                raise DatasetError(f"{clip.path}: the process that ran it died {TRIES} times; leave it out (--match)")
+            waiting[clip] = score
+            while due < len(clips) and clips[due] in waiting:
+                yield waiting.pop(clips[due])
+                due += 1
+
+
 def _cancel(futures: Sequence[Future[ClipScore]]) -> None:
     for future in futures:
         future.cancel()
@@ -253,9 +276,13 @@ _WORKER: Dict[str, Any] = {}
 
 
 def _enter_worker(bundle: Bundle, choice: RunnerChoice, stop: Event) -> None:
+    _enter(bundle, choice, stop.is_set)
+
+
+def _enter(bundle: Bundle, choice: RunnerChoice, stopped: Callable[[], bool]) -> None:
     stack = ExitStack()
     runner = stack.enter_context(make_runner(bundle, choice))
-    _WORKER.update(manifest=bundle.manifest, runner=runner, stack=stack, stopped=stop.is_set)
+    _WORKER.update(manifest=bundle.manifest, runner=runner, stack=stack, stopped=stopped)
 
 
 def _score_here(clip: Clip, every: Optional[int], traced: bool, exits: ExitChoice) -> ClipScore:

@@ -7,7 +7,7 @@ import time
 from bisect import insort
 from dataclasses import dataclass, field, replace
 from threading import Thread
-from typing import Callable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from edgecvar.bundle.manifest import Manifest
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.appearance import Appearance
 from edgecvar.clips.clock import Clock, NoClock
-from edgecvar.clips.feed import Demand, Feed, PictureStream, Watcher
+from edgecvar.clips.feed import Demand, Excerpt, Feed, PictureStream, Watcher
 from edgecvar.clips.messages import Coming, Message, SampledPicture, SecondWindow, Settled
 from edgecvar.errors import BundleError, EdgecvarError
 from edgecvar.run.decisions import Consensus, Decision, RunSummary, ended_by, ranked
@@ -38,7 +38,8 @@ class RunOptions:
 
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
     `late`: of a live source, seconds after a picture's arrival from which on it is not run, and fewer are sampled.
-    `exits`: how sure an early exit must be, as the bundle says unless given.
+    `exits`: how sure an early exit must be, as the bundle says unless given. `excerpt`: of a stream that is part of
+    another, see `clips/feed.py`.
     """
 
     every: Optional[int] = None
@@ -48,6 +49,7 @@ class RunOptions:
     watcher: Optional[Watcher] = None
     late: Optional[float] = None
     exits: ExitChoice = "auto"
+    excerpt: Optional[Excerpt] = None
 
 
 _DEFAULT = RunOptions()
@@ -72,7 +74,8 @@ class Recognition:
     ) -> None:
         plan = plan_stages(manifest.stages)
         spec = manifest.input
-        demand = Demand(plan.sources, plan.adjacent, options.every or spec.every(stream.info.fps), options.late)
+        every = options.every or spec.every(stream.info.fps)
+        demand = Demand(plan.sources, plan.adjacent, every, options.late, options.excerpt)
         self._stream = stream
         self._labels, self._kinds = manifest.labels, spec.kinds
         self._options = options
@@ -119,6 +122,11 @@ class Recognition:
             self._thread.join()
         if self._span[0] is not None and self._span[1] is None:
             self._span = (self._span[0], time.perf_counter())
+
+    @property
+    def state(self) -> Mapping[str, Mapping[str, Any]]:
+        """By stage, the state after the decision given last, as the runner has it; empty where no stage has any."""
+        return self._walk.state
 
     @property
     def summary(self) -> RunSummary:

@@ -84,6 +84,11 @@ class StageWalk:
         self.reopen()
         self._memory.forget()
 
+    @property
+    def state(self) -> Mapping[str, Mapping[str, Any]]:
+        """By stage, what the next picture whose scores are asked for begins with; empty where no stage has a state."""
+        return self._memory.all
+
     def start(self, sampled: SampledPicture) -> Started:
         """Run what can be run before the neighbour is known; of the inputs, only those still needed are kept."""
         if self.exits:
@@ -217,6 +222,10 @@ class _Memory:
     def forget(self) -> None:
         """Begin from zero, and keep no call's state."""
         self._state = dict(self._zeros)
+
+    @property
+    def all(self) -> Mapping[str, Mapping[str, Any]]:
+        return {name: state for name, state in self._state.items() if state}
 
     def of(self, spec: StageSpec) -> Mapping[str, Any]:
         """The state that the stage's next call takes, by name."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -40,6 +42,7 @@ def _rate(context: click.Context, flag: click.Parameter, text: Optional[str]) ->
 )
 @click.option("--no-trim", is_flag=True, help="Cut nothing, whatever lists there are.")
 @click.option("--workers", type=click.IntRange(0, 1024), metavar="N", help="Processes, or 0.  [default: one a core]")
+@click.option("--ray", metavar="ADDRESS", help="Prepare on a Ray cluster: auto, local, HOST:PORT, ray://...")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(paper: str, fps: Optional[Fraction], no_trim: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
@@ -77,7 +80,7 @@ def command(paper: str, fps: Optional[Fraction], no_trim: bool, dry_run: bool, a
     if dry_run:
         _say_plan(request, as_json)
     else:
-        _carry_out(request, as_json)
+        _carry_out(request, as_json, given["ray"])
 
 
 def _say_plan(request: Request, as_json: bool) -> None:
@@ -92,15 +95,22 @@ def _say_plan(request: Request, as_json: bool) -> None:
         print_plan(plan)
 
 
-def _carry_out(request: Request, as_json: bool) -> None:
+def _carry_out(request: Request, as_json: bool, ray: Optional[str]) -> None:
     from edgecvar.cli.report.preparation import print_result, result_document
+    from edgecvar.datasets.clip import begin_where, prepare_clip
     from edgecvar.datasets.preparation import prepare
     from edgecvar.errors import DatasetError
     from edgecvar.progress import StepBar
+    from edgecvar.scan.pool import each_tried
+    from edgecvar.scan.pools import opened_pool
     from edgecvar.terminal import say_json
 
-    with StepBar("looking for clips") as bar:
-        result = prepare(request, lambda done, clips: bar.show(done, clips, "clips"))
+    with StepBar("looking for clips") as bar, ExitStack() as stack:
+        elsewhere = None
+        if ray is not None:
+            pool = stack.enter_context(opened_pool(ray, request.workers or None))
+            elsewhere = partial(each_tried, pool, prepare_clip, enter=begin_where)
+        result = prepare(request, lambda done, clips: bar.show(done, clips, "clips"), elsewhere)
     if as_json:
         say_json(result_document(request, result))
     else:

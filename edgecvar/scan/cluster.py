@@ -1,0 +1,103 @@
+"""A Ray cluster as a pool: a task a job, as many under way as the cluster has cores for, twice."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, TypeVar, Union
+
+from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
+from edgecvar.scan.pool import Enter
+from edgecvar.workers import Died
+
+J = TypeVar("J")
+R = TypeVar("R")
+LOCAL = "local"
+"""In the place of an address: a cluster of this machine's cores alone, which ends with the command."""
+
+
+class RayPool:
+    """A cluster, from entering to leaving: `address` is "local", "auto", HOST:PORT, or ray://HOST:PORT.
+
+    `cores`: of a local cluster. Jobs and results go through Ray's object store, of at most two a core at a time. Raises
+    ConfigError where Ray is not installed, or there is no such cluster.
+    """
+
+    def __init__(self, address: str, cores: Optional[int] = None) -> None:
+        need_extra("ray", "--ray", "ray")
+        self.workers = 0
+        self._address, self._cores = address, cores
+
+    def __enter__(self) -> RayPool:
+        import ray
+
+        local = self._address == LOCAL
+        # One of this machine alone listens to nobody else.
+        own = {"num_cpus": self._cores, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        told: Dict[str, Any] = own if local else {}
+        try:
+            ray.init(self._address, log_to_driver=False, configure_logging=False, logging_level="ERROR", **told)
+        except Exception as error:  # of several libraries, and of none in particular
+            raise ConfigError(f"--ray {self._address}: no cluster there ({reason(error)})") from error
+        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        import ray
+
+        ray.shutdown()
+
+    def each(
+        self, work: Callable[[J], R], jobs: Iterable[J], enter: Enter
+    ) -> Generator[Tuple[J, Union[R, Died]], None, None]:
+        import ray
+
+        # A job that dies is given back, for whoever counts the tries; Ray itself would not say that it died.
+        task = ray.remote(num_cpus=1, max_retries=0)(_do)
+        beginning = ray.put((work, enter))
+        coming = iter(jobs)
+        busy: Dict[Any, J] = {}
+        try:
+            while True:
+                while len(busy) < 2 * self.workers and (job := next(coming, None)) is not None:
+                    busy[task.remote(beginning.hex(), [beginning], job)] = job
+                if not busy:
+                    return
+                for done in ray.wait(list(busy), num_returns=1)[0]:
+                    yield busy.pop(done), _result(done)
+        finally:
+            for each in busy:
+                with suppress(Exception):  # a cluster that is gone has nothing to end
+                    ray.cancel(each, force=True)
+
+
+_ENTERED: Dict[str, Any] = {}
+"""In a process of the cluster: what it has begun with."""
+
+
+def _do(key: str, beginning: Any, job: Any) -> Any:
+    import ray
+
+    if key not in _ENTERED:
+        work, enter = ray.get(beginning[0])
+        enter(_never)
+        _ENTERED.clear()
+        _ENTERED[key] = work
+    return _ENTERED[key](job)
+
+
+def _never() -> bool:
+    return False
+
+
+def _result(done: Any) -> Any:
+    import ray
+
+    try:
+        return ray.get(done)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        if isinstance(cause, EdgecvarError):
+            raise cause from error
+        raise
+    except ray.exceptions.RayError:  # the process, its machine, or its result is lost
+        return Died()

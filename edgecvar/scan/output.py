@@ -1,0 +1,121 @@
+"""The tables that a scan ends in, written whole, a few rows in memory at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+from edgecvar.errors import ConfigError, reason
+from edgecvar.files import whole_file
+from edgecvar.scan.ledger import difference
+from edgecvar.scan.table import from_bytes, shown_name, source_schema, table_schema
+from edgecvar.scan.values import Listed, Seen
+from edgecvar.stream.sources.opening import without_password
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 1 << 16
+"""Rows of a group, which is what a reader skips or takes as a whole."""
+_KEY = b"edgecvar"
+
+
+def sources_file(output: Path) -> Path:
+    """RESULTS.sources.parquet, which has a row a source."""
+    return output.with_name(f"{output.stem}.sources{output.suffix}")
+
+
+def ledger_file(output: Path) -> Path:
+    """Where what is finished is kept until all is."""
+    return output.with_name(f"{output.name}.ledger")
+
+
+def digest_of(listed: Iterable[Listed]) -> str:
+    """Of all sources as they are now."""
+    text = "\n".join(json.dumps([each.name, each.stamp]) for each in listed)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_tables(output: Path, finished: Iterable[Tuple[Listed, Seen]], origin: Mapping[str, Any]) -> None:
+    """Both tables, of sources in their order; `origin` is kept in them. Raises ConfigError where they cannot be."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    metadata = {_KEY: json.dumps(origin).encode()}
+    rows, sources = table_schema().with_metadata(metadata), source_schema().with_metadata(metadata)
+    try:
+        with ExitStack() as stack:
+            # Left in the opposite order: where the table is there, that of the sources is, too.
+            writer = stack.enter_context(
+                pq.ParquetWriter(stack.enter_context(whole_file(output)), rows, compression="zstd")
+            )
+            listed = stack.enter_context(
+                pq.ParquetWriter(stack.enter_context(whole_file(sources_file(output))), sources, compression="zstd")
+            )
+            waiting, listing = _Waiting(writer, rows), _Waiting(listed, sources)
+            for source, seen in finished:
+                name = shown_name(without_password(source.name))
+                table = from_bytes(seen.rows)
+                waiting.add(table.add_column(0, rows.field("source"), pa.array([name] * len(table), pa.string())))
+                listing.add(pa.Table.from_pylist([_listing(name, seen)], sources))
+            waiting.write()
+            listing.write()
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written ({reason(error)}); make room, and run it again") from error
+
+
+class _Waiting:
+    """Rows that are written once there are enough of them."""
+
+    def __init__(self, writer: Any, schema: pa.Schema) -> None:
+        self._writer, self._schema = writer, schema
+        self._tables: List[pa.Table] = []
+        self._rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        self._tables.append(table)
+        self._rows += len(table)
+        if self._rows >= ROWS_AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            table = pa.concat_tables([each.cast(self._schema) for each in self._tables])
+            self._writer.write_table(table, row_group_size=ROWS_AT_ONCE)
+        self._tables, self._rows = [], 0
+
+
+def _listing(name: str, seen: Seen) -> Dict[str, Any]:
+    counts = seen.counts.document()
+    unsplit = counts.pop("unsplit") or None
+    return {
+        "source": name,
+        "failure": shown_name(seen.failure) or None,
+        **counts,
+        "stream_seconds": seen.counts.stream_seconds,
+        "unsplit": unsplit,
+    }
+
+
+def written_before(output: Path, origin: Mapping[str, Any]) -> Optional[str]:
+    """How the finished table that is there differs from what is asked for; None where there is none.
+
+    Raises ConfigError where there is a file that is no such table.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not output.exists():
+        return None
+    try:
+        document = json.loads((pq.read_schema(output).metadata or {}).get(_KEY, b"null"))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ConfigError(f"--output {output}: is there, and no table of a scan ({reason(error)})") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"--output {output}: is there, and no table of a scan; name another file, or --overwrite")
+    return difference(document, origin)

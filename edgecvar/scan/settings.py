@@ -1,0 +1,90 @@
+"""What `edgecvar scan` is asked for, and which of it its table depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from pydantic import Field
+
+from edgecvar import __version__
+from edgecvar.bundle.exits import ExitChoice
+from edgecvar.bundle.manifest import Bundle
+from edgecvar.clips.spec import LARGEST_STRIDE
+from edgecvar.errors import ConfigError, need_extra
+from edgecvar.run.event_settings import EventSettings
+from edgecvar.runners.choice import RunnerChoice, resolve
+from edgecvar.scan.values import Work
+from edgecvar.stream.reader import Extraction
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source
+
+SPLIT = 600.0
+"""Seconds of a piece of a long file."""
+
+
+class ScanConfig(RunnerChoice):
+    """`sources`: files, folders, patterns, URLs. `output`: the .parquet that is written.
+
+    `workers`: processes, by default one a core. `ray`: the address of a cluster that does the work instead. `split`:
+    a file that lasts for two times so many seconds is cut up, none with 0. `overwrite`: what is there, finished or
+    not, is not gone on with. The others are as of `run`.
+    """
+
+    sources: Tuple[str, ...] = Field(min_length=1)
+    output: Path
+    bundle: Optional[Path] = None
+    workers: Optional[int] = Field(None, ge=1, le=1024)
+    ray: Optional[str] = None
+    split: float = Field(SPLIT, ge=0, le=LONGEST)
+    overwrite: bool = False
+    every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
+    events: EventSettings = EventSettings()
+    exits: ExitChoice = "auto"
+    extraction: Extraction = "auto"
+    timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
+
+
+def check_scan(config: ScanConfig) -> None:
+    """Refuses what cannot be written before anything is read; raises ConfigError."""
+    need_extra("scan", "edgecvar scan", "pyarrow")
+    output = config.output
+    if output.suffix != ".parquet":
+        raise ConfigError(f"--output {output}: a scan writes tables; name a file that ends in .parquet")
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
+    if any(is_source(each, output) for each in config.sources):
+        raise ConfigError(f"--output {output}: this is a source itself; choose another name")
+
+
+def work_of(config: ScanConfig, bundle: Bundle) -> Work:
+    """What workers are told; raises ConfigError or BundleError where the runner cannot be had."""
+    chosen = {name: getattr(config, name) for name in RunnerChoice.model_fields}
+    engine, precision = resolve(bundle, config)
+    chosen.update(runner=engine, precision=precision)
+    if engine == "onnx":
+        chosen["threads"] = config.threads or 1
+    return Work(
+        bundle=str(bundle.path.absolute()),
+        seal=bundle.manifest.seal,
+        choice=RunnerChoice(**chosen),
+        events=config.events,
+        every=config.every,
+        exits=config.exits,
+        extraction=config.extraction,
+        split=config.split,
+        timeout=config.timeout,
+    )
+
+
+def table_settings(work: Work) -> Dict[str, Any]:
+    """All that rows depend on, as plain data: a scan is gone on with where this is the same."""
+    return {
+        "edgecvar": __version__,
+        "bundle": work.seal,
+        "choice": work.choice.model_dump(mode="json"),
+        "every": work.every,
+        "exits": work.exits,
+        "extraction": work.extraction,
+        "events": work.events.model_dump(mode="json"),
+        "split": work.split,
+    }

@@ -1,0 +1,196 @@
+"""The table of a scan is what `run` says, in one order, and the same however often the scan was ended."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyarrow")
+
+import pyarrow.parquet as pq
+
+from edgecvar.bundle.default import default_bundle, default_clip
+from edgecvar.bundle.manifest import open_bundle
+from edgecvar.errors import ConfigError
+from edgecvar.run.event_settings import EventSettings
+from edgecvar.run.events import EventTracker
+from edgecvar.run.model import load
+from edgecvar.scan.ledger import Ledger
+from edgecvar.scan.output import ledger_file
+from edgecvar.workers import Died
+from tests.moving_clip import moving_clip
+from tests.scan.scanned import HerePool, listing, rows, scanned
+from tests.tiny_bundle import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five videos, one of them none, in two folders."""
+    folder = tmp_path_factory.mktemp("archive")
+    (folder / "b").mkdir()
+    for number, name in enumerate(("c.mp4", "a.mp4", "b/z.mp4", "b/=cmd,\n\x1b[31m.mp4")):
+        moving_clip(folder / name, 60 + 10 * number, restless=True)
+    (folder / "b" / "broken.mp4").write_bytes(b"no video")
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return tiny_bundle(tmp_path)
+
+
+def test_rows_are_what_a_run_decides_and_what_a_tracker_tells(tmp_path: Path) -> None:
+    output = tmp_path / "seen.parquet"
+    scanned(default_bundle(), [default_clip()], output)
+    with load(threads=1) as model:
+        tracker = EventTracker(model.labels, EventSettings())
+        decisions, events = [], []
+        for decision in model.run(str(default_clip()), top=1):
+            decisions.append(decision)
+            events += tracker.decision(decision)
+        events = [event for event in [*events, *tracker.finish()] if event.end_seconds is not None]
+    found = [row for row in rows(output) if row["kind"] == "decision"]
+    assert [(row["seconds"], row["label"], row["score"], row["picture"]) for row in found] == [
+        (each.pts_seconds, each.label, each.probability, each.display_index) for each in decisions
+    ]
+    found = [row for row in rows(output) if row["kind"] == "event"]
+    assert len(found) > 3
+    told = [(each.number, each.label, each.start_seconds, each.end_seconds, each.peak) for each in events]
+    names = ("number", "label", "seconds", "end_seconds", "score")
+    assert sorted(tuple(row[name] for name in names) for row in found) == sorted(told)
+
+
+def test_rows_are_by_source_and_time_whatever_was_done_first(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    class Backwards(HerePool):
+        def each(self, work, jobs, enter):
+            enter(lambda: False)
+            for job in reversed(list(jobs)):
+                yield job, work(job)
+
+    forth, back = tmp_path / "forth.parquet", tmp_path / "back.parquet"
+    scanned(bundle, [archive], forth)
+    scanned(bundle, [archive / "b", archive], back, Backwards())
+    assert forth.read_bytes() == back.read_bytes()
+    places = [(row["source"], row["seconds"]) for row in rows(forth)]
+    assert places == sorted(places)
+    assert len({source for source, _ in places}) == 4
+
+
+def test_one_that_cannot_be_read_is_counted_and_the_others_are_there(archive: Path, bundle: Path, tmp_path: Path):
+    output = tmp_path / "seen.parquet"
+    summary = scanned(bundle, [archive, archive / "absent.mp4"], output)
+    assert summary is not None
+    assert [Path(name).name for name, _ in summary.failures] == ["absent.mp4", "broken.mp4"]
+    failed = {Path(row["source"]).name: row["failure"] for row in listing(output) if row["failure"]}
+    assert "no such file" in failed["absent.mp4"] and "broken.mp4" in failed["broken.mp4"]
+    assert len(listing(output)) == 6
+    assert any("=cmd,\n\x1b[31m" in row["source"] for row in rows(output))  # a name is data
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_scan_that_is_ended_goes_on(after: int, archive: Path, bundle: Path, tmp_path: Path) -> None:
+    class Ended(HerePool):
+        def each(self, work, jobs, enter):
+            for number, done in enumerate(super().each(work, jobs, enter)):
+                if number == after:
+                    raise KeyboardInterrupt
+                yield done
+
+    once, again = tmp_path / "once.parquet", tmp_path / "again.parquet"
+    scanned(bundle, [archive], once)
+    with pytest.raises(KeyboardInterrupt):
+        scanned(bundle, [archive], again, Ended())
+    assert not again.exists()
+    pool = HerePool()
+    scanned(bundle, [archive], again, pool)
+    assert again.read_bytes() == once.read_bytes()
+    finished = after - (after > 2)  # the third, which is no video, is tried again
+    assert len(pool.jobs) == 5 - finished
+
+
+def test_a_finished_scan_is_not_begun_again_and_one_with_failures_tries_those(
+    archive: Path, bundle: Path, tmp_path: Path
+) -> None:
+    whole, output = tmp_path / "whole.parquet", tmp_path / "seen.parquet"
+    assert scanned(bundle, [archive / "a.mp4"], whole) is not None
+    assert not ledger_file(whole).exists()
+    assert scanned(bundle, [archive / "a.mp4"], whole, None) is None
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    shutil.copyfile(archive / "a.mp4", folder / "a.mp4")
+    (folder / "b.mp4").write_bytes(b"no video")
+    first = scanned(bundle, [folder], output)
+    assert first is not None and len(first.failures) == 1 and ledger_file(output).exists()
+    shutil.copyfile(archive / "c.mp4", folder / "b.mp4")
+    pool = HerePool()
+    second = scanned(bundle, [folder], output, pool)
+    assert second is not None and second.failures == [] and second.before == 1
+    assert [Path(job.source.name).name for job in pool.jobs] == ["b.mp4"]
+    assert not ledger_file(output).exists()
+
+
+def test_other_settings_are_refused_until_told_to_begin_anew(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "seen.parquet"
+    scanned(bundle, [archive], output)  # one fails, so its ledger stays
+    with pytest.raises(ConfigError, match="every null, not 5"):
+        scanned(bundle, [archive], output, every=5)
+    scanned(bundle, [archive], output, every=5, overwrite=True)
+    finished = tmp_path / "finished.parquet"
+    scanned(bundle, [archive / "a.mp4"], finished)
+    for arguments in (([archive / "c.mp4"], {}), ([archive / "a.mp4"], {"every": 5})):
+        with pytest.raises(ConfigError, match=r"is there, with .*--overwrite"):
+            scanned(bundle, arguments[0], finished, **arguments[1])
+    (tmp_path / "mine.parquet").write_text("a table of mine")
+    with pytest.raises(ConfigError, match="no table of a scan"):
+        scanned(bundle, [archive / "a.mp4"], tmp_path / "mine.parquet")
+
+
+def test_a_file_that_changes_is_scanned_again(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    folder, output = tmp_path / "clips", tmp_path / "seen.parquet"
+    folder.mkdir()
+    shutil.copyfile(archive / "a.mp4", folder / "a.mp4")
+    (folder / "b.mp4").write_bytes(b"no video")
+    scanned(bundle, [folder], output)
+    shutil.copyfile(archive / "c.mp4", folder / "a.mp4")
+    pool = HerePool()
+    scanned(bundle, [folder], output, pool)
+    assert len(pool.jobs) == 2
+
+
+def test_a_job_whose_process_dies_is_tried_again_and_not_for_ever(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    died = []
+
+    def spoil(job, result):
+        name = Path(job.source.name).name
+        if name == "a.mp4" and len(died) < 2:
+            died.append(name)
+            return Died()
+        return Died() if name == "c.mp4" else result
+
+    output, sound = tmp_path / "seen.parquet", tmp_path / "sound.parquet"
+    pool = HerePool(spoil)
+    summary = scanned(bundle, [archive / "a.mp4", archive / "c.mp4"], output, pool)
+    assert len(died) == 2 and len(pool.jobs) == 6
+    assert summary is not None and "died 3 times" in summary.failures[0][1]
+    scanned(bundle, [archive / "a.mp4"], sound)
+    assert rows(output) == rows(sound)
+
+
+def test_a_ledger_is_held_by_one_scan_and_text_in_its_place_is_refused(bundle: Path, tmp_path: Path) -> None:
+    with Ledger(tmp_path / "a.ledger", {}), pytest.raises(ConfigError, match="another scan is at work"):
+        Ledger(tmp_path / "a.ledger", {}).__enter__()
+    (tmp_path / "b.ledger").write_text("not one " * 200)
+    with pytest.raises(ConfigError, match=r"b\.ledger"):
+        Ledger(tmp_path / "b.ledger", {}).__enter__()
+
+
+def test_tables_say_what_they_are_of(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "seen.parquet"
+    scanned(bundle, [archive], output, every=3)
+    document = json.loads(pq.read_schema(output).metadata[b"edgecvar"])
+    assert document["every"] == 3
+    assert document["bundle"] == open_bundle(bundle).manifest.seal
+    assert document["labels"] == ["left", "right", "still"]

@@ -1,0 +1,110 @@
+"""What arguments name, here and elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("fsspec")
+
+from edgecvar.errors import ConfigError, DatasetError
+from edgecvar.scan.sources import find_listed
+from tests.moving_clip import moving_clip
+from tests.scan.scanned import listing, rows, scanned
+from tests.tiny_bundle import tiny_bundle
+
+
+def names(*arguments: str):
+    return [each.name for each in find_listed(arguments)]
+
+
+def test_files_folders_and_patterns_come_once_and_by_name(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.mkv", "notes.txt", ".hidden.mp4", "deep/c.ts"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"0")
+    found = names(str(tmp_path), str(tmp_path / "*.mp4"), str(tmp_path / "b.mp4"))
+    assert [str(Path(name).relative_to(tmp_path)) for name in found] == ["a.mkv", "b.mp4", "deep/c.ts"]
+    assert all(each.stamp and each.size == 1 for each in find_listed([str(tmp_path)]))
+
+
+@pytest.mark.parametrize("argument", ["", "-", "rtsp://camera/stream"])
+def test_what_can_be_read_once_only_is_refused(argument: str) -> None:
+    with pytest.raises(ConfigError):
+        find_listed([argument])
+
+
+def test_a_folder_without_videos_and_a_system_that_is_not_installed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no video"):
+        find_listed([str(tmp_path)])
+    with pytest.raises((ConfigError, DatasetError), match="nowhere"):
+        find_listed(["nowhere://bucket/*.mp4"])
+
+
+def test_members_of_an_archive_are_found_by_pattern_and_run(tmp_path: Path) -> None:
+    clip = moving_clip(tmp_path / "clip.mp4", 60, restless=True)
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        archive.write(clip, "cam/a.mp4")
+        archive.write(clip, "cam/b.mp4")
+        archive.writestr("cam/notes.txt", "none")
+    pattern = f"zip://cam/*.mp4::{tmp_path / 'archive.zip'}"
+    assert len(find_listed([pattern])) == 2
+    assert len(find_listed([f"zip://cam/::{tmp_path / 'archive.zip'}"])) == 2
+    there, here = tmp_path / "there.parquet", tmp_path / "here.parquet"
+    bundle = tiny_bundle(tmp_path)
+    scanned(bundle, [pattern], there)
+    scanned(bundle, [clip], here)
+    without = [{**row, "source": ""} for row in rows(here)]
+    assert [{**row, "source": ""} for row in rows(there)] == [*without, *without]
+
+
+class _Ranges(BaseHTTPRequestHandler):
+    """Serves one file, parts of it where they are asked for, and forgets nothing."""
+
+    data = b""
+
+    def do_GET(self) -> None:
+        if "clip" not in self.path:
+            self.send_error(404)
+            return
+        first, last = 0, len(self.data) - 1
+        ranged = self.headers.get("Range")
+        if ranged:
+            begin, _, end = ranged.partition("=")[2].partition("-")
+            first, last = int(begin), min(last, int(end or last))
+        self.send_response(206 if ranged else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(last - first + 1))
+        if ranged:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(self.data)}")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(self.data[first : last + 1])
+
+    do_HEAD = do_GET
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_urls_are_read_by_fsspec_and_a_missing_one_fails_alone(tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    clip = moving_clip(tmp_path / "clip.mp4", 60, restless=True)
+    handler = type("_Clip", (_Ranges,), {"data": clip.read_bytes()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://user:secret@127.0.0.1:{server.server_port}"
+        there, here, bundle = tmp_path / "there.parquet", tmp_path / "here.parquet", tiny_bundle(tmp_path)
+        summary = scanned(bundle, [f"{address}/clip.mp4", f"{address}/none.mp4"], there)
+        scanned(bundle, [clip], here)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [{**row, "source": ""} for row in rows(there)] == [{**row, "source": ""} for row in rows(here)]
+    assert summary is not None and len(summary.failures) == 1
+    assert "secret" not in str(listing(there)) + str(summary.failures)
