@@ -24,6 +24,7 @@ from edgecvar.bundle.manifest import MANIFEST, Manifest, open_bundle, sealed, wr
 from edgecvar.bundle.signing import SIGNATURE, check_signature, read_signature, sign
 from edgecvar.errors import BundleError, TrustError
 from edgecvar.files import sha256_of
+from edgecvar.run.model import load
 from edgecvar.runners.choice import RunnerChoice, make_runner
 from tests.tiny_bundle import tiny_bundle
 
@@ -52,6 +53,12 @@ def test_a_signed_bundle_is_opened_and_says_by_whom_it_is(root, pair):
     assert signature.comment.endswith("\tfile:manifest.json\tbundle:tiny.edgecvar")
     assert open_bundle(root).signed_by is None
     check_signature(root, pair[1])
+
+
+def test_from_python_too(root, pair):
+    assert load(root, trust=str(pair[1])).bundle.signed_by is not None
+    with pytest.raises(TrustError, match="not signed"):
+        load(trust=pair[1])
 
 
 def test_minisign_checks_what_was_signed(root, pair):

@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 
 import click
 
+from edgecvar.cli.flags import trust_flag
 from edgecvar.terminal import say, say_json
 
 
@@ -19,6 +20,7 @@ from edgecvar.terminal import say, say_json
 @click.option(
     "--judge", "bundles", type=click.Path(path_type=Path), multiple=True, metavar="BUNDLE", help="Predict and measure."
 )
+@trust_flag
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True, help="Of what is judged.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON document.")
 def command(
@@ -28,6 +30,7 @@ def command(
     save: Optional[Path],
     saved: Optional[Path],
     bundles: Tuple[Path, ...],
+    trust: Optional[Path],
     rounds: int,
     as_json: bool,
 ) -> None:
@@ -45,7 +48,7 @@ def command(
 
     if saved is not None and save is not None:
         raise click.UsageError("give --save to keep what is measured or --from to take what was, not both")
-    opened = [open_bundle(path) for path in bundles]
+    opened = [open_bundle(path, trust) for path in bundles]
     with StepBar() as bar:
         if saved is not None:
             machine = load_machine(saved)

@@ -13,7 +13,18 @@ import pytest
 from edgecvar.bundle.signing import SIGNATURE
 
 signing = pytest.mark.skipif(find_spec("cryptography") is None, reason="the extra `sign` is not installed")
-VERBS = ["run", "eval", "thresholds", "verify", "build", "bench", "bench streams", "bench together", "serve"]
+VERBS = [
+    "run",
+    "eval",
+    "thresholds",
+    "verify",
+    "build",
+    "bench",
+    "bench streams",
+    "bench together",
+    "bench machine",
+    "serve",
+]
 
 
 @pytest.fixture
@@ -92,6 +103,7 @@ def commands(root, clip, folder):
         "bench": ["bench", clip, "--bundle", root, "--save", folder / "session.json", "--seconds", "0.1"],
         "bench streams": ["bench", "streams", clip, "--bundle", root],
         "bench together": ["bench", "together", clip, "--bundle", root],
+        "bench machine": ["bench", "machine", "--judge", root],
         "serve": ["serve", "--check", config],
     }
 
