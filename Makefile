@@ -18,9 +18,13 @@ PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist 
 FUZZED = container headers manifest engines recipe service flags extension
 SOURCES = pyproject.toml constraints.txt $(wildcard $(CORE) edgecvar/stream/native/CMakeLists.txt)
 
-.PHONY: demo test predicted test-device device-environment test-newest bindings native clean
+# The documentation site (mkdocs.yml) into build/site: its notebooks are run whole, and a warning is an error.
+NOTEBOOKS = $(patsubst docs/%,build/%,$(wildcard docs/notebooks/*.ipynb))
+
+.PHONY: demo test site predicted test-device device-environment test-newest bindings native clean
 .PHONY: native-checks native-test aarch64 valgrind threads fuzz fuzz-build fuzz-core
 .PHONY: $(FUZZED:%=fuzz-%)
+.PHONY: wheels wheels-check sbom tagged lint-workflows
 
 demo: $(VENV)/.core
 	$(BIN)/edgecvar run edgecvar/demo/clip.mp4 --overlay demo-overlay.mp4
@@ -68,6 +72,14 @@ fuzz-build: $(VENV)/.fuzz
 $(FUZZED:%=fuzz-%): $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz $(@:fuzz-%=%) --seconds $(FUZZ_SECONDS)
 
+site: $(VENV)/.train $(NOTEBOOKS)
+	@echo "building the site into build/site"
+	PATH="$(abspath $(BIN)):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+build/notebooks/%.ipynb: docs/notebooks/%.ipynb docs/site/run_notebook.py $(VENV)/.train
+	@echo "running $<: a minute or two"
+	$(BIN)/python docs/site/run_notebook.py $< $@
+
 # How well this machine's own engine is predicted: a figure, nothing depends on it.
 predicted: $(VENV)/.core
 	$(BIN)/edgecvar bench machine --density 0.2 --passes 1 --rounds 3 --save $(VENV)/machine.json \
@@ -79,6 +91,35 @@ native:
 	    -Dpybind11_DIR="$$($(PYTHON) -m pybind11 --cmakedir)" -DEDGECVAR_WERROR=ON
 	cmake --build build/native
 	cmake --install build/native --prefix .
+
+# Releases (docs/releasing.md): dist/ gets the sdist and a wheel for each of PYTHONS and PROCESSORS, all where none is named.
+RELEASE = .venv-wheels
+PYTHONS ?=
+PROCESSORS ?=
+wheels: $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/wheels/build.py dist $(PYTHONS:%=--python=%) $(PROCESSORS:%=--processor=%)
+
+# Each wheel in a bare environment: its decisions on the demo's clip are those of a core that this machine's compiler made.
+wheels-check: $(RELEASE)/.ready $(VENV)/.core
+	$(RELEASE)/bin/python .ci/wheels/check.py dist --reference $(BIN)/python $(PROCESSORS:%=--processor=%)
+
+# What a wheel brings along, in CycloneDX's words: it, what it depends on, what is compiled into it.
+sbom: $(RELEASE)/.ready
+	$(RELEASE)/bin/python .ci/wheels/sbom.py dist build/sbom/edgecvar.cdx.json
+
+# A tag that is to be released is the version's.
+tagged:
+	@grep -qx 'version = "$(TAG:v%=%)"' pyproject.toml || { echo "tag $(TAG) is not pyproject.toml's version"; exit 1; }
+
+lint-workflows: $(RELEASE)/.ready
+	$(RELEASE)/bin/actionlint
+	$(RELEASE)/bin/zizmor --quiet --offline --min-severity=low .github/workflows
+
+$(RELEASE)/.ready: .ci/wheels/requirements.txt
+	@echo "installing a compiler and what releases want into $(RELEASE)"
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -96,14 +137,14 @@ $(VENV)/.fuzz: $(VENV)/.core
 
 $(VENV)/.device: $(VENV)/bin/python $(SOURCES)
 	@echo "installing the device half and its tests into $(VENV): a minute or two"
-	$(STRICT) $(INSTALL) --editable '.[live,test]'
+	$(STRICT) $(INSTALL) --editable '.[live,sign,test]'
 	touch $@
 
 $(VENV)/.train: $(VENV)/bin/python $(SOURCES)
 	@echo "installing edgecvar with torch and what tests it into $(VENV): some minutes, most of them downloads"
-	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,scan,live,test,dev]'
+	$(STRICT) $(INSTALL) --editable '.[train,pretrained,flow,parquet,scan,live,sign,test,dev,docs]'
 	-$(INSTALL) 'ray>=2.10' # where it has no wheel for this Python, its tests are left out
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-device .venv-newest build edgecvar/stream/native/*.so demo-overlay.mp4
+	rm -rf $(VENV) .venv-device .venv-newest $(RELEASE) build dist edgecvar/stream/native/*.so demo-overlay.mp4

@@ -20,7 +20,12 @@ DIGITS = 40
 
 
 def read_text(path: Path, limit: int = 16 * MEBIBYTE) -> str:
-    """The UTF-8 text of a regular file of at most `limit` bytes; raises OSError and ValueError.
+    """The UTF-8 text of a regular file of at most `limit` bytes; raises OSError and ValueError."""
+    return as_text(read_document(path, limit))
+
+
+def read_document(path: Path, limit: int = 16 * MEBIBYTE) -> bytes:
+    """The bytes of a regular file of at most `limit`; raises OSError and ValueError.
 
     A device or a pipe is never read, nor waited for.
     """
@@ -34,6 +39,11 @@ def read_text(path: Path, limit: int = 16 * MEBIBYTE) -> str:
         raise ValueError("not a regular file")
     if len(content) > limit:
         raise ValueError(f"larger than {limit / MEBIBYTE:g} MiB")
+    return content
+
+
+def as_text(content: bytes) -> str:
+    """Bytes as UTF-8 text, its lines ended in one way; raises ValueError."""
     try:
         return content.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -36,6 +36,10 @@ class BundleError(EdgecvarError):
     """A bundle is missing, incomplete, tampered with, or of another schema."""
 
 
+class TrustError(BundleError):
+    """A bundle is not signed by a key that is trusted, or a key or a signature cannot be read."""
+
+
 class CompileError(EdgecvarError):
     """A checkpoint cannot be turned into stages that agree with it."""
 

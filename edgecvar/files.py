@@ -55,6 +55,12 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def state_folder() -> Path:
+    """What a user's programs keep between runs, this one's part of it: $XDG_STATE_HOME/edgecvar."""
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return Path(state) / "edgecvar"
+
+
 def takes_all(target: Path) -> bool:
     """Whether it is a device or a pipe: there before and after, and nothing could take its place."""
     return target.exists() and not target.is_file() and not target.is_dir()

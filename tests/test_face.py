@@ -12,7 +12,8 @@ import edgecvar
 SIGNATURES = {
     "load": "(bundle: 'Union[str, Path, None]' = None, *, runner: 'str' = 'auto',"
     " precision: 'Optional[Precision]' = None, threads: 'Optional[int]' = None, device: 'Optional[str]' = None,"
-    " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx') -> 'Model'",
+    " dla: 'Optional[int]' = None, converter: 'Converter' = 'onnx',"
+    " trust: 'Union[str, Path, None]' = None) -> 'Model'",
     "open_stream": "(source: 'Source', extraction: 'str' = 'auto', frames: 'bool' = False, timeout: 'float' = 10.0,"
     " threads: 'Optional[int]' = None, on_demand: 'bool' = False,"
     " decoder: 'str' = 'software') -> 'Stream'",

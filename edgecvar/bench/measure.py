@@ -51,7 +51,7 @@ Measuring = Generator[None, None, Session]
 
 class BenchConfig(RunnerChoice):
     """`seconds`: the source is run again and again until it has run for this long. `timeout`: seconds without data.
-    `exits`: how sure an early exit must be.
+    `exits`: how sure an early exit must be. `trust`: keys, one of which must have signed the bundle.
 
     `against`: "decode" also measures, in turn, the pipeline that decodes every picture. Stages do not overlap, so that
     each one's span is its own.
@@ -60,6 +60,7 @@ class BenchConfig(RunnerChoice):
     overlap: bool = False
     source: Optional[str] = None
     bundle: Optional[Path] = None
+    trust: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     seconds: float = Field(10.0, gt=0, le=86_400)
     extraction: Extraction = "auto"
@@ -195,7 +196,7 @@ def measuring(
     config: BenchConfig, progress: Progress = silent, observers: Observers = NOBODY, least: int = 1
 ) -> Measuring:
     """A measurement in `least` turns at least, which pauses before each of them; raises as `measure` does."""
-    bundle = open_bundle(config.bundle or default_bundle())
+    bundle = open_bundle(config.bundle or default_bundle(), config.trust)
     source = config.source or str(default_clip())
     if read_once(source):
         name = source_name(source)

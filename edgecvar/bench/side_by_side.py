@@ -38,7 +38,7 @@ def measure_sessions(
         return [measure(configs[0], progress, observers)]
     measured = []
     for each in configs:
-        bundle = open_bundle(each.bundle or default_bundle())
+        bundle = open_bundle(each.bundle or default_bundle(), each.trust)
         measured.append((str(bundle.path), resolve(bundle, each)[1]))
         if measured.count(measured[-1]) > 1:
             raise ConfigError(f"--bundle {bundle.path}: given twice; there is nothing to compare")

@@ -116,11 +116,15 @@ def detect_device(model: Path = DEVICE_TREE_MODEL, release: Path = TEGRA_RELEASE
 
     Raises ConfigError on a Jetson that is not in the table, or whose board does not tell which module it carries.
     """
-    text = _read(model).replace("\0", " ").strip()
+    return device_that_says(_read(model), l4t_release(release))
+
+
+def device_that_says(model: str, l4t: Optional[str]) -> Device:
+    """The device whose device tree and release those are; raises as `detect_device` does."""
+    text = model.replace("\0", " ").strip()
     for pattern, name in _MODELS:
         if re.search(pattern, text.lower()):
             return DEVICES[name]
-    l4t = l4t_release(release)
     if l4t is None and "jetson" not in text.lower():
         return DEVICES["cpu"]
     raise ConfigError(
@@ -131,7 +135,12 @@ def detect_device(model: Path = DEVICE_TREE_MODEL, release: Path = TEGRA_RELEASE
 
 def l4t_release(release: Path = TEGRA_RELEASE) -> Optional[str]:
     """Release of Jetson Linux, such as "36.4.3" (32: JetPack 4, 35: 5, 36: 6, 38 and 39: 7); None elsewhere."""
-    match = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", _read(release))
+    return l4t_that_says(_read(release))
+
+
+def l4t_that_says(text: str) -> Optional[str]:
+    """The release that the text of nv_tegra_release names; None where it names none."""
+    match = re.search(r"R(\d+).*?REVISION:\s*([\d.]+)", text)
     return f"{match.group(1)}.{match.group(2)}" if match else None
 
 

@@ -1,6 +1,7 @@
 """TensorRT engines in a bundle: kept by SM, TensorRT version and precision, written whole, checked before use.
 
-An engine is code for one device: one that does not hash as it was written is never deserialised.
+An engine is code for one device: one that does not hash as it was written is never deserialised, and of a bundle whose
+signature is asked for none but those that `bundle/built_here.py` knows.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Literal, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Literal, Mapping, Optional, Sequence, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edgecvar.bundle.built_here import note_built, was_built_here
 from edgecvar.bundle.hashes import check_file, check_hash
 from edgecvar.bundle.precision import Precision
 from edgecvar.config import mistake
@@ -93,15 +97,20 @@ class BuiltStage(BaseModel):
     onnx_sha256: str
 
 
-def why_build(root: Path, key: EngineKey, onnx: Mapping[str, str], max_batch: int = 1) -> Optional[str]:
+def why_build(
+    root: Path, key: EngineKey, onnx: Mapping[str, str], max_batch: int = 1, own: bool = False
+) -> Optional[str]:
     """Why engines must be built for `key`, in words; None where the bundle has them.
 
-    `onnx`: sha256 of the ONNX file of each stage. Raises BundleError where the folder was changed.
+    `onnx`: sha256 of the ONNX file of each stage. `own`: only what this user built here counts. Raises BundleError
+    where the folder was changed.
     """
     folder = root / ENGINES / key.folder
     if not folder.is_dir():
         return f"the bundle has no engines for {key.folder}"
     index = _read_index(folder)
+    if own and not was_built_here(index.seal):
+        return f"{folder} was not built here by this user, and only signed files are trusted"
     if index.key is not None and index.key.gpu != key.gpu:
         return f"{folder} was made for another GPU ({index.key.gpu}; this is {key.gpu})"
     if index.key != key or set(index.engines) != set(onnx):
@@ -112,10 +121,15 @@ def why_build(root: Path, key: EngineKey, onnx: Mapping[str, str], max_batch: in
     return f"{folder} was made of another ONNX file of {', '.join(stale)}" if stale else None
 
 
-def read_engine(root: Path, key: EngineKey, stage: str) -> Tuple[Path, bytes]:
-    """The file of a stage's engine and its bytes, which hash as they did when written; raises BundleError."""
+def read_engine(root: Path, key: EngineKey, stage: str, own: bool = False) -> Tuple[Path, bytes]:
+    """The file of a stage's engine and its bytes, which hash as they did when written; raises BundleError.
+
+    `own`: only what this user built here.
+    """
     folder = root / ENGINES / key.folder
     index = _read_index(folder)
+    if own and not was_built_here(index.seal):
+        raise BundleError(f"{folder}: was replaced by engines that were not built here by this user; {REMOVE}")
     if stage not in index.engines:
         raise BundleError(f"{folder}: no engine of stage {stage!r}; {REMOVE}")
     name = index.engines[stage].file
@@ -130,6 +144,30 @@ def write_engines(root: Path, key: EngineKey, stages: Mapping[str, BuiltStage], 
     return _write_folder(root / ENGINES / key.folder, index, {**files, LOG: log.encode()})
 
 
+@dataclass(frozen=True)
+class HeldEngines:
+    """A folder of engines in a bundle; `built_here`: by this user, on this machine."""
+
+    folder: str
+    key: EngineKey
+    max_batch: int
+    stages: Tuple[str, ...]
+    size_bytes: int
+    built_here: bool
+
+
+def held_engines(root: Path) -> List[HeldEngines]:
+    """The engines that a bundle has, whatever they are for; raises BundleError."""
+    held = []
+    for folder in _visible(root / ENGINES):
+        index = _read_index(folder)
+        if index.key is not None:
+            sizes = [(folder / each.file).stat().st_size for each in index.engines.values()]
+            mine, stages = was_built_here(index.seal), tuple(index.engines)
+            held.append(HeldEngines(folder.name, index.key, index.max_batch, stages, sum(sizes), mine))
+    return held
+
+
 def require_writable(root: Path) -> None:
     """Raises BundleError where engines could not be put into the bundle: known before minutes of building."""
     folder = root / ENGINES if (root / ENGINES).exists() else root
@@ -137,10 +175,16 @@ def require_writable(root: Path) -> None:
         raise BundleError(f"{folder}: engines cannot be written there; copy the bundle to a folder of yours")
 
 
-def read_timings(root: Path, sm: str, tensorrt: str) -> bytes:
-    """The builder's timing cache of a device and version; empty where there is none. Raises BundleError."""
+def read_timings(root: Path, sm: str, tensorrt: str, own: bool = False) -> bytes:
+    """The builder's timing cache of a device and version; empty where there is none. Raises BundleError.
+
+    `own`: only one that this user wrote here.
+    """
     folder = _timing_folder(root, sm, tensorrt)
-    return _read_checked(folder, _read_index(folder), TIMINGS) if folder.is_dir() else b""
+    index = _read_index(folder) if folder.is_dir() else None
+    if index is None or (own and not was_built_here(index.seal)):
+        return b""
+    return _read_checked(folder, index, TIMINGS)
 
 
 def write_timings(root: Path, sm: str, tensorrt: str, cache: bytes) -> None:
@@ -207,6 +251,8 @@ def _write_folder(target: Path, index: FolderIndex, files: Mapping[str, bytes]) 
                 (draft / name).write_bytes(content)
             complete = index.model_copy(update={"sha256": hashes}).sealed()
             (draft / INDEX).write_text(complete.text, encoding="utf-8")
+            with suppress(BundleError):  # whoever asks for a trusted bundle is told then
+                note_built(complete.seal)
     except OSError as error:
         raise BundleError(
             f"{target}: cannot be written ({reason(error)}); copy the bundle to a folder of yours"

@@ -11,18 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgecvar.bundle.engines import ENGINES, check_engines
 from edgecvar.bundle.exits import ExitRecord, exits_of
-from edgecvar.bundle.hashes import check_file
+from edgecvar.bundle.hashes import check_file, check_hash
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
+from edgecvar.bundle.signing import MANIFEST as MANIFEST
+from edgecvar.bundle.signing import SIGNATURE, signer_of
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.config import mistake
-from edgecvar.documents import parse_json, read_text
+from edgecvar.documents import as_text, parse_json, read_document
 from edgecvar.errors import BundleError, reason
 from edgecvar.files import sha256_of
 
 SCHEMA: Literal[2] = 2
 SUFFIX = ".edgecvar"
-MANIFEST = "manifest.json"
 
 
 class StageFile(BaseModel):
@@ -98,10 +99,14 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: its folder and its manifest, every hash checked."""
+    """An opened bundle: its folder and its manifest, every hash checked.
+
+    `signed_by`: the name of the key that was trusted and had signed it; None where nobody asked.
+    """
 
     path: Path
     manifest: Manifest
+    signed_by: Optional[str] = None
 
     def __repr__(self) -> str:
         return f"<Bundle {self.name}: {', '.join(self.precisions)}>"
@@ -123,14 +128,36 @@ class Bundle:
             raise BundleError(f"{self.path}: no {precision} file for stage {stage!r}; compile the bundle again")
         return self.path / min(found, key=lambda entry: entry.strongly_typed != strongly_typed).path
 
+    def content(self, file: Path) -> bytes:
+        """The bytes of a file of the bundle, held against the manifest as they are read; raises BundleError.
 
-def open_bundle(path: Path) -> Bundle:
-    """Open a bundle and check the hash of every file in it; raises BundleError."""
+        What is used is hashed itself: the file may have been replaced since the bundle was opened. One that is being
+        compiled has no seal, and no hashes yet.
+        """
+        name = file.relative_to(self.path).as_posix()
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{file}: cannot be read ({reason(error)}); copy the whole folder again") from error
+        if self.manifest.seal:
+            check_hash(file, hashlib.sha256(content).hexdigest(), self.manifest.sha256.get(name, ""))
+        return content
+
+
+def open_bundle(path: Path, trust: Optional[Path] = None) -> Bundle:
+    """Open a bundle and check the hash of every file in it; raises BundleError.
+
+    `trust`: a file of public keys, one of which must have signed the manifest; raises TrustError.
+    """
     document = path / MANIFEST
     if not document.is_file():
         raise BundleError(f"{path}: not a bundle (no {MANIFEST}); make one with `edgecvar compile`")
+    signed_by: Optional[str] = None
     try:
-        text = read_text(document)
+        content = read_document(document)
+        if trust is not None:
+            signed_by = signer_of(path, content, trust).name
+        text = as_text(content)
         fields = parse_json(text)
         version = fields.get("schema_version") if isinstance(fields, dict) else None
         if isinstance(version, int) and version != SCHEMA:
@@ -153,7 +180,7 @@ def open_bundle(path: Path) -> Bundle:
         if not file.is_dir() and file.relative_to(path).as_posix() not in manifest.sha256:
             raise BundleError(f"{file}: not part of the bundle when it was compiled; copy the whole folder again")
     check_engines(path)
-    return Bundle(path, manifest)
+    return Bundle(path, manifest, signed_by)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
@@ -161,7 +188,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
     engines/ is left out: it belongs to the device that builds it, and has hashes of its own.
     """
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in (MANIFEST, SIGNATURE))
     names = {file.relative_to(folder): file for file in files if file.relative_to(folder).parts[0] != ENGINES}
     hashes = {name.as_posix(): sha256_of(file) for name, file in names.items()}
     bare = manifest.model_copy(update={"sha256": hashes, "seal": ""})

@@ -7,7 +7,7 @@ from typing import Optional
 
 import click
 
-from edgecvar.cli.flags import max_batch_flag, precision_list
+from edgecvar.cli.flags import max_batch_flag, precision_list, trust_flag
 from edgecvar.terminal import say, say_json
 
 
@@ -17,6 +17,7 @@ from edgecvar.terminal import say, say_json
 @click.option("--device", metavar="NAME", help="Where it is not the one detected (see `edgecvar devices`).")
 @click.option("--dla", type=click.IntRange(min=0), metavar="N", help="Build for this DLA core.")
 @max_batch_flag
+@trust_flag
 @click.option("--json", "as_json", is_flag=True, help="Write the result as one JSON document.")
 def command(
     bundle: Path,
@@ -24,6 +25,7 @@ def command(
     device: Optional[str],
     dla: Optional[int],
     max_batch: Optional[int],
+    trust: Optional[Path],
     as_json: bool,
 ) -> None:
     """Build the TensorRT engines of BUNDLE on the device that this is, and keep them in it.
@@ -34,7 +36,7 @@ def command(
     from edgecvar.bundle.manifest import open_bundle
     from edgecvar.runners.choice import RunnerChoice, engine_precisions, make_runner
 
-    opened = open_bundle(bundle)
+    opened = open_bundle(bundle, trust)
     here = detect_device() if device is None else find_device(device)
     precisions = precision_list(precision)
     if precisions is None:

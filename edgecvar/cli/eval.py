@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 
 import click
 
-from edgecvar.cli.flags import every_flag, exits_flag, runner_flags
+from edgecvar.cli.flags import every_flag, exits_flag, runner_flags, trust_flag
 from edgecvar.terminal import say, say_json
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Output:
     help="With --thresholds: at most so many of each label.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write them into this YAML file.")
+@trust_flag
 @every_flag
 @exits_flag
 @click.option("--jobs", type=int, metavar="N", help="Processes; as many as there are cores unless given.")
@@ -146,7 +147,7 @@ def find_event_thresholds(
     left_out: List[str] = []
     with TemporaryDirectory(prefix="edgecvar-") as scratch:
         checkpoint = source.suffix == ".pt" or (source / "best.pt").is_file()
-        bundle = open_bundle(_compiled(source, Path(scratch)) if checkpoint else source)
+        bundle = open_bundle(_compiled(source, Path(scratch))) if checkpoint else open_bundle(source, options["trust"])
         if folders:
             clips = _find(folders, bundle.manifest.labels, options["match"], left_out)[str(folders[0])]
         elif checkpoint:
@@ -230,7 +231,7 @@ def evaluate(config: Any, folders: Sequence[Path], output: Output) -> None:
     from edgecvar.judge.evaluate import exit_shares, score_clips
     from edgecvar.sinks.untrained import warn_untrained
 
-    bundle = open_bundle(config.bundle)
+    bundle = open_bundle(config.bundle, config.trust)
     labels = bundle.manifest.labels
     left_out: List[str] = []
     sources = _find(folders, labels, config.match, left_out)

@@ -103,6 +103,13 @@ timeout_flag = click.option(
 )
 
 
+trust_flag = click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    envvar="EDGECVAR_TRUST",
+    metavar="KEY.pub",
+    help="Refuse a bundle that none of these keys signed [default: $EDGECVAR_TRUST].",
+)
 runner_flag = _CHOICE[0]
 trace_flag = click.option(
     "--trace",

@@ -29,12 +29,15 @@ VERBS = {
     "ablate": "Train a recipe's ablations and print their table.",
     "compile": "Turn a checkpoint into a bundle.",
     "build": "Build a bundle's TensorRT engines, on the device that runs them.",
+    "deploy": "Put a bundle on a device over ssh, and run it there.",
     "devices": "Show the devices that a bundle can be compiled for.",
     "verify": "Check that every runner and precision of a bundle computes the same.",
     "eval": "Measure a bundle or a checkpoint on labelled clips.",
+    "doctor": "Say what is installed, what works here, what is missing.",
+    "bundle": "Say what a bundle is, what two differ in; sign one.",
     "bench": "Show where the time goes, stage by stage.",
 }
-_FOLDERS = {"synth": "data.", "prepare": "data."}
+_FOLDERS = {"synth": "data.", "prepare": "data.", "deploy": "fleet.", "bundle": "fleet.", "doctor": "fleet."}
 """Of the verbs that stand with others of their kind."""
 
 

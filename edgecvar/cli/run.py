@@ -16,12 +16,14 @@ from edgecvar.cli.flags import (
     runner_flags,
     timeout_flag,
     trace_flag,
+    trust_flag,
 )
 
 
 @click.command("run")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--bundle", type=click.Path(), help="Bundle to run; the one that the package ships unless given.")
+@trust_flag
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, each source's summary after its last.")
 @click.option("--csv", "as_csv", is_flag=True, help="One row a decision.")
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="Write here; .csv, .json and .jsonl say how.")

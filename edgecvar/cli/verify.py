@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from edgecvar.cli.flags import engine_flags, max_batch_flag
+from edgecvar.cli.flags import engine_flags, max_batch_flag, trust_flag
 from edgecvar.terminal import say_json
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     "--checkpoint", metavar="FILE", type=click.Path(), help="For torch [default: looked for under ./runs by its hash]."
 )
 @click.option("--layers", is_flag=True, help="Find the layer at which a stage goes wrong, and say what mends it.")
+@trust_flag
 @engine_flags
 @max_batch_flag
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the table.")
-def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
+def command(bundle: Optional[Path], trust: Optional[Path], as_json: bool, **options: Any) -> None:
     """Compare every runner and precision of BUNDLE [default: the shipped one] with a reference, on real clips.
 
     Stage by stage, each fed with what the reference's stage was fed with, and end to end. The reference is torch
@@ -45,7 +46,7 @@ def command(bundle: Optional[Path], as_json: bool, **options: Any) -> None:
     from edgecvar.sinks.untrained import warn_untrained
 
     config = from_flags(VerifyConfig, options)
-    opened = open_bundle(bundle or default_bundle())
+    opened = open_bundle(bundle or default_bundle(), trust)
     warn_untrained(opened)
     with StepBar() as bar:
         verification = verify(opened, config, lambda file: torch_reference(opened, file), bar.show)

@@ -7,7 +7,7 @@ import re
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from edgecvar.bundle.exits import ExitChoice, ExitShares
-from edgecvar.bundle.manifest import Bundle, Manifest, open_bundle
+from edgecvar.bundle.manifest import Bundle, Manifest
 from edgecvar.bundle.stages import takes_frames
 from edgecvar.clips.feed import PictureStream
 from edgecvar.clips.labelled import Clip, ClipScore, RunningAnswers, Trace, chance_level, class_clips
@@ -39,7 +39,7 @@ from edgecvar.workers import Died, starting, stop_signal, worker_pool
 
 
 class EvalConfig(RunnerChoice):
-    """`match`: a regular expression that the file name must contain.
+    """`trust`: keys, one of which must have signed the bundle. `match`: a regular expression that file names contain.
 
     `jobs`: processes; unless given, one a core with ONNX Runtime and one with TensorRT, whose device they would share.
     `traced`: keep every decision of every clip, not their mean alone. `exits`: how sure an early exit must be. `ray`:
@@ -48,6 +48,7 @@ class EvalConfig(RunnerChoice):
 
     bundle: Path
     folder: Path
+    trust: Optional[Path] = None
     match: Optional[str] = None
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     jobs: Optional[int] = Field(None, ge=1, le=64)
@@ -234,7 +235,7 @@ def score_clips(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig) -> It
                 yield score_clip(clip, bundle.manifest, runner, config.every, traced=config.traced, exits=config.exits)
         return
     stop = stop_signal()
-    with worker_pool(jobs, _enter_worker, (bundle.path, choice, stop)) as pool:
+    with worker_pool(jobs, _enter_worker, (bundle, choice, stop)) as pool:
         with starting():
             futures = [pool.submit(_score_here, clip, config.every, config.traced, config.exits) for clip in clips]
         try:
@@ -254,7 +255,7 @@ def _on_cluster(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig, choic
     work = partial(_score_here, every=config.every, traced=config.traced, exits=config.exits)
     waiting: Dict[Clip, ClipScore] = {}
     due = 0
-    enter = partial(_enter, bundle.path.absolute(), choice)
+    enter = partial(_enter, replace(bundle, path=bundle.path.absolute()), choice)
     with opened_pool(config.ray, config.jobs) as pool, closing(each_tried(pool, work, clips, enter)) as results:
         for clip, score in results:
             if isinstance(score, Died):
@@ -274,12 +275,11 @@ _WORKER: Dict[str, Any] = {}
 """What one worker process keeps from clip to clip: its manifest, its entered runner, whether to stop."""
 
 
-def _enter_worker(path: Path, choice: RunnerChoice, stop: Event) -> None:
-    _enter(path, choice, stop.is_set)
+def _enter_worker(bundle: Bundle, choice: RunnerChoice, stop: Event) -> None:
+    _enter(bundle, choice, stop.is_set)
 
 
-def _enter(path: Path, choice: RunnerChoice, stopped: Callable[[], bool]) -> None:
-    bundle = open_bundle(path)
+def _enter(bundle: Bundle, choice: RunnerChoice, stopped: Callable[[], bool]) -> None:
     stack = ExitStack()
     runner = stack.enter_context(make_runner(bundle, choice))
     _WORKER.update(manifest=bundle.manifest, runner=runner, stack=stack, stopped=stopped)

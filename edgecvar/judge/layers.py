@@ -165,6 +165,6 @@ def first_fault(
 def _nodes(bundle: Bundle, stage: str, precision: str) -> List[Any]:
     file = bundle.stage_file(stage, precision)
     try:
-        return list(read_nodes(file.read_bytes()))
+        return list(read_nodes(bundle.content(file)))
     except ValueError as error:
         raise BundleError(f"{file}: not a whole ONNX file: {error}; compile the bundle again") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from statistics import median
 from typing import Dict, List, Literal, Mapping, Tuple
@@ -13,7 +12,7 @@ from edgecvar.bundle.devices import Device
 from edgecvar.config import mistake
 from edgecvar.documents import parse_json, read_text
 from edgecvar.errors import ConfigError, reason
-from edgecvar.files import whole_file
+from edgecvar.files import state_folder, whole_file
 from edgecvar.predict.fitted import EngineModel
 
 LEAST_SPREAD = 1.25
@@ -53,8 +52,7 @@ class Calibrations(BaseModel):
 
 def calibration_file(device: Device) -> Path:
     """Where a device's are kept: $XDG_STATE_HOME/edgecvar/devices."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return Path(state) / "edgecvar" / "devices" / f"{device.name}.json"
+    return state_folder() / "devices" / f"{device.name}.json"
 
 
 def load_calibrations(device: Device) -> Calibrations:

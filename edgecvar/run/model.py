@@ -90,17 +90,20 @@ def load(
     device: Optional[str] = None,
     dla: Optional[int] = None,
     converter: Converter = "onnx",
+    trust: Union[str, Path, None] = None,
 ) -> Model:
     """The model of a bundle's folder, by default of the one that the package ships.
 
     `runner` is "onnx", "trt", or "auto": TensorRT where it can be imported, else ONNX Runtime. `precision` is "fp32",
     "fp16" or "int8", by default fp32 on ONNX Runtime and fp16 on TensorRT. `threads` are those of ONNX Runtime;
-    `device` (a Jetson's name), `dla` (a core) and `converter` are for TensorRT. Raises BundleError and ConfigError;
+    `device` (a Jetson's name), `dla` (a core) and `converter` are for TensorRT.
+    `trust`: a file of public keys, one of which must have signed the bundle. Raises BundleError and ConfigError;
     nothing is loaded before the first run.
     """
     choice = {"runner": runner, "precision": precision, "threads": threads}
     choice.update(device=device, dla=dla, converter=converter)
-    opened = open_bundle(default_bundle() if bundle is None else Path(bundle))
+    keys = None if trust is None else Path(trust)
+    opened = open_bundle(default_bundle() if bundle is None else Path(bundle), keys)
     return Model(opened, from_flags(RunnerChoice, choice))
 
 

@@ -34,8 +34,9 @@ class OnnxProbe:
     def run(self, stage: str, tensors: Sequence[str], samples: Sequence[Mapping[str, Any]]) -> Iterator[Tensors]:
         file = self._bundle.stage_file(stage, self._precision)
         options = session_options(self._threads, as_written=self._precision == "int8" and saturates())
+        content = self._bundle.content(file)
         try:
-            model = with_outputs(file.read_bytes(), tensors)
+            model = with_outputs(content, tensors)
             session = onnx_runtime().InferenceSession(model, options, providers=["CPUExecutionProvider"])
             for sample in samples:
                 yield dict(zip(tensors, session.run(list(tensors), dict(sample))))

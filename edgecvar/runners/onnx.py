@@ -45,9 +45,9 @@ class OnnxRunner:
         onnxruntime = onnx_runtime()
         for stage in self._bundle.manifest.stages:
             file = self._bundle.stage_file(stage.name, self._precision)
+            # Of the file's bytes, for these were checked, and ONNX Runtime takes no path that is not UTF-8.
+            model = self._bundle.content(file)
             try:
-                # Of the file's bytes, for ONNX Runtime takes no path that is not UTF-8.
-                model = file.read_bytes()
                 options = self._options(stage, model)
                 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public parent for its errors
@@ -75,8 +75,8 @@ class OnnxRunner:
     def layer_times(self, stage: str, inputs: Mapping[str, Any], runs: int) -> StageLayers:
         """As LayerClock says, in a session of its own that ONNX Runtime keeps a trace of."""
         spec = next(each for each in self._bundle.manifest.stages if each.name == stage)
+        model = self._bundle.content(self._bundle.stage_file(stage, self._precision))
         try:
-            model = self._bundle.stage_file(stage, self._precision).read_bytes()
             arrays = {name: as_array(value) for name, value in inputs.items()}
             trace = trace_layers(onnx_runtime(), model, self._options(spec, model), arrays, runs)
             return read_trace(trace, {node.name for node in read_nodes(model)})

@@ -143,6 +143,7 @@ class Service:
         with self._turn:
             before = self._config
             anew = _runner(before) != _runner(config) or bundle.manifest != self._bundle.manifest
+            anew = anew or bundle.signed_by != self._bundle.signed_by  # then other engines may be loaded
             hearing = self._hears(config, bundle)
             try:
                 loaded = Streams(bundle, config) if anew else self._streams

@@ -42,7 +42,7 @@ def run_job(config: RunConfig) -> bool:
     deliveries = open_deliveries(config.to, DeliveryOptions(config.spool))
     if deliveries.events_only and config.events is None:
         config = config.model_copy(update={"events": EventSettings()})
-    bundle = open_bundle(config.bundle or default_bundle())
+    bundle = open_bundle(config.bundle or default_bundle(), config.trust)
     with ExitStack() as stack:
         observers = Observers(stack.enter_context(_tracing(config)), find_ranges(None))
         out = stack.enter_context(_standard_output(config) if config.output is None else _opened(config.output))

@@ -32,18 +32,19 @@ FORMS = {".csv": "csv", ".json": "json", ".jsonl": "json"}
 class RunConfig(RunnerChoice):
     """`sources`: files, URLs, or "-" alone for standard input.
 
-    `form`: of what is written, by default as `output` is called, else a table. `overlay`: a video, of several sources
-    a folder. `to`: URIs of sinks that deliver elsewhere, `spool`: where what waits for them is kept. `every`: sample
-    one of every k pictures. `top`: labels listed with a decision. `decoder`: what decodes I-pictures. `timeout`:
-    seconds without data. `events`: how decisions become events, none unless given; `clips`: where those are cut out of
-    the stream. `reconnect`: whether a URL is waited for, by default a live one's; `wait`: seconds that it may be away;
-    `late`: seconds after a live picture's arrival from which on fewer are sampled, and packets fall. `together`:
-    several run at the same time. `trace`: a file that tells when every thread did what. `exits`: how sure
-    an early exit must be.
+    `trust`: the keys of which one must have signed the bundle. `form`: of what is written, by default as `output`
+    is called, else a table. `overlay`: a video, of several sources a folder. `to`: URIs of sinks that deliver
+    elsewhere, `spool`: where what waits for them is kept. `every`: sample one of every k pictures. `top`: labels
+    listed with a decision. `decoder`: what decodes I-pictures. `timeout`: seconds without data. `events`: how
+    decisions become events, none unless given; `clips`: where those are cut out of the stream. `reconnect`: whether
+    a URL is waited for, by default a live one's; `wait`: seconds that it may be away; `late`: seconds after a live
+    picture's arrival from which on fewer are sampled, and packets fall. `together`: several run at the same time.
+    `trace`: a file that tells when every thread did what. `exits`: how sure an early exit must be.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
     bundle: Optional[Path] = None
+    trust: Optional[Path] = None
     form: Optional[Form] = None
     output: Optional[Path] = None
     overlay: Optional[Path] = None

@@ -20,7 +20,7 @@ NAME = f"a{SIGNS}\udcff"
 """A file's name: its last byte is no UTF-8."""
 LABELS = [f"{number}[bold]:car:{SIGNS}" for number in range(3)]
 
-FAILING = ("models", "train", "ablate", "compile", "build")
+FAILING = ("models", "train", "ablate", "compile", "build", "deploy", "doctor")
 """Verbs whose errors alone are asked for: what they do takes long."""
 
 Commands = List[Tuple[Any, ...]]
@@ -91,6 +91,10 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         "ablate": [(document,), (folder / NAME,)],
         "compile": [("--checkpoint", broken), ("--model", NAME), ("--device", NAME), ("--precision", NAME)],
         "build": [(broken,), (bundle, "--device", NAME), (bundle, "--precision", NAME)],
+        "deploy": [
+            *(("me@127.0.0.1", broken), (f"{NAME}@h", bundle), ("-oProxyCommand=x", bundle)),
+            *(("-p", "1", "me@127.0.0.1", bundle, *more) for more in ((), ("--config", folder / NAME))),
+        ],
         "devices": [(), (NAME,)],
         "verify": [
             (bundle, "--data", clip, "--runners", "onnx", "--samples", "20", *form) for form in ((), ("--json",))
@@ -100,6 +104,11 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         + [(bundle, folder), (broken, data), (bundle, data, "--match", f"({NAME}")]
         + [(bundle, data, "--jobs", "1", "--every", "8", "--html", out / f"{NAME}.html"), (bundle, data, "--html", out)]
         + [(bundle, "--sources", data, f"{data}/.", "--jobs", "1", "--every", "8")],
+        "doctor": [(NAME,)],
+        "bundle": [("info", bundle, *form) for form in ((), ("--json",))]
+        + [("diff", bundle, bundle, *form) for form in ((), ("--json",))]
+        + [("check", bundle), ("check", broken), ("check", bundle, "--trust", broken), ("diff", bundle, folder / NAME)]
+        + [("sign", bundle, "--key", broken), ("keygen", folder / NAME / NAME, "--no-password"), (NAME,)],
         "bench": [
             (clip, "--bundle", bundle, "--seconds", "0.1", "--save", out / NAME),
             *(("--from", saved) for saved in (out / NAME, broken)),

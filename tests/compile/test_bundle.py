@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 
+from edgecvar.bundle.difference import difference
 from edgecvar.bundle.manifest import Manifest, open_bundle, sha256_of
 from edgecvar.bundle.plan import plan_stages
 from edgecvar.clips.clock import NoClock
@@ -23,6 +24,7 @@ from edgecvar.compile.subject import settle_norms
 from edgecvar.errors import BundleError, CompileError
 from edgecvar.run.walk import StageWalk
 from edgecvar.runners.onnx import OnnxRunner
+from edgecvar.train.checkpoint import Checkpoint, save_checkpoint
 from tests.compile.checkpoints import INPUT, saved_checkpoint
 
 Configure = Callable[..., Any]
@@ -195,6 +197,41 @@ def test_the_same_network_gives_the_same_file(configure: Configure, compiled: Co
     spec = subject.network.stages()[-1]
     export_stage(subject.network.stage(spec.name), spec, tmp_path / "again.onnx")
     assert sha256_of(tmp_path / "again.onnx") == sha256_of(compiled.bundle.stage_file(spec.name))
+
+
+def test_another_classifier_changes_its_stage_and_the_manifest_alone(configure: Configure, tmp_path: Path) -> None:
+    """What an update of a device has to carry: bytes do not depend on when, where or how often they are written."""
+    vectors = {"fusion": "mv"}
+    subject = plan_compilation(configure(vectors, output=tmp_path / "unused.edgecvar")).subject
+    made: Dict[str, Any] = {}
+    for name in ("first", "again", "other"):
+        if name == "other":
+            with torch.no_grad():
+                subject.network.state_dict()["fuse.heads.motion.weight"].mul_(1.5)
+        trained = Checkpoint(
+            model="attp",
+            network=configure(vectors).network,
+            input=INPUT,
+            labels=list("abc"),
+            state=subject.network.state_dict(),
+            recipe="model: attp\n",
+            data="nowhere",
+        )
+        (tmp_path / name).mkdir()
+        save_checkpoint(tmp_path / name / "best.pt", trained)
+        config = configure(
+            untrained=False, checkpoint=tmp_path / name / "best.pt", output=tmp_path / f"{name}.edgecvar"
+        )
+        made[name] = compile_bundle(plan_compilation(config)).bundle
+    same, found = difference(made["first"], made["again"]), difference(made["first"], made["other"])
+    assert {each.change for each in same.files} == {"same"}
+    changed = [each for each in found.files if each.change != "same"]
+    assert [each.path for each in changed] == ["onnx/fuse.fp16.onnx", "onnx/fuse.fp32.onnx"]
+    assert found.rebuilt == ("fuse",)
+    beside = (made["other"].path / "manifest.json").stat().st_size
+    # Its layers are fp32 in both precisions, so that both files have the same bytes, which are sent once.
+    assert len({sha256_of(made["other"].path / each.path) for each in changed}) == 1
+    assert found.update_bytes == beside + (changed[0].bytes_after or 0) < found.whole_bytes / 2
 
 
 def test_a_run_compiles_with_its_own_clips(clip: Path, configure: Configure, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from edgecvar.train.progress import Listener
 from edgecvar.train.recipe import Recipe
 from edgecvar.train.together.processes import Launch, is_first, planned_launch
 from tests.small_recipe import small_recipe
-from tests.train.compared_runs import assert_same_runs, differing
+from tests.train.compared_runs import assert_same_runs, differing, untimed
 
 pytestmark = pytest.mark.train
 
@@ -109,6 +110,30 @@ def test_two_processes_give_the_curve_of_one(straight: Dict[int, Path]) -> None:
     for name, value in states[0].items():
         assert torch.allclose(value, states[1][name], rtol=1e-7, atol=1e-9), name
     assert len(differing(*states)) > 10  # they were added up in another order, so two did compute
+
+
+def test_two_nodes_of_one_process_give_the_same_run(straight: Dict[int, Path], recipe: Path, tmp_path: Path) -> None:
+    """By the documented line, once a node: the first writes and speaks, and the other does neither."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    line += ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    roots = [tmp_path / f"node{rank}" for rank in (0, 1)]
+    for root in roots:
+        root.mkdir()
+    nodes = [
+        started([*line, f"--node-rank={rank}", "-m", "tests.train.joined_run"], "start", recipe, root)
+        for rank, root in enumerate(roots)
+    ]
+    for node in nodes:
+        code, said = ended(node)
+        assert code == 0, said
+    folders = (straight[2], run_folder(roots[0]))
+    assert untimed(folders[0]) == untimed(folders[1])
+    states = [torch.load(folder / "last.pt", weights_only=True)["state"] for folder in folders]
+    assert differing(*states) == [] and len(states[0]) > 100
+    assert list(roots[1].iterdir()) == []
 
 
 @pytest.mark.parametrize("count", [1, 2])

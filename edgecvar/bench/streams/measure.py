@@ -40,11 +40,12 @@ READY = 0.2
 class StreamsConfig(RunnerChoice):
     """`seconds`: what a trial measures. `most`: streams at a time. `processes`: that share them, by default one a core,
     and one with TensorRT, whose device they would share. `threads`: of ONNX Runtime, by default the cores that there
-    are for a stream, which is also what decoding gets.
+    are for a stream, which is also what decoding gets. `trust`: keys, one of which must have signed the bundle.
     """
 
     paths: Tuple[Path, ...]
     bundle: Optional[Path] = None
+    trust: Optional[Path] = None
     every: Optional[int] = Field(None, ge=1, le=LARGEST_STRIDE)
     seconds: float = Field(8.0, gt=0, le=86_400)
     most: int = Field(256, ge=1, le=4096)
@@ -72,7 +73,7 @@ def measure_streams(config: StreamsConfig, progress: Progress = silent) -> Strea
     Raises ConfigError, DatasetError, BundleError or StreamError where something cannot be used, DeviceError where a
     process dies.
     """
-    bundle = open_bundle(config.bundle or default_bundle())
+    bundle = open_bundle(config.bundle or default_bundle(), config.trust)
     trials = _Trials(bundle, config)
     courses = [_Course(name, Search(trials.processes, config.most)) for name in ("reading", "decoding")]
     while open_ones := [course for course in courses if course.search.next is not None]:
@@ -155,7 +156,7 @@ class _Trials:
         for number, (path, camera) in zip(range(streams), cycle(zip(self._paths, self.cameras))):
             feeds.append(Feed(path, camera.fps, camera.every, self._spread * number / streams))
         return [
-            Share(way, self._bundle.path, choice, config.extraction, threads, tuple(feeds[part::processes]))
+            Share(way, self._bundle, choice, config.extraction, threads, tuple(feeds[part::processes]))
             for part in range(processes)
         ]
 

@@ -49,11 +49,12 @@ OPENING = 60.0
 class TogetherConfig(RunnerChoice):
     """`sources`: files with H.264 or HEVC, played as live cameras over and over, or URLs; without any an H.264 clip of
     `width`, `height` and `rate` is made. `streams` of them run at a time, each trial for `seconds` after `warm_up`,
-    and `rounds` of both ways.
+    and `rounds` of both ways. `trust`: keys, one of which must have signed the bundle.
     """
 
     sources: Tuple[str, ...] = ()
     bundle: Optional[Path] = None
+    trust: Optional[Path] = None
     streams: int = Field(16, ge=1, le=256)
     width: int = Field(640, ge=32, le=4096)
     height: int = Field(360, ge=32, le=4096)
@@ -69,7 +70,7 @@ def measure_together(
     config: TogetherConfig, progress: Progress = silent, observers: Observers = NOBODY
 ) -> TogetherSession:
     """Each way in turn, as often as `rounds` says; raises EdgecvarError where a source or the bundle cannot be used."""
-    bundle = open_bundle(config.bundle or default_bundle())
+    bundle = open_bundle(config.bundle or default_bundle(), config.trust)
     with TemporaryDirectory() as folder:
         if not config.sources:
             progress(0, 0, "make a clip")

@@ -17,7 +17,7 @@ from typing import Any, ContextManager, Dict, List, Optional, Tuple
 from edgecvar.bench.streams.pace import Pace, Period
 from edgecvar.bench.streams.session import WayName
 from edgecvar.bench.streams.ways import DecodingWay, Pipeline, ReadingWay
-from edgecvar.bundle.manifest import open_bundle
+from edgecvar.bundle.manifest import Bundle
 from edgecvar.run.loaded import RunnerInTurns
 from edgecvar.runners.choice import RunnerChoice, make_runner, resolve
 from edgecvar.stream.reader import Extraction
@@ -43,7 +43,7 @@ class Share:
     """What one process plays; `threads` are those of one stream's engine or decoder."""
 
     way: WayName
-    bundle: Path
+    bundle: Bundle
     choice: RunnerChoice
     extraction: Extraction
     threads: int
@@ -106,7 +106,7 @@ class _Playing:
         self._over.set()
 
     def load(self) -> int:
-        share, bundle = self._share, open_bundle(self._share.bundle)
+        share, bundle = self._share, self._share.bundle
         runner = make_runner(bundle, share.choice)
         if resolve(bundle, share.choice)[0] == "trt":  # one device, on which threads take turns
             runner = RunnerInTurns(runner)

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags
+from edgecvar.cli.flags import every_flag, extraction_flag, runner_flags, trust_flag
 from edgecvar.terminal import say_json
 
 
 @click.command("streams")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle that runs [default: the demo's].")
+@trust_flag
 @every_flag
 @click.option(
     "--seconds", type=click.FloatRange(0.1, 86_400), default=8.0, show_default=True, help="What a trial measures."

@@ -24,6 +24,7 @@ from edgecvar.cli.flags import (
     runner_flag,
     timeout_flag,
     trace_flag,
+    trust_flag,
 )
 from edgecvar.terminal import say
 
@@ -68,6 +69,7 @@ class _Bench(click.Command):
     type=click.Path(path_type=Path),
     help="Bundle to measure [default: the demo's]; several are measured in turn.",
 )
+@trust_flag
 @every_flag
 @exits_flag
 @click.option(

@@ -7,13 +7,14 @@ from typing import Any, Optional, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag, runner_flags, trace_flag
+from edgecvar.cli.flags import every_flag, runner_flags, trace_flag, trust_flag
 from edgecvar.terminal import say_json
 
 
 @click.command("together")
 @click.argument("sources", nargs=-1, metavar="[SOURCE...]")
 @click.option("--bundle", type=click.Path(path_type=Path), help="Bundle that runs [default: the demo's].")
+@trust_flag
 @click.option("--streams", type=click.IntRange(1, 256), default=16, show_default=True, metavar="N", help="At a time.")
 @click.option("--width", type=click.IntRange(32, 4096), default=640, show_default=True, help="Of the clip made.")
 @click.option("--height", type=click.IntRange(32, 4096), default=360, show_default=True, help="Of the clip made.")

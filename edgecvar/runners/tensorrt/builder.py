@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, Optional, Sequence, TextIO
 
+from edgecvar.bundle.built_here import require_list
 from edgecvar.bundle.engines import BuiltStage, read_timings, require_writable, write_engines, write_timings
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.errors import CompileError, ConfigError
@@ -25,13 +26,16 @@ def build_engines(build: Build, why: str, progress: Optional[TextIO] = None) -> 
     """Build every stage's engine and put them into the bundle whole; the folder. Raises CompileError, BundleError."""
     check_options(build.key.tensorrt, build.options)
     require_writable(build.bundle.path)
+    own = build.bundle.signed_by is not None
+    if own:
+        require_list()
     progress = progress or sys.stderr
     root, key, stages = build.bundle.path, build.key, build.bundle.manifest.stages
     print(printable(f"{why}: building {len(stages)} for {key.folder}; minutes each on a small device"), file=progress)
     log = BuildLog()
     logger = logger_into(log)
     builder: trt.Builder = _builder(build, logger, log)
-    timings = read_timings(root, key.sm, key.tensorrt)
+    timings = read_timings(root, key.sm, key.tensorrt, own)
     engines: Dict[str, BuiltStage] = {}
     for number, stage in enumerate(stages, 1):
         print(printable(f"  {number}/{len(stages)} {stage.name}"), file=progress, flush=True)
@@ -50,7 +54,8 @@ def build_marked(build: Build, stage: StageSpec, marked: Sequence[str], log: Bui
     """An engine of one stage with more of its tensors as outputs, kept nowhere; raises CompileError, BundleError."""
     logger = logger_into(log)
     builder: trt.Builder = _builder(build, logger, log)
-    timings = read_timings(build.bundle.path, build.key.sm, build.key.tensorrt)
+    own = build.bundle.signed_by is not None
+    timings = read_timings(build.bundle.path, build.key.sm, build.key.tensorrt, own)
     with _late_interrupt(sys.stderr):
         return StageBuild(build, stage, builder, log, sys.stderr).run(logger, timings, marked).engine
 

@@ -105,8 +105,8 @@ class TensorRtRunner:
     def _nodes(self, stage: str) -> Set[str]:
         """Names of the nodes that the stage's engine was made of; none where its file cannot be read."""
         try:
-            return {node.name for node in read_nodes(self._onnx[stage].read_bytes())}
-        except (OSError, ValueError):
+            return {node.name for node in read_nodes(self._bundle.content(self._onnx[stage]))}
+        except (BundleError, ValueError):
             return set()
 
     def _opened(self) -> CudaDevice:
@@ -139,7 +139,7 @@ class TensorRtRunner:
         self._onnx = {stage.name: build.file(stage.name) for stage in manifest.stages}
         root = self._bundle.path
         onnx = {stage: manifest.sha256[file.relative_to(root).as_posix()] for stage, file in self._onnx.items()}
-        why = why_build(self._bundle.path, key, onnx, self.options.max_batch)
+        why = why_build(root, key, onnx, self.options.max_batch, own=self._bundle.signed_by is not None)
         if why is None:
             return
         if key.converter != "onnx":
@@ -170,7 +170,7 @@ class TensorRtRunner:
             return None
 
     def _load_stage(self, key: EngineKey, stage: StageSpec, graphs: Optional[GraphDriver]) -> None:
-        file, plan = read_engine(self._bundle.path, key, stage.name)
+        file, plan = read_engine(self._bundle.path, key, stage.name, own=self._bundle.signed_by is not None)
         execution = self._deserialised(plan, generation_of(key.tensorrt))
         if execution is None:
             raise DeviceError(

@@ -38,7 +38,7 @@ class StageBuild:
 
     def run(self, logger: trt.ILogger, timings: bytes, marked: Sequence[str] = ()) -> BuiltStage:
         """The engine; tensors that are `marked` are outputs too, as far as they are there. Raises CompileError."""
-        model = self._file.read_bytes()
+        model = self._build.bundle.content(self._file)
         typing = self._typing
         self._log.add("EDGECVAR", f"{self._file.name}: {typing.__name__}")
         weak = issubclass(typing, WeakTyping)
@@ -70,7 +70,7 @@ class StageBuild:
             self._say("the bundle has no fp16 stages to tell which sums need fp32: all layers but int8 stay fp32")
             return None
         file = bundle.stage_file(self._stage.name, "fp16")
-        network: trt.INetworkDefinition = self._parsed(file, file.read_bytes(), logger)
+        network: trt.INetworkDefinition = self._parsed(file, bundle.content(file), logger)
         layers: List[trt.ILayer] = float32_layers(network)
         return {layer.name for layer in layers}
 

@@ -128,12 +128,14 @@ class ClipsConfig(BaseModel):
 class ServeConfig(RunnerChoice):
     """What a service does. `sources` by name; `page: false` is none; `state`: where it keeps what is added on the page.
 
+    `trust`: the keys of which one must have signed the bundle.
     `events`: how decisions become events; `clips`: where they are cut out of the streams; `to`: URIs of who is told.
     `log`: lines of key=value, or of JSON.
     """
 
     sources: Dict[str, SourceConfig] = Field(default_factory=dict, max_length=MOST_SOURCES)
     bundle: Optional[Path] = None
+    trust: Optional[Path] = None
     events: EventSettings = Field(default_factory=EventSettings)
     clips: Optional[ClipsConfig] = None
     to: Tuple[str, ...] = ()

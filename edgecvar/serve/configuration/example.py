@@ -18,6 +18,7 @@ sources:
   # lobby: {uri: lobby.mp4, again: true}   # a file at its own speed; again: from the beginning at its end
 
 # bundle: my.edgecvar   # the demo's unless given
+# trust: KEY.pub        # refuse a bundle that none of these keys signed (docs/bundles.md); $EDGECVAR_TRUST unless given
 # runner: auto          # auto, onnx, trt; also threads, device, dla, converter, max_batch
 # precision: fp16
 

@@ -49,6 +49,8 @@ def load_config(file: Path, environment: Mapping[str, str] = os.environ) -> Serv
     if not isinstance(document, dict):
         raise WrongConfig(file, ["is no mapping of keys; `edgecvar serve --example` prints one"])
     filled, wrong = fill_in(document, environment)
+    if "EDGECVAR_TRUST" in environment:
+        filled.setdefault("trust", environment["EDGECVAR_TRUST"])
     try:
         config = ServeConfig.model_validate(filled)
     except ValidationError as error:
@@ -70,7 +72,7 @@ def check_config(file: Path, config: ServeConfig) -> Bundle:
         except EdgecvarError as error:
             wrong.append(f"{key}: {error}{remedy}")
 
-    check("bundle", lambda: opened.append(open_bundle(config.bundle or default_bundle())))
+    check("bundle", lambda: opened.append(open_bundle(config.bundle or default_bundle(), config.trust)))
     for bundle in opened:
         check("runner", partial(resolve, bundle, config))
         check("events", partial(config.events.check, bundle.manifest.labels))

@@ -11,6 +11,7 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional
 from urllib.parse import unquote
 
 from edgecvar.errors import ConfigError, need_extra, unknown_name
+from edgecvar.files import state_folder
 from edgecvar.sinks.delivery.address import Address, network_address, positive, settings_of, without_secrets
 from edgecvar.sinks.delivery.delivery import Deliveries, Delivery
 from edgecvar.sinks.delivery.waiting.counts import DeliveryCounts
@@ -24,8 +25,7 @@ Counts = Callable[[], Mapping[str, DeliveryCounts]]
 
 def default_spool() -> Path:
     """Where what waits is kept for the next start, unless said otherwise: $XDG_STATE_HOME/edgecvar/spool."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return Path(state) / "edgecvar" / "spool"
+    return state_folder() / "spool"
 
 
 @dataclass(frozen=True)

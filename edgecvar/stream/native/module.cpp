@@ -223,7 +223,8 @@ void require_display_indices(const ParsedPicture& picture) {
 
 }  // namespace edgecvar
 
-PYBIND11_MODULE(_core, module) {
+// Without an interpreter lock nothing changes: what threads share is locked, or theirs to take turns at, with it too.
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
     using namespace edgecvar;
     module.doc() = "The compiled core.";
     py::register_exception<Damage>(module, "Damage", PyExc_ValueError);

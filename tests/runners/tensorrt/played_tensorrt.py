@@ -40,6 +40,12 @@ def with_precision(root: Path, precision: str, strongly_typed: bool = False) -> 
     return open_bundle(root)
 
 
+def sealed_again(bundle: Bundle) -> Bundle:
+    """The bundle with the files as they are now."""
+    write_manifest(bundle.path, bundle.manifest)
+    return open_bundle(bundle.path)
+
+
 @dataclass
 class Layer:
     """A layer of the network that the parser makes; tensors are (name, type)."""

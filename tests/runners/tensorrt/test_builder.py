@@ -12,7 +12,7 @@ from edgecvar.errors import BundleError, CompileError
 from edgecvar.runners.tensorrt.builder import build_engines
 from tests.contracts.fake_tensorrt import RECORDED
 from tests.runners.tensorrt.building import build_of, failing
-from tests.runners.tensorrt.played_tensorrt import STAGES
+from tests.runners.tensorrt.played_tensorrt import STAGES, sealed_again
 
 
 def test_every_stage_is_built_and_kept(played, capsys):
@@ -181,6 +181,8 @@ def test_ctrl_c_that_tensorrt_swallows_stops_after_the_stage(played, capsys):
 def test_a_stage_that_is_no_onnx_file(played, monkeypatch):
     file = played.bundle.stage_file("appearance", "fp16")
     file.write_bytes(b"\xff\xff")
+    assert "changed since it was compiled" in failing(played, BundleError)
+    played.bundle = sealed_again(played.bundle)
     assert "not an ONNX file" in failing(played, CompileError)
 
 

@@ -11,7 +11,7 @@ from edgecvar.files import sha256_of
 from edgecvar.runners.tensorrt.api import generation_of
 from edgecvar.runners.tensorrt.builder import build_engines
 from tests.runners.tensorrt.building import build_of
-from tests.runners.tensorrt.played_tensorrt import STAGES, Layer, with_precision
+from tests.runners.tensorrt.played_tensorrt import STAGES, Layer, sealed_again, with_precision
 from tests.tiny_bundle import tiny_bundle
 
 WEAK = {"8.2", "8.5"}
@@ -81,6 +81,7 @@ def test_only_strongly_typed_int8_is_built_of_the_file_for_it(played, precision,
         # Another file, by a field that no parser knows.
         file = played.bundle.stage_file(stage, "int8", strongly_typed=True)
         file.write_bytes(file.read_bytes() + b"\xfa\x3e\x02hi")
+    played.bundle = sealed_again(played.bundle)
     build_engines(build_of(played, precision=precision), "")
     typed = precision == "int8" and generation_of(played.version) == "11"
     parsed = [Path(call.named["path"]).name for call in played.fake.of("OnnxParser.parse")]

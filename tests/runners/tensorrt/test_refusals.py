@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,3 +148,28 @@ def test_a_version_that_is_too_old(played, monkeypatch, version):
 
 def test_engines_of_torch2trt_are_not_built_by_running(played):
     assert "--converter torch2trt" in failing(played, BundleError, converter="torch2trt")
+
+
+def test_engines_that_came_with_a_trusted_bundle_are_built_anew(played, tmp_path, monkeypatch):
+    """They are code, and no signature covers them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody"))
+    with runner_of(played):
+        pass
+    built = played.fake.names.count("Builder.build_serialized_network")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "me"))
+    with runner_of(played):
+        pass
+    assert played.fake.names.count("Builder.build_serialized_network") == built
+    played.bundle = replace(played.bundle, signed_by="A KEY")
+    for _ in range(2):  # the second time they are this user's own
+        with runner_of(played):
+            pass
+        assert played.fake.names.count("Builder.build_serialized_network") == 2 * built
+
+
+def test_a_trusted_bundle_is_not_built_where_that_cannot_be_noted(played, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    played.bundle = replace(played.bundle, signed_by="A KEY")
+    assert "noted there which engines were built here" in failing(played, BundleError)
+    assert "Builder.build_serialized_network" not in played.fake.names

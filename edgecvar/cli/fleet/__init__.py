@@ -1,0 +1,1 @@
+"""The verbs that look after bundles and the machines that run them."""

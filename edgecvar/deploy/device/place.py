@@ -1,0 +1,204 @@
+"""The folder of deploys on a device: releases side by side, and the one link that says which runs."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from edgecvar.deploy.device.peer import Failure, Peer
+
+RECORD = "release.json"
+INSTALLED = "installed.json"
+"""Written last: a folder without it was never finished."""
+LOCK = ".edgecvar-deploy"
+"""Held by whoever deploys; a folder with other things in it has none, and nothing is ever removed there."""
+
+
+class Place:
+    """`root` has releases/N, environments/NAME, incoming/SHA256, state/, and the link `current`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+        self.state = root / "state"
+        self._lock = None  # type: Optional[int]
+
+    def release(self, number: int) -> Path:
+        return self.root / "releases" / str(number)
+
+    def environment(self, name: str) -> Path:
+        return self.root / "environments" / name
+
+    def records(self) -> List[Dict[str, Any]]:
+        """Of the releases that are whole, oldest first."""
+        found = [_document(folder / RECORD) for folder in (self.root / "releases").glob("*") if folder.name.isdigit()]
+        return sorted((each for each in found if each), key=lambda record: int(record["number"]))
+
+    def current(self) -> Optional[Dict[str, Any]]:
+        return _document(self.root / "current" / RECORD)
+
+    def environments(self) -> List[str]:
+        return sorted(file.parent.name for file in (self.root / "environments").glob("*/" + INSTALLED))
+
+    def known(self) -> Dict[str, Path]:
+        """Files that are here already, by their sha256 as it was when they came."""
+        found = {}  # type: Dict[str, Path]
+        for record in self.records():
+            found.update((sha, self.release(record["number"]) / name) for name, sha in record["files"].items())
+        if self.incoming.is_dir():
+            found.update((file.name, file) for file in self.incoming.iterdir() if len(file.name) == 64)
+        return found
+
+    def lock(self, who: str) -> None:
+        """For as long as this process lives; raises Failure where another deploy is at work."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not (self.root / LOCK).exists() and any(self.root.iterdir()):
+            raise Failure(f"{self.root}: there are other things in it; name a folder of its own with --root")
+        descriptor = os.open(str(self.root / LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Failure("another deploy is at work here ({})".format(self.held_by() or "unknown")) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, who.encode())
+        self._lock = descriptor
+
+    def held_by(self) -> Optional[str]:
+        """Who deploys just now, in words; None where nobody does."""
+        try:
+            with open(str(self.root / LOCK), encoding="utf-8", errors="replace") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return file.read(200) or "unknown"
+        except OSError:
+            pass
+        return None
+
+    def missing(self, wanted: Sequence[str]) -> List[str]:
+        """Of the files wanted, by hash, those that are not here, or not as they were. What is not wanted goes."""
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        for file in self.incoming.iterdir():
+            if file.name not in wanted:
+                _remove(file)
+        known = self.known()
+        return [sha for sha in wanted if sha not in known or sha256_of(known[sha]) != sha]
+
+    def receive(self, peer: Peer, sha: str, size: int) -> None:
+        """The next `size` bytes become a file of that hash; raises Failure, and OSError where there is no room."""
+        draft = self.incoming / (sha + ".part")
+        digest = hashlib.sha256()
+        with open(str(draft), "wb") as file:
+            left = size
+            while left:
+                some = peer.take(left)
+                file.write(some)
+                digest.update(some)
+                left -= len(some)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != sha:
+            draft.unlink()
+            raise Failure("a file came with another sha256 than was announced: it changed meanwhile; deploy again")
+        draft.rename(self.incoming / sha)
+
+    def assemble(self, number: int, files: Dict[str, str]) -> Path:
+        """A release of what has come and what was here, by hard links; without its record it is not whole yet."""
+        folder, known = self.release(number), self.known()
+        for name, sha in files.items():
+            put(known[sha], folder / name)
+        return folder
+
+    def next_number(self) -> int:
+        return max((record["number"] for record in self.records()), default=0) + 1
+
+    def switch(self, number: Optional[int]) -> None:
+        """`current` leads to that release, from one moment to the next; None: to none."""
+        link = self.root / "current"
+        if number is None:
+            if link.is_symlink():
+                link.unlink()
+            return
+        draft = self.root / ".current"
+        _remove(draft)
+        draft.symlink_to(Path("releases") / str(number))
+        os.replace(str(draft), str(link))
+        sync(self.root)
+
+    def tidy(self, keep: int) -> List[int]:
+        """Remove what no longer serves: all but the newest `keep` releases and the current one; their numbers."""
+        _remove(self.incoming)
+        records, current = self.records(), self.current()
+        running = current["number"] if current else None
+        kept = records[-keep:] + [each for each in records[:-keep] if each["number"] == running]
+        numbers, used = {each["number"] for each in kept}, {each["environment"] for each in kept}
+        gone = []
+        for folder in _folders(self.root / "releases"):
+            if not (folder.name.isdigit() and int(folder.name) in numbers):
+                gone.append(folder)
+        gone_environments = [folder for folder in _folders(self.root / "environments") if folder.name not in used]
+        for folder in (*gone, *gone_environments):
+            _remove(folder)
+        return sorted(int(folder.name) for folder in gone if folder.name.isdigit())
+
+
+def put(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the file system has none."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(str(source), str(target))
+    except OSError:
+        shutil.copyfile(str(source), str(target))
+
+
+def write_record(file: Path, document: Dict[str, Any]) -> None:
+    draft = file.with_name("." + file.name)
+    with open(str(draft), "w", encoding="utf-8") as opened:
+        json.dump(document, opened, indent=2)
+        opened.flush()
+        os.fsync(opened.fileno())
+    os.replace(str(draft), str(file))
+    sync(file.parent)
+
+
+def sync(folder: Path) -> None:
+    descriptor = os.open(str(folder), os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(file: Path) -> str:
+    """Empty where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(str(file), "rb") as opened:
+            for chunk in iter(lambda: opened.read(1 << 20), b""):
+                digest.update(chunk)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _folders(parent: Path) -> Iterator[Path]:
+    return iter(sorted(parent.iterdir())) if parent.is_dir() else iter(())
+
+
+def _document(file: Path) -> Optional[Dict[str, Any]]:
+    try:
+        with open(str(file), encoding="utf-8") as opened:
+            document = json.load(opened)
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(str(path), ignore_errors=True)
+    elif path.exists() or path.is_symlink():
+        path.unlink()
