@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import click
 
-from edgecvar.cli.flags import every_flag, exits_flag, extraction_flag, runner_flags, timeout_flag
+from edgecvar.cli.flags import every_flag, exits_flag, extraction_flag, runner_flags, timeout_flag, trust_flag
 from edgecvar.terminal import printable, say, say_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ SHOWN = 20
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="FILE", help="The .parquet to write.")
 @click.option("--bundle", type=click.Path(), help="Bundle to run; the one that the package ships unless given.")
+@trust_flag
 @click.option("--workers", type=int, metavar="N", help="Processes here [default: one a core].")
 @click.option("--ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT.")
 @click.option(
@@ -76,7 +77,7 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     options["events"] = read_event_settings(Path(file) if file else None, overrides)
     config = from_flags(ScanConfig, {**options, "sources": sources})
     check_scan(config)
-    bundle = open_bundle(config.bundle or default_bundle())
+    bundle = open_bundle(config.bundle or default_bundle(), config.trust)
     warn_untrained(bundle)
     begun = time.monotonic()
     with StepBar("listing sources") as bar:

@@ -25,14 +25,15 @@ SPLIT = 600.0
 class ScanConfig(RunnerChoice):
     """`sources`: files, folders, patterns, URLs. `output`: the .parquet that is written.
 
-    `workers`: processes, by default one a core. `ray`: the address of a cluster that does the work instead. `split`:
-    a file that lasts for two times so many seconds is cut up, none with 0. `overwrite`: what is there, finished or
-    not, is not gone on with. The others are as of `run`.
+    `trust`: keys, one of which must have signed the bundle. `workers`: processes, by default one a core. `ray`: the
+    address of a cluster that does the work instead. `split`: a file that lasts for two times so many seconds is cut up,
+    none with 0. `overwrite`: what is there, finished or not, is not gone on with. The others are as of `run`.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
     output: Path
     bundle: Optional[Path] = None
+    trust: Optional[Path] = None
     workers: Optional[int] = Field(None, ge=1, le=1024)
     ray: Optional[str] = None
     split: float = Field(SPLIT, ge=0, le=LONGEST)

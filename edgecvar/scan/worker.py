@@ -6,7 +6,7 @@ import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
 
 import numpy as np
 
@@ -47,26 +47,36 @@ class _Worker:
     stack: ExitStack
 
 
-_HERE: Dict[str, _Worker] = {}
+_HERE: Dict[str, Union[_Worker, EdgecvarError]] = {}
 
 
 def enter_worker(work: Work, unwanted: Callable[[], bool]) -> None:
-    """Loads the bundle, once a process; raises BundleError where it is not the one that is asked for."""
+    """Loads the bundle, once a process; what is wrong with it is raised by the first job, which somebody waits for."""
+    before = _HERE.pop("worker", None)
+    if isinstance(before, _Worker):
+        before.stack.close()
+    try:
+        _HERE["worker"] = _loaded(work, unwanted)
+    except EdgecvarError as error:
+        _HERE["worker"] = error
+
+
+def _loaded(work: Work, unwanted: Callable[[], bool]) -> _Worker:
     bundle = open_bundle(Path(work.bundle))
     if bundle.manifest.seal != work.seal:
         raise BundleError(f"{work.bundle}: another bundle lies there where a worker opens it; copy the same everywhere")
     stack = ExitStack()
     runner = stack.enter_context(make_runner(bundle, work.choice))
-    before = _HERE.pop("worker", None)
-    _HERE["worker"] = _Worker(work, bundle, runner, unwanted, stack)
-    if before is not None:
-        before.stack.close()
+    return _Worker(work, bundle, runner, unwanted, stack)
 
 
 def do_job(job: Job) -> Outcome:
-    """Whatever is wrong with a source is its outcome; raises Unwanted alone."""
+    """Whatever is wrong with a source is its outcome; raises Unwanted, and what is wrong with the bundle."""
+    worker = _HERE["worker"]
+    if isinstance(worker, EdgecvarError):
+        raise worker
     try:
-        return _done(_HERE["worker"], job)
+        return _done(worker, job)
     except Unwanted:
         raise
     except EdgecvarError as error:

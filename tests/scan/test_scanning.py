@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.bundle.manifest import open_bundle
-from edgecvar.errors import ConfigError
+from edgecvar.errors import BundleError, ConfigError
 from edgecvar.run.event_settings import EventSettings
 from edgecvar.run.events import EventTracker
 from edgecvar.run.model import load
@@ -194,3 +194,15 @@ def test_tables_say_what_they_are_of(archive: Path, bundle: Path, tmp_path: Path
     assert document["every"] == 3
     assert document["bundle"] == open_bundle(bundle).manifest.seal
     assert document["labels"] == ["left", "right", "still"]
+
+
+def test_a_worker_that_finds_another_bundle_ends_the_scan(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    class Elsewhere(HerePool):
+        def each(self, work, jobs, enter):
+            shutil.rmtree(bundle)
+            tiny_bundle(tmp_path, stride=3)
+            yield from super().each(work, jobs, enter)
+
+    with pytest.raises(BundleError, match="another bundle lies there"):
+        scanned(bundle, [archive], tmp_path / "seen.parquet", Elsewhere())
+    assert not (tmp_path / "seen.parquet").exists()
