@@ -105,6 +105,15 @@ def commands(folder: Path, out: Path) -> Dict[str, Commands]:
         + [(bundle, data, "--jobs", "1", "--every", "8", "--html", out / f"{NAME}.html"), (bundle, data, "--html", out)]
         + [(bundle, "--sources", data, f"{data}/.", "--jobs", "1", "--every", "8")],
         "doctor": [(NAME,)],
+        "scan": [
+            *(
+                (clip, broken, "--bundle", bundle, "--workers", "1", "-o", out / f"{form}{NAME}.parquet", *form)
+                for form in ((), ("--json",))
+            ),
+            (clip, "--bundle", bundle, "--workers", "1", "-o", out / f"whole{NAME}.parquet"),
+            *((folder / f"gone{NAME}", "-o", out / "no.parquet"), (clip, "-o", out / NAME)),
+            (f"{NAME}://x", "-o", out / "no.parquet"),
+        ],
         "bundle": [("info", bundle, *form) for form in ((), ("--json",))]
         + [("diff", bundle, bundle, *form) for form in ((), ("--json",))]
         + [("check", bundle), ("check", broken), ("check", bundle, "--trust", broken), ("diff", bundle, folder / NAME)]
@@ -129,6 +138,9 @@ def test_nothing_that_a_name_holds_reaches_the_terminal(
 ) -> None:
     if verb in ("train", "ablate", "compile", "models") and not importlib.util.find_spec("torch"):
         pytest.skip("wants the train extra")
+    if verb == "scan":
+        pytest.importorskip("pyarrow", reason="wants the scan extra")
+        pytest.importorskip("fsspec", reason="wants the scan extra")
     named, done = 0, 0
     for command in commands(folder, tmp_path)[verb]:
         arguments = command if command and command[0] == verb else (verb, *command)
@@ -139,7 +151,7 @@ def test_nothing_that_a_name_holds_reaches_the_terminal(
         if code == 1 and not out:
             assert err.startswith("error: ") and err.count("\n") == 1, err
         named += "\\u202e" in out + err
-    assert named and done >= (0 if verb in FAILING else 2 if verb not in ("synth", "devices") else 1)
+    assert named and done >= (0 if verb in FAILING else 2 if verb not in ("synth", "devices", "scan") else 1)
 
 
 def test_documents_hold_the_label_itself_and_the_name_as_text(edgecvar: Any, folder: Path) -> None:
