@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, TypeVar, Union
 
@@ -13,6 +14,8 @@ J = TypeVar("J")
 R = TypeVar("R")
 LOCAL = "local"
 """In the place of an address: a cluster of this machine's cores alone, which ends with the command."""
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Read when Ray is imported: without clusters of several machines it listens at the loopback address alone."""
 
 
 class RayPool:
@@ -28,12 +31,12 @@ class RayPool:
         self._address, self._cores = address, cores
 
     def __enter__(self) -> RayPool:
+        local = self._address == LOCAL
+        if local:
+            os.environ.setdefault(LOOPBACK, "0")
         import ray
 
-        local = self._address == LOCAL
-        # One of this machine alone listens to nobody else.
-        own = {"num_cpus": self._cores, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        told: Dict[str, Any] = own if local else {}
+        told: Dict[str, Any] = {"num_cpus": self._cores, "include_dashboard": False} if local else {}
         try:
             ray.init(self._address, log_to_driver=False, configure_logging=False, logging_level="ERROR", **told)
         except Exception as error:  # of several libraries, and of none in particular

@@ -42,19 +42,14 @@ def digest_of(listed: Iterable[Listed]) -> str:
 def write_tables(output: Path, finished: Iterable[Tuple[Listed, Seen]], origin: Mapping[str, Any]) -> None:
     """Both tables, of sources in their order; `origin` is kept in them. Raises ConfigError where they cannot be."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     metadata = {_KEY: json.dumps(origin).encode()}
     rows, sources = table_schema().with_metadata(metadata), source_schema().with_metadata(metadata)
+    files = [(output, rows), (sources_file(output), sources)]
     try:
         with ExitStack() as stack:
             # Left in the opposite order: where the table is there, that of the sources is, too.
-            writer = stack.enter_context(
-                pq.ParquetWriter(stack.enter_context(whole_file(output)), rows, compression="zstd")
-            )
-            listed = stack.enter_context(
-                pq.ParquetWriter(stack.enter_context(whole_file(sources_file(output))), sources, compression="zstd")
-            )
+            writer, listed = (_writer(stack, file, schema) for file, schema in files)
             waiting, listing = _Waiting(writer, rows), _Waiting(listed, sources)
             for source, seen in finished:
                 name = shown_name(without_password(source.name))
@@ -65,6 +60,14 @@ def write_tables(output: Path, finished: Iterable[Tuple[Listed, Seen]], origin: 
             listing.write()
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written ({reason(error)}); make room, and run it again") from error
+
+
+def _writer(stack: ExitStack, file: Path, schema: pa.Schema) -> Any:
+    import pyarrow.parquet as pq
+
+    # Opened here: Arrow takes no name that is not UTF-8.
+    draft = stack.enter_context(stack.enter_context(whole_file(file)).open("wb"))
+    return stack.enter_context(pq.ParquetWriter(draft, schema, compression="zstd"))
 
 
 class _Waiting:
@@ -113,7 +116,8 @@ def written_before(output: Path, origin: Mapping[str, Any]) -> Optional[str]:
     if not output.exists():
         return None
     try:
-        document = json.loads((pq.read_schema(output).metadata or {}).get(_KEY, b"null"))
+        with open(output, "rb") as file:
+            document = json.loads((pq.read_schema(file).metadata or {}).get(_KEY, b"null"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ConfigError(f"--output {output}: is there, and no table of a scan ({reason(error)})") from error
     if not isinstance(document, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -21,8 +22,12 @@ def pool(request: pytest.FixtureRequest):
     if request.param == "processes":
         yield LocalPool(2)
         return
-    pytest.importorskip("ray", reason="Ray is not installed: pools of processes alone are tried")
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pools of processes alone are tried")
     with opened_pool("local", 2) as cluster:
+        import ray
+
+        assert ray.util.get_node_ip_address() == "127.0.0.1"  # where all of a local cluster listens
         yield cluster
 
 

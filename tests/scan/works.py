@@ -18,7 +18,7 @@ def enter(unwanted: Callable[[], bool]) -> None:
 
 def halve(number: int) -> float:
     """Dies of 0, raises ConfigError of what is below it."""
-    assert _HERE["entered"] == 1
+    assert _HERE["entered"]
     if number == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     if number < 0:
