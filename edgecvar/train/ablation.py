@@ -20,6 +20,9 @@ from edgecvar.train.recipe import Recipe, is_ablation, load_recipe, override_key
 from edgecvar.train.start.checks import resolve
 from edgecvar.train.start.shipped import find_table, shipped_name
 
+LIKE = "like"
+"""The key that names another ablation's file, relative to the one it stands in."""
+
 SPLITS = {"ucf101": [1, 2, 3], "hmdb51": [1, 2, 3]}
 """The official splits of a data set, by the format of its lists, where papers average over several."""
 
@@ -32,6 +35,9 @@ class Ablation(BaseModel):
     mapping. `seeds`, `splits`: each row is trained once with each seed on each official split; the recipe's own unless
     given. `test`: clips that tell the rows apart, a folder or CSV as a recipe's `data`; the clips that validate unless
     given. `paper`: columns of published figures, in percent.
+
+    A file with `like` begins as the ablation in that file, and gives what differs: `set` is put over that one's, any
+    other key takes the place of its. Recipes, its rows' too, are sought from the file with `like` on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,6 +102,16 @@ class NoAblation(ConfigError):
 
 def load_ablation(path: Path) -> Ablation:
     """Read an ablation's file; raises ConfigError."""
+    document = _read(path)
+    if LIKE in document:
+        document = _like(document, path)
+    try:
+        return Ablation.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {mistake(error, Ablation)}") from error
+
+
+def _read(path: Path) -> Dict[str, Any]:
     try:
         document = parse_yaml(read_text(path))
     except OSError as error:
@@ -104,10 +120,20 @@ def load_ablation(path: Path) -> Ablation:
         raise ConfigError(f"{path}: {reason(error)}") from error
     if not is_ablation(document):
         raise NoAblation(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
-    try:
-        return Ablation.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {mistake(error, Ablation)}") from error
+    return dict(document)
+
+
+def _like(document: Mapping[str, Any], path: Path) -> Dict[str, Any]:
+    """The ablation that this one is like, and what it changes in that."""
+    named = str(document[LIKE])
+    start = _read(path.parent / named)
+    if LIKE in start:
+        raise ConfigError(f"{path}: like {named}, which is like another itself; name that one")
+    merged = {key: value for key, value in {**start, **document}.items() if key != LIKE}
+    commons = [each.get("set") or {} for each in (start, document)]
+    if all(isinstance(each, dict) for each in commons):
+        merged["set"] = {key: value for each in commons for key, value in _dotted(each).items()}
+    return merged
 
 
 def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path) -> List[Planned]:
@@ -140,16 +166,20 @@ def plan(ablation: Ablation, path: Path, overrides: Sequence[str], output: Path)
     return planned
 
 
-def as_overrides(changes: Mapping[str, Any], inside: str = "") -> List[str]:
+def as_overrides(changes: Mapping[str, Any]) -> List[str]:
     """A mapping of changes as KEY=VALUE; what is nested is set inside what the recipe has there."""
-    stated: List[str] = []
+    return [f"{key}={json.dumps(value)}" for key, value in _dotted(changes).items()]
+
+
+def _dotted(changes: Mapping[str, Any], inside: str = "") -> Dict[str, Any]:
+    """Each value by the dotted key of its place."""
+    found: Dict[str, Any] = {}
     for key, value in changes.items():
-        place = f"{inside}{key}"
         if isinstance(value, dict) and value:
-            stated += as_overrides(value, f"{place}.")
+            found.update(_dotted(value, f"{inside}{key}."))
         else:
-            stated.append(f"{place}={json.dumps(value)}")
-    return stated
+            found[f"{inside}{key}"] = value
+    return found
 
 
 def slug(name: str) -> str:

@@ -78,8 +78,8 @@ def parse_recipe(text: str, overrides: Sequence[str] = (), where: str = "recipe"
 
 
 def is_ablation(document: Any) -> bool:
-    """Whether a YAML document states an ablation's rows, and not a recipe."""
-    return isinstance(document, dict) and "rows" in document
+    """Whether a YAML document states an ablation, by its rows or by another that it is like, and not a recipe."""
+    return isinstance(document, dict) and ("rows" in document or "like" in document)
 
 
 def override_keys(overrides: Sequence[str]) -> List[str]:

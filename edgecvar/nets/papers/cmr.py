@@ -45,6 +45,7 @@ PAPER = Paper(
             "table 4",
             "cmr",
             ("edgecvar ablate something-v1/cmr-table4",),
+            here=("gestures/cmr-parts", "fight/cmr-parts"),
         ),
         Table("table 5", "cmr", ("edgecvar ablate something-v1/cmr-table5",), "top-1 alone; no latency"),
         Table(
@@ -52,6 +53,7 @@ PAPER = Paper(
             "cmr",
             ("edgecvar ablate something-v1/cmr-table6",),
             "top-1 alone; MEM and PEM are from the papers that it cites",
+            here=("gestures/cmr-parts", "fight/cmr-parts"),
         ),
     ),
     differs=(

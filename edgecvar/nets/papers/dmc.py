@@ -24,7 +24,7 @@ PAPER = Paper(
             "dmc",
             ("edgecvar ablate hmdb51/dmc-losses",),
             "60.5, 61.5 and 61.8 %; how long each row learnt is not printed",
-            here=("gestures/dmc-losses",),
+            here=("gestures/dmc-losses", "fight/dmc-losses"),
         ),
         Table(
             "table 4, ResNet-18",

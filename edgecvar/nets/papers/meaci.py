@@ -46,6 +46,7 @@ PAPER = Paper(
             "meaci",
             ("edgecvar ablate hmdb51/meaci-table4", "edgecvar ablate ucf101/meaci-table4"),
             "all rows start from the full model's Kinetics-400 run; what B2+LA's connections are is not printed",
+            here=("gestures/meaci-table4", "fight/meaci-table4"),
         ),
     ),
     differs=(

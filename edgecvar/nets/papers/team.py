@@ -50,7 +50,7 @@ PAPER = Paper(
             "team-r50",
             ("edgecvar ablate ucf101/team-table3", "edgecvar ablate hmdb51/team-table3"),
             "all rows start from one Kinetics-400 run",
-            here=("gestures/team-table3",),
+            here=("gestures/team-table3", "fight/team-table3"),
         ),
         Table(
             "table 4",

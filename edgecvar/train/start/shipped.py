@@ -24,12 +24,12 @@ def recipe_folder() -> Path:
 
 def recipe_files() -> Dict[str, Path]:
     """Each recipe's file by its name; files that state an ablation's rows are none."""
-    return {name: file for name, file in table_files().items() if not _has_rows(file)}
+    return {name: file for name, file in table_files().items() if not _states_rows(file)}
 
 
 def ablation_files() -> Dict[str, Path]:
     """Each ablation's file by its name."""
-    return {name: file for name, file in table_files().items() if _has_rows(file)}
+    return {name: file for name, file in table_files().items() if _states_rows(file)}
 
 
 def table_files() -> Dict[str, Path]:
@@ -38,8 +38,10 @@ def table_files() -> Dict[str, Path]:
     return {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(folder.glob("*/*.yaml"))}
 
 
-def _has_rows(file: Path) -> bool:
-    return "\nrows:" in file.read_text(encoding="utf-8")
+def _states_rows(file: Path) -> bool:
+    """Whether it has rows, or another ablation's."""
+    text = file.read_text(encoding="utf-8")
+    return "\nrows:" in text or "\nlike:" in text
 
 
 def shipped_name(file: Path) -> Optional[str]:
