@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, Optional
 
@@ -13,6 +14,8 @@ from edgecvar.serve.configuration.config import PORT, is_loopback
 
 RELEASE = "@RELEASE@"
 """Stands for the release's folder, which only the device knows."""
+OWN_KEY = re.compile(r".*/releases/\d+/trust\.pub")
+"""The key of a release before, of which `deploy` knows by itself."""
 HEAD = "# Written by `edgecvar deploy`: bundle (and trust) are the release's own, the rest is yours.\n"
 
 
@@ -48,6 +51,9 @@ def service_text(given: Optional[str], name: str, bundle: str, trusted: bool) ->
         raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{name}: is no mapping of keys; `edgecvar serve --example` prints one")
+    key = document.get("trust")
+    if not trusted and key is not None and not (isinstance(key, str) and OWN_KEY.fullmatch(key)):
+        raise ConfigError(f"{name}: it trusts {key} alone: name that key here, with --trust KEY.pub, or take it out")
     own: Dict[str, Any] = {"bundle": f"{RELEASE}/{bundle}"}
     if trusted:
         own["trust"] = f"{RELEASE}/trust.pub"

@@ -98,6 +98,10 @@ def deploy(
     """Put the bundle there and run it, or say what would be done; raises EdgecvarError with the device as it was."""
     if config.offline and config.wheel is None:
         raise ConfigError("--offline: name the folder of wheels that the device installs from with --wheel")
+    if config.unsigned and config.trust is not None:
+        raise ConfigError(
+            "--unsigned: a key to trust is given, too (--trust, or EDGECVAR_TRUST); leave one of them out"
+        )
     given = None if config.config is None else _read(config.config)
     with Connection(target, lambda kind, text: progress(0, 0, text)) as device:
         try:
@@ -124,7 +128,8 @@ def make_plan(facts: Facts, bundle: Bundle, config: DeployConfig, given: Optiona
     files = release_files(bundle, name, config.trust)
     python = facts.python or Python(path="python3", version=(3, 8, 0), machine=facts.machine, venv=False)
     wheels = find_wheels(config.wheel, python.version, python.machine)
-    extras = "-signed" if config.trust is not None else ""
+    # TensorRT may come to a device, or a key to a deploy, after an environment without it was made.
+    extras = ("-tensorrt" if python.tensorrt else "") + ("-signed" if config.trust is not None else "")
     environment = f"{wheels.tag}-py{python.name}{extras}"
     kept = given if given is not None else facts.config or None
     where = str(config.config) if config.config is not None else "the configuration on the device"

@@ -21,6 +21,14 @@ def test_the_example_comes_through_with_the_release_s_bundle() -> None:
     assert parse_yaml(again.text) == {"bundle": "@RELEASE@/my.edgecvar", **given}
 
 
+@pytest.mark.parametrize("key", ["fleet.pub", "/etc/edgecvar/trust.pub", "${KEY}", "[a]"])
+def test_a_key_that_a_configuration_names_is_not_dropped_in_silence(key: str) -> None:
+    given = f"trust: {key}\nsources: {{}}"
+    with pytest.raises(ConfigError, match=r"edge.yaml: it trusts .* alone: name that key here, with --trust KEY.pub"):
+        service_text(given, "edge.yaml", "my.edgecvar", trusted=False)
+    assert parse_yaml(service_text(given, "edge.yaml", "b", trusted=True).text)["trust"] == "@RELEASE@/trust.pub"
+
+
 @pytest.mark.parametrize(
     ("given", "page"),
     [

@@ -21,7 +21,13 @@ _FILE = click.Path(path_type=Path)
 @click.option("--config", metavar="FILE", type=_FILE, help="Of the service [default: what is there, or a page alone].")
 @click.option("--wheel", metavar="PATH", type=_FILE, help="Of edgecvar, or a folder of wheels [default: the index's].")
 @click.option("--offline", is_flag=True, help="The device installs from --wheel's folder alone.")
-@click.option("--trust", metavar="KEY.pub", type=_FILE, help="Only what this key signed, here and there.")
+@click.option(
+    "--trust",
+    metavar="KEY.pub",
+    type=_FILE,
+    envvar="EDGECVAR_TRUST",
+    help="Only what this key signed, here and there [default: $EDGECVAR_TRUST].",
+)
 @click.option("--unsigned", is_flag=True, help="End what an earlier --trust began.")
 @click.option("--root", metavar="FOLDER", help="On the device [default: ~/.local/share/edgecvar].")
 @click.option("--python", metavar="NAME", help="The device's [default: one that has TensorRT, else the system's].")

@@ -24,6 +24,7 @@ VERBS = [
     "bench together",
     "bench machine",
     "serve",
+    "deploy",
 ]
 
 
@@ -105,6 +106,7 @@ def commands(root, clip, folder):
         "bench together": ["bench", "together", clip, "--bundle", root],
         "bench machine": ["bench", "machine", "--judge", root],
         "serve": ["serve", "--check", config],
+        "deploy": ["deploy", "nobody@127.0.0.1", root, "--port", "1"],
     }
 
 
