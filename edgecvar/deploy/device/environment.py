@@ -25,6 +25,7 @@ def install(place: Place, plan: Dict[str, Any], peer: Peer) -> Path:
         _pip(folder, place, plan, peer)
         if plan["tensorrt_folder"]:
             _link_tensorrt(folder, plan["tensorrt_folder"])
+        os.sync()  # that record says that all else is on the disk
         write_record(folder / INSTALLED, {"requirement": plan["requirement"], "by": python_version()})
     except BaseException:
         shutil.rmtree(str(folder), ignore_errors=True)

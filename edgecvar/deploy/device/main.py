@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Optional
 from edgecvar.deploy.device.environment import install
 from edgecvar.deploy.device.look import look
 from edgecvar.deploy.device.peer import Failure, Gone, Peer, listen_for_the_end, stay
-from edgecvar.deploy.device.place import RECORD, Place, put, sha256_of, write_record
-from edgecvar.deploy.device.service import Service
+from edgecvar.deploy.device.place import RECORD, Place, put, sha256_of, write_private, write_record
+from edgecvar.deploy.device.service import Service, explain
 
 HELLO = 1
 """The version of what is said between the two halves, which always come from one place."""
@@ -26,10 +26,10 @@ def main() -> None:
         try:
             while True:
                 _answer(peer, peer.request())
-        except Failure as error:
-            peer.say(failed=" ".join(str(error).split()))
-        except OSError as error:
-            peer.say(failed="{}: {}".format(error.filename or "the disk", error.strerror or error))
+        except Gone:
+            raise
+        except Exception as error:
+            peer.say(failed=explain(error))
     except Gone:
         pass
 
@@ -48,13 +48,15 @@ def _answer(peer: Peer, request: Dict[str, Any]) -> None:
             for sha in missing:
                 place.receive(peer, sha, request["files"][sha])
             peer.say(done=_complete(place, service, request["plan"], peer))
-        except (Failure, OSError):  # a disk that is full must not stay so
+        except Gone:
+            raise
+        except Exception:  # a disk that is full must not stay so
             shutil.rmtree(str(place.incoming), ignore_errors=True)
             raise
 
 
 def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) -> Dict[str, Any]:
-    """Install, build, verify beside what runs; then switch. Raises Failure, and OSError, with all as it was before."""
+    """Install, build, verify beside what runs; then switch. Raises Failure, and others, with all as it was before."""
     number = place.next_number()
     folder, aborted = place.release(number), place.root / "aborted"
     if folder.exists():  # engines that were built in it took minutes
@@ -67,14 +69,18 @@ def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) 
         _assemble(place, number, plan, aborted)
         verified = _prove(folder, program, service, plan, peer)
         record = {key: plan[key] for key in ("version", "environment", "bundle", "files", "config", "page", "who")}
-        write_record(folder / RECORD, dict(record, number=number, verified=verified, deployed=time.time()))
         os.sync()
         peer.say(step="switching")
         peer.alone = True
         stay()
+        # Not before: what was cut off never ran, and must not count as a release that is whole.
+        write_record(folder / RECORD, dict(record, number=number, verified=verified, deployed=time.time()))
         notes = _switch(place, service, number, plan, peer)
-    except (Failure, OSError):
-        shutil.rmtree(str(folder), ignore_errors=True)
+    except Gone:
+        raise
+    except Exception:
+        if not place.leads_to(number):  # the way back may have failed, too
+            shutil.rmtree(str(folder), ignore_errors=True)
         shutil.rmtree(str(aborted), ignore_errors=True)
         raise
     shutil.rmtree(str(aborted), ignore_errors=True)
@@ -85,7 +91,7 @@ def _assemble(place: Place, number: int, plan: Dict[str, Any], aborted: Path) ->
     folder, before = place.assemble(number, plan["files"]), place.current()
     (folder / "environment").symlink_to(Path("../../environments") / plan["environment"])
     text = plan["config"].replace("@RELEASE@", str(folder))
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    write_private(folder / "config.yaml", text)
     place.state.mkdir(exist_ok=True)
     sources = [aborted / plan["bundle"]]
     sources += [place.release(before["number"]) / before["bundle"]] if before else []
@@ -128,15 +134,22 @@ def _carry_engines(sources: List[Path], bundle: Path) -> None:
     """Engines of before, where a folder's files are as they were written; `edgecvar build` makes anew what is stale."""
     for source in sources:
         for folder in sorted((source / "engines").glob("[!.]*")):
-            target = bundle / "engines" / folder.name
-            try:
-                with open(str(folder / "index.json"), encoding="utf-8") as file:
-                    listed = json.load(file)["sha256"]  # type: Dict[str, str]
-            except (OSError, ValueError, KeyError):
-                continue
+            target, listed = bundle / "engines" / folder.name, _listed(folder)
             if not target.exists() and all(sha256_of(folder / name) == sha for name, sha in listed.items()):
-                for name in [*listed, "index.json"]:
+                for name in [*listed, "index.json"] if listed else []:
                     put(folder / name, target / name)
+
+
+def _listed(folder: Path) -> Dict[str, str]:
+    """Hashes by the names of plain files in that very folder; nothing where its index says anything else."""
+    try:
+        with open(str(folder / "index.json"), encoding="utf-8") as file:
+            listed = json.load(file)["sha256"]
+        plain = all(isinstance(sha, str) and os.path.basename(name) == name for name, sha in listed.items())
+        links = any((folder / name).is_symlink() for name in ("", "..", "index.json", *listed))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return dict(listed) if plain and not links and not {"", ".", ".."} & set(listed) else {}
 
 
 def _must(

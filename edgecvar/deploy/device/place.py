@@ -113,7 +113,14 @@ class Place:
         return folder
 
     def next_number(self) -> int:
-        return max((record["number"] for record in self.records()), default=0) + 1
+        """Never that of the release that runs, even where its record was lost."""
+        number = max((record["number"] for record in self.records()), default=0) + 1
+        return number + 1 if self.leads_to(number) else number
+
+    def leads_to(self, number: int) -> bool:
+        """Whether `current` leads to that release."""
+        link = self.root / "current"
+        return link.is_symlink() and link.resolve() == self.release(number).resolve()
 
     def switch(self, number: Optional[int]) -> None:
         """`current` leads to that release, from one moment to the next; None: to none."""
@@ -155,9 +162,15 @@ def put(source: Path, target: Path) -> None:
 
 
 def write_record(file: Path, document: Dict[str, Any]) -> None:
+    write_private(file, json.dumps(document, indent=2))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Whole, for its owner alone: a configuration may have passwords in it."""
     draft = file.with_name("." + file.name)
-    with open(str(draft), "w", encoding="utf-8") as opened:
-        json.dump(document, opened, indent=2)
+    _remove(draft)
+    with os.fdopen(os.open(str(draft), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
+        opened.write(text)
         opened.flush()
         os.fsync(opened.fileno())
     os.replace(str(draft), str(file))

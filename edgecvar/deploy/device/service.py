@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -19,7 +20,8 @@ NAME = "edgecvar.service"
 STEADY = 2.0
 """Seconds for which one process must be well: one that falls and is started again is well now and then."""
 LONG = 120.0
-"""Seconds at least until what ran before must be well again, however short the wait for the new one was."""
+"""Seconds at least until a service must call itself ready, and what ran before be well again."""
+TIMED_OUT = 124
 PLAIN = re.compile(r"[A-Za-z0-9/._+~-]+")
 """A path that stands in a unit as it is."""
 UNIT = """\
@@ -104,10 +106,10 @@ class Service:
         ill = _streams_of(_page(before["page"])[1]) if before else set()
         try:
             self._place.switch(number)
-            self._start(UNIT.format(root=self._place.root))
+            self._start(UNIT.format(root=self._place.root), max(wait, LONG))
             return self._wait(page, wait, ill, peer)
-        except (Failure, OSError) as error:
-            told = str(error) if isinstance(error, Failure) else f"{error.filename}: {error.strerror}"
+        except Exception as error:  # whatever it is: what ran before is to run again
+            told = explain(error)
         peer.say(step="rolling back")
         self._place.switch(before["number"] if before else None)
         if before is None or unit is None:
@@ -116,20 +118,23 @@ class Service:
                 self._unit.unlink()
             raise Failure(told + "; no service ran before it, and none does now")
         try:
-            self._start(unit)
+            self._start(unit, max(wait, LONG))
             self._wait(before["page"], max(wait, LONG), None, peer)
-        except (Failure, OSError) as error:
+        except Exception as error:
             back = "{}; back at release {}, which is not well either: {}"
-            raise Failure(back.format(told, before["number"], error)) from error
+            raise Failure(back.format(told, before["number"], explain(error))) from error
         raise Failure("{}; release {} runs again".format(told, before["number"]))
 
-    def _start(self, unit: str) -> None:
+    def _start(self, unit: str, patience: float) -> None:
+        """Written, and ready within so many seconds: one that hangs is not waited for as long as its unit allows."""
         self._unit.parent.mkdir(parents=True, exist_ok=True)
         draft = self._unit.with_name("." + NAME)
         draft.write_text(unit, encoding="utf-8")
         os.replace(str(draft), str(self._unit))
         for command in (["daemon-reload"], ["enable", NAME], ["restart", NAME]):
-            code, said = self._ask(*command)
+            code, said = self._ask(*command, patience=patience)
+            if code == TIMED_OUT:
+                raise Failure(f"the service did not call itself ready within {patience:g} s{self._journal()}")
             if code:
                 raise Failure("systemctl --user {}: {}{}".format(" ".join(command), said, self._journal()))
 
@@ -161,10 +166,10 @@ class Service:
         return {name: value for name, _, value in pairs}
 
     @staticmethod
-    def _ask(*words: str) -> Tuple[int, str]:
+    def _ask(*words: str, patience: float = LONG) -> Tuple[int, str]:
         environment = dict(os.environ)
         environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-        return _output(["systemctl", "--user", *words], environment)
+        return _output(["systemctl", "--user", *words], environment, patience)
 
     @staticmethod
     def _journal() -> str:
@@ -174,7 +179,16 @@ class Service:
         return " ({})".format(" | ".join(said.splitlines())[:600]) if said else ""
 
 
-def _output(command: List[str], environment: Dict[str, str]) -> Tuple[int, str]:
+def explain(error: Exception) -> str:
+    """In a line for a person, as far as it was foreseen."""
+    if isinstance(error, Failure):
+        return " ".join(str(error).split())
+    if isinstance(error, OSError):
+        return "{}: {}".format(error.filename or "the disk", error.strerror or error)
+    return repr(error)[:300]
+
+
+def _output(command: List[str], environment: Dict[str, str], patience: float = LONG) -> Tuple[int, str]:
     try:
         done = subprocess.run(
             command,
@@ -182,12 +196,12 @@ def _output(command: List[str], environment: Dict[str, str]) -> Tuple[int, str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
-            timeout=1900,
+            timeout=patience,
         )
     except OSError as error:
         return 127, f"{command[0]}: {error.strerror}"
     except subprocess.SubprocessError as error:
-        return 124, str(error)
+        return TIMED_OUT, str(error)
     return done.returncode, done.stdout.decode("utf-8", "replace").strip()
 
 
@@ -210,14 +224,11 @@ def _page(url: Optional[str]) -> Tuple[bool, List[str]]:
         return False, []
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=5) as answer:
-            text = answer.read(1 << 16)
-    except urllib.error.HTTPError as error:
-        text = error.read(1 << 16)
-    except (OSError, ValueError):
+        try:
+            with opener.open(url, timeout=5) as answer:
+                text = answer.read(1 << 16)
+        except urllib.error.HTTPError as error:
+            text = error.read(1 << 16)
+        return True, [str(line) for line in json.loads(text.decode())["wrong"]]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):  # of a service that is only starting
         return False, []
-    try:
-        wrong = json.loads(text.decode())["wrong"]
-    except (ValueError, KeyError, TypeError):
-        return False, []
-    return True, [str(line) for line in wrong]

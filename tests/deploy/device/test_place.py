@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from edgecvar.deploy import device
 from edgecvar.deploy.connection import SENT
 from edgecvar.deploy.device.main import _carry_engines
 from edgecvar.deploy.device.peer import Failure
-from edgecvar.deploy.device.place import INSTALLED, RECORD, Place, sha256_of, write_record
+from edgecvar.deploy.device.place import INSTALLED, RECORD, Place, sha256_of, write_private, write_record
 
 
 def release(place: Place, number: int, environment: str = "a", **files: str) -> None:
@@ -41,6 +42,25 @@ def test_the_newest_stay_and_the_one_that_runs(tmp_path: Path) -> None:
     assert [record["number"] for record in place.records()] == [2, 9, 10]
     assert place.environments() == ["a", "c"]
     assert os.readlink(place.root / "current") == "releases/2"
+
+
+def test_the_one_that_runs_is_known_without_its_record(tmp_path: Path) -> None:
+    place = Place(tmp_path / "root")
+    release(place, 1)
+    release(place, 2)
+    place.switch(2)
+    (place.release(2) / RECORD).write_text("")
+    assert place.leads_to(2) and not place.leads_to(1) and place.next_number() == 3
+
+
+def test_records_are_their_owner_s_alone(tmp_path: Path) -> None:
+    (tmp_path / ".config.yaml").write_text("left by a power cut, for everybody")
+    write_private(tmp_path / "config.yaml", "page: {token: secret}")
+    write_record(tmp_path / RECORD, {"config": "secret"})
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+        "config.yaml": 0o600,
+        RECORD: 0o600,
+    }
 
 
 def test_a_file_that_changed_there_is_sent_again(tmp_path: Path) -> None:
@@ -70,6 +90,19 @@ def test_engines_come_along_where_they_are_as_they_were_written(tmp_path: Path) 
         (folder / "a.engine").write_text("engine")
         digest = hashlib.sha256(written.encode()).hexdigest()
         (folder / "index.json").write_text(json.dumps({"sha256": {"a.engine": digest}}))
+    for name, listed in (
+        ("leads out", {"../whole/a.engine": sha256_of(old / "engines" / "whole" / "a.engine")}),
+        ("nested", {"b/a.engine": ""}),
+        ("numbers", {"a.engine": 1}),
+        ("list", ["a.engine"]),
+        ("null", None),
+    ):
+        (old / "engines" / name).mkdir()
+        (old / "engines" / name / "index.json").write_text(json.dumps({"sha256": listed}))
+    shutil.copytree(str(old / "engines" / "whole"), str(old / "engines" / "link"))
+    (old / "engines" / "link" / "a.engine").unlink()
+    (old / "engines" / "link" / "a.engine").symlink_to(old / "engines" / "whole" / "a.engine")
+    (old / "engines" / "linked").symlink_to(old / "engines" / "whole")
     _carry_engines([tmp_path / "nothing", old], new)
     assert [folder.name for folder in (new / "engines").iterdir()] == ["whole"]
     assert (new / "engines" / "whole" / "a.engine").read_text() == "engine"

@@ -1,0 +1,100 @@
+"""The order in which the device's half does things, and what it leaves where one of them fails."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+
+from edgecvar.deploy.device import main as module
+from edgecvar.deploy.device.peer import Failure, Gone, Peer
+from edgecvar.deploy.device.place import RECORD, Place
+from edgecvar.deploy.device.service import Service
+
+SHA = hashlib.sha256(b"1").hexdigest()
+PLAN: Dict[str, Any] = {
+    "version": "1",
+    "environment": "e",
+    "bundle": "a.edgecvar",
+    "files": {"a.edgecvar/one": SHA},
+    "config": "bundle: @RELEASE@/a.edgecvar\n",
+    "page": None,
+    "who": "me",
+    "service": False,
+    "keep": 3,
+    "wait": 1,
+}
+
+
+class Heard(Peer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = ""
+
+    def say(self, **message: Any) -> None:
+        self.failed = message.get("failed", self.failed)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: Any) -> Place:
+    monkeypatch.setattr(module, "install", lambda place, plan, peer: place.environment(plan["environment"]))
+    monkeypatch.setattr(module, "_prove", lambda *given: {})
+    monkeypatch.setattr(module, "stay", lambda: None)
+    (tmp_path / "root" / "incoming").mkdir(parents=True)
+    (tmp_path / "root" / "incoming" / SHA).write_text("1")
+    return Place(tmp_path / "root")
+
+
+def complete(place: Place) -> Dict[str, Any]:
+    return module._complete(place, Service(place, place.root.parent), PLAN, Heard())
+
+
+def test_a_release_is_whole_from_the_switch_on(place: Place, monkeypatch: Any) -> None:
+    def cut_off() -> None:
+        raise Gone()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "stay", cut_off)
+        with pytest.raises(Gone):
+            complete(place)
+    assert place.records() == [] and place.release(1).is_dir()
+    assert complete(place)["release"] == 1 and place.leads_to(1)
+    assert (place.release(1) / "config.yaml").read_text() == f"bundle: {place.release(1)}/a.edgecvar\n"
+    assert (place.release(1) / "config.yaml").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_what_current_leads_to_is_never_removed(place: Place, monkeypatch: Any, back: bool) -> None:
+    complete(place)
+
+    def switch(place: Place, service: Service, number: int, plan: Any, peer: Any) -> Any:
+        place.switch(number)
+        if back:
+            place.switch(1)
+        raise RuntimeError("neither there nor back")
+
+    monkeypatch.setattr(module, "_switch", switch)
+    with pytest.raises(RuntimeError):
+        complete(place)
+    assert (place.root / "current" / RECORD).exists() and place.leads_to(1 if back else 2)
+    assert place.release(2).exists() is not back
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(Failure("so\nit is"), "so it is"), (OSError(28, "full", "/x"), "/x: full"), (KeyError("do"), "KeyError('do'")],
+)
+def test_whatever_goes_wrong_is_said_in_a_line(monkeypatch: Any, error: Exception, said: str) -> None:
+    heard = Heard()
+
+    def request() -> Dict[str, Any]:
+        raise error
+
+    monkeypatch.setattr(heard, "request", request)
+    monkeypatch.setattr(module, "Peer", lambda: heard)
+    monkeypatch.setattr(module, "listen_for_the_end", lambda: None)
+    monkeypatch.setattr(module.os, "umask", lambda mask: 0)
+    module.main()
+    assert heard.failed.startswith(said)
