@@ -121,10 +121,10 @@ def why_build(
     return f"{folder} was made of another ONNX file of {', '.join(stale)}" if stale else None
 
 
-def read_engine(root: Path, key: EngineKey, stage: str, own: bool = False) -> Tuple[Path, bytes]:
-    """The file of a stage's engine and its bytes, which hash as they did when written; raises BundleError.
+def read_engine(root: Path, key: EngineKey, stage: str, onnx_sha256: str, own: bool = False) -> Tuple[Path, bytes]:
+    """The file of a stage's engine, made of that ONNX file for `key`, and its bytes as they were written.
 
-    `own`: only what this user built here.
+    `own`: only what this user built here. Raises BundleError, also where it is another by now than `why_build` saw.
     """
     folder = root / ENGINES / key.folder
     index = _read_index(folder)
@@ -132,6 +132,8 @@ def read_engine(root: Path, key: EngineKey, stage: str, own: bool = False) -> Tu
         raise BundleError(f"{folder}: was replaced by engines that were not built here by this user; {REMOVE}")
     if stage not in index.engines:
         raise BundleError(f"{folder}: no engine of stage {stage!r}; {REMOVE}")
+    if index.key != key or index.engines[stage].onnx_sha256 != onnx_sha256:
+        raise BundleError(f"{folder}: was replaced after it was checked, by engines of something else; {REMOVE}")
     name = index.engines[stage].file
     return folder / name, _read_checked(folder, index, name)
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgecvar.bundle.engines import ENGINES, check_engines
 from edgecvar.bundle.exits import ExitRecord, exits_of
-from edgecvar.bundle.hashes import check_file, check_hash
+from edgecvar.bundle.hashes import bears_seal, check_file, check_hash
+from edgecvar.bundle.hashes import sealed as sealed
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.signing import MANIFEST as MANIFEST
 from edgecvar.bundle.signing import SIGNATURE, signer_of
@@ -168,7 +169,7 @@ def open_bundle(path: Path, trust: Optional[Path] = None) -> Bundle:
     except (OSError, ValueError) as error:
         cause = mistake(error, Manifest) if isinstance(error, ValidationError) else reason(error)
         raise BundleError(f"{document}: not a manifest of schema {SCHEMA}: {cause}") from error
-    if not manifest.seal or sealed(_with_seal(text, manifest.seal, "")) != text:
+    if not bears_seal(text, manifest.seal):
         raise BundleError(f"{document}: changed since it was compiled; copy the whole folder again")
     for name in [entry.path for entry in manifest.files]:
         if name not in manifest.sha256:
@@ -195,14 +196,3 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     text = sealed(bare.model_dump_json(indent=2) + "\n")
     (folder / MANIFEST).write_text(text, encoding="utf-8")
     return Manifest.model_validate_json(text)
-
-
-def sealed(text: str) -> str:
-    """The text of a manifest whose seal is empty, with its seal."""
-    return _with_seal(text, "", hashlib.sha256(text.encode()).hexdigest())
-
-
-def _with_seal(text: str, old: str, new: str) -> str:
-    # In the text itself, since another version of pydantic may write numbers another way.
-    before, seal, after = text.rpartition(f'"seal": "{old}"')
-    return f'{before}"seal": "{new}"{after}' if seal else text

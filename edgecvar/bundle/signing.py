@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
+from edgecvar.bundle.hashes import bears_seal
 from edgecvar.bundle.keys import COMMENT, PublicKey, key_name, read_public_keys, read_secret_key
 from edgecvar.documents import read_document, read_text
 from edgecvar.errors import TrustError, reason
@@ -103,10 +104,15 @@ def read_signature(folder: Path) -> Optional[Signature]:
     return Signature(first[:2], first[2:10], first[10:], lines[2][len(TRUSTED) :], bound)
 
 
-def sign(folder: Path, key_file: Path, password: Callable[[], str]) -> PublicKey:
-    """Sign a bundle's manifest and write the signature beside it; raises TrustError, OSError and ConfigError."""
+def sign(folder: Path, seal: str, key_file: Path, password: Callable[[], str]) -> PublicKey:
+    """Sign the manifest that has this seal, of an opened bundle, and write the signature beside it.
+
+    Raises TrustError, also where it is another manifest by now, OSError and ConfigError.
+    """
     key = read_secret_key(key_file, password)
     document = read_document(folder / MANIFEST)
+    if not bears_seal(document.decode("utf-8", "replace"), seal):  # a password takes its time to be typed
+        raise TrustError(f"{folder / MANIFEST}: changed while it was being signed; sign it again")
     signature = key.sign(_message(HASHED, document))
     comment = f"timestamp:{int(time.time())}\tfile:{MANIFEST}\tbundle:{printable(folder.resolve().name)}"
     bound = key.sign(signature + comment.encode())

@@ -36,7 +36,7 @@ def root(tmp_path):
 
 def test_what_was_written_is_read(root):
     assert why_build(root, KEY, ONNX, 2) is None
-    file, engine = read_engine(root, KEY, "motion")
+    file, engine = read_engine(root, KEY, "motion", ONNX["motion"])
     assert engine == b"code of motion" == file.read_bytes()
     assert file == root / "engines/sm87-10.3.0-fp16/motion.engine"
     assert (file.parent / "build.log").read_text() == "[INFO] built\n"
@@ -125,9 +125,19 @@ def test_a_byte_changed_anywhere_in_engines_is_one_error(root):
 
 def test_an_engine_changed_after_the_bundle_was_opened_is_not_handed_out(root):
     (root / "engines" / KEY.folder / "fuse.engine").write_bytes(b"other code")
-    assert read_engine(root, KEY, "motion")[1] == b"code of motion"
+    assert read_engine(root, KEY, "motion", ONNX["motion"])[1] == b"code of motion"
     with pytest.raises(BundleError, match="changed since"):
-        read_engine(root, KEY, "fuse")
+        read_engine(root, KEY, "fuse", ONNX["fuse"])
+
+
+@pytest.mark.parametrize("change", ["gpu", "onnx"])
+def test_engines_replaced_after_the_check_are_not_handed_out(root, change):
+    assert why_build(root, KEY, ONNX, 2) is None
+    key = KEY.model_copy(update={"gpu": "Orin, 16 multiprocessors"}) if change == "gpu" else KEY
+    sha = "c" * 64 if change == "onnx" else ONNX["motion"]
+    write_engines(root, key, {"motion": BuiltStage(engine=b"other", onnx_sha256=sha)}, "")
+    with pytest.raises(BundleError, match="was replaced after it was checked"):
+        read_engine(root, KEY, "motion", ONNX["motion"])
 
 
 def test_a_changed_timing_cache_is_not_handed_out(root):
@@ -143,7 +153,7 @@ def test_an_index_that_points_out_of_its_folder_is_refused(root, tmp_path):
     (folder / "motion.engine").unlink()
     (folder / "motion.engine").symlink_to(tmp_path / "outside")
     with pytest.raises(BundleError, match="leaves the bundle"):
-        read_engine(root, KEY, "motion")
+        read_engine(root, KEY, "motion", ONNX["motion"])
 
 
 @pytest.mark.parametrize("where", ["engines/stray", "engines/sm87-10.3.0-fp16/plugin.so"])

@@ -39,10 +39,14 @@ def pair(tmp_path_factory):
     return secret, write_keys(secret, "")[0]
 
 
+def signed(root, key):
+    sign(root, open_bundle(root).manifest.seal, key, lambda: "")
+
+
 @pytest.fixture
 def root(tmp_path, pair):
     root = tiny_bundle(tmp_path)
-    sign(root, pair[0], lambda: "")
+    signed(root, pair[0])
     return root
 
 
@@ -53,6 +57,18 @@ def test_a_signed_bundle_is_opened_and_says_by_whom_it_is(root, pair):
     assert signature.comment.endswith("\tfile:manifest.json\tbundle:tiny.edgecvar")
     assert open_bundle(root).signed_by is None
     check_signature(root, pair[1])
+
+
+def test_what_is_signed_is_what_was_checked(root, pair):
+    seal, before = open_bundle(root).manifest.seal, (root / SIGNATURE).read_bytes()
+    document = (root / MANIFEST).read_text()
+    renamed = document.replace('"left"', '"west"')
+    assert renamed != document
+    for text in (renamed, sealed(renamed.replace(seal, "")), document.replace(seal, ""), ""):
+        (root / MANIFEST).write_text(text)
+        with pytest.raises(TrustError, match="changed while it was being signed; sign it again"):
+            sign(root, seal, pair[0], lambda: "")
+        assert (root / SIGNATURE).read_bytes() == before
 
 
 def test_from_python_too(root, pair):
@@ -87,12 +103,12 @@ def test_an_unsigned_bundle_is_refused_and_without_trust_nothing_changes(root, p
 
 def test_another_key_is_refused_by_name_and_also_under_the_name_of_the_trusted_one(root, pair, tmp_path):
     other, theirs = write_keys(tmp_path / "b.key", "")
-    sign(root, tmp_path / "b.key", lambda: "")
+    signed(root, tmp_path / "b.key")
     with pytest.raises(TrustError, match=f"signed by key {theirs.name}, and only"):
         open_bundle(root, pair[1])
     assert open_bundle(root, other).signed_by == theirs.name
     lines = (root / SIGNATURE).read_text().split("\n")
-    sign(root, pair[0], lambda: "")
+    signed(root, pair[0])
     ours = (root / SIGNATURE).read_text().split("\n")
     forged = bytearray(base64.b64decode(lines[1]))
     forged[2:10] = base64.b64decode(ours[1])[2:10]
@@ -186,12 +202,12 @@ def test_engines_that_came_with_the_folder_are_built_anew_and_never_loaded(root,
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "me"))
     assert why_build(root, KEY, {"motion": "a" * 64}) is None
     assert "was not built here by this user" in why_build(root, KEY, {"motion": "a" * 64}, own=True)
-    assert read_engine(root, KEY, "motion")[1] == b"code"
+    assert read_engine(root, KEY, "motion", "a" * 64)[1] == b"code"
     with pytest.raises(BundleError, match="not built here by this user"):
-        read_engine(root, KEY, "motion", own=True)
+        read_engine(root, KEY, "motion", "a" * 64, own=True)
     written(root)
     assert why_build(root, KEY, {"motion": "a" * 64}, own=True) is None
-    assert read_engine(root, KEY, "motion", own=True)[1] == b"code"
+    assert read_engine(root, KEY, "motion", "a" * 64, own=True)[1] == b"code"
     open_bundle(root)
 
 

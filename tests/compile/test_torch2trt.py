@@ -132,7 +132,7 @@ def test_engines_are_kept_in_the_bundle(
     key = converter.engine_key("fp32")
     hashes = {stage.name: sha256_of(bundle.stage_file(stage.name, "fp32")) for stage in stages}
     assert why_build(bundle.path, key, hashes, max_batch=2) is None
-    assert [read_engine(bundle.path, key, stage.name)[1] for stage in stages] == [
+    assert [read_engine(bundle.path, key, stage.name, hashes[stage.name])[1] for stage in stages] == [
         b"engine %d" % number for number, _ in enumerate(stages, 1)
     ]
     check_engines(bundle.path)

@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
+from edgecvar.deploy.device.place import Place
 from tests.deploy.programs import JOURNALCTL, SYSTEMCTL, program, quick_python
 
 
@@ -65,6 +66,10 @@ class Sshd:
             if int(fields[1]) == self.process.pid:
                 found.append(int(stat.parent.name))
         return found
+
+    def idle(self) -> bool:
+        """Whether no deploy is at work there: the device's half goes on for a moment after its session has ended."""
+        return Place(self.root).held_by() is None
 
     def cut(self) -> None:
         """What a cable that is pulled comes to when somebody has noticed."""

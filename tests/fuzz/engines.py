@@ -24,7 +24,7 @@ def check(data: bytes) -> None:
         (root / INDEX).write_bytes(document)
         try:
             why_build(bundle(), KEY, ONNX)
-            _, engine = read_engine(bundle(), KEY, "motion")
+            _, engine = read_engine(bundle(), KEY, "motion", ONNX["motion"])
             assert engine in {file.read_bytes() for file in root.iterdir()}
         except EdgecvarError as error:
             one_line(error)

@@ -102,7 +102,9 @@ def sign(bundle: Path, key: Path) -> None:
     from edgecvar.bundle.signing import sign as sign_manifest
 
     opened = open_bundle(bundle)
-    public = sign_manifest(opened.path, key, lambda: _password(f"Password of {key}", confirm=False))
+    public = sign_manifest(
+        opened.path, opened.manifest.seal, key, lambda: _password(f"Password of {key}", confirm=False)
+    )
     say(f"{opened.path / SIGNATURE}: signed by key {public.name}")
 
 

@@ -52,7 +52,7 @@ def look(place: Place, service: Service, python: Optional[str]) -> Dict[str, Any
 
 
 def choose_python(wanted: Optional[str]) -> Optional[Dict[str, Any]]:
-    """The first Python that has TensorRT, else the first that will do; None without any."""
+    """The first Python that has TensorRT, if possible with venv, else the first that will do; None without any."""
     names = [wanted] if wanted else [INSTALLED, "python3", *(f"python3.{minor}" for minor in range(14, 7, -1))]
     found = []  # type: List[Dict[str, Any]]
     for path in filter(None, map(shutil.which, names)):
@@ -61,7 +61,8 @@ def choose_python(wanted: Optional[str]) -> Optional[Dict[str, Any]]:
             found.append(dict(told, path=path))
             if told["tensorrt"] and told["venv"]:
                 return found[-1]
-    able = [each for each in found if each["venv"]] or found
+    # One that has TensorRT and lacks venv wants one package; without TensorRT everything would be slow, unsaid.
+    able = [each for each in found if each["tensorrt"]] or [each for each in found if each["venv"]] or found
     return able[0] if able else None
 
 

@@ -48,6 +48,7 @@ class TensorRtRunner:
         self._arrivals: Dict[Tuple[str, str], NDArray[np.float32]] = {}
         self._log = BuildLog()
         self._onnx: Dict[str, Path] = {}
+        self._hashes: Dict[str, str] = {}
 
     def __enter__(self) -> TensorRtRunner:
         try:
@@ -138,8 +139,8 @@ class TensorRtRunner:
         manifest, build = self._bundle.manifest, Build(self._bundle, key, self.options)
         self._onnx = {stage.name: build.file(stage.name) for stage in manifest.stages}
         root = self._bundle.path
-        onnx = {stage: manifest.sha256[file.relative_to(root).as_posix()] for stage, file in self._onnx.items()}
-        why = why_build(root, key, onnx, self.options.max_batch, own=self._bundle.signed_by is not None)
+        self._hashes = {stage: manifest.sha256[file.relative_to(root).as_posix()] for stage, file in self._onnx.items()}
+        why = why_build(root, key, self._hashes, self.options.max_batch, own=self._bundle.signed_by is not None)
         if why is None:
             return
         if key.converter != "onnx":
@@ -170,7 +171,8 @@ class TensorRtRunner:
             return None
 
     def _load_stage(self, key: EngineKey, stage: StageSpec, graphs: Optional[GraphDriver]) -> None:
-        file, plan = read_engine(self._bundle.path, key, stage.name, own=self._bundle.signed_by is not None)
+        own = self._bundle.signed_by is not None
+        file, plan = read_engine(self._bundle.path, key, stage.name, self._hashes[stage.name], own)
         execution = self._deserialised(plan, generation_of(key.tensorrt))
         if execution is None:
             raise DeviceError(

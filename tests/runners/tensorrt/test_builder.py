@@ -9,6 +9,7 @@ import pytest
 from edgecvar.bundle.engines import read_engine, read_timings
 from edgecvar.bundle.manifest import open_bundle
 from edgecvar.errors import BundleError, CompileError
+from edgecvar.files import sha256_of
 from edgecvar.runners.tensorrt.builder import build_engines
 from tests.contracts.fake_tensorrt import RECORDED
 from tests.runners.tensorrt.building import build_of, failing
@@ -19,7 +20,8 @@ def test_every_stage_is_built_and_kept(played, capsys):
     build = build_of(played, max_batch=4)
     folder = build_engines(build, "the bundle has none")
     assert folder == played.bundle.path / "engines" / f"{played.key}-fp16"
-    assert [read_engine(played.bundle.path, build.key, stage)[1].decode() for stage in STAGES] == STAGES
+    root, hashes = played.bundle.path, {stage: sha256_of(build.file(stage)) for stage in STAGES}
+    assert [read_engine(root, build.key, stage, hashes[stage])[1].decode() for stage in STAGES] == STAGES
     assert read_timings(played.bundle.path, "sm87", played.version) == b"timings"
     assert open_bundle(played.bundle.path).path == played.bundle.path
     said = capsys.readouterr()
