@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import os
 import secrets
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, List, Tuple
@@ -94,6 +95,8 @@ def read_secret_key(file: Path, password: Callable[[], str]) -> SecretKey:
 
 def write_keys(file: Path, password: str) -> Tuple[Path, PublicKey]:
     """Make a pair: `file` for its owner alone, and the public key beside it. Raises TrustError where one is there."""
+    if not file.name or file.name == ".." or file.is_dir():
+        raise TrustError(f"{file}: is a folder; name a file for the secret key, such as {file / 'fleet.key'}")
     public_file = file.with_suffix(".pub")
     if public_file == file:
         raise TrustError(f"{file}: .pub is for the public key; call the secret one {file.with_suffix('.key')}")
@@ -113,8 +116,10 @@ def write_keys(file: Path, password: str) -> Tuple[Path, PublicKey]:
     for target, _, _, _ in written:
         if os.path.lexists(target):
             raise TrustError(f"{target}: is there already, and a key is never overwritten; choose another name")
-    for target, comment, content, mode in written:
-        _write_new(target, f"{COMMENT} {comment}\n{base64.b64encode(content).decode()}\n", mode)
+    with ExitStack() as made:  # both files, or neither
+        for target, comment, content, mode in written:
+            _write_new(target, f"{COMMENT} {comment}\n{base64.b64encode(content).decode()}\n", mode, made)
+        made.pop_all()
     return public_file, public
 
 
@@ -166,9 +171,12 @@ def _number(content: bytes) -> int:
     return int.from_bytes(content, "little")
 
 
-def _write_new(target: Path, text: str, mode: int) -> None:
+def _write_new(target: Path, text: str, mode: int, made: ExitStack) -> None:
+    """`made` is told how to remove it; raises TrustError."""
     try:
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii") as file:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        made.callback(target.unlink)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)
     except OSError as error:
         raise TrustError(f"{target}: cannot be written ({reason(error)})") from error

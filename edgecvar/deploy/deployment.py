@@ -13,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.deploy.configuration import ServiceText, service_text
 from edgecvar.deploy.connection import ALONE, Connection
-from edgecvar.deploy.facts import ENVIRONMENT_BYTES, Facts, Judgement, Python, judge, read_facts
+from edgecvar.deploy.facts import (
+    ENVIRONMENT_BYTES,
+    Done,
+    Facts,
+    Judgement,
+    Python,
+    Wanted,
+    judge,
+    read_answer,
+    read_facts,
+)
 from edgecvar.deploy.parcel import Part, Wheels, find_wheels, folder_name, release_files
 from edgecvar.deploy.target import Target
 from edgecvar.documents import read_text
@@ -173,7 +183,8 @@ def _carry_out(
 ) -> Outcome:
     parts = plan.parts
     sizes = {sha: part.size for sha, part in parts.items()}
-    asked = device.ask(do="deploy", root=config.root, who=_who(), files=sizes, plan=_document(plan, config))
+    answer = device.ask(do="deploy", root=config.root, who=_who(), files=sizes, plan=_document(plan, config))
+    asked = read_answer(Wanted, answer).root
     missing = [parts[sha] for sha in asked if sha in parts]
     if len(missing) != len(asked):
         raise DeviceError("the device asks for files that were not offered")
@@ -187,16 +198,16 @@ def _carry_out(
 
     for part in missing:
         device.send(part.path, part.size, count)
-    answer = device.reply()
+    done = read_answer(Done, device.reply())
     return Outcome(
         plan,
         True,
-        int(answer["release"]),
-        answer["verified"],
-        tuple(answer["removed"]),
+        done.release,
+        done.verified.model_dump(),
+        tuple(done.removed),
         len(missing),
         total,
-        [*plan.judgement.notes, *map(str, answer["notes"])],
+        [*plan.judgement.notes, *done.notes],
         tunnel,
     )
 

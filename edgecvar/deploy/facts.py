@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from edgecvar.bench.board.advice import board_advice
 from edgecvar.bundle.devices import device_that_says, l4t_that_says
@@ -117,12 +117,45 @@ class Judgement:
     notes: List[str] = field(default_factory=list)
 
 
+class Verified(BaseModel):
+    """What was compared with what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    compared: List[str]
+    reference: str
+
+
+class Done(BaseModel):
+    """What a device says at the end of a deploy."""
+
+    model_config = ConfigDict(frozen=True)
+
+    release: int
+    verified: Verified
+    removed: List[int] = []
+    notes: List[str] = []
+
+
+class Wanted(RootModel[List[str]]):
+    """The hashes of the files that it asks for."""
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
 def read_facts(document: Any) -> Facts:
     """Raises DeviceError where it is no such document."""
+    return read_answer(Facts, document)
+
+
+def read_answer(kind: Type[M], document: Any) -> M:
+    """Raises DeviceError where it is no such document."""
     try:
-        return Facts.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
-        raise DeviceError(f"the device says of itself what cannot be read ({error.errors()[0]['loc']})") from error
+        place = ".".join(map(str, error.errors()[0]["loc"])) or "all of it"
+        raise DeviceError(f"the device says what cannot be read ({place}); deploy again") from error
 
 
 def judge(facts: Facts, need: int, service: bool) -> Judgement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +112,30 @@ def test_minisign_signs_with_our_key_and_checks_with_it(tmp_path):
     message.write_text("said")
     subprocess.run(["minisign", "-S", "-s", tmp_path / "a.key", "-m", message], check=True, capture_output=True)
     subprocess.run(["minisign", "-V", "-p", public, "-m", message], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "folder"])
+def test_a_folder_is_no_key(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(TrustError, match=r"is a folder; name a file .*fleet\.key"):
+        write_keys(Path(name), "")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("full", ["a.key", "a.pub"])
+def test_a_full_disk_leaves_no_half_of_a_pair(tmp_path, monkeypatch, full):
+    real = os.fdopen
+
+    def fdopen(descriptor, *given, **named):
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(full):
+            os.close(descriptor)
+            raise OSError(28, "No space left on device")
+        return real(descriptor, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgecvar.bundle.keys.os.fdopen", fdopen)
+        with pytest.raises(TrustError, match=r"cannot be written \(No space left on device\)"):
+            write_keys(tmp_path / "a.key", "")
+    assert list(tmp_path.iterdir()) == []
+    write_keys(tmp_path / "a.key", "")

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import pytest
 
-from edgecvar.deploy.facts import judge, read_facts
+from edgecvar.deploy.facts import Done, Wanted, judge, read_answer, read_facts
 from edgecvar.errors import DeviceError
 
 PYTHON = {
@@ -80,3 +80,22 @@ def test_what_should_be_known(change: Dict[str, Any], said: str) -> None:
 def test_a_device_that_talks_nonsense_is_an_error(document: Any) -> None:
     with pytest.raises(DeviceError, match="what cannot be read"):
         read_facts(document)
+
+
+DONE: Dict[str, Any] = {"release": 3, "verified": {"compared": ["onnx"], "reference": "onnx fp32"}, "notes": ["x"]}
+
+
+@pytest.mark.parametrize("document", [None, "no", 3, {"a": 1}, [["a"]], [None]])
+def test_files_asked_for_in_nonsense_are_an_error(document: Any) -> None:
+    assert read_answer(Wanted, ["a", "b"]).root == ["a", "b"]
+    with pytest.raises(DeviceError, match="what cannot be read"):
+        read_answer(Wanted, document)
+
+
+@pytest.mark.parametrize(
+    "change", [{"release": None}, {"verified": None}, {"verified": {"compared": 3}}, {"removed": "all"}, {"notes": 1}]
+)
+def test_an_end_in_nonsense_is_an_error(change: Dict[str, Any]) -> None:
+    assert read_answer(Done, DONE).release == 3
+    with pytest.raises(DeviceError, match=rf"what cannot be read \({next(iter(change))}"):
+        read_answer(Done, {**DONE, **change})

@@ -15,6 +15,7 @@ from edgecvar.judge.doctor.finding import Finding
 
 NODES = ("/dev/video*", "/dev/nvmap", "/dev/nvhost-*", "/dev/nvidia[0-9]*", "/dev/dri/renderD*")
 """Of cameras and GPUs."""
+ROOT = "root"
 
 
 def device_nodes() -> List[Finding]:
@@ -22,10 +23,16 @@ def device_nodes() -> List[Finding]:
     here = sorted(path for pattern in NODES for path in glob.glob(pattern))
     shut = [path for path in here if not os.access(path, os.R_OK | os.W_OK)]
     found = []
-    for group in sorted({_group(path) for path in shut}):
-        paths = [path for path in shut if _group(path) == group]
+    by_group = {path: _group(path) for path in shut}
+    for group in sorted(set(by_group.values())):
+        paths = [path for path in shut if by_group[path] == group]
         shown = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         remedy = f"sudo usermod -aG {group} {_user()}, then log in again"
+        if group == ROOT:
+            remedy = (
+                "where one of them is wanted, a rule in /etc/udev/rules.d gives it to a group: "
+                f'KERNEL=="{os.path.basename(paths[0])}", GROUP="video", MODE="0660"'
+            )
         found.append(Finding("permissions", f"group {group}", "missing", f"may not open {shown}", remedy))
     if not found:
         detail = f"{len(here)} device files, all open to this user" if here else "no cameras or GPUs here"
@@ -50,8 +57,11 @@ def folders() -> List[Finding]:
 
 
 def _group(path: str) -> str:
+    """The group whose members may open it; ROOT's where no group of a user's would help."""
     try:
-        return grp.getgrgid(os.stat(path).st_gid).gr_name
+        told = os.stat(path)
+        # Root's own group is nobody else's, and one that may not read and write is of no help.
+        return grp.getgrgid(told.st_gid).gr_name if told.st_gid and told.st_mode & 0o060 == 0o060 else ROOT
     except (OSError, KeyError):
         return "video"
 

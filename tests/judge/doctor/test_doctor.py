@@ -139,6 +139,16 @@ def test_device_files_that_are_shut_are_told_by_their_group(monkeypatch, tmp_pat
     assert found.remedy.startswith("sudo usermod -aG video ") and not replace(found, needed=False).stops
 
 
+def test_nobody_is_told_to_become_a_member_of_root(monkeypatch, tmp_path):
+    (tmp_path / "nvhost-x").write_text("")
+    monkeypatch.setattr(places, "NODES", (str(tmp_path / "nvhost-*"),))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    for mode in (0o600, 0o640):
+        (tmp_path / "nvhost-x").chmod(mode)
+        (found,) = places.device_nodes()
+        assert "usermod" not in found.remedy and 'KERNEL=="nvhost-x", GROUP="video"' in found.remedy
+
+
 def test_a_folder_that_cannot_be_written_is_told(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
