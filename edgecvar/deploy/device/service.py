@@ -133,8 +133,9 @@ class Service:
         os.replace(str(draft), str(self._unit))
         for command in (["daemon-reload"], ["enable", NAME], ["restart", NAME]):
             code, said = self._ask(*command, patience=patience)
-            if code == TIMED_OUT:
-                raise Failure(f"the service did not call itself ready within {patience:g} s{self._journal()}")
+            if code == TIMED_OUT and command[0] == "restart":
+                late = f"the service did not call itself ready within {patience:g} s; --wait gives it longer"
+                raise Failure(late + self._journal())
             if code:
                 raise Failure("systemctl --user {}: {}{}".format(" ".join(command), said, self._journal()))
 
