@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, TypeVar, Union
@@ -36,12 +37,13 @@ class RayPool:
             os.environ.setdefault(LOOPBACK, "0")
         import ray
 
-        told: Dict[str, Any] = {"num_cpus": self._cores, "include_dashboard": False} if local else {}
+        told: Any = {"num_cpus": self._cores, "include_dashboard": False} if local else {}
         try:
-            ray.init(self._address, log_to_driver=False, configure_logging=False, logging_level="ERROR", **told)
+            ray.init(self._address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR, **told)
         except Exception as error:  # of several libraries, and of none in particular
             raise ConfigError(f"--ray {self._address}: no cluster there ({reason(error)})") from error
-        self.workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        resources: Any = ray.cluster_resources
+        self.workers = max(1, int(resources().get("CPU", 1)))
         return self
 
     def __exit__(self, *exc: object) -> None:
