@@ -95,8 +95,17 @@ class RemoteFile:
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.name = name
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-        self.seekable = file.seekable
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer at the end; raises OSError whatever its file system raises."""
+        try:
+            return self._file.read(size)
+        except OSError:
+            raise
+        except Exception as error:  # each file system of fsspec has errors of its own
+            raise OSError(f"{type(error).__name__}: {reason(error)}") from error
 
 
 @contextmanager

@@ -121,11 +121,16 @@ def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
             failure = str(named(without_password(name), error))
         events += tracker.finish()
         counts = reading.counts
-        if not failure and reading.summary.note:
-            failure = f"{without_password(name)}: {reading.summary.note}"
+        failure = failure or _not_to_its_end(without_password(name), reading.summary)
     ended = [event for event in events if event.end_seconds is not None]
     table = in_order([*tables, decision_rows(decisions), event_rows(ended)])
     return Seen(to_bytes(table), replace(counts, events=len(ended), unsplit=unsplit), failure)
+
+
+def _not_to_its_end(name: str, summary: RunSummary) -> str:
+    if summary.broke_off:
+        return f"{name}: it broke off after {summary.pictures} pictures ({summary.broke_off})"
+    return f"{name}: {summary.note}" if summary.note else ""
 
 
 def _piece(worker: _Worker, name: str, piece: Piece) -> Outcome:
