@@ -96,7 +96,6 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
 
 def _document(config: ScanConfig, summary: Optional[ScanSummary], seconds: float) -> Dict[str, Any]:
     from edgecvar.scan.output import sources_file
-    from edgecvar.scan.table import shown_name
 
     document: Dict[str, Any] = {"output": str(config.output), "sources_output": str(sources_file(config.output))}
     if summary is None:
@@ -111,8 +110,8 @@ def _document(config: ScanConfig, summary: Optional[ScanSummary], seconds: float
         "stream_seconds": round(summary.stream_seconds, 3),
         "wall_seconds": round(seconds, 3),
         "cut_up": summary.cut_up,
-        "unsplit": {shown_name(name): why for name, why in summary.unsplit.items()},
-        "failures": [{"source": shown_name(name), "reason": shown_name(why)} for name, why in summary.failures],
+        "unsplit": summary.unsplit,
+        "failures": [{"source": name, "reason": why} for name, why in summary.failures],
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional
 
 from edgecvar.errors import ConfigError, reason
+from edgecvar.scan.table import shown_name
 from edgecvar.scan.values import Counts, Listed, Piece, PieceSeen, Seen
 
 SCHEMA = 1
@@ -72,7 +73,7 @@ class Ledger:
 
     def add(self, source: Listed, seen: Seen) -> None:
         """A source is finished, and pieces of it need not be kept."""
-        row = (_key(source), source.stamp, seen.failure, _written(seen.counts), seen.rows)
+        row = (_key(source), source.stamp, shown_name(seen.failure), _written(seen.counts), seen.rows)
         with self._told():
             self._file.execute("BEGIN")
             self._file.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?)", row)

@@ -95,10 +95,10 @@ class _Waiting:
 
 def _listing(name: str, seen: Seen) -> Dict[str, Any]:
     counts = seen.counts.document()
-    unsplit = counts.pop("unsplit") or None
+    unsplit = shown_name(counts.pop("unsplit")) or None
     return {
         "source": name,
-        "failure": shown_name(seen.failure) or None,
+        "failure": seen.failure or None,
         **counts,
         "stream_seconds": seen.counts.stream_seconds,
         "unsplit": unsplit,

@@ -74,6 +74,7 @@ def work_of(config: ScanConfig, bundle: Bundle) -> Work:
         extraction=config.extraction,
         split=config.split,
         timeout=config.timeout,
+        signed_by=bundle.signed_by,
     )
 
 

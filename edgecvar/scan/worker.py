@@ -65,6 +65,7 @@ def _loaded(work: Work, unwanted: Callable[[], bool]) -> _Worker:
     bundle = open_bundle(Path(work.bundle))
     if bundle.manifest.seal != work.seal:
         raise BundleError(f"{work.bundle}: another bundle lies there where a worker opens it; copy the same everywhere")
+    bundle = replace(bundle, signed_by=work.signed_by)  # whoever began this has seen the signature of that seal
     stack = ExitStack()
     runner = stack.enter_context(make_runner(bundle, work.choice))
     return _Worker(work, bundle, runner, unwanted, stack)

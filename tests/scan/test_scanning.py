@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from edgecvar.run.events import EventTracker
 from edgecvar.run.model import load
 from edgecvar.scan.ledger import Ledger
 from edgecvar.scan.output import ledger_file
+from edgecvar.scan.scanning import scan
+from edgecvar.scan.settings import ScanConfig
+from edgecvar.scan.sources import find_listed
 from edgecvar.workers import Died
 from tests.moving_clip import moving_clip
 from tests.scan.scanned import HerePool, listing, rows, scanned
@@ -206,3 +210,35 @@ def test_a_worker_that_finds_another_bundle_ends_the_scan(archive: Path, bundle:
     with pytest.raises(BundleError, match="another bundle lies there"):
         scanned(bundle, [archive], tmp_path / "seen.parquet", Elsewhere())
     assert not (tmp_path / "seen.parquet").exists()
+
+
+def test_workers_know_who_signed_the_bundle(
+    archive: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def ask(opened, choice):
+        raise Asked(opened.signed_by)
+
+    monkeypatch.setattr("edgecvar.scan.worker.make_runner", ask)
+    config = ScanConfig(sources=[str(archive)], output=tmp_path / "seen.parquet")
+    for signer in ("mine", None):  # engines of nobody's that lie beside a bundle are loaded without a signer alone
+        opened = replace(open_bundle(bundle), signed_by=signer)
+        with pytest.raises(Asked, match=str(signer)):
+            scan(config, opened, find_listed(config.sources), HerePool())
+
+
+def test_reasons_and_names_that_are_no_utf8_are_text(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    def spoil(job, result):
+        return replace(result, counts=replace(result.counts, unsplit="no\udcff"), failure="why\udcff")
+
+    (tmp_path / "clips").mkdir()
+    shutil.copyfile(archive / "a.mp4", tmp_path / "clips" / "a\udcff.mp4")
+    output = tmp_path / "seen.parquet"
+    summary = scanned(bundle, [tmp_path / "clips"], output, HerePool(spoil))
+    assert summary is not None
+    ((name, why),) = summary.failures
+    assert (name, why) == (f"{tmp_path}/clips/a\\udcff.mp4", "why\\udcff")
+    assert summary.unsplit == {name: "no\\udcff"}
+    assert [(each["source"], each["unsplit"]) for each in listing(output)] == [(name, "no\\udcff")]
