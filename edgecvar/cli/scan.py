@@ -25,7 +25,7 @@ SHOWN = 20
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="FILE", help="The .parquet to write.")
 @click.option("--bundle", type=click.Path(), help="Bundle to run; the one that the package ships unless given.")
 @trust_flag
-@click.option("--workers", type=int, metavar="N", help="Processes here [default: one a core].")
+@click.option("--workers", type=int, metavar="N", help="Processes here [default: one a core, and with TensorRT one].")
 @click.option("--ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT.")
 @click.option(
     "--split",
@@ -69,7 +69,7 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     from edgecvar.run.event_settings import read_event_settings
     from edgecvar.scan.pools import opened_pool
     from edgecvar.scan.scanning import scan
-    from edgecvar.scan.settings import ScanConfig, check_scan
+    from edgecvar.scan.settings import ScanConfig, check_scan, workers_of
     from edgecvar.scan.sources import find_listed
     from edgecvar.sinks.untrained import warn_untrained
 
@@ -83,7 +83,7 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     with StepBar("listing sources") as bar:
         listed = find_listed(config.sources)
         bar.show(0, 0, "starting workers")
-        with opened_pool(config.ray, config.workers) as pool:
+        with opened_pool(config.ray, workers_of(config, bundle)) as pool:
             summary = scan(config, bundle, listed, pool, bar.show)
     document = _document(config, summary, time.monotonic() - begun)
     if as_json:

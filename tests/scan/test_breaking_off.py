@@ -43,7 +43,7 @@ def test_what_came_before_is_kept_and_the_source_is_tried_again(
     files = [Breaking(data, 1000, error)]
 
     @contextmanager
-    def breaking(name):
+    def breaking(name, timeout):
         yield RemoteFile(files[-1], name)
 
     with monkeypatch.context() as patched:
