@@ -66,7 +66,8 @@ def test_only_the_job_that_publishes_may_more_than_read():
     assert all(right == {"contents": "read"} for right in rights.values())
     published = RELEASE["jobs"]["published"]
     assert set(published["needs"]) == set(RELEASE["jobs"]) - {"published"}
-    assert published["if"] == "github.ref_type == 'tag'" and published["environment"] == "pypi"
+    assert published["if"] == "github.event_name == 'push' && github.ref_type == 'tag'"  # not one that is begun by hand
+    assert published["environment"] == "pypi"
     assert not any("run" in step for step in steps("published"))
 
 

@@ -25,7 +25,7 @@ SHOWN = 20
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="FILE", help="The .parquet to write.")
 @click.option("--bundle", type=click.Path(), help="Bundle to run; the one that the package ships unless given.")
 @trust_flag
-@click.option("--workers", type=int, metavar="N", help="Processes here [default: one a core].")
+@click.option("--workers", type=int, metavar="N", help="Processes here [default: one a core, and with TensorRT one].")
 @click.option("--ray", metavar="ADDRESS", help="Work on a Ray cluster: auto, local, HOST:PORT or ray://HOST:PORT.")
 @click.option(
     "--split",
@@ -69,7 +69,7 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     from edgecvar.run.event_settings import read_event_settings
     from edgecvar.scan.pools import opened_pool
     from edgecvar.scan.scanning import scan
-    from edgecvar.scan.settings import ScanConfig, check_scan
+    from edgecvar.scan.settings import ScanConfig, check_scan, workers_of
     from edgecvar.scan.sources import find_listed
     from edgecvar.sinks.untrained import warn_untrained
 
@@ -83,7 +83,7 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     with StepBar("listing sources") as bar:
         listed = find_listed(config.sources)
         bar.show(0, 0, "starting workers")
-        with opened_pool(config.ray, config.workers) as pool:
+        with opened_pool(config.ray, workers_of(config, bundle)) as pool:
             summary = scan(config, bundle, listed, pool, bar.show)
     document = _document(config, summary, time.monotonic() - begun)
     if as_json:
@@ -96,7 +96,6 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
 
 def _document(config: ScanConfig, summary: Optional[ScanSummary], seconds: float) -> Dict[str, Any]:
     from edgecvar.scan.output import sources_file
-    from edgecvar.scan.table import shown_name
 
     document: Dict[str, Any] = {"output": str(config.output), "sources_output": str(sources_file(config.output))}
     if summary is None:
@@ -111,8 +110,8 @@ def _document(config: ScanConfig, summary: Optional[ScanSummary], seconds: float
         "stream_seconds": round(summary.stream_seconds, 3),
         "wall_seconds": round(seconds, 3),
         "cut_up": summary.cut_up,
-        "unsplit": {shown_name(name): why for name, why in summary.unsplit.items()},
-        "failures": [{"source": shown_name(name), "reason": shown_name(why)} for name, why in summary.failures],
+        "unsplit": summary.unsplit,
+        "failures": [{"source": name, "reason": why} for name, why in summary.failures],
     }
 
 

@@ -51,7 +51,8 @@ class RunSummary:
     `stream_fps` is pictures per second of wall time, reading to decision; `stream_seconds` is what they span in
     the stream's own time, without the gaps at breaks, but with the time that a live source was away. `ended` is empty
     where the stream was run to its end, else what ended the run before: "interrupted", "terminated", "closed", an
-    error's text; "under way" as long as it runs. `kinds` of pictures are what may be sampled.
+    error's text; "under way" as long as it runs. `kinds` of pictures are what may be sampled. `broke_off`: why the
+    container could not be read to its end, which ends a run as its end does.
     """
 
     pictures: int
@@ -72,6 +73,7 @@ class RunSummary:
     fallbacks: Mapping[str, int] = field(default_factory=dict)
     exits: Optional[ExitCounts] = None
     kinds: str = "PB"
+    broke_off: str = ""
 
     @property
     def complete(self) -> bool:

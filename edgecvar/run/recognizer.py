@@ -156,6 +156,7 @@ class Recognition:
             fallbacks=dict(packets.fallbacks),
             exits=self._walk.exits.counts,
             kinds=self._kinds,
+            broke_off=packets.broke_off,
         )
 
     def _read(self) -> None:

@@ -58,7 +58,7 @@ class RayPool:
 
         # A job that dies is given back, for whoever counts the tries; Ray itself would not say that it died.
         task = ray.remote(num_cpus=1, max_retries=0)(_do)
-        beginning = ray.put((work, enter))
+        beginning = ray.put((work, enter, os.getcwd()))
         coming = iter(jobs)
         busy: Dict[Any, J] = {}
         try:
@@ -83,7 +83,9 @@ def _do(key: str, beginning: Any, job: Any) -> Any:
     import ray
 
     if key not in _ENTERED:
-        work, enter = ray.get(beginning[0])
+        work, enter, folder = ray.get(beginning[0])
+        with suppress(OSError):  # relative paths are of there, and a machine without that folder may need none
+            os.chdir(folder)
         enter(_never)
         _ENTERED.clear()
         _ENTERED[key] = work

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional
 
 from edgecvar.errors import ConfigError, reason
+from edgecvar.scan.table import shown_name
 from edgecvar.scan.values import Counts, Listed, Piece, PieceSeen, Seen
 
 SCHEMA = 1
@@ -55,14 +56,32 @@ class Ledger:
     def remove(self) -> None:
         """Closes it, and takes it away."""
         self._file.close()
-        self.discard()
+        self._unlink()
 
     def discard(self) -> None:
-        """Takes away what is there of it, whatever it is."""
+        """Takes away what is there of it, whatever it is; raises ConfigError where another scan is at work on it."""
+        self._check_free()
+        self._unlink()
+
+    def _unlink(self) -> None:
         for suffix in ("", "-wal", "-shm"):
             path = self.path.with_name(self.path.name + suffix)
             if path.exists():
                 path.unlink()
+
+    def _check_free(self) -> None:
+        if not self.path.exists():
+            return
+        with self._told():
+            file = sqlite3.connect(str(self.path), timeout=0.2, isolation_level=None)
+            try:
+                file.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:  # no ledger, which nobody holds
+                pass
+            finally:
+                file.close()
 
     def state(self, source: Listed) -> Optional[bool]:
         """Whether a source was run to its end; None where it was not run, or has changed since."""
@@ -72,7 +91,7 @@ class Ledger:
 
     def add(self, source: Listed, seen: Seen) -> None:
         """A source is finished, and pieces of it need not be kept."""
-        row = (_key(source), source.stamp, seen.failure, _written(seen.counts), seen.rows)
+        row = (_key(source), source.stamp, shown_name(seen.failure), _written(seen.counts), seen.rows)
         with self._told():
             self._file.execute("BEGIN")
             self._file.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?)", row)

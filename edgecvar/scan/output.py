@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 1 << 16
 """Rows of a group, which is what a reader skips or takes as a whole."""
+TABLES_AT_ONCE = 512
+"""Tables that wait, after which they are joined."""
 _KEY = b"edgecvar"
 
 
@@ -81,24 +83,28 @@ class _Waiting:
     def add(self, table: pa.Table) -> None:
         self._tables.append(table)
         self._rows += len(table)
+        if len(self._tables) >= TABLES_AT_ONCE:  # each has buffers of its own, many times its few rows
+            self._tables = [self._joined().combine_chunks()]
         if self._rows >= ROWS_AT_ONCE:
             self.write()
 
     def write(self) -> None:
+        if self._rows:
+            self._writer.write_table(self._joined(), row_group_size=ROWS_AT_ONCE)
+        self._tables, self._rows = [], 0
+
+    def _joined(self) -> pa.Table:
         import pyarrow as pa
 
-        if self._rows:
-            table = pa.concat_tables([each.cast(self._schema) for each in self._tables])
-            self._writer.write_table(table, row_group_size=ROWS_AT_ONCE)
-        self._tables, self._rows = [], 0
+        return pa.concat_tables([each.cast(self._schema) for each in self._tables])
 
 
 def _listing(name: str, seen: Seen) -> Dict[str, Any]:
     counts = seen.counts.document()
-    unsplit = counts.pop("unsplit") or None
+    unsplit = shown_name(counts.pop("unsplit")) or None
     return {
         "source": name,
-        "failure": shown_name(seen.failure) or None,
+        "failure": seen.failure or None,
         **counts,
         "stream_seconds": seen.counts.stream_seconds,
         "unsplit": unsplit,

@@ -17,7 +17,7 @@ from edgecvar.scan.output import digest_of, ledger_file, write_tables, written_b
 from edgecvar.scan.pool import TRIES, Pool, each_tried
 from edgecvar.scan.progress import ScanProgress
 from edgecvar.scan.settings import ScanConfig, table_settings, work_of
-from edgecvar.scan.table import in_order, to_bytes
+from edgecvar.scan.table import in_order, shown_name, to_bytes
 from edgecvar.scan.values import Counts, CutUp, Job, Listed, Outcome, PieceSeen, Seen, Unsound
 from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.stream.sources.opening import without_password
@@ -30,7 +30,7 @@ _APART = "its pieces do not come to the same where they meet"
 
 @dataclass
 class ScanSummary:
-    """What a scan came to; `before` sources were finished by an earlier one. `failures`: source and reason."""
+    """What a scan came to; `before` sources were finished by an earlier one. `failures`: source and reason, as text."""
 
     sources: int = 0
     before: int = 0
@@ -43,14 +43,15 @@ class ScanSummary:
 
     def count(self, source: Listed, seen: Seen) -> None:
         """One more source is in the tables."""
+        name = shown_name(without_password(source.name))
         self.decisions += seen.counts.decisions
         self.events += seen.counts.events
         self.stream_seconds += seen.counts.stream_seconds
         self.cut_up += seen.counts.pieces > 1
         if seen.counts.unsplit:
-            self.unsplit[without_password(source.name)] = seen.counts.unsplit
+            self.unsplit[name] = shown_name(seen.counts.unsplit)
         if seen.failure:
-            self.failures.append((without_password(source.name), seen.failure))
+            self.failures.append((name, seen.failure))
 
 
 def scan(

@@ -25,9 +25,10 @@ SPLIT = 600.0
 class ScanConfig(RunnerChoice):
     """`sources`: files, folders, patterns, URLs. `output`: the .parquet that is written.
 
-    `trust`: keys, one of which must have signed the bundle. `workers`: processes, by default one a core. `ray`: the
-    address of a cluster that does the work instead. `split`: a file that lasts for two times so many seconds is cut up,
-    none with 0. `overwrite`: what is there, finished or not, is not gone on with. The others are as of `run`.
+    `trust`: keys, one of which must have signed the bundle. `workers`: processes, by default one a core, with TensorRT
+    one. `ray`: the address of a cluster that does the work instead. `split`: a file that lasts for two times so many
+    seconds is cut up, none with 0. `overwrite`: what is there, finished or not, is not gone on with. The others are as
+    of `run`.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -57,6 +58,15 @@ def check_scan(config: ScanConfig) -> None:
         raise ConfigError(f"--output {output}: this is a source itself; choose another name")
 
 
+def workers_of(config: ScanConfig, bundle: Bundle) -> Optional[int]:
+    """Processes, None for one a core; TensorRT's device takes one. Raises ConfigError where more are asked for."""
+    if config.ray is not None or resolve(bundle, config)[0] != "trt":
+        return config.workers
+    if (config.workers or 1) > 1:
+        raise ConfigError(f"--workers {config.workers}: TensorRT's device takes one process; leave it out")
+    return 1
+
+
 def work_of(config: ScanConfig, bundle: Bundle) -> Work:
     """What workers are told; raises ConfigError or BundleError where the runner cannot be had."""
     chosen = {name: getattr(config, name) for name in RunnerChoice.model_fields}
@@ -74,6 +84,7 @@ def work_of(config: ScanConfig, bundle: Bundle) -> Work:
         extraction=config.extraction,
         split=config.split,
         timeout=config.timeout,
+        signed_by=bundle.signed_by,
     )
 
 

@@ -13,6 +13,10 @@ from edgecvar.errors import ConfigError, DatasetError, need_extra, reason
 from edgecvar.scan.values import Listed
 from edgecvar.stream.sources.address import is_live
 from edgecvar.stream.sources.opening import path_of, read_once, without_password
+from edgecvar.stream.sources.passwords import without_passwords
+
+_WITHOUT_HOST = tuple(f"{each}://" for each in ("ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"))
+"""What fsspec lists without the server's name, so that none of it could be opened."""
 
 
 def find_listed(arguments: Sequence[str]) -> List[Listed]:
@@ -58,20 +62,35 @@ def _remote(argument: str) -> List[Listed]:
     import_fsspec()
     import fsspec
 
-    place = argument.partition("::")[0]
-    patterned = glob.has_magic(place.partition("?")[0] if place.startswith("http") else place)
-    if not patterned and not place.endswith("/"):
+    place, _, behind = argument.partition("::")
+    if not _is_many(place):
+        if "://" not in place and _is_many(behind.partition("::")[0]):
+            raise ConfigError(
+                f"{without_password(argument)}: {place} opens one file; leave {place}:: out, or name each"
+            )
         return [Listed(argument)]
+    if place.startswith(_WITHOUT_HOST):
+        raise ConfigError(f"{without_password(argument)}: such servers are not listed; name each file, or mount it")
     try:
         system, path = fsspec.core.url_to_fs(argument)
+        patterned = _is_patterned(place)
         entries = system.glob(path, detail=True) if patterned else system.find(path, detail=True)
         files = [each for each in entries.values() if each.get("type") == "file"]
         wanted = files if patterned else [each for each in files if _is_video(str(each["name"]))]
         return [_told(system.unstrip_protocol(each["name"]), argument, each) for each in wanted]
     except ImportError as error:
-        raise ConfigError(f"{without_password(argument)}: {reason(error)}") from error
+        raise ConfigError(without_passwords(f"{argument}: {reason(error)}", argument)) from error
     except Exception as error:  # each file system of fsspec has errors of its own
-        raise DatasetError(f"{without_password(argument)}: cannot be listed ({reason(error)})") from error
+        told = f"{argument}: cannot be listed ({reason(error)})"
+        raise DatasetError(without_passwords(told, argument)) from error
+
+
+def _is_patterned(place: str) -> bool:
+    return glob.has_magic(place.partition("?")[0] if place.startswith("http") else place)
+
+
+def _is_many(place: str) -> bool:
+    return _is_patterned(place) or place.endswith("/")
 
 
 def _told(name: str, argument: str, entry: Dict[str, Any]) -> Listed:
@@ -95,18 +114,43 @@ class RemoteFile:
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.name = name
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-        self.seekable = file.seekable
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer at the end; raises OSError whatever its file system raises."""
+        try:
+            return self._file.read(size)
+        except OSError:
+            raise
+        except Exception as error:  # each file system of fsspec has errors of its own
+            raise OSError(f"{type(error).__name__}: {reason(error)}") from error
 
 
 @contextmanager
-def opened_source(name: str) -> Iterator[Union[str, RemoteFile]]:
-    """What a stream is opened with: a path as it is, all else by fsspec. Raises what fsspec raises."""
+def opened_source(name: str, timeout: float) -> Iterator[Union[str, RemoteFile]]:
+    """What a stream is opened with: a path as it is, all else by fsspec. Raises what fsspec raises.
+
+    `timeout`: seconds without data after which an HTTP server is given up; other stores have their own.
+    """
     if path_of(name) is not None:
         yield name
         return
     import_fsspec()
     import fsspec
 
-    with fsspec.open(name, "rb") as file:
+    with fsspec.open(name, "rb", **_patience(name, timeout)) as file:
         yield RemoteFile(file, without_password(name))
+
+
+def _patience(name: str, timeout: float) -> Dict[str, Any]:
+    """What fsspec takes so that an HTTP server is given up in time, beside what it is configured with."""
+    scheme = name.partition("://")[0].lower()
+    if scheme not in ("http", "https"):
+        return {}
+    import fsspec
+    from aiohttp import ClientTimeout
+
+    configured = fsspec.config.conf.get(scheme, {}).get("client_kwargs", {})
+    patience = ClientTimeout(total=None, sock_connect=timeout, sock_read=timeout)
+    return {"client_kwargs": {"timeout": patience, **configured}}

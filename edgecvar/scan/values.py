@@ -56,7 +56,8 @@ class Job:
 class Work:
     """What a worker needs to know beforehand, and for all jobs; `seal`: of the bundle's manifest, which must be that.
 
-    `split`: seconds of a piece of a long file, 0 where none is cut up.
+    `split`: seconds of a piece of a long file, 0 where none is cut up. `signed_by`: the key that was trusted and had
+    signed the seal, for what is built beside the bundle; None where nobody asked.
     """
 
     bundle: str
@@ -68,6 +69,7 @@ class Work:
     extraction: str
     split: float
     timeout: float
+    signed_by: Optional[str] = None
 
 
 @dataclass(frozen=True)

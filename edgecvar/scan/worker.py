@@ -23,7 +23,7 @@ from edgecvar.scan.sources import opened_source
 from edgecvar.scan.table import decision_rows, event_rows, in_order, scored_rows, to_bytes
 from edgecvar.scan.values import Counts, CutUp, Job, Outcome, Piece, PieceSeen, Seen, Unsound, Work
 from edgecvar.stream.reader import Stream
-from edgecvar.stream.sources.opening import without_password
+from edgecvar.stream.sources.passwords import without_passwords
 from edgecvar.stream.types import CodedPicture
 
 AT_ONCE = 4096
@@ -47,7 +47,7 @@ class _Worker:
     stack: ExitStack
 
 
-_HERE: Dict[str, Union[_Worker, EdgecvarError]] = {}
+_HERE: Dict[str, Union[_Worker, Exception]] = {}
 
 
 def enter_worker(work: Work, unwanted: Callable[[], bool]) -> None:
@@ -57,7 +57,7 @@ def enter_worker(work: Work, unwanted: Callable[[], bool]) -> None:
         before.stack.close()
     try:
         _HERE["worker"] = _loaded(work, unwanted)
-    except EdgecvarError as error:
+    except Exception as error:  # a process that did not begin would be taken for one that died
         _HERE["worker"] = error
 
 
@@ -65,6 +65,7 @@ def _loaded(work: Work, unwanted: Callable[[], bool]) -> _Worker:
     bundle = open_bundle(Path(work.bundle))
     if bundle.manifest.seal != work.seal:
         raise BundleError(f"{work.bundle}: another bundle lies there where a worker opens it; copy the same everywhere")
+    bundle = replace(bundle, signed_by=work.signed_by)  # whoever began this has seen the signature of that seal
     stack = ExitStack()
     runner = stack.enter_context(make_runner(bundle, work.choice))
     return _Worker(work, bundle, runner, unwanted, stack)
@@ -73,19 +74,24 @@ def _loaded(work: Work, unwanted: Callable[[], bool]) -> _Worker:
 def do_job(job: Job) -> Outcome:
     """Whatever is wrong with a source is its outcome; raises Unwanted, and what is wrong with the bundle."""
     worker = _HERE["worker"]
-    if isinstance(worker, EdgecvarError):
+    if isinstance(worker, Exception):
         raise worker
     try:
         return _done(worker, job)
     except Unwanted:
         raise
     except EdgecvarError as error:
-        failure = str(named(without_password(job.source.name), error))
+        failure = _told(job.source.name, error)
     except Exception as error:  # whatever is wrong with one source, the others are to be scanned
-        failure = f"{without_password(job.source.name)}: cannot be read ({type(error).__name__}: {reason(error)})"
+        failure = _told(job.source.name, EdgecvarError(f"cannot be read ({type(error).__name__}: {reason(error)})"))
     if job.piece is not None:
         return Unsound(failure)
-    return Seen(to_bytes(in_order([])), Counts(unsplit=job.unsplit), without_password(failure))
+    return Seen(to_bytes(in_order([])), Counts(unsplit=job.unsplit), failure)
+
+
+def _told(name: str, error: EdgecvarError) -> str:
+    """What is wrong with a source, after its name; no password is in either."""
+    return without_passwords(str(named(name, error)), name)
 
 
 def _done(worker: _Worker, job: Job) -> Outcome:
@@ -118,14 +124,19 @@ def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
         except Unwanted:
             raise
         except EdgecvarError as error:  # what came before it is sound
-            failure = str(named(without_password(name), error))
+            failure = _told(name, error)
         events += tracker.finish()
         counts = reading.counts
-        if not failure and reading.summary.note:
-            failure = f"{without_password(name)}: {reading.summary.note}"
+        failure = failure or _not_to_its_end(name, reading.summary)
     ended = [event for event in events if event.end_seconds is not None]
     table = in_order([*tables, decision_rows(decisions), event_rows(ended)])
     return Seen(to_bytes(table), replace(counts, events=len(ended), unsplit=unsplit), failure)
+
+
+def _not_to_its_end(name: str, summary: RunSummary) -> str:
+    if summary.broke_off:
+        return _told(name, EdgecvarError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})"))
+    return _told(name, EdgecvarError(summary.note)) if summary.note else ""
 
 
 def _piece(worker: _Worker, name: str, piece: Piece) -> Outcome:
@@ -171,7 +182,7 @@ class _Reading:
     def __enter__(self) -> _Reading:
         work, manifest, piece = self._worker.work, self._worker.bundle.manifest, self._piece
         with ExitStack() as stack:
-            opened: Any = stack.enter_context(opened_source(self._name))
+            opened: Any = stack.enter_context(opened_source(self._name, work.timeout))
             stream = Stream(
                 opened,
                 work.extraction,

@@ -202,4 +202,5 @@ class Stream:
         return FFmpegReading(source, "" if extraction == "ffmpeg" else f"native core not used: {probe.refused}")
 
     def _broke_off(self, reason: str) -> None:
+        self.summary.broke_off = reason
         self.summary.skip(f"container broke off: {reason}")

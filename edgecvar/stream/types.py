@@ -288,7 +288,7 @@ class StreamSummary:
     there for sources that come and go. `decoder` is the one in hardware that decodes I-pictures, or began to, and how
     far it is from software; `fallbacks` counts by reason what fell back to software: an I-picture, or all from there
     on. `other_layers` counts NAL units of other layers than the base one (a second view, more detail), which are left
-    out.
+    out. `broke_off`: why the container could not be read to its end; empty where it was, or is being read.
     """
 
     pictures: int = 0
@@ -302,6 +302,7 @@ class StreamSummary:
     decoder: str = ""
     fallbacks: dict[str, int] = field(default_factory=dict)
     other_layers: int = 0
+    broke_off: str = ""
 
     def __repr__(self) -> str:
         more = f", {self.hidden} hidden" if self.hidden else ""
@@ -343,6 +344,7 @@ class StreamSummary:
             decoder=other.decoder or self.decoder,
             fallbacks=_sums(self.fallbacks, other.fallbacks),
             other_layers=self.other_layers + other.other_layers,
+            broke_off=other.broke_off or self.broke_off,
         )
 
 

@@ -165,3 +165,16 @@ def test_documents_hold_the_label_itself_and_the_name_as_text(edgecvar: Any, fol
 def test_labels_are_listed_without_markup_or_emoji(edgecvar: Any, folder: Path) -> None:
     _, out, _ = edgecvar("eval", next(folder.glob("*.edgecvar")), folder / "data", "--jobs", "1", "--every", "8")
     assert "0[bold]:car:\\x1b[31m\\n" in out
+
+
+def test_a_source_that_fails_under_such_a_name_is_left_out_alone(edgecvar: Any, folder: Path, tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="wants the scan extra")
+    pytest.importorskip("fsspec", reason="wants the scan extra")
+    for name in ("no\udcff.mp4", "yes.mp4"):
+        shutil.copy(folder / f"{'no' if name.startswith('no') else ''}{NAME}.mp4", tmp_path / name)
+    bundle, output = next(folder.glob("*.edgecvar")), tmp_path / "seen.parquet"
+    code, out, _ = edgecvar("scan", tmp_path, "--bundle", bundle, "--workers", "1", "-o", output, "--json")
+    (failure,) = json.loads(out)["failures"]
+    assert code == 1 and failure["source"] == f"{tmp_path}/no\\udcff.mp4"
+    assert failure["reason"].startswith(f"{failure['source']}: ")
+    assert len(pq.read_table(output)) and len(pq.read_table(tmp_path / "seen.sources.parquet")) == 2

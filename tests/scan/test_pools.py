@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,8 +117,15 @@ def test_a_data_set_is_prepared_elsewhere_as_here(pool, tmp_path: Path) -> None:
     assert len(there.left_out) == len(here.left_out) == 1
 
 
-def test_a_cluster_that_is_not_there_is_an_error(pool) -> None:
-    if isinstance(pool, LocalPool):
-        pytest.skip("a cluster has an address, processes have none")
-    with pytest.raises(ConfigError, match="no cluster there"), opened_pool("nonsense:port:1"):
-        pass
+def test_a_cluster_that_is_not_there_is_an_error() -> None:
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    # In a process of its own: one that is connected to a cluster is asked for no other.
+    program = "from edgecvar.scan.cluster import RayPool\nRayPool('nonsense:port:1').__enter__()"
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "ConfigError: --ray nonsense:port:1: no cluster there" in done.stderr
+
+
+def test_a_cluster_works_where_it_is_asked_from(pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [folder for _, folder in pool.each(works.where, [1], works.enter)] == [str(tmp_path)]

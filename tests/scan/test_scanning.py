@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,11 @@ from edgecvar.run.events import EventTracker
 from edgecvar.run.model import load
 from edgecvar.scan.ledger import Ledger
 from edgecvar.scan.output import ledger_file
+from edgecvar.scan.scanning import scan
+from edgecvar.scan.settings import ScanConfig, work_of, workers_of
+from edgecvar.scan.sources import find_listed
+from edgecvar.scan.values import Job, Listed
+from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.workers import Died
 from tests.moving_clip import moving_clip
 from tests.scan.scanned import HerePool, listing, rows, scanned
@@ -206,3 +212,77 @@ def test_a_worker_that_finds_another_bundle_ends_the_scan(archive: Path, bundle:
     with pytest.raises(BundleError, match="another bundle lies there"):
         scanned(bundle, [archive], tmp_path / "seen.parquet", Elsewhere())
     assert not (tmp_path / "seen.parquet").exists()
+
+
+def test_workers_know_who_signed_the_bundle(
+    archive: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def ask(opened, choice):
+        raise Asked(opened.signed_by)
+
+    monkeypatch.setattr("edgecvar.scan.worker.make_runner", ask)
+    config = ScanConfig(sources=[str(archive)], output=tmp_path / "seen.parquet")
+    for signer in ("mine", None):  # engines of nobody's that lie beside a bundle are loaded without a signer alone
+        opened = replace(open_bundle(bundle), signed_by=signer)
+        with pytest.raises(Asked, match=str(signer)):
+            scan(config, opened, find_listed(config.sources), HerePool())
+
+
+def test_reasons_and_names_that_are_no_utf8_are_text(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    def spoil(job, result):
+        return replace(result, counts=replace(result.counts, unsplit="no\udcff"), failure="why\udcff")
+
+    (tmp_path / "clips").mkdir()
+    shutil.copyfile(archive / "a.mp4", tmp_path / "clips" / "a\udcff.mp4")
+    output = tmp_path / "seen.parquet"
+    summary = scanned(bundle, [tmp_path / "clips"], output, HerePool(spoil))
+    assert summary is not None
+    ((name, why),) = summary.failures
+    assert (name, why) == (f"{tmp_path}/clips/a\\udcff.mp4", "why\\udcff")
+    assert summary.unsplit == {name: "no\\udcff"}
+    assert [(each["source"], each["unsplit"]) for each in listing(output)] == [(name, "no\\udcff")]
+
+
+def test_a_ledger_that_is_at_work_is_not_begun_anew(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    output = tmp_path / "seen.parquet"
+    with Ledger(ledger_file(output), {}), pytest.raises(ConfigError, match="another scan is at work"):
+        scanned(bundle, [archive / "a.mp4"], output, overwrite=True)
+    assert ledger_file(output).exists()
+    ledger_file(output).write_text("not one " * 200)
+    assert scanned(bundle, [archive / "a.mp4"], output, overwrite=True) is not None
+
+
+def test_a_worker_that_cannot_begin_ends_the_scan_with_its_reason(
+    archive: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(opened, choice):
+        raise RuntimeError("no room for the engine")
+
+    monkeypatch.setattr("edgecvar.scan.worker.make_runner", refuse)
+    enter_worker(work_of(ScanConfig(sources=["a"], output="a.parquet"), open_bundle(bundle)), lambda: False)
+    with pytest.raises(RuntimeError, match="no room for the engine"):
+        do_job(Job(Listed(str(archive / "a.mp4"))))
+
+
+def test_many_small_tables_come_to_the_same(
+    archive: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, joined = tmp_path / "plain.parquet", tmp_path / "joined.parquet"
+    scanned(bundle, [archive], plain)
+    monkeypatch.setattr("edgecvar.scan.output.TABLES_AT_ONCE", 2)
+    scanned(bundle, [archive], joined)
+    assert plain.read_bytes() == joined.read_bytes()
+
+
+def test_one_process_has_the_device_of_tensorrt(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(**more):
+        return workers_of(ScanConfig(sources=["a"], output="a.parquet", **more), open_bundle(bundle))
+
+    assert (asked(), asked(workers=3)) == (None, 3)
+    monkeypatch.setattr("edgecvar.scan.settings.resolve", lambda opened, choice: ("trt", "fp16"))
+    assert (asked(), asked(ray="auto")) == (1, None)
+    with pytest.raises(ConfigError, match="takes one process"):
+        asked(workers=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,7 @@ pytest.importorskip("fsspec")
 
 from edgecvar.errors import ConfigError, DatasetError
 from edgecvar.scan.sources import find_listed
+from edgecvar.stream.sources.passwords import without_passwords
 from tests.moving_clip import moving_clip
 from tests.scan.scanned import listing, rows, scanned
 from tests.tiny_bundle import tiny_bundle
@@ -108,3 +110,40 @@ def test_urls_are_read_by_fsspec_and_a_missing_one_fails_alone(tmp_path: Path) -
     assert [{**row, "source": ""} for row in rows(there)] == [{**row, "source": ""} for row in rows(here)]
     assert summary is not None and len(summary.failures) == 1
     assert "secret" not in str(listing(there)) + str(summary.failures)
+
+
+@pytest.mark.parametrize(
+    "argument", ["ftp://host/cameras/*.mp4", "sftp://host/cameras/", "simplecache::s3://bucket/*.mp4"]
+)
+def test_what_could_not_be_opened_once_listed_is_refused(argument: str) -> None:
+    with pytest.raises(ConfigError, match="name each"):
+        find_listed([argument])
+    assert names("simplecache::s3://bucket/clip.mp4") == ["simplecache::s3://bucket/clip.mp4"]
+
+
+def test_no_reason_has_a_signature_of_a_url(tmp_path: Path) -> None:
+    query = "X-Amz-Credential=me&X-Amz-Signature=hidden&X-Amz-Security-Token=hidden&sig=hidden"
+    address = f"http://127.0.0.1:1/clip.mp4?{query}"
+    output = tmp_path / "seen.parquet"
+    summary = scanned(tiny_bundle(tmp_path), [address], output)
+    assert summary is not None
+    ((name, why),) = summary.failures
+    assert name in why and "cannot be read" in why
+    assert "hidden" not in str(summary.failures) + str(listing(output))
+    with pytest.raises((ConfigError, DatasetError), match="nowhere") as told:
+        find_listed([f"nowhere://bucket/*.mp4?{query}"])
+    assert "hidden" not in str(told.value)
+
+
+def test_passwords_go_from_what_is_said_and_the_rest_stays() -> None:
+    name = "https://me:hidden@h/a.mp4?sig=hidden"
+    told = without_passwords(f"{name}: gone, url='https://h/b?access_token=hidden', tried twice", name)
+    assert told == "https://me:***@h/a.mp4?sig=***: gone, url='https://h/b?access_token=***', tried twice"
+
+
+def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/clip.mp4"
+        summary = scanned(tiny_bundle(tmp_path), [address], tmp_path / "seen.parquet", timeout=0.2)
+    assert summary is not None and len(summary.failures) == 1

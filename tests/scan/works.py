@@ -32,3 +32,8 @@ def die_once(mark: str) -> str:
         Path(mark).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return mark
+
+
+def where(_: int) -> str:
+    """The folder that a process works in."""
+    return os.getcwd()

@@ -9,7 +9,10 @@ from urllib.parse import quote
 USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
 _WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
 _USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
-_SECRET = re.compile(r"(?i)([?&;/_](?:pass(?:word|wd|phrase)?|pwd|token|secret|key|auth)=)[^&;/]*")
+_SECRET = re.compile(
+    r"(?i)([?&;/_-](?:pass(?:word|wd|phrase)?|pwd|(?:access|api)?(?:token|key)|secret|auth|sig(?:nature)?)=)[^&;/]*"
+)
+_IN_TEXT = re.compile(r"\S*://\S*?(?=[:,;.)'\"]*(?:\s|$))")
 
 
 def scheme_of(source: object) -> str:
@@ -33,3 +36,9 @@ def without_password(url: str) -> str:
     if "://" not in url:
         return url
     return _SECRET.sub(r"\1***", _USER.sub(r"\1***@", url))
+
+
+def without_passwords(text: str, name: str) -> str:
+    """What is said of the URL `name`, with *** for passwords in it and in other URLs; the words between stay."""
+    told = text.replace(name, without_password(name))
+    return _IN_TEXT.sub(lambda found: without_password(found[0]), told)
