@@ -92,10 +92,11 @@ def defines(target: Target, include: Path) -> Dict[str, str]:
         "PYTHON_MODULE_EXTENSION": target.suffix,
         "PYTHON_MODULE_DEBUG_POSTFIX": "",
     }
+    flags = [f"-isystem {HERE / 'include'}"]
     if target.version.endswith("t"):
         # Its headers are the same but for this line of pyconfig.h.
-        told["CMAKE_CXX_FLAGS"] = "-DPy_GIL_DISABLED=1"
-    return told
+        flags.append("-DPy_GIL_DISABLED=1")
+    return {**told, "CMAKE_CXX_FLAGS": " ".join(flags)}
 
 
 def wheel(target: Target, source: Path, into: Path) -> Path:
