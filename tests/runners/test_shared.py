@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -33,7 +34,17 @@ def one_of_each(folder):
     }
 
 
-def walked(bundle, runner, seed, pictures=6):
+def nobody_else():
+    """What a stream that is alone waits for after its first picture."""
+
+
+def all_known():
+    """The same of STREAMS streams: until each has launched once, and so knows of the others."""
+    known = threading.Barrier(STREAMS)
+    return partial(known.wait, 10)
+
+
+def walked(bundle, runner, seed, others=nobody_else, pictures=6):
     """The scores of a stream of made-up pictures, of which every third begins a window."""
     random = np.random.default_rng(seed)
     stages = bundle.manifest.stages
@@ -46,6 +57,8 @@ def walked(bundle, runner, seed, pictures=6):
         inputs = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
         sampled = SampledPicture(place, place, 0.0, 0, 0.0, inputs, appearance, None)
         scores.append(walk.scores(walk.finish(walk.start(sampled), before or appearance)))
+        if place == 0:
+            others()
     return np.stack(scores)
 
 
@@ -124,7 +137,8 @@ def test_each_gets_what_it_gets_alone(tmp_path, kind):
         alone = [walked(bundle, runner, seed) for seed in range(STREAMS)]
         shared = SharedRunner(runner, max_batch=3, deadline=PATIENT)
         with ThreadPoolExecutor(STREAMS) as pool:
-            together = list(pool.map(lambda seed: walked(bundle, shared, seed), range(STREAMS)))
+            known = all_known()
+            together = list(pool.map(lambda seed: walked(bundle, shared, seed, known), range(STREAMS)))
     assert np.ptp(alone, axis=0).max() > 0.1  # the streams are told apart
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert 1 < max(shared.sizes) <= 3
@@ -133,9 +147,9 @@ def test_each_gets_what_it_gets_alone(tmp_path, kind):
 def test_state_is_each_streams_own(tmp_path):
     bundle = one_of_each(tmp_path)["state"]
 
-    def remembered(runner, seed):
+    def remembered(runner, seed, others=nobody_else):
         random, state, scores = np.random.default_rng(seed), None, []
-        for _ in range(6):
+        for place in range(6):
             moves = {"moves": random.normal(size=(1, 2)).astype(np.float32)}
             step = runner.launch(
                 "recall", {**moves, **(state or dict.fromkeys(("before", "sum"), np.zeros((1, 2), "f4")))}
@@ -143,13 +157,16 @@ def test_state_is_each_streams_own(tmp_path):
             assert isinstance(step, Step)
             state = step.state
             scores.append(runner.fetch(step.output)[0])
+            if place == 0:
+                others()
         return scores
 
     with OnnxRunner(bundle, threads=1) as runner:
         alone = [remembered(runner, seed) for seed in range(STREAMS)]
         shared = SharedRunner(runner, deadline=PATIENT)
         with ThreadPoolExecutor(STREAMS) as pool:
-            together = list(pool.map(lambda seed: remembered(shared, seed), range(STREAMS)))
+            known = all_known()
+            together = list(pool.map(lambda seed: remembered(shared, seed, known), range(STREAMS)))
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert max(shared.sizes) > 1
 
