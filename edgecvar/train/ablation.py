@@ -33,8 +33,9 @@ class Ablation(BaseModel):
     given. `test`: clips that tell the rows apart, a folder or CSV as a recipe's `data`; the clips that validate unless
     given. `paper`: columns of published figures, in percent.
 
-    A file with `like` begins as the ablation in that file, named relative to it, and gives what differs: `set` is put over that one's, any
-    other key takes the place of its. Recipes, its rows' too, are sought from the file with `like` on.
+    A file with `like` begins as the ablation in that file, named relative to it, and gives what differs: `set` is put
+    over that one's, any other key takes the place of its. Recipes, its rows' too, are sought from the file with `like`
+    on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
