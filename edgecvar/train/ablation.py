@@ -16,12 +16,9 @@ from edgecvar.documents import read_text
 from edgecvar.errors import ConfigError, reason, unknown_name
 from edgecvar.plain_yaml import parse_yaml
 from edgecvar.train.parts import Architecture
-from edgecvar.train.recipe import Recipe, is_ablation, load_recipe, override_keys
+from edgecvar.train.recipe import LIKE, Recipe, is_ablation, load_recipe, override_keys
 from edgecvar.train.start.checks import resolve
 from edgecvar.train.start.shipped import find_table, shipped_name
-
-LIKE = "like"
-"""The key that names another ablation's file, relative to the one it stands in."""
 
 SPLITS = {"ucf101": [1, 2, 3], "hmdb51": [1, 2, 3]}
 """The official splits of a data set, by the format of its lists, where papers average over several."""
@@ -36,8 +33,9 @@ class Ablation(BaseModel):
     given. `test`: clips that tell the rows apart, a folder or CSV as a recipe's `data`; the clips that validate unless
     given. `paper`: columns of published figures, in percent.
 
-    A file with `like` begins as the ablation in that file, and gives what differs: `set` is put over that one's, any
-    other key takes the place of its. Recipes, its rows' too, are sought from the file with `like` on.
+    A file with `like` begins as the ablation in that file, named relative to it, and gives what differs: `set` is put
+    over that one's, any other key takes the place of its. Recipes, its rows' too, are sought from the file with `like`
+    on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,7 +117,9 @@ def _read(path: Path) -> Dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path}: {reason(error)}") from error
     if not is_ablation(document):
-        raise NoAblation(f"{path}: not an ablation, which has `rows`; recipes/synth/attp-table3.yaml is one")
+        raise NoAblation(
+            f"{path}: not an ablation, which has `rows` or is `like` another; recipes/synth/attp-table3.yaml is one"
+        )
     return dict(document)
 
 

@@ -77,9 +77,13 @@ def parse_recipe(text: str, overrides: Sequence[str] = (), where: str = "recipe"
     return recipe_of(document, where)
 
 
+ROWS, LIKE = "rows", "like"
+"""The keys of which an ablation has one: its own rows, or the file of another that it is like."""
+
+
 def is_ablation(document: Any) -> bool:
     """Whether a YAML document states an ablation, by its rows or by another that it is like, and not a recipe."""
-    return isinstance(document, dict) and ("rows" in document or "like" in document)
+    return isinstance(document, dict) and (ROWS in document or LIKE in document)
 
 
 def override_keys(overrides: Sequence[str]) -> List[str]:

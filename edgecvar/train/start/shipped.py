@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from edgecvar.errors import ConfigError
-from edgecvar.train.recipe import Recipe, load_recipe
+from edgecvar.train.recipe import LIKE, ROWS, Recipe, load_recipe
 
 PACKAGE = Path(__file__).parent.parent.parent
 SUFFIXES = (".yaml", ".yml")
@@ -41,7 +41,7 @@ def table_files() -> Dict[str, Path]:
 def _states_rows(file: Path) -> bool:
     """Whether it has rows, or another ablation's."""
     text = file.read_text(encoding="utf-8")
-    return "\nrows:" in text or "\nlike:" in text
+    return any(f"\n{key}:" in text for key in (ROWS, LIKE))
 
 
 def shipped_name(file: Path) -> Optional[str]:
