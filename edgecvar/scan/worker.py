@@ -12,28 +12,24 @@ import numpy as np
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
-from edgecvar.errors import BundleError, EdgecvarError, named, reason
+from edgecvar.errors import BundleError, EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import make_runner
 from edgecvar.runners.runner import Runner
 from edgecvar.scan.cutting import cut
+from edgecvar.scan.failures import Unwanted, failure_of
 from edgecvar.scan.sources import opened_source
 from edgecvar.scan.table import decision_rows, event_rows, in_order, scored_rows, to_bytes
 from edgecvar.scan.values import Counts, CutUp, Job, Outcome, Piece, PieceSeen, Seen, Unsound, Work
 from edgecvar.stream.reader import Stream
-from edgecvar.stream.sources.passwords import without_passwords
 from edgecvar.stream.types import CodedPicture
 
 AT_ONCE = 4096
 """Decisions that are kept with all their scores."""
 
 State = Mapping[str, Mapping[str, Any]]
-
-
-class Unwanted(EdgecvarError):
-    """Whoever asked for a job has left."""
 
 
 @dataclass(frozen=True)
@@ -78,20 +74,11 @@ def do_job(job: Job) -> Outcome:
         raise worker
     try:
         return _done(worker, job)
-    except Unwanted:
-        raise
-    except EdgecvarError as error:
-        failure = _told(job.source.name, error)
     except Exception as error:  # whatever is wrong with one source, the others are to be scanned
-        failure = _told(job.source.name, EdgecvarError(f"cannot be read ({type(error).__name__}: {reason(error)})"))
+        failure = failure_of(job.source.name, error)
     if job.piece is not None:
         return Unsound(failure)
     return Seen(to_bytes(in_order([])), Counts(unsplit=job.unsplit), failure)
-
-
-def _told(name: str, error: EdgecvarError) -> str:
-    """What is wrong with a source, after its name; no password is in either."""
-    return without_passwords(str(named(name, error)), name)
 
 
 def _done(worker: _Worker, job: Job) -> Outcome:
@@ -121,10 +108,8 @@ def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
                 if len(decisions) == AT_ONCE:
                     tables.append(decision_rows(decisions))
                     decisions.clear()
-        except Unwanted:
-            raise
         except EdgecvarError as error:  # what came before it is sound
-            failure = _told(name, error)
+            failure = failure_of(name, error)
         events += tracker.finish()
         counts = reading.counts
         failure = failure or _not_to_its_end(name, reading.summary)
@@ -135,8 +120,8 @@ def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
 
 def _not_to_its_end(name: str, summary: RunSummary) -> str:
     if summary.broke_off:
-        return _told(name, EdgecvarError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})"))
-    return _told(name, EdgecvarError(summary.note)) if summary.note else ""
+        return failure_of(name, EdgecvarError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})"))
+    return failure_of(name, EdgecvarError(summary.note)) if summary.note else ""
 
 
 def _piece(worker: _Worker, name: str, piece: Piece) -> Outcome:
