@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stdout, suppress
 from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, TypeVar, Union
 
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
@@ -32,6 +33,7 @@ class RayPool:
         need_extra("ray", "--ray", "ray")
         self.workers = 0
         self._address, self._cores = address, cores
+        self._output = ExitStack()
 
     def __enter__(self) -> RayPool:
         local = self._address == LOCAL
@@ -39,6 +41,7 @@ class RayPool:
             os.environ.setdefault(LOOPBACK, "0")
         import ray
 
+        logging.getLogger("ray").setLevel(logging.ERROR)
         told: Any = {"num_cpus": self._cores, "include_dashboard": False} if local else {}
         handler = signal.getsignal(signal.SIGTERM)
         try:
@@ -50,12 +53,14 @@ class RayPool:
                 signal.signal(signal.SIGTERM, handler)  # Ray takes it from whoever listens, and would exit with 15
         resources: Any = ray.cluster_resources
         self.workers = max(1, int(resources().get("CPU", 1)))
+        self._output.enter_context(redirect_stdout(sys.stderr))  # Ray prints there what befalls its machines
         return self
 
     def __exit__(self, *exc: object) -> None:
         import ray
 
-        ray.shutdown()
+        with self._output:
+            ray.shutdown()
 
     def each(
         self, work: Callable[[J], R], jobs: Iterable[J], enter: Enter
