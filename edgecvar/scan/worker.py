@@ -187,6 +187,7 @@ class _Reading:
                 release=stream.leave,
                 exits=work.exits,
                 excerpt=None if piece is None else piece.excerpt,
+                in_turn=True,
             )
             self._run = stack.enter_context(recognize(self._seen, manifest, self._worker.runner, options))
             self._stack = stack.pop_all()
