@@ -52,8 +52,9 @@ def test_actions_are_pinned_by_their_commit(workflow):
 
 def test_what_the_release_runs_is_in_the_makefile():
     commands = [step["run"] for job in RELEASE["jobs"] for step in steps(job) if "run" in step]
-    targets = [word for command in commands for word in command.split()[1:] if "=" not in word]
-    assert all(re.match(r"(TAG=\S+ )?make ", command) for command in commands)
+    words = [[word for word in command.split() if "=" not in word] for command in commands]
+    targets = [word for make, *rest in words for word in rest]
+    assert {make for make, *_ in words} == {"make"}
     assert sorted(targets) == ["sbom", "tagged", "wheels", "wheels-check"]
     assert all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
     assert RELEASE["jobs"]["tests"]["uses"] == "./.github/workflows/ci.yml"

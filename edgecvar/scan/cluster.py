@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from contextlib import suppress
 from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, TypeVar, Union
 
@@ -39,10 +41,14 @@ class RayPool:
         import ray
 
         told: Any = {"num_cpus": self._cores, "include_dashboard": False} if local else {}
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(self._address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR, **told)
         except Exception as error:  # of several libraries, and of none in particular
             raise ConfigError(f"--ray {self._address}: no cluster there ({reason(error)})") from error
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray takes it from whoever listens, and would exit with 15
         resources: Any = ray.cluster_resources
         self.workers = max(1, int(resources().get("CPU", 1)))
         if self._gpus:

@@ -13,7 +13,6 @@ from edgecvar.files import whole_file
 from edgecvar.scan.ledger import difference
 from edgecvar.scan.table import from_bytes, shown_name, source_schema, table_schema
 from edgecvar.scan.values import Listed, Seen
-from edgecvar.stream.sources.opening import without_password
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,8 +45,8 @@ def digest_of(listed: Iterable[Listed]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_tables(output: Path, finished: Iterable[Tuple[Listed, Seen]], origin: Mapping[str, Any]) -> None:
-    """Both tables, of sources in their order; `origin` is kept in them. Raises ConfigError where they cannot be."""
+def write_tables(output: Path, finished: Iterable[Tuple[str, Seen]], origin: Mapping[str, Any]) -> None:
+    """Both tables, of sources as they are shown; `origin` is kept in them. Raises ConfigError where they cannot be."""
     import pyarrow as pa
 
     schemas = {"rows": table_schema(), "sources": source_schema()}
@@ -59,8 +58,7 @@ def write_tables(output: Path, finished: Iterable[Tuple[Listed, Seen]], origin: 
             # Left in the opposite order: where the table is there, that of the sources is, too.
             writer, listed = (_writer(stack, file, schema) for file, schema in files)
             waiting, listing = _Waiting(writer, rows), _Waiting(listed, sources)
-            for source, seen in finished:
-                name = shown_name(without_password(source.name))
+            for name, seen in finished:
                 table = from_bytes(seen.rows)
                 waiting.add(table.add_column(0, rows.field("source"), pa.array([name] * len(table), pa.string())))
                 listing.add(pa.Table.from_pylist([_listing(name, seen)], sources))

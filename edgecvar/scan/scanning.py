@@ -18,7 +18,7 @@ from edgecvar.scan.pool import TRIES, Pool, each_tried
 from edgecvar.scan.progress import ScanProgress
 from edgecvar.scan.settings import ScanConfig, table_settings, work_of
 from edgecvar.scan.sources import given_sources
-from edgecvar.scan.table import in_order, shown_name, to_bytes
+from edgecvar.scan.table import in_order, shown_name, shown_names, to_bytes
 from edgecvar.scan.values import Counts, CutUp, Job, Listed, Outcome, PieceSeen, Seen, Unsound
 from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.stream.sources.opening import without_password
@@ -42,9 +42,8 @@ class ScanSummary:
     unsplit: Dict[str, str] = field(default_factory=dict)
     failures: List[Tuple[str, str]] = field(default_factory=list)
 
-    def count(self, source: Listed, seen: Seen) -> None:
+    def count(self, name: str, seen: Seen) -> None:
         """One more source is in the tables."""
-        name = shown_name(without_password(source.name))
         self.decisions += seen.counts.decisions
         self.events += seen.counts.events
         self.stream_seconds += seen.counts.stream_seconds
@@ -85,12 +84,13 @@ def scan(
     return summary
 
 
-def _finished(ledger: Ledger, listed: Sequence[Listed], summary: ScanSummary) -> Iterator[Tuple[Listed, Seen]]:
+def _finished(ledger: Ledger, listed: Sequence[Listed], summary: ScanSummary) -> Iterator[Tuple[str, Seen]]:
+    names = shown_names(listed)
     for source in listed:
         seen = ledger.seen(source)
         assert seen is not None  # all were finished
-        summary.count(source, seen)
-        yield source, seen
+        summary.count(names[source.name], seen)
+        yield names[source.name], seen
 
 
 class _Scan:

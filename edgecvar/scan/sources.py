@@ -42,7 +42,8 @@ def find_listed(arguments: Sequence[str]) -> List[Listed]:
 def given_sources(arguments: Sequence[str]) -> List[str]:
     """The arguments as they are kept: each once, in order, absolute where it is a path, without passwords."""
     paths = ((each, path_of(each)) for each in arguments)
-    return sorted({without_password(each) if path is None else os.path.abspath(path) for each, path in paths})
+    names = {each if path is None else os.path.abspath(path) for each, path in paths}
+    return sorted(without_password(name) for name in names)
 
 
 def _local(argument: str) -> List[Listed]:

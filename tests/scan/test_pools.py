@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,9 +29,11 @@ def pool(request: pytest.FixtureRequest):
         return
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: pools of processes alone are tried")
+    terminate = signal.getsignal(signal.SIGTERM)
     with opened_pool("local", 2) as cluster:
         import ray
 
+        assert signal.getsignal(signal.SIGTERM) is terminate  # who listens to it goes on listening
         assert ray.util.get_node_ip_address() == "127.0.0.1"  # where all of a local cluster listens
         yield cluster
 
