@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stdout, suppress
 from typing import Any, Callable, Dict, Generator, Iterable, Optional, Tuple, TypeVar, Union
 
 from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
@@ -26,13 +27,14 @@ class RayPool:
 
     `cores`: of a local cluster. `gpus`: those that each task has to itself, beside a core. Jobs and results go through
     Ray's object store, of at most two a core, or a task's GPUs, at a time. Raises ConfigError where Ray is not
-    installed, or there is no such cluster.
+    installed, or there is no such cluster, or no such GPU in it.
     """
 
     def __init__(self, address: str, cores: Optional[int] = None, gpus: int = 0) -> None:
         need_extra("ray", "--ray", "ray")
         self.workers = 0
         self._address, self._cores, self._gpus = address, cores, gpus
+        self._output = ExitStack()
 
     def __enter__(self) -> RayPool:
         local = self._address == LOCAL
@@ -40,6 +42,7 @@ class RayPool:
             os.environ.setdefault(LOOPBACK, "0")
         import ray
 
+        logging.getLogger("ray").setLevel(logging.ERROR)
         told: Any = {"num_cpus": self._cores, "include_dashboard": False} if local else {}
         handler = signal.getsignal(signal.SIGTERM)
         try:
@@ -59,12 +62,14 @@ class RayPool:
                 f"--ray {self._address}: Ray finds no GPU there, which a TensorRT task needs to itself; begin Ray with "
                 "--num-gpus where there is one, or name another --runner"
             )
+        self._output.enter_context(redirect_stdout(sys.stderr))  # Ray prints there what befalls its machines
         return self
 
     def __exit__(self, *exc: object) -> None:
         import ray
 
-        ray.shutdown()
+        with self._output:
+            ray.shutdown()
 
     def each(
         self, work: Callable[[J], R], jobs: Iterable[J], enter: Enter

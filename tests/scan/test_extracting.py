@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import shutil
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from edgecvar.scan.values import Listed
 from edgecvar.sinks.extraction import ExtractionConfig, extract
 from edgecvar.workers import Died
 from tests.moving_clip import moving_clip
+from tests.scan.breaking import Breaking
 from tests.scan.scanned import HerePool
 
 
@@ -123,28 +123,22 @@ def test_where_what_a_server_names_goes(argument, name, expected, tmp_path: Path
     assert wanted.output == tmp_path / expected  # however it is called, below the folder
 
 
-class HalfThere(io.BytesIO):
-    """A file of which the second half is gone."""
-
-    def read(self, size=-1):
-        if self.tell() > len(self.getbuffer()) // 2:
-            raise OSError("gone")
-        return super().read(min(size, 4096))
-
-
 def test_a_video_that_breaks_off_has_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = moving_clip(tmp_path / "clip.ts", pictures=200, restless=True)
+    clip = moving_clip(tmp_path / "clip.ts", pictures=400, restless=True)
+    files_read = [Breaking(clip.read_bytes(), 1000, OSError("gone"))]
 
     @contextmanager
-    def half(name, timeout):
-        yield RemoteFile(HalfThere(clip.read_bytes()), name)
+    def breaking(name, timeout):
+        yield RemoteFile(files_read[-1], name)
 
     with monkeypatch.context() as patched:
-        patched.setattr("edgecvar.scan.extracting.opened_source", half)
+        patched.setattr("edgecvar.scan.extracting.opened_source", breaking)
+        assert extracted(tmp_path / "whole", clip).pictures == 400
+        files_read.append(Breaking(clip.read_bytes(), files_read[0].reads * 3 // 4, OSError("gone")))
         ((name, why),) = extracted(tmp_path / "out", clip).failures
     assert name == str(clip) and "it broke off after" in why and "gone" in why
     assert files(tmp_path / "out") == ["extraction.json"]
-    assert extracted(tmp_path / "out", clip).pictures == 200
+    assert extracted(tmp_path / "out", clip).pictures == 400
 
 
 def test_a_process_that_dies_is_counted(archive: Path, tmp_path: Path) -> None:

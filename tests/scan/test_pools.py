@@ -34,6 +34,7 @@ def pool(request: pytest.FixtureRequest):
         import ray
 
         assert signal.getsignal(signal.SIGTERM) is terminate  # who listens to it goes on listening
+        assert sys.stdout is sys.stderr  # where Ray prints, and a document of --json may be under way
         assert ray.util.get_node_ip_address() == "127.0.0.1"  # where all of a local cluster listens
         yield cluster
 
