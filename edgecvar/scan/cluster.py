@@ -1,4 +1,4 @@
-"""A Ray cluster as a pool: a task a job, as many under way as the cluster has cores for, twice."""
+"""A Ray cluster as a pool: a task a job, as many under way as the cluster has room for, twice."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 class RayPool:
     """A cluster, from entering to leaving: `address` is "local", "auto", HOST:PORT, or ray://HOST:PORT.
 
-    `cores`: of a local cluster. Jobs and results go through Ray's object store, of at most two a core at a time. Raises
-    ConfigError where Ray is not installed, or there is no such cluster.
+    `cores`: of a local cluster. `gpus`: those that each task has to itself, beside a core. Jobs and results go through
+    Ray's object store, of at most two a core, or a task's GPUs, at a time. Raises ConfigError where Ray is not
+    installed, or there is no such cluster, or no such GPU in it.
     """
 
-    def __init__(self, address: str, cores: Optional[int] = None) -> None:
+    def __init__(self, address: str, cores: Optional[int] = None, gpus: int = 0) -> None:
         need_extra("ray", "--ray", "ray")
         self.workers = 0
-        self._address, self._cores = address, cores
+        self._address, self._cores, self._gpus = address, cores, gpus
         self._output = ExitStack()
 
     def __enter__(self) -> RayPool:
@@ -53,6 +54,14 @@ class RayPool:
                 signal.signal(signal.SIGTERM, handler)  # Ray takes it from whoever listens, and would exit with 15
         resources: Any = ray.cluster_resources
         self.workers = max(1, int(resources().get("CPU", 1)))
+        if self._gpus:
+            self.workers = min(self.workers, int(resources().get("GPU", 0)) // self._gpus)
+        if not self.workers:
+            ray.shutdown()
+            raise ConfigError(
+                f"--ray {self._address}: Ray finds no GPU there, which a TensorRT task needs to itself; begin Ray with "
+                "--num-gpus where there is one, or name another --runner"
+            )
         self._output.enter_context(redirect_stdout(sys.stderr))  # Ray prints there what befalls its machines
         return self
 
@@ -68,7 +77,8 @@ class RayPool:
         import ray
 
         # A job that dies is given back, for whoever counts the tries; Ray itself would not say that it died.
-        task = ray.remote(num_cpus=1, max_retries=0)(_do)
+        gpus: Any = {"num_gpus": self._gpus} if self._gpus else {}
+        task = ray.remote(num_cpus=1, max_retries=0, **gpus)(_do)
         beginning = ray.put((work, enter, os.getcwd()))
         coming = iter(jobs)
         busy: Dict[Any, J] = {}

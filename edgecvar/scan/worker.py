@@ -18,7 +18,7 @@ from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import make_runner
 from edgecvar.runners.runner import Runner
-from edgecvar.scan.cutting import cut
+from edgecvar.scan.cutting import cut, uncut
 from edgecvar.scan.failures import Unwanted, failure_of
 from edgecvar.scan.sources import opened_source
 from edgecvar.scan.table import decision_rows, event_rows, in_order, scored_rows, to_bytes
@@ -90,10 +90,12 @@ def _done(worker: _Worker, job: Job) -> Outcome:
         if pieces and not isinstance(pieces, str):
             return CutUp(pieces)
         unsplit = pieces if isinstance(pieces, str) else ""
-    return _whole(worker, job.source.name, unsplit)
+    seen = _whole(worker, job.source.name)
+    unsplit = unsplit or uncut(job.source, worker.work, seen.counts.stream_seconds)
+    return replace(seen, counts=replace(seen.counts, unsplit=unsplit))
 
 
-def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
+def _whole(worker: _Worker, name: str) -> Seen:
     labels = worker.bundle.manifest.labels
     decisions: List[Decision] = []
     tables: List[Any] = []
@@ -115,7 +117,7 @@ def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
         failure = failure or _not_to_its_end(name, reading.summary)
     ended = [event for event in events if event.end_seconds is not None]
     table = in_order([*tables, decision_rows(decisions), event_rows(ended)])
-    return Seen(to_bytes(table), replace(counts, events=len(ended), unsplit=unsplit), failure)
+    return Seen(to_bytes(table), replace(counts, events=len(ended)), failure)
 
 
 def _not_to_its_end(name: str, summary: RunSummary) -> str:

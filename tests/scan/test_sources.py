@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import zipfile
@@ -14,7 +15,7 @@ pytest.importorskip("pyarrow")
 pytest.importorskip("fsspec")
 
 from edgecvar.errors import ConfigError, DatasetError
-from edgecvar.scan.sources import find_listed
+from edgecvar.scan.sources import find_listed, given_sources
 from edgecvar.stream.sources.passwords import without_passwords
 from tests.moving_clip import moving_clip
 from tests.scan.scanned import listing, rows, scanned
@@ -158,3 +159,38 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/clip.mp4"
         summary = scanned(tiny_bundle(tmp_path), [address], tmp_path / "seen.parquet", timeout=0.2)
     assert summary is not None and len(summary.failures) == 1
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def denied(place):
+        if Path(place).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(place)
+
+    for name in ("a.mp4", "closed/b.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"0")
+    monkeypatch.setattr(os, "scandir", denied)
+    for argument in (tmp_path, tmp_path / "**" / "*.mp4"):
+        with pytest.raises(DatasetError, match="closed: cannot be looked into"):
+            names(str(argument))
+
+
+def test_a_member_that_changes_is_another(tmp_path: Path) -> None:
+    file = tmp_path / "archive.zip"
+
+    def stamp(data: bytes) -> str:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("a.mp4", data)
+        return find_listed([f"zip://*.mp4::{file}"])[0].stamp
+
+    assert stamp(b"one") == stamp(b"one") != stamp(b"two")
+
+
+def test_arguments_are_kept_absolute_and_without_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = "https://me:hidden@host/a.mp4?sig=hidden"
+    kept = given_sources(["b/", f"{tmp_path}/b", f"file://{tmp_path}/a.mp4", url, url, f"{url}2"])
+    assert kept == [f"{tmp_path}/a.mp4", f"{tmp_path}/b", *["https://me:***@host/a.mp4?sig=***"] * 2]
