@@ -77,7 +77,8 @@ class RayPool:
         import ray
 
         # A job that dies is given back, for whoever counts the tries; Ray itself would not say that it died.
-        gpus: Any = {"num_gpus": self._gpus} if self._gpus else {}
+        # Of a task with a GPU Ray ends the process after each call, and every source would load its engines anew.
+        gpus: Any = {"num_gpus": self._gpus, "max_calls": 0} if self._gpus else {}
         task = ray.remote(num_cpus=1, max_retries=0, **gpus)(_do)
         beginning = ray.put((work, enter, os.getcwd()))
         coming = iter(jobs)
