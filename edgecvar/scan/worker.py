@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
 
@@ -28,6 +30,8 @@ from edgecvar.stream.types import CodedPicture
 
 AT_ONCE = 4096
 """Decisions that are kept with all their scores."""
+TIDIED = 256
+"""Jobs after which what was left of their streams is freed: they are cycles, and Python itself waits for thousands."""
 
 State = Mapping[str, Mapping[str, Any]]
 
@@ -41,6 +45,7 @@ class _Worker:
     runner: Runner
     unwanted: Callable[[], bool]
     stack: ExitStack
+    jobs: Iterator[int] = field(default_factory=lambda: count(1))
 
 
 _HERE: Dict[str, Union[_Worker, Exception]] = {}
@@ -76,6 +81,9 @@ def do_job(job: Job) -> Outcome:
         return _done(worker, job)
     except Exception as error:  # whatever is wrong with one source, the others are to be scanned
         failure = failure_of(job.source.name, error)
+    finally:
+        if next(worker.jobs) % TIDIED == 0:
+            gc.collect()
     if job.piece is not None:
         return Unsound(failure)
     return Seen(to_bytes(in_order([])), Counts(unsplit=job.unsplit), failure)
