@@ -76,7 +76,7 @@ def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) 
             service.enable_linger()
         program = str(install(place, plan, peer) / "bin" / "edgecvar")
         _assemble(place, number, plan, aborted)
-        verified = _prove(folder, program, service, plan, peer)
+        verified = _prove_or_drop(place, number, program, service, plan, peer)
         record = {key: plan[key] for key in ("version", "environment", "bundle", "files", "config", "page", "who")}
         os.sync()
         peer.may_switch()
@@ -88,10 +88,8 @@ def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) 
         notes = _switch(place, service, number, plan, peer)
     except Gone:
         raise
-    except Exception as error:
+    except Exception:
         place.drop(number)  # unless the way back has failed, too
-        if not isinstance(error, Unsuited):  # it may be why, and would be taken again
-            place.drop_environment(plan["environment"])
         shutil.rmtree(str(aborted), ignore_errors=True)
         raise
     shutil.rmtree(str(aborted), ignore_errors=True)
@@ -114,6 +112,19 @@ def _assemble(place: Place, number: int, plan: Dict[str, Any], aborted: Path) ->
     sources = [aborted / plan["bundle"]]
     sources += [place.release(before["number"]) / before["bundle"]] if before else []
     _carry_engines(sources, folder / plan["bundle"])
+
+
+def _prove_or_drop(
+    place: Place, number: int, program: str, service: Service, plan: Dict[str, Any], peer: Peer
+) -> Dict[str, Any]:
+    """As `_prove`; an environment that may be why it fails goes, or the next deploy would take it again."""
+    try:
+        return _prove(place.release(number), program, service, plan, peer)
+    except (Gone, Unsuited):
+        raise
+    except Exception:
+        place.drop_environment(plan["environment"])
+        raise
 
 
 def _prove(folder: Path, program: str, service: Service, plan: Dict[str, Any], peer: Peer) -> Dict[str, Any]:

@@ -128,8 +128,8 @@ class Place:
 
     @property
     def unjudged(self) -> bool:
-        """Whether a switch was made, or begun, that nobody has judged."""
-        return self._before.is_symlink()
+        """Whether a switch was made that nobody has judged; who then switched by hand to what is well has judged."""
+        return self._before.is_symlink() and not (self.root / "current" / WELL).exists()
 
     @property
     def judged(self) -> Path:

@@ -174,6 +174,16 @@ def test_a_switch_that_was_cut_off_goes_back(place: Place, monkeypatch: Any) -> 
     assert (place.root / "asked").read_text() == ""
 
 
+def test_who_goes_back_by_hand_has_judged(place: Place) -> None:
+    place.settle()  # of release 1
+    place.remember()
+    assert not place.unjudged  # as before the switch
+    place.switch(2)
+    assert place.unjudged
+    place.switch(1)
+    assert not place.unjudged and place.judged.resolve() == place.release(1).resolve()
+
+
 def test_a_first_switch_that_was_cut_off_goes_back_to_nothing(place: Place, monkeypatch: Any) -> None:
     service = systemctl(place, 0)
     unit = place.root.parent / ".config" / "systemd" / "user" / NAME
