@@ -81,16 +81,21 @@ class Service:
             raise Failure(stranger)
 
     def resolve(self, peer: Peer) -> None:
-        """What a deploy that was cut off in its switch left goes back to what was there before it."""
+        """What a deploy that was cut off in its switch left goes back to what was there before it; raises Failure."""
         if not self._place.unjudged:
             return
         peer.say(step="going back from a switch that was cut off")
         if self._unit.stranger() is not None:
             self._place.go_back()
             return
-        self._go_back()
+        troubles = self._go_back()
+        if troubles:
+            raise Failure("; ".join(troubles))
         if self._unit.file.exists():
-            self._restart(LONG)
+            try:
+                self._restart(LONG)
+            except Failure as error:  # what is deployed now may mend it
+                peer.say(line=explain(error))
 
     def activate(self, number: int, page: Optional[str], wait: float, peer: Peer) -> List[str]:
         """Switch to a release, start it, see it well; what is not well with its streams, as before, is returned.

@@ -129,14 +129,14 @@ def test_a_disk_that_is_full_does_not_keep_from_going_back(place: Place, monkeyp
     assert not place.release(2).exists()  # which may be what the room was taken by
 
 
+def fails(place: Place) -> None:
+    raise OSError(5, "Input/output error", "/home/current")
+
+
 def test_a_link_that_cannot_go_back_does_not_keep_from_starting(place: Place, monkeypatch: Any) -> None:
     service = systemctl(place, 600)
     monkeypatch.setattr(module, "LONG", 0.5)
-
-    def full(place: Place) -> None:
-        raise OSError(5, "Input/output error", "/home/current")
-
-    monkeypatch.setattr(Place, "go_back", full)
+    monkeypatch.setattr(Place, "go_back", fails)
     with pytest.raises(Failure, match=r"; going back: /home/current: Input/output error$"):
         service.activate(2, None, 0.1, Silent())
     assert (place.root / "asked").read_text().splitlines().count("restart releases/2") == 2
@@ -167,6 +167,11 @@ def test_a_switch_that_was_cut_off_goes_back(place: Place, monkeypatch: Any) -> 
     with pytest.raises(KeyboardInterrupt):
         service.activate(2, None, 1, Silent())
     assert place.leads_to(2) and place.unjudged and place.judged.resolve() == place.release(1).resolve()
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "go_back", fails)
+        with pytest.raises(Failure, match="going back: /home/current: Input/output error"):
+            service.resolve(Silent())
+    assert place.unjudged
     service.resolve(Silent())
     assert is_back(place) and not place.unjudged
     (place.root / "asked").write_text("")
