@@ -132,11 +132,11 @@ class Service:
         troubles = []
         if not self._unit.remembered:
             self._ask("disable", "--now", NAME)
-        for step in (self._place.go_back, self._unit.go_back):
-            try:
-                step()
-            except OSError as error:
-                troubles.append("going back: " + explain(error))
+        try:
+            self._place.go_back()
+            self._unit.go_back()  # not where that failed: the next try is to know that there was a unit
+        except OSError as error:
+            troubles.append("going back: " + explain(error))
         self._ask("daemon-reload")
         return troubles
 
