@@ -100,16 +100,19 @@ wheels: $(RELEASE)/.ready
 	$(RELEASE)/bin/python .ci/wheels/build.py dist $(PYTHONS:%=--python=%) $(PROCESSORS:%=--processor=%)
 
 # Each wheel in a bare environment: its decisions on the demo's clip are those of a core that this machine's compiler made.
+# Of this machine's own processor each must be tried, but for the Pythons in UNTRIED.
+UNTRIED ?=
 wheels-check: $(RELEASE)/.ready $(VENV)/.core
-	$(RELEASE)/bin/python .ci/wheels/check.py dist --reference $(BIN)/python $(PROCESSORS:%=--processor=%)
+	$(RELEASE)/bin/python .ci/wheels/check.py dist --reference $(BIN)/python $(PROCESSORS:%=--processor=%) \
+	    $(UNTRIED:%=--untried=%)
 
 # What a wheel brings along, in CycloneDX's words: it, what it depends on, what is compiled into it.
 sbom: $(RELEASE)/.ready
 	$(RELEASE)/bin/python .ci/wheels/sbom.py dist build/sbom/edgecvar.cdx.json
 
-# A tag that is to be released is the version's.
+# A tag that is to be released, TAG of the environment, is the version's: nothing in its name is run.
 tagged:
-	@grep -qx 'version = "$(TAG:v%=%)"' pyproject.toml || { echo "tag $(TAG) is not pyproject.toml's version"; exit 1; }
+	@grep -Fqx -- "version = \"$${TAG#v}\"" pyproject.toml || { echo "tag $$TAG is not pyproject.toml's version"; exit 1; }
 
 lint-workflows: $(RELEASE)/.ready
 	$(RELEASE)/bin/actionlint

@@ -78,6 +78,8 @@ def commands(text: str) -> Iterator[List[str]]:
             elif command:
                 while command and BEFORE.fullmatch(command[0]):
                     del command[0]
+                if "-m" in command and command[0] == "torchrun":
+                    del command[: command.index("-m") + 1]
                 if command and Path(command[0]).name == "edgecvar":
                     yield command[1:]
                 command = []
@@ -120,13 +122,20 @@ def test_commands_are_found_and_refused(nothing_is_there: None) -> None:
     text = (
         "cat a.ts | edgecvar run - \\\n  --json > seen.json 2>&1  # edgecvar no comment\n"
         "for net in a b; do .venv/bin/edgecvar train $net.yaml; done\nX=1 edgecvar sources && edgecvar nothing\n"
+        "torchrun --standalone -m edgecvar train a\n"
     )
     found = list(commands(text))
-    assert found == [["run", "-", "--json"], ["train", "$net.yaml"], ["sources"], ["nothing"]]
+    assert found == [["run", "-", "--json"], ["train", "$net.yaml"], ["sources"], ["nothing"], ["train", "a"]]
     assert len(SHELL) > 100
     for wrong in (["nothing"], ["run"], ["run", "a.mp4", "--jsn"], ["bench", "streams", "a", "--nothing"]):
         with pytest.raises(click.UsageError):
             parse(wrong)
+
+
+def test_no_command_stands_where_it_is_not_read() -> None:
+    unread = [block for block in BLOCKS if block.language not in ("sh", "bash", "python", "yaml", "dockerfile")]
+    found = [line for block in unread for line in block.text.splitlines() if re.match(r"(edgecvar|torchrun) ", line)]
+    assert found == []
 
 
 class Named(NamedTuple):

@@ -33,11 +33,12 @@ MEMBERS = {
     | {"opens"},
     "RunSummary": {"complete", "damage", "damaged", "decisions", "ended", "note", "pictures", "reasons", "sampled"}
     | {"stream_fps", "stream_seconds", "wall_seconds", "breaks", "hidden", "skipped", "live", "decoder", "fallbacks"}
-    | {"other_layers", "kinds", "exits"},
+    | {"other_layers", "kinds", "exits", "broke_off"},
     "StreamInfo": {"codec", "coded_height", "coded_width", "crop_left", "crop_top", "extraction", "extraction_note"}
     | {"fps", "has_b_pictures", "height", "rotation", "time_base", "width", "decoder", "decoder_note"},
     "StreamSummary": {"conceal", "damage", "damaged", "pictures", "reasons", "skip", "skipped"}
-    | {"and_of", "breaks", "broke", "gave", "hidden", "live", "decoder", "fall_back", "fallbacks", "other_layers"},
+    | {"and_of", "breaks", "broke", "gave", "hidden", "live", "decoder", "fall_back", "fallbacks", "other_layers"}
+    | {"broke_off"},
     "Break": {"info", "reason"},
     "CodedPicture": {"content", "decode_index", "decoded", "display_index", "frame", "has_image", "image", "keyframe"}
     | {

@@ -5,7 +5,8 @@
 Each goes into a bare environment of its own Python, with nothing but that environment on PATH, by `pip install WHEEL`;
 then `edgecvar run` reads the demo's clip, and its decisions are to be those of `--reference`, whose core this machine's
 own compiler made. What is for another processor is emulated (qemu-user), with Debian's Python. What has no Python here
-is only looked into: it is to take from Python what the other processor's wheel for that Python takes.
+is only looked into: it is to take from Python what the other processor's wheel for that Python takes. That is a failure
+where it is for this machine's own processor, unless its Python is named as untried.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of the wheels")
     parser.add_argument("--reference", required=True, help="an interpreter that has edgecvar, compiled here")
     parser.add_argument("--processor", action="append", help="try those for it alone")
+    parser.add_argument("--untried", action="append", default=[], help="a Python that need not be here")
     options = parser.parse_args()
     wheels = [
         wheel
@@ -115,7 +117,7 @@ def main() -> None:
     ]
     if not wheels:
         sys.exit(f"no wheels of edgecvar in {options.folder}: make wheels makes them")
-    failed = 0
+    failed = tries = 0
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.jsonl"
         decide([options.reference, "-m", "edgecvar"], reference, {**os.environ, "OMP_NUM_THREADS": "1"}, TOP)
@@ -128,8 +130,10 @@ def main() -> None:
             except subprocess.CalledProcessError as error:
                 failed += 1
                 told = f"FAILED: {error.cmd[-5:]}\n{error.stdout}\n{error.stderr}"
+            tries += python is not None
+            failed += python is None and processor == os.uname().machine and version not in options.untried
             print(f"Python {version} {processor}{emulated}, {wheel.stat().st_size / 1e6:.1f} MB: {told}", flush=True)
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or not tries else 0)
 
 
 if __name__ == "__main__":

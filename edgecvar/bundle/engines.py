@@ -195,8 +195,13 @@ def write_timings(root: Path, sm: str, tensorrt: str, cache: bytes) -> None:
 
 
 def check_engines(root: Path) -> None:
-    """Every file below engines/ is listed in its folder's index and hashes as it says; raises BundleError."""
+    """Every file below engines/ is listed in its folder's index and hashes as it says, none is a link.
+
+    Raises BundleError.
+    """
+    _refuse_link(root / ENGINES)
     for folder in _visible(root / ENGINES):
+        _refuse_link(folder)
         if not folder.is_dir():
             raise BundleError(f"{folder}: was not written by edgecvar; remove it")
         index = _read_index(folder)
@@ -206,8 +211,14 @@ def check_engines(root: Path) -> None:
             except BundleError as error:
                 raise BundleError(f"{error}; {REMOVE}") from error
         for file in sorted(folder.rglob("*")):
+            _refuse_link(file)
             if file.relative_to(folder).as_posix() not in {INDEX, *index.sha256}:
                 raise BundleError(f"{file}: was not there when the engines were built; {REMOVE}")
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise BundleError(f"{path}: is a link, and engines lie in the bundle itself; remove the link and run again")
 
 
 def _visible(folder: Path) -> Sequence[Path]:
@@ -247,6 +258,7 @@ def _read_checked(folder: Path, index: FolderIndex, name: str) -> bytes:
 
 def _write_folder(target: Path, index: FolderIndex, files: Mapping[str, bytes]) -> Path:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    _refuse_link(target.parent)
     try:
         with whole_folder(target) as draft:
             for name, content in files.items():

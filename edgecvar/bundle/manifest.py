@@ -15,7 +15,7 @@ from edgecvar.bundle.hashes import bears_seal, check_file, check_hash
 from edgecvar.bundle.hashes import sealed as sealed
 from edgecvar.bundle.precision import PRECISIONS, Int8Record, Precision
 from edgecvar.bundle.signing import MANIFEST as MANIFEST
-from edgecvar.bundle.signing import SIGNATURE, signer_of
+from edgecvar.bundle.signing import SIGNATURE, signature_file, signer_of
 from edgecvar.bundle.stages import StageSpec
 from edgecvar.clips.spec import PREPARED, InputSpec
 from edgecvar.config import mistake
@@ -153,6 +153,7 @@ def open_bundle(path: Path, trust: Optional[Path] = None) -> Bundle:
     document = path / MANIFEST
     if not document.is_file():
         raise BundleError(f"{path}: not a bundle (no {MANIFEST}); make one with `edgecvar compile`")
+    signature_file(path)
     signed_by: Optional[str] = None
     try:
         content = read_document(document)

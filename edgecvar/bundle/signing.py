@@ -15,7 +15,7 @@ from typing import Callable, Optional
 
 from edgecvar.bundle.hashes import bears_seal
 from edgecvar.bundle.keys import COMMENT, PublicKey, key_name, read_public_keys, read_secret_key
-from edgecvar.documents import read_document, read_text
+from edgecvar.documents import as_text, read_document, read_text
 from edgecvar.errors import TrustError, reason
 from edgecvar.files import whole_file
 from edgecvar.terminal import printable
@@ -83,9 +83,17 @@ def signer_of(folder: Path, document: bytes, key_file: Path) -> PublicKey:
     return key
 
 
+def signature_file(folder: Path) -> Path:
+    """Where the signature lies, or would; raises TrustError for a link, through which a new one would be written."""
+    file = folder / SIGNATURE
+    if file.is_symlink():
+        raise TrustError(f"{file}: is a link, and a signature is a file of the bundle; copy the whole folder again")
+    return file
+
+
 def read_signature(folder: Path) -> Optional[Signature]:
     """The signature beside a manifest, not held against anything; None where there is none. Raises TrustError."""
-    file = folder / SIGNATURE
+    file = signature_file(folder)
     try:
         text = read_text(file, LARGEST)
     except FileNotFoundError:
@@ -111,16 +119,23 @@ def sign(folder: Path, seal: str, key_file: Path, password: Callable[[], str]) -
     """
     key = read_secret_key(key_file, password)
     document = read_document(folder / MANIFEST)
-    if not bears_seal(document.decode("utf-8", "replace"), seal):  # a password takes its time to be typed
+    if not _bears_seal(document, seal):  # a password takes its time to be typed
         raise TrustError(f"{folder / MANIFEST}: changed while it was being signed; sign it again")
     signature = key.sign(_message(HASHED, document))
     comment = f"timestamp:{int(time.time())}\tfile:{MANIFEST}\tbundle:{printable(folder.resolve().name)}"
     bound = key.sign(signature + comment.encode())
     first, second = (base64.b64encode(each).decode() for each in (HASHED + key.number + signature, bound))
-    with whole_file(folder / SIGNATURE) as draft:
+    with whole_file(signature_file(folder)) as draft:
         lines = (f"{COMMENT} signature of a bundle by edgecvar", first, f"{TRUSTED}{comment}", second)
         draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return key.public
+
+
+def _bears_seal(document: bytes, seal: str) -> bool:
+    try:
+        return bears_seal(as_text(document), seal)
+    except ValueError:
+        return False
 
 
 def _message(algorithm: bytes, document: bytes) -> bytes:

@@ -69,7 +69,7 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     from edgecvar.run.event_settings import read_event_settings
     from edgecvar.scan.pools import opened_pool
     from edgecvar.scan.scanning import scan
-    from edgecvar.scan.settings import ScanConfig, check_scan, workers_of
+    from edgecvar.scan.settings import ScanConfig, check_bundle, check_scan, gpus_of, workers_of
     from edgecvar.scan.sources import find_listed
     from edgecvar.sinks.untrained import warn_untrained
 
@@ -78,12 +78,13 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     config = from_flags(ScanConfig, {**options, "sources": sources})
     check_scan(config)
     bundle = open_bundle(config.bundle or default_bundle(), config.trust)
+    check_bundle(config, bundle)
     warn_untrained(bundle)
     begun = time.monotonic()
     with StepBar("listing sources") as bar:
         listed = find_listed(config.sources)
         bar.show(0, 0, "starting workers")
-        with opened_pool(config.ray, workers_of(config, bundle)) as pool:
+        with opened_pool(config.ray, workers_of(config, bundle), gpus_of(config, bundle)) as pool:
             summary = scan(config, bundle, listed, pool, bar.show)
     document = _document(config, summary, time.monotonic() - begun)
     if as_json:

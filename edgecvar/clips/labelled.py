@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import fnmatch
+import glob
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecvar.errors import DatasetError
+from edgecvar.errors import DatasetError, reason
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".m4e"),
     *(".264", ".h264", ".avc", ".jsv", ".265", ".h265", ".hevc", ".3gp", ".3g2", ".flv", ".wmv"),
 )
+
+_ROOTS = "lost+found"
+"""A folder of file systems' repairs, which root alone may list, and whose files have no suffixes."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,26 @@ def chance_level(counts: Iterable[int]) -> Optional[float]:
 
 
 def videos_below(folder: Path) -> List[Path]:
-    """The files in `folder`, however deep, that are videos by their suffix and not hidden in it; sorted."""
-    return _videos(folder, "**/*")
+    """The files in `folder`, however deep, that are videos by their suffix and not hidden in it; sorted.
+
+    Links to files count, and those to folders are not followed. Raises DatasetError for a folder that cannot be listed.
+    """
+    return sorted(_videos(folder, deep=True))
 
 
 def videos_in(folder: Path) -> List[Path]:
     """As `videos_below`, of the folder itself alone."""
-    return _videos(folder, "*")
+    return sorted(_videos(folder, deep=False))
+
+
+def files_matching(pattern: str) -> List[Path]:
+    """The files that a pattern names, sorted; `**` is any number of folders, and follows no links to others.
+
+    What is hidden must be named. Raises DatasetError for a folder that cannot be listed.
+    """
+    path = Path(pattern)
+    parts = path.parts[1:] if path.anchor else path.parts
+    return sorted(set(_matching(Path(path.anchor), parts)))
 
 
 def find_videos(places: Iterable[Path]) -> List[Path]:
@@ -113,10 +134,58 @@ def class_clips(root: Path) -> Dict[str, List[Clip]]:
     return {folder.name: [Clip(file, folder.name) for file in videos_in(folder)] for folder in folders}
 
 
-def _videos(folder: Path, pattern: str) -> List[Path]:
-    files = (file for file in folder.glob(pattern) if file.suffix.lower() in VIDEO_SUFFIXES and file.is_file())
-    return sorted(file for file in files if not _is_hidden(file.relative_to(folder)))
+def _videos(folder: Path, deep: bool) -> Iterator[Path]:
+    for entry in _entries(folder):
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if deep:
+                yield from _videos(path, deep)
+        elif path.suffix.lower() in VIDEO_SUFFIXES and stat.S_ISREG(_mode(path)):
+            yield path
 
 
-def _is_hidden(inside: Path) -> bool:
-    return any(part.startswith(".") for part in inside.parts)
+def _matching(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+    part, rest = parts[0], parts[1:]
+    if part == "**":
+        yield from _matching(folder, rest or ["*"])
+        for entry in _entries(folder):
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                yield from _matching(folder / entry.name, parts)
+        return
+    names = [part]
+    if glob.has_magic(part):
+        hidden = part.startswith(".")
+        names = fnmatch.filter((each.name for each in _entries(folder) if hidden or each.name[0] != "."), part)
+    for path in (folder / name for name in names):
+        mode = _mode(path)
+        if rest and stat.S_ISDIR(mode):
+            yield from _matching(path, rest)
+        elif not rest and stat.S_ISREG(mode):
+            yield path
+
+
+def _entries(folder: Path) -> List[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return [entry for entry in found if entry.name != _ROOTS]
+    except OSError as error:
+        raise _unlisted(folder, error) from error
+
+
+def _mode(path: Path) -> int:
+    """Of what is there, 0 for nothing."""
+    try:
+        return os.stat(path).st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return 0
+        raise _unlisted(path, error) from error
+
+
+def _unlisted(path: Path, error: OSError) -> DatasetError:
+    return DatasetError(
+        f"{path}: cannot be looked into ({reason(error)}), and is not left out unasked; permit it, or name what is "
+        "beside it"
+    )

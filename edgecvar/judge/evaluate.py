@@ -256,7 +256,8 @@ def _on_cluster(bundle: Bundle, clips: Sequence[Clip], config: EvalConfig, choic
     waiting: Dict[Clip, ClipScore] = {}
     due = 0
     enter = partial(_enter, replace(bundle, path=bundle.path.absolute()), choice)
-    with opened_pool(config.ray, config.jobs) as pool, closing(each_tried(pool, work, clips, enter)) as results:
+    gpus = int(resolve(bundle, config)[0] == "trt")  # which tasks that shared one would fill, and build engines in
+    with opened_pool(config.ray, config.jobs, gpus) as pool, closing(each_tried(pool, work, clips, enter)) as results:
         for clip, score in results:
             if isinstance(score, Died):
                 raise DatasetError(f"{clip.path}: the process that ran it died {TRIES} times; leave it out (--match)")

@@ -1,4 +1,4 @@
-"""Stream to decisions: a reader thread prepares ahead, the caller's thread runs the stages."""
+"""Stream to decisions: a reader thread prepares ahead, and the caller's thread runs the stages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class RunOptions:
     `release` is called when the run is left, before its reader thread is waited for: it must end a read that waits.
     `late`: of a live source, seconds after a picture's arrival from which on it is not run, and fewer are sampled.
     `exits`: how sure an early exit must be, as the bundle says unless given. `excerpt`: of a stream that is part of
-    another, see `clips/feed.py`.
+    another, see `clips/feed.py`. `in_turn`: the caller's thread reads, too, for where other processes have the other
+    cores: two threads of one interpreter hinder each other.
     """
 
     every: Optional[int] = None
@@ -50,6 +51,7 @@ class RunOptions:
     late: Optional[float] = None
     exits: ExitChoice = "auto"
     excerpt: Optional[Excerpt] = None
+    in_turn: bool = False
 
 
 _DEFAULT = RunOptions()
@@ -91,6 +93,7 @@ class Recognition:
         self._part = 0
         self._channel: Channel[Union[Message, Coming]] = Channel(2 * AHEAD)  # each is followed by at most one Settled
         self._thread = Thread(target=self._read, name="edgecvar-reader", daemon=True)
+        self._messages = self._feed.coming(options.watcher, lambda: self._channel.awaited)
         self._decisions = self._left_out = 0
         self._ended = UNDER_WAY
         self._span: Tuple[Optional[float], Optional[float]] = (None, None)
@@ -120,6 +123,8 @@ class Recognition:
         self.leave()
         if self._thread.ident is not None:
             self._thread.join()
+        if self._options.in_turn:
+            self._messages.close()
         if self._span[0] is not None and self._span[1] is None:
             self._span = (self._span[0], time.perf_counter())
 
@@ -162,7 +167,7 @@ class Recognition:
     def _read(self) -> None:
         """The reader thread."""
         try:
-            for message in self._feed.coming(self._options.watcher, lambda: self._channel.awaited):
+            for message in self._messages:
                 if self._channel.closed or (message is not None and not self._channel.put(message)):
                     return
         except BaseException as error:  # whatever it is belongs to the caller
@@ -171,7 +176,8 @@ class Recognition:
             self._channel.end()
 
     def _run(self) -> Iterator[Decision]:
-        self._thread.start()
+        if not self._options.in_turn:
+            self._thread.start()
         try:
             failure: Optional[BaseException] = None
             while self._settled < math.inf:
@@ -194,10 +200,21 @@ class Recognition:
             self._waiting, self._finished = [], []
             self._walk.let_go()
 
+    def _next(self) -> Union[Message, Coming, None]:
+        """None at the end; raises what reading raises."""
+        if not self._options.in_turn:
+            return self._channel.take()
+        for message in self._messages:
+            if self._channel.closed:
+                break
+            if message is not None:
+                return message
+        return None
+
     def _step(self) -> Optional[BaseException]:
         """Deal with the next message, or with the end of the stream; what went wrong."""
         try:
-            message = self._channel.take()
+            message = self._next()
             if message is None:
                 # A stream that ends in its first window: the window is its own neighbour.
                 self._release(None)

@@ -105,6 +105,11 @@ def make_runner(bundle: Bundle, choice: RunnerChoice) -> Runner:
     engine, precision = resolve(bundle, choice)
     if engine == "onnx":
         return OnnxRunner(bundle, precision, threads=choice.threads)
+    if choice.converter != "onnx" and bundle.signed_by is not None:
+        raise ConfigError(
+            f"--converter {choice.converter}: its engines are made of a checkpoint, not of the ONNX files that are "
+            "signed, and only what is signed is trusted; leave it or --trust out"
+        )
     from edgecvar.runners.tensorrt.runner import TensorRtRunner
 
     return TensorRtRunner(bundle, _tensorrt_options(choice, precision))

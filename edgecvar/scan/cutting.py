@@ -63,6 +63,13 @@ def _is_long(path: Path, split: float) -> bool:
         return microseconds is not None and microseconds / 1e6 >= 2 * split
 
 
+def uncut(source: Listed, work: Work, seconds: float) -> str:
+    """Why a file that turned out to last so long was not cut; empty where it is not long, or is no file here."""
+    if work.split <= 0 or seconds < 2 * work.split or source.size < SMALLEST or path_of(source.name) is None:
+        return ""
+    return "its container does not tell beforehand how long it lasts"
+
+
 def _refused(manifest: Manifest, work: Work) -> str:
     """Why nothing of this network can be known from within a file; empty where it can."""
     if plan_stages(manifest.stages).in_order and work.choice.runner == "trt":
@@ -104,15 +111,12 @@ def _pieces(whole: _Whole, length: int, before: int, manifest: Manifest, every: 
     """`length`, `before`: pictures of a piece, and before it of which samples are needed."""
     numbers = [entry.number for entry in whole.entries]
     begins = _begins(numbers, whole.packets, length)
-    settling = (
-        every + manifest.input.gop_length + 2 * MAX_REORDER
-    )  # a window's neighbour, turns that I-pictures pass on
+    # A window's neighbour, and turns that I-pictures pass on.
+    settling = every + manifest.input.gop_length + 2 * MAX_REORDER
     pieces: List[Piece] = []
     for number, (begin, end) in enumerate(zip(begins, [*begins[1:], whole.packets])):
         sampled_from = max(0, begin - before - MAX_REORDER)
         entry = whole.entries[max(0, bisect_right(numbers, max(0, sampled_from - settling)) - 1)]
-        if entry.number == 0:
-            sampled_from = 0 if begin == 0 else sampled_from
         pieces.append(
             Piece(
                 number=number,

@@ -6,8 +6,9 @@ import hashlib
 import json
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from edgecvar.errors import ConfigError, reason
 from edgecvar.scan.table import shown_name
@@ -90,7 +91,10 @@ class Ledger:
         return None if found is None or found[0] != source.stamp else not found[1]
 
     def add(self, source: Listed, seen: Seen) -> None:
-        """A source is finished, and pieces of it need not be kept."""
+        """A source is finished, and pieces of it need not be kept; one that failed keeps the longer of its tries."""
+        before = self.seen(source) if seen.failure else None
+        if before is not None and before.counts.decisions > seen.counts.decisions:
+            seen = replace(before, failure=seen.failure)
         row = (_key(source), source.stamp, shown_name(seen.failure), _written(seen.counts), seen.rows)
         with self._told():
             self._file.execute("BEGIN")
@@ -153,13 +157,21 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """The first setting that is another, in words; empty where all are the same."""
     for key in (*now, *before):
         if before.get(key) != now.get(key):
-            return f"{key} {_short(before.get(key))}, not {_short(now.get(key))}"
+            mine, other = _apart(before.get(key), now.get(key))
+            return f"{key} {_short(mine)}, not {_short(other)}"
     return ""
+
+
+def _apart(before: Any, now: Any) -> Tuple[Any, Any]:
+    """Of two long lists, what only one has, so that it is seen."""
+    if not (isinstance(before, list) and isinstance(now, list)):
+        return before, now
+    return [each for each in before if each not in now] or before, [each for each in now if each not in before] or now
 
 
 def _short(value: Any) -> str:
     text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def _key(source: Listed) -> bytes:

@@ -13,7 +13,6 @@ from edgecvar.files import whole_file
 from edgecvar.scan.ledger import difference
 from edgecvar.scan.table import from_bytes, shown_name, source_schema, table_schema
 from edgecvar.scan.values import Listed, Seen
-from edgecvar.stream.sources.opening import without_password
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +29,11 @@ def sources_file(output: Path) -> Path:
     return output.with_name(f"{output.stem}.sources{output.suffix}")
 
 
+def table_files(output: Path) -> Dict[str, Path]:
+    """Both tables, by what their metadata call them."""
+    return {"rows": output, "sources": sources_file(output)}
+
+
 def ledger_file(output: Path) -> Path:
     """Where what is finished is kept until all is."""
     return output.with_name(f"{output.name}.ledger")
@@ -41,20 +45,20 @@ def digest_of(listed: Iterable[Listed]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_tables(output: Path, finished: Iterable[Tuple[Listed, Seen]], origin: Mapping[str, Any]) -> None:
-    """Both tables, of sources in their order; `origin` is kept in them. Raises ConfigError where they cannot be."""
+def write_tables(output: Path, finished: Iterable[Tuple[str, Seen]], origin: Mapping[str, Any]) -> None:
+    """Both tables, of sources as they are shown; `origin` is kept in them. Raises ConfigError where they cannot be."""
     import pyarrow as pa
 
-    metadata = {_KEY: json.dumps(origin).encode()}
-    rows, sources = table_schema().with_metadata(metadata), source_schema().with_metadata(metadata)
-    files = [(output, rows), (sources_file(output), sources)]
+    schemas = {"rows": table_schema(), "sources": source_schema()}
+    metadata = {table: {_KEY: json.dumps({"table": table, **origin}).encode()} for table in schemas}
+    rows, sources = (schema.with_metadata(metadata[table]) for table, schema in schemas.items())
+    files = list(zip(table_files(output).values(), (rows, sources)))
     try:
         with ExitStack() as stack:
             # Left in the opposite order: where the table is there, that of the sources is, too.
             writer, listed = (_writer(stack, file, schema) for file, schema in files)
             waiting, listing = _Waiting(writer, rows), _Waiting(listed, sources)
-            for source, seen in finished:
-                name = shown_name(without_password(source.name))
+            for name, seen in finished:
                 table = from_bytes(seen.rows)
                 waiting.add(table.add_column(0, rows.field("source"), pa.array([name] * len(table), pa.string())))
                 listing.add(pa.Table.from_pylist([_listing(name, seen)], sources))
@@ -112,20 +116,25 @@ def _listing(name: str, seen: Seen) -> Dict[str, Any]:
 
 
 def written_before(output: Path, origin: Mapping[str, Any]) -> Optional[str]:
-    """How the finished table that is there differs from what is asked for; None where there is none.
+    """How the finished tables that are there differ from what is asked for; None where there is no table of rows.
 
     Raises ConfigError where there is a file that is no such table.
     """
+    found = {table: _origin(file, table) for table, file in table_files(output).items() if file.exists()}
+    differs = next(filter(None, (difference(document, origin) for document in found.values())), "")
+    return differs if differs or "rows" in found else None
+
+
+def _origin(file: Path, table: str) -> Dict[str, Any]:
+    """What a table of a scan is of; raises ConfigError for another file, and for another table."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not output.exists():
-        return None
     try:
-        with open(output, "rb") as file:
-            document = json.loads((pq.read_schema(file).metadata or {}).get(_KEY, b"null"))
+        with open(file, "rb") as opened:
+            document = json.loads((pq.read_schema(opened).metadata or {}).get(_KEY, b"null"))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise ConfigError(f"--output {output}: is there, and no table of a scan ({reason(error)})") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"--output {output}: is there, and no table of a scan; name another file, or --overwrite")
-    return difference(document, origin)
+        raise ConfigError(f"--output {file}: is there, and no table of a scan ({reason(error)})") from error
+    if not isinstance(document, dict) or document.pop("table", None) != table:
+        raise ConfigError(f"--output {file}: is there, and no table of {table} of a scan; name another, or --overwrite")
+    return document

@@ -11,10 +11,13 @@ from edgecvar.scan.pool import LocalPool, Pool
 
 
 @contextmanager
-def opened_pool(ray: Optional[str], workers: Optional[int] = None) -> Iterator[Pool]:
-    """A pool of `workers`, by default one a core; a Ray cluster's where an address is given. Raises ConfigError."""
+def opened_pool(ray: Optional[str], workers: Optional[int] = None, gpus: int = 0) -> Iterator[Pool]:
+    """A pool of `workers`, by default one a core; a Ray cluster's where an address is given. Raises ConfigError.
+
+    `gpus`: those that each task of a cluster has to itself.
+    """
     if ray is None:
         yield LocalPool(workers or usable_cores())
         return
-    with RayPool(ray, workers) as pool:
+    with RayPool(ray, workers, gpus) as pool:
         yield pool

@@ -9,10 +9,20 @@ from edgecvar.progress import Progress
 
 
 class ScanProgress:
-    """Counts sources and pieces of them; how long the rest takes is reckoned by bytes, where they are known."""
+    """Counts sources and pieces of them; how long the rest takes is reckoned by bytes, where they are known.
 
-    def __init__(self, tell: Progress, sources: int, size: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tell, self._sources, self._size = tell, sources, size
+    `called`: what sources are.
+    """
+
+    def __init__(
+        self,
+        tell: Progress,
+        sources: int,
+        size: int,
+        called: str = "sources",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tell, self._sources, self._size, self._called = tell, sources, size, called
         self._clock, self._begun = clock, clock()
         self._done = self._failed = 0
         self._bytes = 0.0
@@ -27,7 +37,7 @@ class ScanProgress:
 
     def show(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""
-        self._tell(self._done, self._sources, f"sources{failed}{self._left()}")
+        self._tell(self._done, self._sources, f"{self._called}{failed}{self._left()}")
 
     def _left(self) -> str:
         part = self._bytes / self._size if self._size else self._done / max(1, self._sources)

@@ -17,7 +17,8 @@ from edgecvar.scan.output import digest_of, ledger_file, write_tables, written_b
 from edgecvar.scan.pool import TRIES, Pool, each_tried
 from edgecvar.scan.progress import ScanProgress
 from edgecvar.scan.settings import ScanConfig, table_settings, work_of
-from edgecvar.scan.table import in_order, shown_name, to_bytes
+from edgecvar.scan.sources import given_sources
+from edgecvar.scan.table import in_order, shown_name, shown_names, to_bytes
 from edgecvar.scan.values import Counts, CutUp, Job, Listed, Outcome, PieceSeen, Seen, Unsound
 from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.stream.sources.opening import without_password
@@ -41,9 +42,8 @@ class ScanSummary:
     unsplit: Dict[str, str] = field(default_factory=dict)
     failures: List[Tuple[str, str]] = field(default_factory=list)
 
-    def count(self, source: Listed, seen: Seen) -> None:
+    def count(self, name: str, seen: Seen) -> None:
         """One more source is in the tables."""
-        name = shown_name(without_password(source.name))
         self.decisions += seen.counts.decisions
         self.events += seen.counts.events
         self.stream_seconds += seen.counts.stream_seconds
@@ -65,14 +65,15 @@ def scan(
     work = work_of(config, bundle)
     settings = table_settings(work)
     origin = {**settings, "sources": digest_of(listed), "labels": list(bundle.manifest.labels)}
-    ledger = Ledger(ledger_file(config.output), settings)
+    ledger = Ledger(ledger_file(config.output), {**settings, "sources": given_sources(config.sources)})
     if config.overwrite:
-        _begin_anew(config, settings)
-    elif not ledger.path.exists():
+        if ledger.path.exists():
+            ledger.discard()
+    else:
         differs = written_before(config.output, origin)
-        if differs == "":
-            return None
-        if differs:
+        if not ledger.path.exists() and differs is not None:
+            if not differs:
+                return None
             raise ConfigError(f"--output {config.output}: is there, with {differs}; name another, or --overwrite")
     with ledger:
         summary = ScanSummary(len(listed))
@@ -83,18 +84,13 @@ def scan(
     return summary
 
 
-def _begin_anew(config: ScanConfig, settings: Dict[str, Any]) -> None:
-    old = Ledger(ledger_file(config.output), settings)
-    if old.path.exists():
-        old.discard()
-
-
-def _finished(ledger: Ledger, listed: Sequence[Listed], summary: ScanSummary) -> Iterator[Tuple[Listed, Seen]]:
+def _finished(ledger: Ledger, listed: Sequence[Listed], summary: ScanSummary) -> Iterator[Tuple[str, Seen]]:
+    names = shown_names(listed)
     for source in listed:
         seen = ledger.seen(source)
         assert seen is not None  # all were finished
-        summary.count(source, seen)
-        yield source, seen
+        summary.count(names[source.name], seen)
+        yield names[source.name], seen
 
 
 class _Scan:

@@ -8,12 +8,13 @@ from typing import Any, Dict, Optional, Tuple
 from pydantic import Field
 
 from edgecvar import __version__
-from edgecvar.bundle.exits import ExitChoice
+from edgecvar.bundle.exits import ExitChoice, exit_rules
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, need_extra
 from edgecvar.run.event_settings import EventSettings
 from edgecvar.runners.choice import RunnerChoice, resolve
+from edgecvar.scan.output import table_files
 from edgecvar.scan.values import Work
 from edgecvar.stream.reader import Extraction
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source
@@ -52,10 +53,17 @@ def check_scan(config: ScanConfig) -> None:
     output = config.output
     if output.suffix != ".parquet":
         raise ConfigError(f"--output {output}: a scan writes tables; name a file that ends in .parquet")
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
-    if any(is_source(each, output) for each in config.sources):
-        raise ConfigError(f"--output {output}: this is a source itself; choose another name")
+    for file in table_files(output).values():
+        if file.is_dir() or not file.absolute().parent.is_dir():
+            raise ConfigError(f"--output {file}: not a file in an existing folder; make the folder first")
+        if any(is_source(each, file) for each in config.sources):
+            raise ConfigError(f"--output {file}: this is a source itself; choose another name")
+
+
+def check_bundle(config: ScanConfig, bundle: Bundle) -> None:
+    """Refuses what every source would fail with; raises ConfigError."""
+    config.events.check(bundle.manifest.labels)
+    exit_rules(bundle.manifest.stages, bundle.manifest.exits, config.exits)
 
 
 def workers_of(config: ScanConfig, bundle: Bundle) -> Optional[int]:
@@ -65,6 +73,11 @@ def workers_of(config: ScanConfig, bundle: Bundle) -> Optional[int]:
     if (config.workers or 1) > 1:
         raise ConfigError(f"--workers {config.workers}: TensorRT's device takes one process; leave it out")
     return 1
+
+
+def gpus_of(config: ScanConfig, bundle: Bundle) -> int:
+    """Those that a task has to itself; raises ConfigError where the runner cannot be had."""
+    return int(resolve(bundle, config)[0] == "trt")
 
 
 def work_of(config: ScanConfig, bundle: Bundle) -> Work:

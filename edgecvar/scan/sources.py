@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Dict, Iterator, List, Sequence, Union
 
-from edgecvar.clips.labelled import VIDEO_SUFFIXES, videos_below
+from edgecvar.clips.labelled import VIDEO_SUFFIXES, files_matching, videos_below
 from edgecvar.errors import ConfigError, DatasetError, need_extra, reason
 from edgecvar.scan.values import Listed
 from edgecvar.stream.sources.address import is_live
@@ -17,6 +17,8 @@ from edgecvar.stream.sources.passwords import without_passwords
 
 _WITHOUT_HOST = tuple(f"{each}://" for each in ("ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"))
 """What fsspec lists without the server's name, so that none of it could be opened."""
+_STAMPS = ("ETag", "etag", "mtime", "LastModified", "updated", "last_modified", "CRC")
+"""What file systems of fsspec say of a file that changes with its bytes, beside its size."""
 
 
 def find_listed(arguments: Sequence[str]) -> List[Listed]:
@@ -37,13 +39,20 @@ def find_listed(arguments: Sequence[str]) -> List[Listed]:
     return sorted(found.values(), key=lambda each: os.fsencode(each.name))
 
 
+def given_sources(arguments: Sequence[str]) -> List[str]:
+    """The arguments as they are kept: each once, in order, absolute where it is a path, without passwords."""
+    paths = ((each, path_of(each)) for each in arguments)
+    names = {each if path is None else os.path.abspath(path) for each, path in paths}
+    return sorted(without_password(name) for name in names)
+
+
 def _local(argument: str) -> List[Listed]:
     path = path_of(argument)
     assert path is not None
-    if path.is_dir():
+    if os.path.isdir(path):
         names = [str(each) for each in videos_below(path)]
-    elif glob.has_magic(str(path)) and not path.exists():
-        names = [each for each in glob.glob(str(path), recursive=True) if Path(each).is_file()]
+    elif glob.has_magic(str(path)) and not os.path.exists(path):
+        names = [str(each) for each in files_matching(str(path))]
     else:
         names = [str(path)]
     return [_stamped(name) for name in names]
@@ -95,7 +104,7 @@ def _is_many(place: str) -> bool:
 
 def _told(name: str, argument: str, entry: Dict[str, Any]) -> Listed:
     _, chained, rest = argument.partition("::")
-    stamps = (entry.get(key) for key in ("size", "ETag", "etag", "mtime", "LastModified", "updated", "last_modified"))
+    stamps = (entry.get(key) for key in ("size", *_STAMPS))
     stamp = " ".join(str(each) for each in stamps if each is not None)
     return Listed(f"{name}::{rest}" if chained else name, stamp, int(entry.get("size") or 0))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecvar.run.decisions import Decision
 from edgecvar.run.events import Event
+from edgecvar.scan.values import Listed
+from edgecvar.stream.sources.passwords import without_password
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,6 +147,15 @@ def from_bytes(data: bytes) -> pa.Table:
 
     with pa.ipc.open_stream(data) as reader:
         return reader.read_all()
+
+
+def shown_names(listed: Iterable[Listed]) -> Dict[str, str]:
+    """Sources by name, as tables have them; those that would be alike without their passwords are numbered."""
+    alike: Dict[str, List[str]] = {}
+    for source in listed:
+        alike.setdefault(shown_name(without_password(source.name)), []).append(source.name)
+    numbered = ((shown, names, number) for shown, names in alike.items() for number in range(len(names)))
+    return {names[each]: f"{shown}#{each + 1}" if len(names) > 1 else shown for shown, names, each in numbered}
 
 
 def shown_name(name: str) -> str:

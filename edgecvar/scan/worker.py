@@ -12,28 +12,24 @@ import numpy as np
 
 from edgecvar.bundle.manifest import Bundle, open_bundle
 from edgecvar.bundle.stages import takes_frames
-from edgecvar.errors import BundleError, EdgecvarError, named, reason
+from edgecvar.errors import BundleError, EdgecvarError
 from edgecvar.run.decisions import Decision, RunSummary
 from edgecvar.run.events import Event, EventTracker
 from edgecvar.run.recognizer import RunOptions, recognize
 from edgecvar.runners.choice import make_runner
 from edgecvar.runners.runner import Runner
-from edgecvar.scan.cutting import cut
+from edgecvar.scan.cutting import cut, uncut
+from edgecvar.scan.failures import Unwanted, failure_of
 from edgecvar.scan.sources import opened_source
 from edgecvar.scan.table import decision_rows, event_rows, in_order, scored_rows, to_bytes
 from edgecvar.scan.values import Counts, CutUp, Job, Outcome, Piece, PieceSeen, Seen, Unsound, Work
 from edgecvar.stream.reader import Stream
-from edgecvar.stream.sources.passwords import without_passwords
 from edgecvar.stream.types import CodedPicture
 
 AT_ONCE = 4096
 """Decisions that are kept with all their scores."""
 
 State = Mapping[str, Mapping[str, Any]]
-
-
-class Unwanted(EdgecvarError):
-    """Whoever asked for a job has left."""
 
 
 @dataclass(frozen=True)
@@ -78,20 +74,11 @@ def do_job(job: Job) -> Outcome:
         raise worker
     try:
         return _done(worker, job)
-    except Unwanted:
-        raise
-    except EdgecvarError as error:
-        failure = _told(job.source.name, error)
     except Exception as error:  # whatever is wrong with one source, the others are to be scanned
-        failure = _told(job.source.name, EdgecvarError(f"cannot be read ({type(error).__name__}: {reason(error)})"))
+        failure = failure_of(job.source.name, error)
     if job.piece is not None:
         return Unsound(failure)
     return Seen(to_bytes(in_order([])), Counts(unsplit=job.unsplit), failure)
-
-
-def _told(name: str, error: EdgecvarError) -> str:
-    """What is wrong with a source, after its name; no password is in either."""
-    return without_passwords(str(named(name, error)), name)
 
 
 def _done(worker: _Worker, job: Job) -> Outcome:
@@ -103,10 +90,12 @@ def _done(worker: _Worker, job: Job) -> Outcome:
         if pieces and not isinstance(pieces, str):
             return CutUp(pieces)
         unsplit = pieces if isinstance(pieces, str) else ""
-    return _whole(worker, job.source.name, unsplit)
+    seen = _whole(worker, job.source.name)
+    unsplit = unsplit or uncut(job.source, worker.work, seen.counts.stream_seconds)
+    return replace(seen, counts=replace(seen.counts, unsplit=unsplit))
 
 
-def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
+def _whole(worker: _Worker, name: str) -> Seen:
     labels = worker.bundle.manifest.labels
     decisions: List[Decision] = []
     tables: List[Any] = []
@@ -121,22 +110,20 @@ def _whole(worker: _Worker, name: str, unsplit: str) -> Seen:
                 if len(decisions) == AT_ONCE:
                     tables.append(decision_rows(decisions))
                     decisions.clear()
-        except Unwanted:
-            raise
         except EdgecvarError as error:  # what came before it is sound
-            failure = _told(name, error)
+            failure = failure_of(name, error)
         events += tracker.finish()
         counts = reading.counts
         failure = failure or _not_to_its_end(name, reading.summary)
     ended = [event for event in events if event.end_seconds is not None]
     table = in_order([*tables, decision_rows(decisions), event_rows(ended)])
-    return Seen(to_bytes(table), replace(counts, events=len(ended), unsplit=unsplit), failure)
+    return Seen(to_bytes(table), replace(counts, events=len(ended)), failure)
 
 
 def _not_to_its_end(name: str, summary: RunSummary) -> str:
     if summary.broke_off:
-        return _told(name, EdgecvarError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})"))
-    return _told(name, EdgecvarError(summary.note)) if summary.note else ""
+        return failure_of(name, EdgecvarError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})"))
+    return failure_of(name, EdgecvarError(summary.note)) if summary.note else ""
 
 
 def _piece(worker: _Worker, name: str, piece: Piece) -> Outcome:
@@ -202,6 +189,7 @@ class _Reading:
                 release=stream.leave,
                 exits=work.exits,
                 excerpt=None if piece is None else piece.excerpt,
+                in_turn=True,
             )
             self._run = stack.enter_context(recognize(self._seen, manifest, self._worker.runner, options))
             self._stack = stack.pop_all()

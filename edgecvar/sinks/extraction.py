@@ -12,32 +12,40 @@ from edgecvar.errors import ConfigError, StreamError, reason
 from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, NpzFile, ParquetFile
 from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.rectangles import rectangles
-from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, is_source
+from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, Source, is_source
 from edgecvar.stream.sources.pipe import named_source
 from edgecvar.stream.types import CodedPicture, Residual, StreamInfo
 
 Residuals = Literal["none", "statistics", "planes"]
 
 
-class ExtractionConfig(BaseModel):
-    """`output`: .npz or .parquet. `pictures`: at most so many. `residual`: what is kept of it; planes in .npz alone.
+class ExtractionSettings(BaseModel):
+    """`pictures`: at most so many. `residual`: what is kept of it; planes in .npz alone.
 
-    `source`: a file, a URL, or "-" for standard input. `timeout`: seconds without data after which it is given up.
+    `timeout`: seconds without data after which a source is given up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str
-    output: Path
     residual: Residuals = "statistics"
     pictures: Optional[int] = Field(None, ge=1)
     extraction: Extraction = "auto"
     timeout: float = Field(TIMEOUT, gt=0, le=LONGEST)
 
 
+class ExtractionConfig(ExtractionSettings):
+    """`source`: a file, a URL, or "-" for standard input. `output`: .npz or .parquet."""
+
+    source: str
+    output: Path
+
+
 @dataclass
 class ExtractionSummary:
-    """What was written; `skipped` packets gave no picture, and `without_residual` pictures have none, by reason."""
+    """What was written; `skipped` packets gave no picture, and `without_residual` pictures have none, by reason.
+
+    `broke_off`: why the container could not be read to its end, else empty.
+    """
 
     info: StreamInfo
     pictures: int = 0
@@ -46,15 +54,23 @@ class ExtractionSummary:
     skipped: int = 0
     reasons: Dict[str, int] = field(default_factory=dict)
     without_residual: Dict[str, int] = field(default_factory=dict)
+    broke_off: str = ""
 
 
-def extract(config: ExtractionConfig, follow: Callable[[int], None] = lambda pictures: None) -> ExtractionSummary:
+def extract(
+    config: ExtractionConfig,
+    follow: Callable[[int], None] = lambda pictures: None,
+    opened: Optional[Source] = None,
+    threads: Optional[int] = None,
+) -> ExtractionSummary:
     """Write what the pictures of a stream hold, telling `follow` how many are done.
 
-    Raises StreamError where the stream cannot be read, ConfigError where the file cannot be written.
+    `opened` is read in place of what the source's name opens, and `threads` parse, one a core unless given. Raises
+    StreamError where the stream cannot be read, ConfigError where the file cannot be written.
     """
     _check(config)
-    with open_stream(named_source(config.source), config.extraction, timeout=config.timeout) as stream:
+    source = named_source(config.source) if opened is None else opened
+    with open_stream(source, config.extraction, timeout=config.timeout, threads=threads) as stream:
         summary = ExtractionSummary(stream.info)
         try:
             with _sink(config, stream.info) as sink:
@@ -72,6 +88,7 @@ def extract(config: ExtractionConfig, follow: Callable[[int], None] = lambda pic
         except OSError as error:
             raise ConfigError(f"{config.output}: cannot be written ({reason(error)}); choose another file") from error
         summary.skipped, summary.reasons = stream.summary.skipped, dict(stream.summary.reasons)
+        summary.broke_off = stream.summary.broke_off
     return summary
 
 

@@ -10,7 +10,7 @@ from typing import List, Literal, Optional, Sequence, Tuple
 from pydantic import Field
 
 from edgecvar.bundle.exits import ExitChoice
-from edgecvar.clips.labelled import videos_below
+from edgecvar.clips.labelled import files_matching, videos_below
 from edgecvar.clips.spec import LARGEST_STRIDE
 from edgecvar.errors import ConfigError, DatasetError, reason
 from edgecvar.files import check_writable
@@ -79,7 +79,7 @@ def find_sources(arguments: Sequence[str]) -> List[str]:
         if os.path.isdir(argument):
             matches = [str(file) for file in videos_below(Path(argument))]
         elif glob.has_magic(argument) and "://" not in argument and not os.path.exists(argument):
-            matches = sorted(file for file in glob.glob(argument, recursive=True) if Path(file).is_file())
+            matches = [str(file) for file in files_matching(argument)]
         else:
             matches = [argument]
         if not matches:

@@ -156,6 +156,19 @@ def test_an_index_that_points_out_of_its_folder_is_refused(root, tmp_path):
         read_engine(root, KEY, "motion", ONNX["motion"])
 
 
+@pytest.mark.parametrize("where", ["engines", f"engines/{KEY.folder}", f"engines/{KEY.folder}/index.json"])
+def test_a_link_among_the_engines_is_refused(root, tmp_path, where):
+    (root / where).rename(tmp_path / "outside")
+    (root / where).symlink_to(tmp_path / "outside")
+    with pytest.raises(BundleError, match="is a link"):
+        open_bundle(root)
+    if where == "engines":
+        before = sorted((tmp_path / "outside").rglob("*"))
+        with pytest.raises(BundleError, match="is a link"):
+            write_engines(root, KEY.model_copy(update={"sm": "sm72"}), {}, "")
+        assert sorted((tmp_path / "outside").rglob("*")) == before
+
+
 @pytest.mark.parametrize("where", ["engines/stray", "engines/sm87-10.3.0-fp16/plugin.so"])
 def test_a_file_that_was_not_built_is_refused(root, where):
     (root / where).write_bytes(b"code")

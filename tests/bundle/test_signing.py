@@ -184,6 +184,27 @@ def test_links_out_of_the_folder_and_what_nobody_signed_are_refused(root, pair, 
         open_bundle(root, pair[1])
 
 
+def test_nothing_is_signed_through_a_link(root, pair, tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("theirs")
+    seal = open_bundle(root).manifest.seal
+    (root / SIGNATURE).unlink()
+    (root / SIGNATURE).symlink_to(outside)
+    for use in (open_bundle, read_signature, lambda root: sign(root, seal, pair[0], lambda: "")):
+        with pytest.raises(TrustError, match="is a link"):
+            use(root)
+    assert outside.read_text() == "theirs"
+
+
+def test_a_manifest_with_other_line_ends_is_signed_as_it_is(root, pair):
+    line_ends(root)
+    signed(root, pair[0])
+    open_bundle(root, pair[1])
+    (root / MANIFEST).write_bytes(b"\xff")
+    with pytest.raises(TrustError, match="changed while it was being signed"):
+        sign(root, "", pair[0], lambda: "")
+
+
 @pytest.mark.parametrize("text", ["", "a\nb\nc\nd\n", "untrusted comment: x\nRUQ=\ntrusted comment: y\nRUQ=\n", "\xff"])
 def test_what_is_no_signature_is_refused(root, pair, text):
     (root / SIGNATURE).write_bytes(text.encode("latin-1"))

@@ -122,3 +122,22 @@ def test_ctrl_c_leaves_no_file(tmp_path):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err.strip()) == (130, b"", b"interrupted")
     assert [file.name for file in tmp_path.iterdir()] == ["long.mp4"]
+
+
+def test_a_folder_gets_a_file_a_video(edgecvar, clip, tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "videos" / "b.mp4").write_bytes(b"no video")
+    code, out, err = edgecvar("extract", tmp_path / "videos", "-o", tmp_path / "out", "--workers", 1)
+    assert code == 1 and err.startswith("failed: ") and "b.mp4" in err
+    assert "1 of 2 videos written: 30 pictures" in out
+    assert (tmp_path / "out" / "a.mp4.npz").is_file()
+    code, out, _ = edgecvar("extract", tmp_path / "videos", "-o", tmp_path / "out", "--workers", 1, "--json")
+    document = json.loads(out)
+    assert (code, document["before"], document["failed"]) == (1, 1, 1)
+
+
+def test_one_file_takes_one_video(edgecvar, clip, tmp_path):
+    for more in ([clip], ["--ray", "local"], ["--format", "npz"]):
+        code, _, err = edgecvar("extract", clip, *more, "-o", tmp_path / "a.npz")
+        assert code != 0 and "wants a folder" in err and not list(tmp_path.iterdir())

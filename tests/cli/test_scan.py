@@ -17,6 +17,8 @@ import pytest
 pytest.importorskip("pyarrow")
 
 from edgecvar.bundle.default import default_bundle, default_clip
+from edgecvar.cli.scan import command
+from edgecvar.errors import ConfigError
 from edgecvar.scan.output import ledger_file
 from tests.scan.scanned import rows, scanned
 
@@ -120,3 +122,31 @@ def test_a_name_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
     process = begun(tmp_path, tmp_path / "seen.csv")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1 and ".parquet" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [(("--event", "labels.lfet.hold=1"), "unknown label 'lfet'"), (("--exits", "0.9"), "has no exits")],
+)
+def test_what_every_source_would_fail_with_is_refused_first(flags, why: str, archive: Path, tmp_path: Path) -> None:
+    arguments = [str(archive / "nothing*"), "-o", str(tmp_path / "seen.parquet"), *flags]
+    with pytest.raises(ConfigError, match=why):
+        command(arguments, standalone_mode=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cluster_is_asked_for_a_gpu_a_task_of_tensorrt(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def ask(*asked):
+        raise Asked(*asked)
+
+    monkeypatch.setattr("edgecvar.scan.settings.resolve", lambda opened, choice: ("trt", "fp16"))
+    monkeypatch.setattr("edgecvar.scan.pools.opened_pool", ask)
+    arguments = [str(archive), "-o", str(tmp_path / "seen.parquet"), "--ray", "auto"]
+    with pytest.raises(Asked) as told:
+        command(arguments, standalone_mode=False)
+    assert told.value.args == ("auto", None, 1)

@@ -33,8 +33,8 @@ def test_a_flag_is_the_same_in_every_verb_that_has_it():
 
     shared = {flag: option for option in model.params for flag in option.opts}
     having = {flag: {verb for verb in VERBS if flag in flags(verb)} for flag in shared}
-    assert having["--every"] == {"run", "eval", "bench"}
-    assert having["--extraction"] == {"run", "inspect", "extract", "bench"}
+    assert having["--every"] == {"run", "eval", "scan", "bench"}
+    assert having["--extraction"] == {"run", "scan", "inspect", "extract", "bench"}
     assert having["--timeout"] == having["--extraction"] | {"sources"}
     for flag, verbs in having.items():
         for verb in verbs:

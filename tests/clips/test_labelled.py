@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgecvar.clips.labelled import RunningAnswers, chance_level, class_clips, find_videos, videos_below, videos_in
+from edgecvar.clips.labelled import (
+    RunningAnswers,
+    chance_level,
+    class_clips,
+    files_matching,
+    find_videos,
+    videos_below,
+    videos_in,
+)
 from edgecvar.errors import DatasetError
 
 
@@ -67,3 +76,49 @@ def test_a_running_answer_is_the_newest_at_a_time_and_the_last_stays():
 def test_chance_is_always_saying_the_commonest_class():
     assert chance_level([6, 2, 0]) == 0.75
     assert chance_level([]) is None and chance_level([0, 0]) is None
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_and_what_repairs_leave_is_none(folder, monkeypatch):
+    """Whoever runs tests may be root, whom no permission stops."""
+    scandir = os.scandir
+    closed = {folder / "a" / "deeper", folder / "lost+found"}
+
+    def denied(place):
+        if Path(place) in closed:
+            raise PermissionError(13, "Permission denied")
+        return scandir(place)
+
+    (folder / "lost+found").mkdir()
+    monkeypatch.setattr(os, "scandir", denied)
+    for look in (videos_below, lambda root: files_matching(f"{root}/**/*.ts"), lambda root: find_videos([root])):
+        with pytest.raises(DatasetError, match=r"a/deeper: cannot be looked into \(.*denied\)"):
+            look(folder)
+    assert [file.name for file in videos_in(folder / "a")] == ["one.MKV"]
+    closed.remove(folder / "a" / "deeper")
+    assert len(videos_below(folder)) == len(files_matching(f"{folder}/**/*.[mMt][!x]*")) == 3
+
+
+def test_links_are_the_same_to_a_folder_and_to_a_pattern(folder, tmp_path):
+    (folder / "c").mkdir()
+    (folder / "c" / "file.mp4").symlink_to(folder / "b" / "two.mp4")
+    (folder / "c" / "away").symlink_to(folder / "b")
+    (folder / "c" / "loop").symlink_to(folder)
+    (folder / "c" / "gone.mp4").symlink_to(folder / "nothing")
+    linked = tmp_path / "linked"
+    linked.symlink_to(folder)
+    deep = [file for file in files_matching(f"{linked}/**/*.*") if file.suffix != ".txt"]
+    assert deep == videos_below(linked)
+    assert [file.name for file in deep] == ["three.ts", "one.MKV", "two.mp4", "file.mp4"]
+    assert [file.name for file in files_matching(f"{folder}/c/*/*.mp4")] == ["two.mp4"]
+
+
+def test_patterns_are_those_of_shells(folder, monkeypatch):
+    def names(pattern):
+        return [str(file) for file in files_matching(pattern)]
+
+    monkeypatch.chdir(folder)
+    assert names("**/*.mp4") == names("./*/two.mp4") == names("**/b/**/*.mp4") == ["b/two.mp4"]
+    assert names("a/**") == ["a/deeper/three.ts", "a/notes.txt", "a/one.MKV"]
+    assert names(".*/*.mp4") == names(".cache/*") == [".cache/four.mp4"]
+    assert names("?/.f*") == ["a/.five.mp4"]
+    assert names("*/nothing/*") == names("nothing/*") == names("[ab]") == names("a/notes.txt/*") == []

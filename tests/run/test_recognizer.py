@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from edgecvar.errors import BundleError
+from edgecvar.errors import BundleError, StreamError
 from edgecvar.run.decisions import softmax
 from edgecvar.run.recognizer import AHEAD, RunOptions, recognize
 from tests.run.scripted import APPEARANCE, LABELS, MOTION, RecordingRunner, ScriptedStream, manifest, run, stage
@@ -198,6 +198,31 @@ def test_stages_run_in_the_callers_thread_and_reading_does_not():
     _, runner, _ = run("", stream=stream)
     assert runner.threads == {threading.current_thread()}
     assert len(threads) == 1 and threads != runner.threads
+
+
+def test_in_turn_the_callers_thread_reads_too_and_decides_the_same():
+    threads = set()
+    stream = ScriptedStream(LONG, on_read=lambda index: threads.add(threading.current_thread()))
+    own = RecordingRunner()
+    with recognize(stream, manifest(), own, RunOptions(in_turn=True)) as recognition:
+        decisions = list(recognition)
+    expected, other, _ = run(LONG)
+    assert threads == own.threads == {threading.current_thread()} and own.calls == other.calls
+    assert [each.scores.tolist() for each in decisions] == [each.scores.tolist() for each in expected]
+    assert recognition.summary.complete
+
+
+def test_what_is_read_in_turn_can_be_left_and_fail():
+    stream = ScriptedStream("I" + "P" * 200)
+    with recognize(stream, manifest(), RecordingRunner(), RunOptions(in_turn=True)) as recognition:
+        next(iter(recognition))
+        recognition.leave()
+    assert stream.given < 20 and recognition.summary.ended == "closed"
+    broken = ScriptedStream("IPP", error=StreamError("gone"))
+    recognition = recognize(broken, manifest(), RecordingRunner(), RunOptions(in_turn=True))
+    with pytest.raises(StreamError, match="gone"), recognition:
+        list(recognition)
+    assert recognition.summary.ended == "gone" and recognition.summary.pictures == 3
 
 
 def test_the_reader_runs_ahead_by_a_bounded_number_of_samples():

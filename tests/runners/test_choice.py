@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edgecvar.bundle import devices
@@ -104,6 +106,13 @@ def test_engines_are_built_in_what_dla_and_converter_can():
 def test_what_torch2trt_cannot_build_is_not_asked_of_it(full, tensorrt, asked):
     with pytest.raises(ConfigError, match="torch2trt builds"):
         make_runner(full, RunnerChoice(converter="torch2trt", device="agx-orin", **asked))
+
+
+def test_engines_of_a_checkpoint_are_not_trusted_for_the_signed_files(full, tensorrt):
+    choice = RunnerChoice(converter="torch2trt", device="agx-orin")
+    with pytest.raises(ConfigError, match="made of a checkpoint"):
+        make_runner(replace(full, signed_by="A1"), choice)
+    assert make_runner(full, choice).options.converter == "torch2trt"
 
 
 def test_options_reach_the_tensorrt_runner(full, tensorrt):

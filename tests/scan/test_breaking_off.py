@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,22 +12,9 @@ pytest.importorskip("pyarrow")
 from edgecvar.scan import worker
 from edgecvar.scan.sources import RemoteFile
 from tests.moving_clip import moving_clip
+from tests.scan.breaking import Breaking
 from tests.scan.scanned import HerePool, listing, rows, scanned
 from tests.tiny_bundle import tiny_bundle
-
-
-class Breaking(io.BytesIO):
-    """A file that can be read so many times, as where a server goes away."""
-
-    def __init__(self, data: bytes, reads: int, error: Exception) -> None:
-        super().__init__(data)
-        self.reads, self._left, self._error = 0, reads, error
-
-    def read(self, size=-1):
-        self.reads += 1
-        if self.reads > self._left:
-            raise self._error
-        return super().read(size)
 
 
 @pytest.mark.parametrize(

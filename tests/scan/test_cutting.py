@@ -176,3 +176,10 @@ def repeated(clip: Path, target: Path, times: int) -> Path:
                 packet.time_base, packet.stream, packet.is_keyframe = base, copied, keyframe
                 out.mux(packet)
     return target
+
+
+def test_a_long_file_that_does_not_tell_its_length_says_so(long_clips, tmp_path: Path) -> None:
+    clip, output, bundle = long_clips("bare.h264"), tmp_path / "seen.parquet", tiny_bundle(tmp_path)
+    for split, why in ((6, "its container does not tell beforehand how long it lasts"), (60, None), (0, None)):
+        scanned(bundle, [clip], output, split=split, overwrite=True)
+        assert [(row["unsplit"], row["failure"]) for row in listing(output)] == [(why, None)]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.clips.labelled import Clip
 from edgecvar.errors import ConfigError
+from edgecvar.scan.cluster import RayPool
 from edgecvar.scan.pool import LocalPool, each_tried
 from edgecvar.scan.pools import opened_pool
 from edgecvar.workers import Died
@@ -26,9 +29,12 @@ def pool(request: pytest.FixtureRequest):
         return
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: pools of processes alone are tried")
+    terminate = signal.getsignal(signal.SIGTERM)
     with opened_pool("local", 2) as cluster:
         import ray
 
+        assert signal.getsignal(signal.SIGTERM) is terminate  # who listens to it goes on listening
+        assert sys.stdout is sys.stderr  # where Ray prints, and a document of --json may be under way
         assert ray.util.get_node_ip_address() == "127.0.0.1"  # where all of a local cluster listens
         yield cluster
 
@@ -88,7 +94,7 @@ def test_an_evaluation_gives_its_scores_in_order(pool, tmp_path: Path, monkeypat
     bundle = open_bundle(default_bundle())
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     clips = [Clip(default_clip(), "up"), Clip(tmp_path / "broken.mp4", "up"), Clip(default_clip(), "down")]
-    monkeypatch.setattr("edgecvar.judge.evaluate.opened_pool", lambda ray, jobs: nullcontext(pool))
+    monkeypatch.setattr("edgecvar.judge.evaluate.opened_pool", lambda ray, jobs, gpus: nullcontext(pool))
     config = {"bundle": bundle.path, "folder": tmp_path}
     there = list(score_clips(bundle, clips, EvalConfig(**config, ray="local")))
     here = list(score_clips(bundle, clips, EvalConfig(**config, jobs=1)))
@@ -129,3 +135,64 @@ def test_a_cluster_that_is_not_there_is_an_error() -> None:
 def test_a_cluster_works_where_it_is_asked_from(pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert [folder for _, folder in pool.each(works.where, [1], works.enter)] == [str(tmp_path)]
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A Ray of 8 cores and 2 GPUs that does tasks when they are asked for, and keeps what it is `told` of them."""
+    has = {"CPU": 8.0, "GPU": 2.0}
+
+    def remote(**options):
+        ray.told.update(options)
+        return lambda work: SimpleNamespace(remote=lambda key, beginning, job: work(key, beginning, job))
+
+    ray = SimpleNamespace(told={}, has=has, remote=remote, put=lambda value: PretendedReference(value))
+    ray.init = ray.shutdown = lambda *_, **__: None
+    ray.cluster_resources = lambda: has
+    ray.get = lambda value: value.value if isinstance(value, PretendedReference) else value
+    ray.wait = lambda busy, num_returns: (busy[:1], busy[1:])
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr("edgecvar.scan.cluster.need_extra", lambda *_: None)
+    return ray
+
+
+class PretendedReference:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def hex(self) -> str:
+        return str(id(self))
+
+
+def test_a_task_has_a_gpu_to_itself_where_it_needs_one(pretended: SimpleNamespace) -> None:
+    with RayPool("auto", gpus=1) as pool:
+        assert sorted(pool.each(works.halve, [2, 4, 6, 8, 10], works.enter)) == [
+            (each, each / 2) for each in (2, 4, 6, 8, 10)
+        ]
+        assert (pool.workers, pretended.told["num_gpus"], pretended.told["num_cpus"]) == (2, 1, 1)
+    pretended.told.clear()
+    with RayPool("auto") as pool:
+        list(pool.each(works.halve, [2], works.enter))
+        assert pool.workers == 8 and "num_gpus" not in pretended.told
+    del pretended.has["GPU"]
+    with pytest.raises(ConfigError, match="--ray auto: Ray finds no GPU there"):
+        RayPool("auto", gpus=1).__enter__()
+
+
+def test_an_evaluation_by_tensorrt_asks_for_a_gpu_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgecvar.bundle.manifest import open_bundle
+    from edgecvar.judge.evaluate import EvalConfig, score_clips
+
+    class Asked(Exception):
+        pass
+
+    def ask(*asked):
+        raise Asked(*asked)
+
+    monkeypatch.setattr("edgecvar.judge.evaluate.opened_pool", ask)
+    for engine, gpus in (("onnx", 0), ("trt", 1)):
+        monkeypatch.setattr("edgecvar.judge.evaluate.resolve", lambda bundle, config, engine=engine: (engine, "fp16"))
+        config = EvalConfig(bundle=default_bundle(), folder=tmp_path, ray="auto")
+        with pytest.raises(Asked) as told:
+            list(score_clips(open_bundle(default_bundle()), [], config))
+        assert told.value.args == ("auto", None, gpus)

@@ -10,7 +10,7 @@ from edgecvar.scan.progress import ScanProgress
 def test_what_is_left_is_reckoned_by_bytes_and_failures_are_counted() -> None:
     told: List[Tuple[int, int, str]] = []
     now = [0.0]
-    progress = ScanProgress(lambda *said: told.append(said), 3, 1000, lambda: now[0])
+    progress = ScanProgress(lambda *said: told.append(said), 3, 1000, clock=lambda: now[0])
     now[0] = 100.0
     progress.advance(200, done=False)
     progress.advance(50, done=True)
@@ -27,7 +27,7 @@ def test_what_is_left_is_reckoned_by_bytes_and_failures_are_counted() -> None:
 def test_sources_whose_sizes_nobody_knows_count_alike() -> None:
     told: List[str] = []
     now = [0.0]
-    progress = ScanProgress(lambda done, total, what: told.append(what), 4, 0, lambda: now[0])
+    progress = ScanProgress(lambda done, total, what: told.append(what), 4, 0, clock=lambda: now[0])
     now[0] = 30.0
     progress.advance(0, done=True)
     assert told[-1] == "sources, about 2 min left"

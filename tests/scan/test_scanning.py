@@ -22,9 +22,9 @@ from edgecvar.run.model import load
 from edgecvar.scan.ledger import Ledger
 from edgecvar.scan.output import ledger_file
 from edgecvar.scan.scanning import scan
-from edgecvar.scan.settings import ScanConfig, work_of, workers_of
+from edgecvar.scan.settings import ScanConfig, gpus_of, work_of, workers_of
 from edgecvar.scan.sources import find_listed
-from edgecvar.scan.values import Job, Listed
+from edgecvar.scan.values import Counts, Job, Listed, Seen
 from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.workers import Died
 from tests.moving_clip import moving_clip
@@ -197,7 +197,9 @@ def test_tables_say_what_they_are_of(archive: Path, bundle: Path, tmp_path: Path
     output = tmp_path / "seen.parquet"
     scanned(bundle, [archive], output, every=3)
     document = json.loads(pq.read_schema(output).metadata[b"edgecvar"])
-    assert document["every"] == 3
+    assert (document["table"], document["every"]) == ("rows", 3)
+    others = json.loads(pq.read_schema(tmp_path / "seen.sources.parquet").metadata[b"edgecvar"])
+    assert others == {**document, "table": "sources"}
     assert document["bundle"] == open_bundle(bundle).manifest.seal
     assert document["labels"] == ["left", "right", "still"]
 
@@ -281,8 +283,69 @@ def test_one_process_has_the_device_of_tensorrt(bundle: Path, monkeypatch: pytes
     def asked(**more):
         return workers_of(ScanConfig(sources=["a"], output="a.parquet", **more), open_bundle(bundle))
 
-    assert (asked(), asked(workers=3)) == (None, 3)
+    config = ScanConfig(sources=["a"], output="a.parquet")
+    assert (asked(), asked(workers=3), gpus_of(config, open_bundle(bundle))) == (None, 3, 0)
     monkeypatch.setattr("edgecvar.scan.settings.resolve", lambda opened, choice: ("trt", "fp16"))
-    assert (asked(), asked(ray="auto")) == (1, None)
+    assert (asked(), asked(ray="auto"), gpus_of(config, open_bundle(bundle))) == (1, None, 1)
     with pytest.raises(ConfigError, match="takes one process"):
         asked(workers=3)
+
+
+def test_a_ledger_of_other_sources_is_not_gone_on_with(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    output, first, second = tmp_path / "seen.parquet", tmp_path / "first", tmp_path / "second"
+    for folder, name in ((first, "a.mp4"), (second, "c.mp4")):
+        folder.mkdir()
+        shutil.copyfile(archive / name, folder / name)
+        (folder / "broken.mp4").write_bytes(b"no video")
+    scanned(bundle, [first], output)
+    before = output.read_bytes()
+    for sources in ([second], [first, second], [first / "a.mp4"]):
+        with pytest.raises(ConfigError, match=rf'ledger: .* has sources \["{first}"\], not \["{sources[-1]}"\]'):
+            scanned(bundle, sources, output)
+    assert output.read_bytes() == before and ledger_file(output).exists()
+    (first / "broken.mp4").unlink()
+    shutil.copyfile(archive / "c.mp4", first / "new.mp4")
+    pool = HerePool()
+    again = scanned(bundle, [f"{first}/"], output, pool)  # the same argument; what lies there may change
+    assert again is not None and (again.sources, again.before, len(pool.jobs)) == (2, 1, 1)
+    assert not ledger_file(output).exists()
+
+
+def test_no_file_but_a_scans_own_is_replaced_unasked(archive: Path, bundle: Path, tmp_path: Path) -> None:
+    output, sources = tmp_path / "seen.parquet", tmp_path / "seen.sources.parquet"
+    sources.write_text("a table of mine")
+    with pytest.raises(ConfigError, match=r"seen\.sources\.parquet: is there, and no table of a scan"):
+        scanned(bundle, [archive], output)
+    assert sources.read_text() == "a table of mine" and not output.exists() and not ledger_file(output).exists()
+    sources.unlink()
+    scanned(bundle, [archive], sources)
+    with pytest.raises(ConfigError, match=r"seen\.sources\.parquet: is there, and no table of sources"):
+        scanned(bundle, [archive], output)
+    scanned(bundle, [archive], output, overwrite=True)  # leaves a ledger
+    shutil.copyfile(sources, output)
+    with pytest.raises(ConfigError, match=r"seen\.parquet: is there, and no table of rows"):
+        scanned(bundle, [archive], output)
+
+
+def test_a_sources_table_alone_is_made_again_where_it_is_of_the_same(archive: Path, bundle: Path, tmp_path: Path):
+    output = tmp_path / "seen.parquet"
+    scanned(bundle, [archive / "a.mp4"], output)
+    output.unlink()
+    with pytest.raises(ConfigError, match=r"is there, with every null, not 5"):
+        scanned(bundle, [archive / "a.mp4"], output, every=5)
+    assert scanned(bundle, [archive / "a.mp4"], output) is not None and output.exists()
+
+
+def test_a_worse_try_takes_nothing_of_a_better_one(tmp_path: Path) -> None:
+    source, changed = Listed("a.mp4", "1"), Listed("a.mp4", "2")
+    long, short = Seen(b"long", Counts(decisions=5), "broke off"), Seen(b"short", Counts(), "not there")
+    with Ledger(tmp_path / "a.ledger", {}) as ledger:
+        ledger.add(source, long)
+        ledger.add(source, short)
+        assert ledger.seen(source) == replace(long, failure="not there")
+        ledger.add(changed, short)
+        assert ledger.seen(changed) == short
+        ledger.add(changed, long)
+        assert ledger.seen(changed) == long
+        ledger.add(changed, replace(short, failure=""))
+        assert ledger.seen(changed) == replace(short, failure="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import zipfile
@@ -14,7 +15,7 @@ pytest.importorskip("pyarrow")
 pytest.importorskip("fsspec")
 
 from edgecvar.errors import ConfigError, DatasetError
-from edgecvar.scan.sources import find_listed
+from edgecvar.scan.sources import find_listed, given_sources
 from edgecvar.stream.sources.passwords import without_passwords
 from tests.moving_clip import moving_clip
 from tests.scan.scanned import listing, rows, scanned
@@ -70,8 +71,9 @@ class _Ranges(BaseHTTPRequestHandler):
     data = b""
 
     def do_GET(self) -> None:
-        if "clip" not in self.path:
-            self.send_error(404)
+        closed = "closed" in self.path and self.command == "GET"
+        if closed or "clip" not in self.path:
+            self.send_error(403 if closed else 404)
             return
         first, last = 0, len(self.data) - 1
         ranged = self.headers.get("Range")
@@ -102,13 +104,14 @@ def test_urls_are_read_by_fsspec_and_a_missing_one_fails_alone(tmp_path: Path) -
     try:
         address = f"http://user:secret@127.0.0.1:{server.server_port}"
         there, here, bundle = tmp_path / "there.parquet", tmp_path / "here.parquet", tiny_bundle(tmp_path)
-        summary = scanned(bundle, [f"{address}/clip.mp4", f"{address}/none.mp4"], there)
+        closed = f"{address}/closed-clip.mp4?X-Amz-Security-Token=half%2Fsecret"
+        summary = scanned(bundle, [f"{address}/clip.mp4", f"{address}/none.mp4", closed], there)
         scanned(bundle, [clip], here)
     finally:
         server.shutdown()
         server.server_close()
     assert [{**row, "source": ""} for row in rows(there)] == [{**row, "source": ""} for row in rows(here)]
-    assert summary is not None and len(summary.failures) == 1
+    assert summary is not None and len(summary.failures) == 2
     assert "secret" not in str(listing(there)) + str(summary.failures)
 
 
@@ -122,7 +125,7 @@ def test_what_could_not_be_opened_once_listed_is_refused(argument: str) -> None:
 
 
 def test_no_reason_has_a_signature_of_a_url(tmp_path: Path) -> None:
-    query = "X-Amz-Credential=me&X-Amz-Signature=hidden&X-Amz-Security-Token=hidden&sig=hidden"
+    query = "X-Amz-Credential=me&X-Amz-Signature=half%2Fhidden&X-Amz-Security-Token=half%2Fhidden&sig=hidden"
     address = f"http://127.0.0.1:1/clip.mp4?{query}"
     output = tmp_path / "seen.parquet"
     summary = scanned(tiny_bundle(tmp_path), [address], output)
@@ -137,8 +140,17 @@ def test_no_reason_has_a_signature_of_a_url(tmp_path: Path) -> None:
 
 def test_passwords_go_from_what_is_said_and_the_rest_stays() -> None:
     name = "https://me:hidden@h/a.mp4?sig=hidden"
-    told = without_passwords(f"{name}: gone, url='https://h/b?access_token=hidden', tried twice", name)
+    told = without_passwords(f"{name}: gone, url='https://h/b?access_token=hid/den', tried twice", name)
     assert told == "https://me:***@h/a.mp4?sig=***: gone, url='https://h/b?access_token=***', tried twice"
+
+
+def test_names_that_are_alike_without_their_secrets_stay_apart(tmp_path: Path) -> None:
+    output = tmp_path / "seen.parquet"
+    names = [f"http://127.0.0.1:1/{rest}" for rest in ("v?key=cam2", "v?key=cam1", "w?key=cam1", "key=1/a", "key=2/a")]
+    summary = scanned(tiny_bundle(tmp_path), names, output)
+    shown = [f"http://127.0.0.1:1/{rest}" for rest in ("key=1/a", "key=2/a", "v?key=***#1", "v?key=***#2", "w?key=***")]
+    assert summary is not None and [name for name, _ in summary.failures] == shown
+    assert [row["source"] for row in listing(output)] == shown
 
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
@@ -147,3 +159,38 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/clip.mp4"
         summary = scanned(tiny_bundle(tmp_path), [address], tmp_path / "seen.parquet", timeout=0.2)
     assert summary is not None and len(summary.failures) == 1
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def denied(place):
+        if Path(place).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(place)
+
+    for name in ("a.mp4", "closed/b.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"0")
+    monkeypatch.setattr(os, "scandir", denied)
+    for argument in (tmp_path, tmp_path / "**" / "*.mp4"):
+        with pytest.raises(DatasetError, match="closed: cannot be looked into"):
+            names(str(argument))
+
+
+def test_a_member_that_changes_is_another(tmp_path: Path) -> None:
+    file = tmp_path / "archive.zip"
+
+    def stamp(data: bytes) -> str:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("a.mp4", data)
+        return find_listed([f"zip://*.mp4::{file}"])[0].stamp
+
+    assert stamp(b"one") == stamp(b"one") != stamp(b"two")
+
+
+def test_arguments_are_kept_absolute_and_without_signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = "https://me:hidden@host/a.mp4?sig=hidden"
+    kept = given_sources(["b/", f"{tmp_path}/b", f"file://{tmp_path}/a.mp4", url, url, f"{url}2"])
+    assert kept == [f"{tmp_path}/a.mp4", f"{tmp_path}/b", *["https://me:***@host/a.mp4?sig=***"] * 2]

@@ -21,8 +21,8 @@ import importlib.util, json, platform, sys
 found = {"version": sys.version_info[:3], "machine": platform.machine(), "tensorrt": None, "tensorrt_folder": None}
 found["venv"] = all(importlib.util.find_spec(name) for name in ("venv", "ensurepip"))
 try:
-    import tensorrt
-    found["tensorrt"], found["tensorrt_folder"] = tensorrt.__version__, tensorrt.__path__[0]
+    import tensorrt as trt
+    found["tensorrt"], found["tensorrt_folder"] = trt.__version__, trt.__path__[0]
 except Exception:
     pass
 print(json.dumps(found))

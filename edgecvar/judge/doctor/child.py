@@ -15,11 +15,18 @@ from edgecvar.judge.doctor.finding import Finding
 
 SECONDS = 120.0
 """torch alone takes some on a small device that has just been started."""
+_BEGIN = """
+import sys
+sys.path[:] = {path!r}
+import runpy
+runpy.run_module("edgecvar.judge.doctor.probes", run_name="__main__", alter_sys=True)
+"""
+"""With the modules that are found here: `python -m` would first look into the current folder, whoever filled it."""
 
 
 def looked(words: Sequence[str], otherwise: Finding, seconds: float = SECONDS) -> List[Finding]:
     """What `probes` finds for these words; where its process crashes or hangs, `otherwise` as broken, with why."""
-    command = [sys.executable, "-m", "edgecvar.judge.doctor.probes", *words]
+    command = [sys.executable, "-c", _BEGIN.format(path=sys.path), *words]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, env=_environment()

@@ -8,10 +8,17 @@ from urllib.parse import quote
 
 USER, PASSWORD = "EDGECVAR_USER", "EDGECVAR_PASSWORD"
 _WITH_CREDENTIALS = ("rtsp", "rtsps", "http", "https")
-_USER = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
-_SECRET = re.compile(
-    r"(?i)([?&;/_-](?:pass(?:word|wd|phrase)?|pwd|(?:access|api)?(?:token|key)|secret|auth|sig(?:nature)?)=)[^&;/]*"
+_USER = re.compile(r"(://[^/?#:]*:)[^/?#]*@")
+_TOKEN = re.compile(r"(?i)(https?://)[^/?#@:]+:?@")
+"""A user without a password; other schemes have names there, such as that of a container."""
+_NAMES = (
+    "pass(?:word|wd|phrase)?|pwd|(?:access|api)?(?:token|key)|secret|auth(?:orization)?|sig(?:nature)?|hmac|jwt|sas"
 )
+_IN_QUERY = re.compile(rf"(?i)([?&;#](?:[^=&;/]*[_.-])?(?:{_NAMES})=)[^&;]*")
+"""A value may have slashes, which libraries decode."""
+_CAMERA = re.compile(r"(?i)rtsps?://[^?#]*")
+_IN_PATH = re.compile(rf"(?i)([&;/_-](?:{_NAMES})=)[^&;/]*")
+"""Of cameras alone: in an archive's path camera_key=1 is a folder."""
 _IN_TEXT = re.compile(r"\S*://\S*?(?=[:,;.)'\"]*(?:\s|$))")
 
 
@@ -35,7 +42,9 @@ def without_password(url: str) -> str:
     """A URL with *** for its password, and for what looks like one among its parameters; other text as it is."""
     if "://" not in url:
         return url
-    return _SECRET.sub(r"\1***", _USER.sub(r"\1***@", url))
+    told = _USER.sub(r"\1***@", _TOKEN.sub(r"\1***@", url))
+    told = _CAMERA.sub(lambda found: _IN_PATH.sub(r"\1***", found[0]), told)
+    return _IN_QUERY.sub(r"\1***", told)
 
 
 def without_passwords(text: str, name: str) -> str:

@@ -16,6 +16,7 @@ signing = pytest.mark.skipif(find_spec("cryptography") is None, reason="the extr
 VERBS = [
     "run",
     "eval",
+    pytest.param("scan", marks=pytest.mark.skipif(find_spec("pyarrow") is None, reason="the extra `scan` is not here")),
     "thresholds",
     "verify",
     "build",
@@ -98,6 +99,7 @@ def commands(root, clip, folder):
     return {
         "run": ["run", clip, "--bundle", root, "--runner", "onnx"],
         "eval": ["eval", root, clip.parent.parent, "--jobs", "1"],
+        "scan": ["scan", clip, "--bundle", root, "-o", folder / "seen.parquet", "--workers", "1"],
         "thresholds": ["eval", root, clip.parent.parent, "--thresholds"],
         "verify": ["verify", root, "--runners", "onnx", "--data", clip],
         "build": ["build", root],

@@ -27,7 +27,6 @@ def strange(tmp_path, monkeypatch):
 
     def make(text, name="strange"):
         (tmp_path / f"{name}.py").write_text(text)
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT), *filter(None, sys.path)]))
         monkeypatch.syspath_prepend(str(tmp_path))
         return name
 
@@ -90,6 +89,15 @@ def test_whatever_an_import_does_is_one_line(strange, text, detail):
         assert found.state == "ok"
     else:
         assert found.state == "broken" and found.detail.startswith(detail) and found.remedy == OTHERWISE.remedy
+
+
+def test_a_file_of_the_current_folder_is_not_taken_for_a_library(tmp_path, monkeypatch):
+    for name in ("numpy", "json", "runpy"):
+        (tmp_path / f"{name}.py").write_text("open('run', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    (found,) = look_at("numpy", OTHERWISE)
+    assert found.state == "ok" and not (tmp_path / "run").exists()
 
 
 def test_what_hangs_is_left_behind(strange):

@@ -281,6 +281,20 @@ def test_a_file_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("srt://host:1?passphrase=secret&x=1", "srt://host:1?passphrase=***&x=1"),
         ("rtsp://host/user=me_password=secret_channel=1", "rtsp://host/user=me_password=***"),
         ("http://host/a@b:c", "http://host/a@b:c"),
+        ("https://token@host/x", "https://***@host/x"),
+        ("https://token:@host/x", "https://***@host/x"),
+        ("http://me@there:secret@host/x", "http://***@there:***@host/x"),
+        ("abfs://container@account/x", "abfs://container@account/x"),
+        (
+            "http://host/a?X-Amz-Security-Token=half/half=&x=1#jwt=secret",
+            "http://host/a?X-Amz-Security-Token=***&x=1#jwt=***",
+        ),
+        (
+            "http://host/a?hmac=s&authorization=s;sas=s&monkey=1",
+            "http://host/a?hmac=***&authorization=***;sas=***&monkey=1",
+        ),
+        ("http://host/a&pwd=secret", "http://host/a&pwd=***"),
+        ("s3://bucket/camera_key=1/key=2/a.mp4", "s3://bucket/camera_key=1/key=2/a.mp4"),
         ("a:b@c.mp4", "a:b@c.mp4"),
     ],
 )
