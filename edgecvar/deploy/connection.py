@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Callable, Deque, Dict, List, Optional, Sequenc
 from edgecvar.deploy.target import Target
 from edgecvar.errors import DeviceError
 
-SENT = ("peer", "place", "service", "look", "environment", "main")
+SENT = ("peer", "lock", "processes", "place", "unit", "service", "look", "environment", "main")
 """The modules of `device`, each after those that it imports."""
 PACKAGE = "edgecvar.deploy.device"
 LONGEST_LINE = 1 << 24
@@ -22,7 +22,7 @@ MOST_NOISE = 200
 """Lines that a login may print before our half says hello."""
 CHUNK = 1 << 18
 ALONE = ("switching", "rolling back")
-"""Steps that the device carries out to their end, whoever listens."""
+"""Steps that the device carries out to their end, whoever listens, once it has heard that it may."""
 
 Heard = Callable[[str, str], None]
 """Told what kind of news there is, "step" or "line", and its text."""
@@ -79,6 +79,9 @@ class Connection:
                 return message["done"]
             if "failed" in message:
                 raise DeviceError(f"{self._target.host}: {message['failed']}")
+            if "ready" in message:  # it waits for this, and switches nothing where nobody is there to answer
+                self.step = ALONE[0]
+                self._write(json.dumps({"do": "switch"}).encode() + b"\n")
             for kind in ("step", "line"):
                 if kind in message:
                     self.step = str(message[kind]) if kind == "step" else self.step
@@ -173,7 +176,7 @@ def why_lost(code: Optional[int], errors: List[str], step: str, target: Target) 
         return f"no connection ({last})"
     if step in ALONE:
         return (
-            f"the connection was lost while {step}: the device finishes that by itself, or takes it back; "
+            f"the connection was lost while {step}: the device finishes that by itself, or what ran before runs on; "
             f"edgecvar deploy --dry-run {target.host} ... shows what runs"
         )
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -66,6 +66,7 @@ class Plan:
     text: ServiceText
     bundle: str
     environment: str
+    service: bool = True
     steps: List[str] = field(default_factory=list)
 
     @property
@@ -81,8 +82,10 @@ class Plan:
 
     @property
     def unchanged(self) -> bool:
-        """Whether it is what runs there already."""
-        now = self.facts.current
+        """Whether it is what runs there already, and was found well; without our service, what is switched to."""
+        now, there = self.facts.current, self.facts.service
+        if self.facts.unjudged or (self.service and not there.runs_current):
+            return False
         same = now is not None and now.environment == self.environment and now.config == self.text.text
         return bool(same and now and now.files == {name: part.sha256 for name, part in self.files.items()})
 
@@ -120,7 +123,7 @@ def deploy(
             tunnel = None if plan.text.page is None else target.tunnel(plan.text.page.host, plan.text.page.port)
             if plan.judgement.against and not dry_run:
                 raise DeviceError(f"{target.host}: {'; '.join(plan.judgement.against)}")
-            if dry_run or (plan.unchanged and (facts.service.active or not config.service)):
+            if dry_run or plan.unchanged:
                 number = None if dry_run or facts.current is None else facts.current.number
                 return Outcome(plan, not dry_run, number, notes=plan.judgement.notes, tunnel=tunnel)
             return _carry_out(device, plan, config, tunnel, progress)
@@ -140,11 +143,11 @@ def make_plan(facts: Facts, bundle: Bundle, config: DeployConfig, given: Optiona
     wheels = find_wheels(config.wheel, python.version, python.machine)
     # TensorRT may come to a device, or a key to a deploy, after an environment without it was made.
     extras = ("-tensorrt" if python.tensorrt else "") + ("-signed" if config.trust is not None else "")
-    environment = f"{wheels.tag}-py{python.name}{extras}"
+    environment = f"{wheels.tag(config.offline)}-py{python.name}{extras}"
     kept = given if given is not None else facts.config or None
     where = str(config.config) if config.config is not None else "the configuration on the device"
     text = service_text(kept, where, name, config.trust is not None)
-    plan = Plan(facts, Judgement(), files, wheels, text, name, environment)
+    plan = Plan(facts, Judgement(), files, wheels, text, name, environment, config.service)
     new = environment not in facts.environments
     engines = 2 * sum(part.size for part in files.values()) if python.tensorrt else 0
     need = sum(part.size for part in plan.missing) + engines + (ENVIRONMENT_BYTES if new else 0)
@@ -153,7 +156,7 @@ def make_plan(facts: Facts, bundle: Bundle, config: DeployConfig, given: Optiona
         judgement.against.append(
             "signed bundles alone are trusted there: add --trust KEY.pub, or end that by --unsigned"
         )
-    return Plan(facts, judgement, files, wheels, text, name, environment, _steps(plan, python, config, new))
+    return replace(plan, judgement=judgement, steps=_steps(plan, python, config, new))
 
 
 def _steps(plan: Plan, python: Python, config: DeployConfig, new: bool) -> List[str]:

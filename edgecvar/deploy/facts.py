@@ -35,7 +35,11 @@ class Python(BaseModel):
 
 
 class ServiceFacts(BaseModel):
-    """`systemd`: whether the user's own answers, else `why_not`; `linger`: whether it starts with the device."""
+    """`systemd`: whether the user's own answers, else `why_not`; `linger`: whether it starts with the device.
+
+    `runs_current`: its process is of the current release, which was found well. `stranger`: why its unit is not to be
+    written. `held`: who deploys into whatever folder just now.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,6 +47,9 @@ class ServiceFacts(BaseModel):
     why_not: Optional[str] = None
     linger: bool
     active: bool
+    runs_current: bool = False
+    stranger: Optional[str] = None
+    held: Optional[str] = None
     plain_path: bool
 
 
@@ -60,7 +67,7 @@ class Release(BaseModel):
 
 
 class Facts(BaseModel):
-    """A device as `device/look.py` saw it."""
+    """A device as `device/look.py` saw it. `unjudged`: the current release is not `current`, but one after it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,6 +82,7 @@ class Facts(BaseModel):
     nvcc: Optional[str] = None
     current: Optional[Release] = None
     config: str = ""
+    unjudged: bool = False
     known: List[str] = []
     environments: List[str] = []
     held: Optional[str] = None
@@ -161,8 +169,15 @@ def read_answer(kind: Type[M], document: Any) -> M:
 def judge(facts: Facts, need: int, service: bool) -> Judgement:
     """Whether `need` bytes, and a service unless it is left alone, can be put there."""
     against, notes = _python(facts)
-    if facts.held is not None:
-        against.append(f"another deploy is at work there ({facts.held})")
+    held = facts.held or (facts.service.held if service else None)
+    if held is not None:
+        against.append(f"another deploy is at work there ({held})")
+    elif facts.unjudged:
+        back = "no release" if facts.current is None else f"release {facts.current.number}"
+        notes.append(
+            "a deploy was cut off there between its switch and its verdict (the device restarted, or the process was "
+            f"killed): what it switched to is unjudged, so the next one goes back to {back} first"
+        )
     if facts.free < need:
         against.append(
             f"{need / 1e6:.0f} MB are needed in {facts.root}, and {facts.free / 1e6:.0f} MB are free: make room, "
@@ -173,6 +188,8 @@ def judge(facts: Facts, need: int, service: bool) -> Judgement:
             f"the user's own systemd does not answer ({facts.service.why_not or 'no reason'}): --no-service leaves the "
             "service to you"
         )
+    if service and facts.service.stranger is not None:
+        against.append(facts.service.stranger)
     if service and not facts.service.plain_path:
         against.append(f"{facts.root}: a service's folder has letters, digits and ._+~- alone; name one with --root")
     return Judgement(against, [*notes, *board_advice(facts.power or "", None, "")])

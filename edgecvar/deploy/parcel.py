@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
@@ -31,9 +32,11 @@ class Wheels:
     own: Optional[str] = None
     parts: Dict[str, Part] = field(default_factory=dict)
 
-    @property
-    def tag(self) -> str:
-        """By which environments are told apart: another build of the same version is another."""
+    def tag(self, offline: bool) -> str:
+        """By which environments are told apart: another build is another, `offline` also with another wheel beside."""
+        if offline:
+            every = "".join(sorted(part.sha256 for part in self.parts.values()))
+            return f"{self.version}-{sha256(every.encode()).hexdigest()[:8]}"
         digest = self.parts[self.own].sha256[:8] if self.own else "index"
         return f"{self.version}-{digest}"
 

@@ -63,7 +63,7 @@ def start():
 if words[0] == "restart":
     stop()
     sys.exit(start())
-elif words[0] == "disable":
+elif words[0] in ("disable", "stop"):
     stop()
 elif words[0] == "show":
     print("ActiveState=" + ("active" if pid() else "failed"))

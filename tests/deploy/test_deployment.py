@@ -43,3 +43,25 @@ def test_an_environment_is_another_where_it_has_another_thing(
 def test_a_key_and_no_key_are_not_asked_for_at_once(bundle: Bundle) -> None:
     with pytest.raises(ConfigError, match="--unsigned: a key to trust is given, too"):
         deploy(Target("nobody@127.0.0.1"), bundle, DeployConfig(trust=Path("fleet.pub"), unsigned=True))
+
+
+@pytest.mark.parametrize(
+    ("runs", "unjudged", "service", "unchanged"),
+    [(True, False, True, True), (False, False, True, False), (True, True, True, False), (False, False, False, True)],
+)
+def test_there_already_is_what_runs_and_was_found_well(
+    bundle: Bundle, runs: bool, unjudged: bool, service: bool, unchanged: bool
+) -> None:
+    config = DeployConfig(service=service)
+    plan = make_plan(read_facts(ORIN), bundle, config, None)
+    current = {"number": 4, "version": "1", "environment": plan.environment, "bundle": plan.bundle}
+    files = {name: part.sha256 for name, part in plan.files.items()}
+    there = {
+        **ORIN,
+        "current": {**current, "files": files, "config": plan.text.text},
+        "unjudged": unjudged,
+        "service": {**ORIN["service"], "active": True, "runs_current": runs},
+    }
+    again = make_plan(read_facts(there), bundle, config, None)
+    assert again.unchanged is unchanged
+    assert any("goes back to release 4 first" in note for note in again.judgement.notes) is unjudged

@@ -46,6 +46,8 @@ def test_a_jetson_in_one_line() -> None:
     [
         ({"free": 10**8}, "1000 MB are needed in /home/nvidia/.local/share/edgecvar, and 100 MB are free"),
         ({"held": "ann on laptop"}, "another deploy is at work there (ann on laptop)"),
+        ({"service": {**ORIN["service"], "held": "bob"}}, "another deploy is at work there (bob)"),
+        ({"service": {**ORIN["service"], "stranger": "x is another's"}}, "x is another's"),
         ({"python": None}, "no Python from 3.8 to 3.14 is there: name one with --python"),
         ({"python": None, "release": "# R32 (release), REVISION: 7.1"}, "sudo jetson/install-jp46.sh brings one"),
         ({"python": {**PYTHON, "venv": False}}, "sudo apt-get install python3.10-venv"),

@@ -46,11 +46,14 @@ def test_of_a_folder_those_go_that_suit(tmp_path: Path) -> None:
     wheels(tmp_path, "numpy-2.0-cp312-cp312-manylinux_2_17_aarch64.whl", f"edgecvar-{__version__}.tar.gz")
     found = find_wheels(tmp_path, *ORIN)
     assert (found.own, sorted(found.parts)) == (own[1], ["click-8.1-py3-none-any.whl", own[1]])
-    assert found.version == __version__ and found.tag.startswith(f"{__version__}-")
+    assert found.version == __version__ and found.tag(False).startswith(f"{__version__}-")
     other = wheels(tmp_path / "..", own[1]) / own[1]
     other.write_bytes(b"another build")
-    assert find_wheels(other, *ORIN).tag != found.tag
-    assert find_wheels(None, *ORIN).tag == f"{__version__}-index"
+    assert find_wheels(other, *ORIN).tag(False) != found.tag(False)
+    (tmp_path / "click-8.1-py3-none-any.whl").write_bytes(b"another build")
+    beside = find_wheels(tmp_path, *ORIN)
+    assert beside.tag(False) == found.tag(False) and beside.tag(True) != found.tag(True)
+    assert find_wheels(None, *ORIN).tag(False) == f"{__version__}-index"
 
 
 @pytest.mark.parametrize(

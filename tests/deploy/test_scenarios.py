@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional
 
@@ -127,6 +128,20 @@ def test_an_update_sends_what_is_new_and_keeps_so_many_releases(
     assert code == 0 and again["unchanged"] and again["release"] == said["release"] and again["sent"]["files"] == 0
 
 
+def test_what_is_current_and_does_not_run_is_deployed(
+    sshd: Sshd, deploy: Deploy, runs: Callable[[], bool], tmp_path: Path
+) -> None:
+    old, bundle = sshd.service, bundle_of(tmp_path, "switched to")
+    code, switched = deploy(bundle, "--no-service")
+    assert code == 0 and sshd.service == old and sshd.release == f"releases/{switched['release']}"
+    code, said = deploy(bundle)
+    assert code == 0 and not said["unchanged"] and said["release"] > switched["release"] and sshd.service != old
+    os.kill(sshd.service, signal.SIGTERM)
+    wait_for(lambda: not sshd.service)
+    code, looked = deploy(bundle, "--dry-run")
+    assert code == 0 and not looked["unchanged"] and looked["steps"][-1].endswith("wait until it is well")
+
+
 @pytest.mark.parametrize(
     ("notes", "cause"), [("wrong", "does not compute here what it should: cosine 0.1"), ("", "verify failed")]
 )
@@ -204,6 +219,35 @@ def test_a_connection_that_is_lost_in_the_switch_leaves_it_to_the_device(
     wait_for(sshd.idle)
     assert not (sshd.root / "incoming").exists()
     assert sshd.release != before and sshd.service and sshd.answers()
+
+
+def test_a_switch_that_is_killed_is_gone_back_from(
+    sshd: Sshd, deploy: Deploy, runs: Callable[[], bool], tmp_path: Path
+) -> None:
+    before, bundle = sshd.release, bundle_of(tmp_path, "killed in the switch")
+    with Held(sshd, "serve", then=lambda: os.kill(device_half(sshd), signal.SIGKILL)):
+        code, said = deploy(bundle)
+    assert code == 1 and "the device finishes that by itself" in said
+    wait_for(sshd.idle)
+    unjudged = sshd.release
+    assert unjudged != before
+    code, looked = deploy(bundle, "--dry-run")
+    back = f"so the next one goes back to release {str(before).rpartition('/')[2]} first"
+    assert code == 0 and not looked["unchanged"] and back in looked["notes"][0] and sshd.release == unjudged
+    code, said = deploy(bundle_of(tmp_path / "worse", "wrong"))
+    assert code == 1 and sshd.release == before and sshd.service and sshd.answers()
+    code, said = deploy(bundle)
+    assert code == 0 and said["notes"] == [] and sshd.answers()
+
+
+def device_half(sshd: Sshd) -> int:
+    """Its process."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            home = f"HOME={sshd.home}\0".encode()
+            if b"import sys;r=" in command.read_bytes() and home in command.with_name("environ").read_bytes():
+                return int(command.parent.name)
+    raise AssertionError("it does not run")
 
 
 def test_ctrl_c_leaves_what_runs(sshd: Sshd, wheel: Path, runs: Callable[[], bool], tmp_path: Path) -> None:

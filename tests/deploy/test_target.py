@@ -45,7 +45,7 @@ def test_the_line_for_the_page_is_a_command() -> None:
     [
         (127, ["bash: line 1: exec: python3: not found"], "connecting", "it has no python3 that runs"),
         (255, ["ssh: Could not resolve hostname x: Name or service not known"], "connecting", "Could not resolve"),
-        (255, [], "switching", "finishes that by itself, or takes it back"),
+        (255, [], "switching", "finishes that by itself, or what ran before"),
         (255, [], "building engines", "what ran there runs as before"),
     ],
 )

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from typing import Any, Dict, List, Optional
 
-from edgecvar.deploy.device.place import Place
+from edgecvar.deploy.device.place import RECORD, Place, document
 from edgecvar.deploy.device.service import Service
 
 OLDEST, NEWEST = (3, 8), (3, 14)
@@ -31,7 +31,7 @@ print(json.dumps(found))
 
 def look(place: Place, service: Service, python: Optional[str]) -> Dict[str, Any]:
     """Facts as plain data; what cannot be told is None."""
-    record = place.current()
+    standing = place.judged
     return {
         "user": pwd.getpwuid(os.getuid()).pw_name,
         "root": str(place.root),
@@ -42,8 +42,9 @@ def look(place: Place, service: Service, python: Optional[str]) -> Dict[str, Any
         "free": _free(place.root),
         "python": choose_python(python),
         "nvcc": nvcc(),
-        "current": record,
-        "config": _text(str(place.root / "current" / "config.yaml")),
+        "current": document(standing / RECORD),
+        "config": _text(str(standing / "config.yaml")),
+        "unjudged": place.unjudged,
         "known": sorted(place.known()),
         "environments": place.environments(),
         "held": place.held_by(),

@@ -11,7 +11,13 @@ from edgecvar.deploy.device.environment import install
 from edgecvar.deploy.device.look import look
 from edgecvar.deploy.device.peer import Failure, Gone, Peer, listen_for_the_end, stay
 from edgecvar.deploy.device.place import RECORD, Place, put, sha256_of, write_private, write_record
+from edgecvar.deploy.device.processes import oldest_in
 from edgecvar.deploy.device.service import Service, explain
+
+
+class Unsuited(Failure):
+    """A bundle that an edgecvar which works does not find good."""
+
 
 HELLO = 1
 """The version of what is said between the two halves, which always come from one place."""
@@ -42,6 +48,9 @@ def _answer(peer: Peer, request: Dict[str, Any]) -> None:
         peer.say(done=look(place, service, request["python"]))
     elif request["do"] == "deploy":
         place.lock(request["who"])
+        if request["plan"]["service"]:
+            service.claim(request["who"])
+        service.resolve(peer)
         try:
             missing = place.missing(list(request["files"]))
             peer.say(done=missing)
@@ -57,7 +66,7 @@ def _answer(peer: Peer, request: Dict[str, Any]) -> None:
 
 def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) -> Dict[str, Any]:
     """Install, build, verify beside what runs; then switch. Raises Failure, and others, with all as it was before."""
-    number = place.next_number()
+    number, before = place.next_number(), place.current()
     folder, aborted = place.release(number), place.root / "aborted"
     if folder.exists():  # engines that were built in it took minutes
         shutil.rmtree(str(aborted), ignore_errors=True)
@@ -67,11 +76,12 @@ def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) 
             service.enable_linger()
         program = str(install(place, plan, peer) / "bin" / "edgecvar")
         _assemble(place, number, plan, aborted)
-        verified = _prove(folder, program, service, plan, peer)
+        verified = _prove_or_drop(place, number, program, service, plan, peer)
         record = {key: plan[key] for key in ("version", "environment", "bundle", "files", "config", "page", "who")}
         os.sync()
-        peer.say(step="switching")
+        peer.may_switch()
         peer.alone = True
+        peer.say(step="switching")
         stay()
         # Not before: what was cut off never ran, and must not count as a release that is whole.
         write_record(folder / RECORD, dict(record, number=number, verified=verified, deployed=time.time()))
@@ -79,12 +89,18 @@ def _complete(place: Place, service: Service, plan: Dict[str, Any], peer: Peer) 
     except Gone:
         raise
     except Exception:
-        if not place.leads_to(number):  # the way back may have failed, too
-            shutil.rmtree(str(folder), ignore_errors=True)
+        place.drop(number)  # unless the way back has failed, too
         shutil.rmtree(str(aborted), ignore_errors=True)
         raise
     shutil.rmtree(str(aborted), ignore_errors=True)
-    return {"release": number, "verified": verified, "removed": place.tidy(plan["keep"]), "notes": notes}
+    return {"release": number, "verified": verified, "removed": _tidy(place, plan, before), "notes": notes}
+
+
+def _tidy(place: Place, plan: Dict[str, Any], before: Optional[Dict[str, Any]]) -> List[int]:
+    """Whoever runs it without our service may not have started it anew yet."""
+    if plan["service"]:
+        return place.tidy(plan["keep"])
+    return place.tidy(plan["keep"], before["number"] if before else None, oldest_in(place.root))
 
 
 def _assemble(place: Place, number: int, plan: Dict[str, Any], aborted: Path) -> None:
@@ -96,6 +112,19 @@ def _assemble(place: Place, number: int, plan: Dict[str, Any], aborted: Path) ->
     sources = [aborted / plan["bundle"]]
     sources += [place.release(before["number"]) / before["bundle"]] if before else []
     _carry_engines(sources, folder / plan["bundle"])
+
+
+def _prove_or_drop(
+    place: Place, number: int, program: str, service: Service, plan: Dict[str, Any], peer: Peer
+) -> Dict[str, Any]:
+    """As `_prove`; an environment that may be why it fails goes, or the next deploy would take it again."""
+    try:
+        return _prove(place.release(number), program, service, plan, peer)
+    except (Gone, Unsuited):
+        raise
+    except Exception:
+        place.drop_environment(plan["environment"])
+        raise
 
 
 def _prove(folder: Path, program: str, service: Service, plan: Dict[str, Any], peer: Peer) -> Dict[str, Any]:
@@ -119,7 +148,7 @@ def _prove(folder: Path, program: str, service: Service, plan: Dict[str, Any], p
         raise Failure("edgecvar verify failed: {}".format(" ".join(said[-2:]) or f"exit code {code}"))
     failures = [failure for each in document["figures"] for failure in each["failures"]]
     if document["passed"] is False:
-        raise Failure("the bundle does not compute here what it should: {}".format("; ".join(failures)[:600]))
+        raise Unsuited("the bundle does not compute here what it should: {}".format("; ".join(failures)[:600]))
     return {"compared": [each["runner"] for each in document["figures"]], "reference": document["reference"]}
 
 

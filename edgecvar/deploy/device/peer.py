@@ -11,6 +11,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 PATIENCE = 120.0
 """Seconds for which a request, or more bytes of a file, are waited for: a cable that is pulled says nothing."""
+ANSWER = 60.0
+"""Seconds for which the other end's word that it still listens is waited for."""
 LONGEST = 500
 CHUNK = 1 << 16
 
@@ -54,8 +56,16 @@ class Peer:
         del self._read[:size]
         return taken
 
-    def _more(self) -> None:
-        ready, _, _ = select.select([0], [], [], PATIENCE)
+    def may_switch(self) -> None:
+        """Asks; raises Gone without an answer, as over a cable that is pulled, which takes what is said for long."""
+        self.say(ready=True)
+        while b"\n" not in self._read:
+            self._more(ANSWER)
+        if self.request().get("do") != "switch":
+            raise Gone()
+
+    def _more(self, patience: float = PATIENCE) -> None:
+        ready, _, _ = select.select([0], [], [], patience)
         more = os.read(0, CHUNK) if ready else b""
         if not more:
             raise Gone()

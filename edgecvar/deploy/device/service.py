@@ -15,8 +15,8 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 from edgecvar.deploy.device.peer import Failure, Peer
 from edgecvar.deploy.device.place import Place
+from edgecvar.deploy.device.unit import NAME, Unit
 
-NAME = "edgecvar.service"
 STEADY = 2.0
 """Seconds for which one process must be well: one that falls and is started again is well now and then."""
 LONG = 120.0
@@ -24,34 +24,6 @@ LONG = 120.0
 TIMED_OUT = 124
 PLAIN = re.compile(r"[A-Za-z0-9/._+~-]+")
 """A path that stands in a unit as it is."""
-UNIT = """\
-# Written by `edgecvar deploy`, and written again by the next. Secrets that config.yaml names as ${{...}} are in
-# ~/.config/edgecvar/service.env, a NAME=VALUE each line; relative paths of config.yaml lead into {root}/state.
-[Unit]
-Description=Action recognition on compressed video
-StartLimitIntervalSec=0
-
-[Service]
-Type=notify
-NotifyAccess=main
-TimeoutStartSec=1800
-WatchdogSec=60
-Environment=STATE_DIRECTORY={root}/state
-EnvironmentFile=-%h/.config/edgecvar/service.env
-WorkingDirectory={root}/state
-ExecStart={root}/current/environment/bin/edgecvar serve {root}/current/config.yaml
-ExecReload=/bin/kill -HUP $MAINPID
-TimeoutStopSec=10
-Restart=always
-RestartSec=5
-NoNewPrivileges=yes
-RestrictRealtime=yes
-LockPersonality=yes
-UMask=0027
-
-[Install]
-WantedBy=default.target
-"""
 
 
 class Service:
@@ -59,17 +31,22 @@ class Service:
 
     def __init__(self, place: Place, home: Path) -> None:
         self._place = place
-        self._unit = home / ".config" / "systemd" / "user" / NAME
+        self._unit = Unit(home, place.root)
         self._variables = home / ".config" / "edgecvar" / "service.env"
 
     def facts(self) -> Dict[str, Any]:
         """Whether there is a systemd of the user's, whether it starts with the device, and what runs."""
         code, said = self._ask("show-environment")
+        state = self._state() if code == 0 else {}
+        active = state.get("ActiveState") == "active"
         return {
             "systemd": code == 0,
             "why_not": None if code == 0 else said,
             "linger": _lingers(),
-            "active": code == 0 and self._state().get("ActiveState") == "active",
+            "active": active,
+            "runs_current": active and self._place.is_well(_number(state.get("MainPID"))),
+            "stranger": self._unit.stranger(state.get("FragmentPath", "")),
+            "held": self._unit.lock.held_by(),
             "plain_path": bool(PLAIN.fullmatch(str(self._place.root))),
         }
 
@@ -96,48 +73,102 @@ class Service:
                 found[name.strip()] = value[1:-1] if quoted else value
         return found
 
+    def claim(self, who: str) -> None:
+        """The unit is this deploy's alone, of all of this user's; raises Failure where it is not to be had."""
+        self._unit.lock.take(who)
+        stranger = self._unit.stranger(self._state().get("FragmentPath", ""))
+        if stranger is not None:
+            raise Failure(stranger)
+
+    def resolve(self, peer: Peer) -> None:
+        """What a deploy that was cut off in its switch left goes back to what was there before it; raises Failure."""
+        if not self._place.unjudged:
+            return
+        peer.say(step="going back from a switch that was cut off")
+        if self._unit.stranger() is not None:
+            self._place.go_back()
+            return
+        troubles = self._go_back()
+        if troubles:
+            raise Failure("; ".join(troubles))
+        if self._unit.file.exists():
+            try:
+                self._restart(LONG)
+            except Failure as error:  # what is deployed now may mend it
+                peer.say(line=explain(error))
+
     def activate(self, number: int, page: Optional[str], wait: float, peer: Peer) -> List[str]:
         """Switch to a release, start it, see it well; what is not well with its streams, as before, is returned.
 
         Raises Failure, with the release and the unit of before running again, where it does not become well.
         """
-        before = self._place.current()
-        unit = self._unit.read_text(encoding="utf-8") if self._unit.exists() else None
+        before, state = self._place.current(), self._state()
         ill = _streams_of(_page(before["page"])[1]) if before else set()
+        self._unit.remember()
+        self._place.remember()
         try:
             self._place.switch(number)
-            self._start(UNIT.format(root=self._place.root), max(wait, LONG))
-            return self._wait(page, wait, ill, peer)
+            self._unit.write()
+            self._must("daemon-reload")
+            self._must("enable", NAME)
+            self._restart(max(wait, LONG))
+            wrong = self._wait(page, wait, ill, peer)
         except Exception as error:  # whatever it is: what ran before is to run again
             told = explain(error)
+        else:
+            self._place.settle()
+            self._unit.forget()
+            return wrong
         peer.say(step="rolling back")
-        self._place.switch(before["number"] if before else None)
-        if before is None or unit is None:
-            self._ask("disable", "--now", NAME)
-            if self._unit.exists():
-                self._unit.unlink()
-            raise Failure(told + "; no service ran before it, and none does now")
-        try:
-            self._start(unit, max(wait, LONG))
-            self._wait(before["page"], max(wait, LONG), None, peer)
-        except Exception as error:
-            back = "{}; back at release {}, which is not well either: {}"
-            raise Failure(back.format(told, before["number"], explain(error))) from error
-        raise Failure("{}; release {} runs again".format(told, before["number"]))
+        ran = state.get("ActiveState") != "inactive" and self._unit.remembered
+        if not ran and state.get("UnitFileState") != "enabled":
+            self._ask("disable", NAME)
+        troubles = self._go_back()
+        self._place.drop(number)  # before the start: it may be what fills the disk
+        raise Failure(told + self._after(ran, max(wait, LONG), peer) + "".join(f"; {each}" for each in troubles))
 
-    def _start(self, unit: str, patience: float) -> None:
-        """Written, and ready within so many seconds: one that hangs is not waited for as long as its unit allows."""
-        self._unit.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._unit.with_name("." + NAME)
-        draft.write_text(unit, encoding="utf-8")
-        os.replace(str(draft), str(self._unit))
-        for command in (["daemon-reload"], ["enable", NAME], ["restart", NAME]):
-            code, said = self._ask(*command, patience=patience)
-            if code == TIMED_OUT and command[0] == "restart":
-                late = f"the service did not call itself ready within {patience:g} s; --wait gives it longer"
-                raise Failure(late + self._journal())
-            if code:
-                raise Failure("systemctl --user {}: {}{}".format(" ".join(command), said, self._journal()))
+    def _go_back(self) -> List[str]:
+        """Link and unit are what they were; what of it could not be done, in words, keeps nothing else from it."""
+        troubles = []
+        if not self._unit.remembered:
+            self._ask("disable", "--now", NAME)
+        try:
+            self._place.go_back()
+            self._unit.go_back()  # not where that failed: the next try is to know that there was a unit
+        except OSError as error:
+            troubles.append("going back: " + explain(error))
+        self._ask("daemon-reload")
+        return troubles
+
+    def _after(self, ran: bool, patience: float, peer: Peer) -> str:
+        """What ran before the switch is started again; in words, what runs now."""
+        if not ran:
+            self._ask("stop", NAME)
+            return "; no service ran before it, and none does now"
+        now = self._place.current()
+        name = "release {}".format(now["number"]) if now else "what was there"
+        try:
+            self._restart(patience)
+            self._wait(now["page"] if now else None, patience, None, peer)
+        except Exception as error:
+            return f"; back at {name}, which is not well either: {explain(error)}"
+        if not self._place.unjudged:
+            self._place.settle()
+        return f"; {name} runs again"
+
+    def _must(self, *words: str) -> None:
+        code, said = self._ask(*words)
+        if code:
+            raise Failure("systemctl --user {}: {}{}".format(" ".join(words), said, self._journal()))
+
+    def _restart(self, patience: float) -> None:
+        """Ready within so many seconds: one that hangs is not waited for as long as its unit allows."""
+        code, said = self._ask("restart", NAME, patience=patience)
+        if code == TIMED_OUT:
+            late = f"the service did not call itself ready within {patience:g} s; --wait gives it longer"
+            raise Failure(late + self._journal())
+        if code:
+            raise Failure(f"systemctl --user restart {NAME}: {said}{self._journal()}")
 
     def _wait(self, page: Optional[str], wait: float, ill: Optional[Set[str]], peer: Peer) -> List[str]:
         """Until one process has been well for a while; `ill`: streams that may be what they were; None: any."""
@@ -162,7 +193,7 @@ class Service:
         raise Failure(f"the service was not well within {wait:g} s: {why}{self._journal()}")
 
     def _state(self) -> Dict[str, str]:
-        _, said = self._ask("show", NAME, "--property=ActiveState,MainPID")
+        _, said = self._ask("show", NAME, "--property=ActiveState,MainPID,FragmentPath,UnitFileState")
         pairs = [line.partition("=") for line in said.splitlines()]
         return {name: value for name, _, value in pairs}
 
@@ -204,6 +235,10 @@ def _output(command: List[str], environment: Dict[str, str], patience: float = L
     except subprocess.SubprocessError as error:
         return TIMED_OUT, str(error)
     return done.returncode, done.stdout.decode("utf-8", "replace").strip()
+
+
+def _number(text: Optional[str]) -> int:
+    return int(text) if text and text.isdigit() else 0
 
 
 def _user() -> str:

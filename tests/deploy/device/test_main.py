@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 
 from edgecvar.deploy.device import main as module
 from edgecvar.deploy.device.peer import Failure, Gone, Peer
-from edgecvar.deploy.device.place import RECORD, Place
+from edgecvar.deploy.device.place import INSTALLED, RECORD, Place, write_record
 from edgecvar.deploy.device.service import Service
 
 SHA = hashlib.sha256(b"1").hexdigest()
@@ -35,6 +36,9 @@ class Heard(Peer):
 
     def say(self, **message: Any) -> None:
         self.failed = message.get("failed", self.failed)
+
+    def may_switch(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -63,6 +67,58 @@ def test_a_release_is_whole_from_the_switch_on(place: Place, monkeypatch: Any) -
     assert complete(place)["release"] == 1 and place.leads_to(1)
     assert (place.release(1) / "config.yaml").read_text() == f"bundle: {place.release(1)}/a.edgecvar\n"
     assert (place.release(1) / "config.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_connection_that_stays_open_and_silent_switches_nothing(place: Place, monkeypatch: Any) -> None:
+    """As when a cable is pulled: what is said goes somewhere, and no end comes."""
+    silent, kept = os.pipe(), os.dup(0)
+    said: List[str] = []
+    monkeypatch.setattr("edgecvar.deploy.device.peer.ANSWER", 0.1)
+    monkeypatch.setattr(Peer, "say", lambda self, **message: said.extend(message))
+    os.dup2(silent[0], 0)
+    try:
+        with pytest.raises(Gone):
+            module._complete(place, Service(place, place.root.parent), PLAN, Peer())
+        os.write(silent[1], b'{"do": "switch"}\n')
+        assert module._complete(place, Service(place, place.root.parent), PLAN, Peer())["release"] == 1
+    finally:
+        os.dup2(kept, 0)
+        for end in (*silent, kept):
+            os.close(end)
+    assert said == ["ready", "ready", "step"]
+
+
+@pytest.mark.parametrize(
+    ("error", "used", "stays"),
+    [(Failure("it crashes"), False, False), (Failure("it crashes"), True, True), (module.Unsuited("no"), False, True)],
+)
+def test_an_environment_in_which_nothing_works_is_not_kept(
+    place: Place, monkeypatch: Any, error: Failure, used: bool, stays: bool
+) -> None:
+    if used:
+        complete(place)
+    place.environment("e").mkdir(parents=True, exist_ok=True)
+    write_record(place.environment("e") / INSTALLED, {})
+
+    def prove(*given: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(module, "_prove", prove)
+    with pytest.raises(Failure):
+        complete(place)
+    assert (place.environments() == ["e"]) is stays
+
+
+@pytest.mark.parametrize(("service", "left"), [(True, [2]), (False, [1, 2])])
+def test_without_our_service_what_was_current_before_stays(
+    place: Place, monkeypatch: Any, service: bool, left: List[int]
+) -> None:
+    monkeypatch.setattr(Service, "activate", lambda self, number, *given: place.switch(number) or [])
+    monkeypatch.setattr(Service, "enable_linger", lambda self: None)
+    for _ in range(2):
+        plan = {**PLAN, "service": service, "keep": 1}
+        module._complete(place, Service(place, place.root.parent), plan, Heard())
+    assert [record["number"] for record in place.records()] == left
 
 
 @pytest.mark.parametrize("back", [True, False])

@@ -44,6 +44,19 @@ def test_the_newest_stay_and_the_one_that_runs(tmp_path: Path) -> None:
     assert os.readlink(place.root / "current") == "releases/2"
 
 
+def test_what_a_process_may_have_found_as_the_current_one_stays(tmp_path: Path) -> None:
+    place = Place(tmp_path / "root")
+    for number in (1, 2, 3, 4, 5):
+        release(place, number, "abcde"[number - 1])
+        record = json.loads((place.release(number) / RECORD).read_text())
+        write_record(place.release(number) / RECORD, {**record, "deployed": number * 1000.0})
+    place.switch(5)
+    assert place.tidy(1, 4, 2500.0) == [1]  # of 2500: it runs what came at 2000
+    assert place.environments() == ["b", "c", "d", "e"]
+    assert place.tidy(1, 4, None) == [2, 3]
+    assert place.tidy(1) == [4]
+
+
 def test_the_one_that_runs_is_known_without_its_record(tmp_path: Path) -> None:
     place = Place(tmp_path / "root")
     release(place, 1)

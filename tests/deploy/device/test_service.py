@@ -12,8 +12,9 @@ import pytest
 
 from edgecvar.deploy.device import service as module
 from edgecvar.deploy.device.peer import Failure, Peer
-from edgecvar.deploy.device.place import RECORD, Place, write_record
-from edgecvar.deploy.device.service import NAME, Service
+from edgecvar.deploy.device.place import RECORD, WELL, Place, write_record
+from edgecvar.deploy.device.service import Service
+from edgecvar.deploy.device.unit import NAME
 
 SYSTEMCTL = """#!/bin/sh
 echo "$2 $(readlink {root}/current)" >> {root}/asked
@@ -80,6 +81,129 @@ def test_an_error_that_nobody_foresaw_is_taken_back(place: Place, monkeypatch: A
     with pytest.raises(Failure, match=r"RuntimeError\('surprise',?\); release 1 runs again"):
         service.activate(2, "http://127.0.0.1:1/", 5, Silent())
     assert is_back(place) and "releases/2" in asked
+
+
+def test_the_unit_of_before_runs_again_where_no_release_was(place: Place) -> None:
+    (place.root / "current").unlink()
+    with pytest.raises(Failure, match="did not call itself ready"):
+        systemctl(place, 600).activate(2, None, 0.1, Silent())
+    unit = place.root.parent / ".config" / "systemd" / "user" / NAME
+    assert unit.read_text() == "of release 1" and not (place.root / "current").is_symlink()
+    assert (place.root / "asked").read_text().splitlines().count("restart ") == 1
+
+
+def test_what_did_not_run_before_does_not_run_after(place: Place) -> None:
+    service = systemctl(place, 600)
+    file = place.root.parent / "bin" / "systemctl"
+    file.write_text(file.read_text().replace("=active", "=inactive"))
+    with pytest.raises(Failure, match="; no service ran before it, and none does now"):
+        service.activate(2, None, 0.1, Silent())
+    asked = (place.root / "asked").read_text().splitlines()
+    assert "restart releases/1" not in asked and asked[-1] == "stop releases/1" and place.leads_to(1)
+
+
+def test_a_disk_that_is_full_does_not_keep_from_going_back(place: Place, monkeypatch: Any) -> None:
+    service = systemctl(place, 0)
+
+    def full(*given: Any, **more: Any) -> Any:
+        raise OSError(28, "No space left on device", "/home")
+
+    def opened(path: Any, flags: int, *given: Any, **more: Any) -> int:
+        return int(full() if flags & os.O_CREAT else real(path, flags, *given, **more))
+
+    real = os.open
+
+    def page(url: Any) -> Any:
+        if place.leads_to(1):
+            return True, []
+        for owner, name in ((Path, "symlink_to"), (Path, "write_text"), (os, "link")):
+            monkeypatch.setattr(owner, name, full)
+        monkeypatch.setattr(os, "open", opened)
+        raise OSError(28, "No space left on device", "/home")
+
+    write_record(place.release(1) / RECORD, {"number": 1, "page": "http://127.0.0.1:1/"})
+    monkeypatch.setattr(module, "_page", page)
+    with pytest.raises(Failure, match=r"No space left on device; release 1 runs again"):
+        service.activate(2, "http://127.0.0.1:1/", 5, Silent())
+    assert is_back(place)
+    assert not place.release(2).exists()  # which may be what the room was taken by
+
+
+def fails(place: Place) -> None:
+    raise OSError(5, "Input/output error", "/home/current")
+
+
+def test_a_link_that_cannot_go_back_does_not_keep_from_starting(place: Place, monkeypatch: Any) -> None:
+    service = systemctl(place, 600)
+    monkeypatch.setattr(module, "LONG", 0.5)
+    monkeypatch.setattr(Place, "go_back", fails)
+    with pytest.raises(Failure, match=r"; going back: /home/current: Input/output error$"):
+        service.activate(2, None, 0.1, Silent())
+    assert (place.root / "asked").read_text().splitlines().count("restart releases/2") == 2
+    assert place.release(2).exists() and place.unjudged
+
+
+def test_a_release_is_well_only_where_it_was_seen_to_be(place: Place, monkeypatch: Any) -> None:
+    service = systemctl(place, 0)
+    service.activate(2, None, 1, Silent())
+    assert (place.release(2) / WELL).exists() and not place.unjudged and place.is_well(os.getpid()) is False
+    monkeypatch.setattr("edgecvar.deploy.device.place.started", lambda process: float("inf"))
+    assert place.is_well(7)
+    place.release(3).mkdir()
+    write_record(place.release(2) / RECORD, {"number": 2, "page": "http://127.0.0.1:1/"})
+    monkeypatch.setattr(module, "_page", lambda url: (False, []))
+    with pytest.raises(Failure, match="back at release 2, which is not well either"):
+        service.activate(3, "http://127.0.0.1:1/", 0.1, Silent())
+    assert place.leads_to(2) and not place.unjudged and not place.is_well(7)
+
+
+def test_a_switch_that_was_cut_off_goes_back(place: Place, monkeypatch: Any) -> None:
+    service = systemctl(place, 0)
+
+    def cut_off(*given: Any) -> None:
+        raise KeyboardInterrupt  # as kill -9 would, nothing of which comes back
+
+    monkeypatch.setattr(service, "_wait", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        service.activate(2, None, 1, Silent())
+    assert place.leads_to(2) and place.unjudged and place.judged.resolve() == place.release(1).resolve()
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "go_back", fails)
+        with pytest.raises(Failure, match="going back: /home/current: Input/output error"):
+            service.resolve(Silent())
+    assert place.unjudged
+    service.resolve(Silent())
+    assert is_back(place) and not place.unjudged
+    (place.root / "asked").write_text("")
+    service.resolve(Silent())
+    assert (place.root / "asked").read_text() == ""
+
+
+def test_who_goes_back_by_hand_has_judged(place: Place) -> None:
+    place.settle()  # of release 1
+    place.remember()
+    assert not place.unjudged  # as before the switch
+    place.switch(2)
+    assert place.unjudged
+    place.switch(1)
+    assert not place.unjudged and place.judged.resolve() == place.release(1).resolve()
+
+
+def test_a_first_switch_that_was_cut_off_goes_back_to_nothing(place: Place, monkeypatch: Any) -> None:
+    service = systemctl(place, 0)
+    unit = place.root.parent / ".config" / "systemd" / "user" / NAME
+    for file in (unit, place.root / "current"):
+        file.unlink()
+
+    def cut_off(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(service, "_wait", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        service.activate(1, None, 1, Silent())
+    assert place.leads_to(1) and unit.exists()
+    service.resolve(Silent())
+    assert not (place.root / "current").is_symlink() and not unit.exists() and not place.unjudged
 
 
 ANSWERS = {
