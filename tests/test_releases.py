@@ -98,7 +98,12 @@ def test_headers_are_those_of_an_installed_python(tool, tmp_path, monkeypatch):
     include = tmp_path / "include"
     include.mkdir()
     fake = tmp_path / "python3.99"
-    fake.write_text(f'#!/bin/sh\n[ -z "$2" ] || echo {include}\n', encoding="utf-8")
+    # As a stand-in of pyenv's: it is the interpreter that it starts that counts.
+    other = tmp_path / "other" / "python"
+    fake.write_text(f"#!/bin/sh\ncase $2 in *executable*) echo {other};; esac\n", encoding="utf-8")
+    other.parent.mkdir()
+    other.write_text(f"#!/bin/sh\necho {include}\n", encoding="utf-8")
+    other.chmod(0o755)
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))

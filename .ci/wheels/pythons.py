@@ -12,6 +12,16 @@ from typing import List, Optional
 # Of AArch64 there is what Debian has; a suite that has left the archive is left out by name.
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
+# What Linux tells on AArch64, without the blanks: the emulator would show this machine's, of which ONNX Runtime crashes.
+CPUINFO = """processor: 0
+Features: fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid
+CPU implementer: 0x41
+CPU architecture: 8
+CPU variant: 0x1
+CPU part: 0xd07
+CPU revision: 0
+
+"""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -33,9 +43,11 @@ def installed(version: str) -> Optional[Path]:
     under_pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = [shutil.which(f"python{version}"), *sorted(under_pyenv.glob(f"*/bin/python{version}"))]
     for candidate in filter(None, found):
-        # On PATH it may be pyenv's stand-in for a version that is not chosen.
-        if subprocess.run([candidate, "-c", ""], stderr=subprocess.DEVNULL, check=False).returncode == 0:
-            return Path(candidate)
+        # On PATH it may be pyenv's stand-in: a script that wants a shell, or a version that is not chosen.
+        ask = [candidate, "-c", "import sys; print(sys.executable)"]
+        told = subprocess.run(ask, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        if told.returncode == 0:
+            return Path(told.stdout.strip())
     return None
 
 
@@ -128,6 +140,9 @@ def runnable(version: str, processor: str, folder: Path) -> Optional[Python]:
     executable = root / "usr" / "bin" / f"python{version}"
     pip = sorted((root / "usr" / "share" / "python-wheels").glob("*.whl"))
     if emulator:
+        # Under the folder that the emulator looks into first.
+        (root / "proc").mkdir(exist_ok=True)
+        (root / "proc" / "cpuinfo").write_text(CPUINFO, encoding="utf-8")
         return Python(executable, [emulator, "-L", str(root)], pip)
     (loader,) = root.glob("lib*/ld-linux-*.so.*")
     return Python(executable, [str(loader), "--library-path", str(root / f"usr/lib/{processor}-linux-gnu")], pip)
