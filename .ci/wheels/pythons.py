@@ -12,7 +12,7 @@ from typing import List, Optional
 # Of AArch64 there is what Debian has; a suite that has left the archive is left out by name.
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
-# What Linux tells on AArch64, without the blanks: the emulator would show this machine's, of which ONNX Runtime crashes.
+# What Linux tells on AArch64: the emulator would show this machine's, of which ONNX Runtime crashes.
 CPUINFO = """processor: 0
 Features: fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid
 CPU implementer: 0x41
