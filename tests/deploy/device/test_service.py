@@ -189,6 +189,24 @@ def test_who_goes_back_by_hand_has_judged(place: Place) -> None:
     assert not place.unjudged and place.judged.resolve() == place.release(1).resolve()
 
 
+def test_what_is_judged_leaves_nothing_to_go_back_to(place: Place, monkeypatch: Any) -> None:
+    """A later switch without a service is never seen to be well: it must not be taken for one that was cut off."""
+    service = systemctl(place, 0)
+    place.settle()  # of release 1
+    place.remember()
+    service.resolve(Silent())  # the device died between the two
+    place.switch(2)
+    assert not place.unjudged and not (place.root / "asked").exists()
+
+    place.switch(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "switch", lambda self, number: fails(self))
+        with pytest.raises(Failure, match="Input/output error; release 1 runs again"):
+            service.activate(3, None, 1, Silent())
+    place.switch(2)
+    assert not place.unjudged
+
+
 def test_a_first_switch_that_was_cut_off_goes_back_to_nothing(place: Place, monkeypatch: Any) -> None:
     service = systemctl(place, 0)
     unit = place.root.parent / ".config" / "systemd" / "user" / NAME
