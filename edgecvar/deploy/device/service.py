@@ -89,10 +89,13 @@ class Service:
         if self._unit.stranger() is not None:
             self._place.go_back()
             return
+        ran = self._unit.ran
         troubles = self._go_back()
         if troubles:
             raise Failure("; ".join(troubles))
-        if self._unit.file.exists():
+        if not ran:
+            self._ask("stop", NAME)
+        else:
             try:
                 self._restart(LONG)
             except Failure as error:  # what is deployed now may mend it
@@ -105,7 +108,8 @@ class Service:
         """
         before, state = self._place.current(), self._state()
         ill = _streams_of(_page(before["page"])[1]) if before else set()
-        self._unit.remember()
+        # What cannot be told is taken to run, and to be enabled: better that than no service.
+        self._unit.remember(state.get("ActiveState") != "inactive", state.get("UnitFileState") != "disabled")
         self._place.remember()
         try:
             self._place.switch(number)
@@ -121,9 +125,7 @@ class Service:
             self._unit.forget()
             return wrong
         peer.say(step="rolling back")
-        ran = state.get("ActiveState") != "inactive" and self._unit.remembered
-        if not ran and state.get("UnitFileState") != "enabled":
-            self._ask("disable", NAME)
+        ran = self._unit.ran
         troubles = self._go_back()
         self._place.drop(number)  # before the start: it may be what fills the disk
         raise Failure(told + self._after(ran, max(wait, LONG), peer) + "".join(f"; {each}" for each in troubles))
@@ -133,6 +135,8 @@ class Service:
         troubles = []
         if not self._unit.remembered:
             self._ask("disable", "--now", NAME)
+        elif not self._unit.enabled:
+            self._ask("disable", NAME)
         try:
             self._place.go_back()
             self._unit.go_back()  # not where that failed: the next try is to know that there was a unit

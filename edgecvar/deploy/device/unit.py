@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from edgecvar.deploy.device.lock import Lock
-from edgecvar.deploy.device.place import put, remove
+from edgecvar.deploy.device.place import document, put, remove, write_record
 
 NAME = "edgecvar.service"
 UNIT = """\
@@ -43,13 +43,14 @@ ROOT = re.compile(r"^WorkingDirectory=(.+)/state$", re.MULTILINE)
 
 
 class Unit:
-    """`file`, and beside it, while a switch is not judged, what it was before. `lock`: one deploy a user."""
+    """`file`, and beside it, while a switch is not judged, what it and its service were. `lock`: one deploy a user."""
 
     def __init__(self, home: Path, root: Path) -> None:
         self.file = home / ".config" / "systemd" / "user" / NAME
         self.lock = Lock(self.file.with_name("." + NAME + ".lock"))
         self._root = root
         self._before = self.file.with_name("." + NAME + ".before")
+        self._was = self.file.with_name("." + NAME + ".was")
 
     def stranger(self, loaded: str = "") -> Optional[str]:
         """What stands against writing it: it is another's, or of another root. `loaded`: where systemd has it from."""
@@ -68,15 +69,26 @@ class Unit:
             )
         return None
 
-    def remember(self) -> None:
+    def remember(self, ran: bool, enabled: bool) -> None:
         """It can go back to what it is now, without any room on the disk."""
         remove(self._before)
         if self.file.exists():
+            write_record(self._was, {"ran": ran, "enabled": enabled})
             put(self.file, self._before)
 
     @property
     def remembered(self) -> bool:
         return self._before.exists()
+
+    @property
+    def ran(self) -> bool:
+        """Whether the service did before the switch; where that cannot be read, it did."""
+        return self.remembered and bool((document(self._was) or {}).get("ran", True))
+
+    @property
+    def enabled(self) -> bool:
+        """As `ran`, of whether it started with the device."""
+        return self.remembered and bool((document(self._was) or {}).get("enabled", True))
 
     def write(self) -> None:
         """Where it is another: a disk that is full lets one be that stays as it is."""
@@ -98,6 +110,7 @@ class Unit:
     def forget(self) -> None:
         with suppress(OSError):  # the next switch remembers anew
             remove(self._before)
+            remove(self._was)
 
     def _text(self) -> Optional[str]:
         """None where there is none; empty where it cannot be read."""

@@ -179,6 +179,34 @@ def test_a_switch_that_was_cut_off_goes_back(place: Place, monkeypatch: Any) -> 
     assert (place.root / "asked").read_text() == ""
 
 
+@pytest.mark.parametrize("cut", [True, False])
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_service_is_what_it_was(place: Place, monkeypatch: Any, ran: bool, enabled: bool, cut: bool) -> None:
+    service = systemctl(place, 0)
+    file = place.root.parent / "bin" / "systemctl"
+    said = f"={'active' if ran else 'inactive'}; echo UnitFileState={'enabled' if enabled else 'disabled'}"
+    file.write_text(file.read_text().replace("=active", said))
+
+    def ends(*given: Any) -> None:
+        raise KeyboardInterrupt if cut else Failure("it is not well")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "_wait", ends)
+        with pytest.raises(KeyboardInterrupt if cut else Failure):
+            service.activate(2, None, 1, Silent())
+    if cut:
+        assert place.unjudged
+        file.write_text(file.read_text().replace(said, "=active; echo UnitFileState=enabled"))
+        Service(place, place.root.parent).resolve(Silent())
+    asked = (place.root / "asked").read_text().splitlines()
+    assert ("restart releases/1" in asked) is ran and ("stop releases/1" in asked) is not ran
+    assert [line.split()[0] for line in asked if "able" in line][1:] == ([] if enabled else ["disable"])
+    assert place.leads_to(1) and not place.unjudged
+    left = {path.name for path in (place.root.parent / ".config" / "systemd" / "user").iterdir()}
+    assert left == {NAME}
+
+
 def test_who_goes_back_by_hand_has_judged(place: Place) -> None:
     place.settle()  # of release 1
     place.remember()
