@@ -171,12 +171,13 @@ def test_a_service_that_is_not_well_is_taken_back(
 
 
 def test_a_configuration_that_is_wrong_is_told_before_anything_stops(
-    deploy: Deploy, runs: Callable[[], bool], tmp_path: Path
+    sshd: Sshd, deploy: Deploy, runs: Callable[[], bool], tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("nonsense: 1\n", encoding="utf-8")
-    code, said = deploy(bundle_of(tmp_path, "fine"), "--config", wrong)
+    code, said = deploy(bundle_of(tmp_path, "fine"), "--config", wrong, "--wheel", light_wheel(tmp_path, "0.0.3"))
     assert code == 1 and "the configuration failed: error: unknown key 'nonsense'" in said and runs()
+    assert list((sshd.root / "environments").glob("0.0.3*"))  # it is not what was wrong
 
 
 def test_a_connection_that_is_lost_while_files_come(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -16,9 +17,14 @@ from edgecvar.deploy.device.service import Service, explain
 
 
 class Unsuited(Failure):
-    """A bundle that an edgecvar which works does not find good."""
+    """What an edgecvar that works does not find good: a configuration, a bundle."""
 
 
+BROKEN = re.compile(
+    r"^Traceback |^File \".+\", line \d|^Fatal Python error|No module named|cannot import|cannot be imported"
+    r"|[Ii]mporting .+ failed|\.so[.\d]*: "
+)
+"""In a line that a program says of itself where it does not run, or cannot load a library."""
 HELLO = 1
 """The version of what is said between the two halves, which always come from one place."""
 
@@ -117,7 +123,7 @@ def _assemble(place: Place, number: int, plan: Dict[str, Any], aborted: Path) ->
 def _prove_or_drop(
     place: Place, number: int, program: str, service: Service, plan: Dict[str, Any], peer: Peer
 ) -> Dict[str, Any]:
-    """As `_prove`; an environment that may be why it fails goes, or the next deploy would take it again."""
+    """As `_prove`; an environment that does not run goes, or the next deploy would take it again."""
     try:
         return _prove(place.release(number), program, service, plan, peer)
     except (Gone, Unsuited):
@@ -191,4 +197,6 @@ def _must(
 ) -> None:
     code, _, said = peer.run(command, environment, folder)
     if code:
-        raise Failure("{} failed: {}".format(what, " | ".join(said[-4:]) or f"exit code {code}"))
+        runs = 0 < code < 126 and not any(BROKEN.search(line) for line in said)
+        failure = Unsuited if runs else Failure
+        raise failure("{} failed: {}".format(what, " | ".join(said[-4:]) or f"exit code {code}"))

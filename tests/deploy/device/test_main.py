@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -27,6 +28,9 @@ PLAN: Dict[str, Any] = {
     "keep": 3,
     "wait": 1,
 }
+
+
+PROVE = module._prove
 
 
 class Heard(Peer):
@@ -107,6 +111,43 @@ def test_an_environment_in_which_nothing_works_is_not_kept(
     with pytest.raises(Failure):
         complete(place)
     assert (place.environments() == ["e"]) is stays
+
+
+@pytest.mark.parametrize(
+    ("program", "stays"),
+    [
+        ("#!/bin/sh\necho \"error: config.yaml: unknown key 'nonsense'\" >&2; exit 1", True),
+        ("#!/bin/sh\necho 'Error: No such option: --check' >&2; exit 2", True),
+        ("#!/bin/sh\n[ $1 = serve ]", True),  # it builds nothing, and says nothing
+        ("#!/bin/sh\n[ $1 != verify ]", False),  # nor any JSON
+        ("#!/bin/sh\n[ $1 = verify ] || exit 0; echo '{}'", False),
+        ("#!/bin/sh\necho \"error: No module named 'pydantic_core'\" >&2; exit 1", False),
+        ("#!/bin/sh\necho 'error: /lib/a.so.1: undefined symbol: b' >&2; exit 1", False),
+        ("#!/bin/sh\necho 'error: runner: ONNX Runtime cannot be imported: why' >&2; exit 1", False),
+        (f"#!{sys.executable}\ndef deep(n):\n  deep(n - 1) if n else 1 / 0\ndeep(40)", False),
+        (f"#!{sys.executable}\nimport not_there", False),
+        ("#!/bin/sh\nkill -9 $$", False),
+        ("#!/bin/sh\nexec /not/there", False),
+        ("#!/bin/sh\nexec /", False),
+        ("#!/not/there", False),
+    ],
+)
+def test_an_environment_that_runs_is_kept_whatever_it_refuses(
+    place: Place, monkeypatch: Any, program: str, stays: bool
+) -> None:
+    """To install it again would take minutes, and mend no configuration."""
+    file, heard = place.environment("e") / "bin" / "edgecvar", Heard()
+    file.parent.mkdir(parents=True)
+    file.write_text(program + "\n")
+    file.chmod(0o755)
+    write_record(place.environment("e") / INSTALLED, {})
+    monkeypatch.setattr(module, "_prove", PROVE)
+    monkeypatch.setattr(Service, "enable_linger", lambda self: None)
+    heard.alone = True  # there is nobody at this end of the tests
+    plan = {**PLAN, "service": True, "build": True}
+    with pytest.raises((Failure, KeyError)):
+        module._complete(place, Service(place, place.root.parent), plan, heard)
+    assert (place.environments() == ["e"]) is stays and place.records() == []
 
 
 @pytest.mark.parametrize(("service", "left"), [(True, [2]), (False, [1, 2])])
