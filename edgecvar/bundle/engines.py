@@ -172,6 +172,7 @@ def held_engines(root: Path) -> List[HeldEngines]:
 
 def require_writable(root: Path) -> None:
     """Raises BundleError where engines could not be put into the bundle: known before minutes of building."""
+    _refuse_link(root / ENGINES)
     folder = root / ENGINES if (root / ENGINES).exists() else root
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BundleError(f"{folder}: engines cannot be written there; copy the bundle to a folder of yours")

@@ -35,7 +35,6 @@ SHOWN = 20
 @click.option("--format", "form", type=click.Choice(["npz", "parquet"]), help="Of a folder's files.  [default: npz]")
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes, for a folder: one a core.")
 @click.option("--ray", metavar="ADDRESS", help="Fill a folder on a Ray cluster: auto, local, HOST:PORT, ray://...")
-@click.option("--overwrite", is_flag=True, help="Write anew what is in the folder already.")
 @extraction_flag
 @timeout_flag
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON document.")
@@ -58,10 +57,12 @@ def command(as_json: bool, sources: Tuple[str, ...], **options: Any) -> None:
     there, with nulls for its vector; residual columns are NaN and -1 where a picture has no residual. The size may
     change in a stream, where `opens` says so.
 
-    A folder gets recordings/day/a.mp4 as day/a.mp4.npz. A file that is there, and not older than its video, is left as
-    it is, so that what was killed goes on; a video that cannot be read to its end is counted and gets none, and the
-    exit code is 1.
+    A folder gets recordings/day/a.mp4 as day/a.mp4.npz. A file that is there, of the same settings and of what the
+    video is now, is left as it is, so that what was killed goes on; a video that cannot be read to its end is counted
+    and gets none, and the exit code is 1.
     """
+    if not options["output"]:
+        raise click.BadParameter("is empty; name a file or a folder", param_hint="--output")
     if _is_folder(options["output"]):
         _folder(sources, options, as_json)
     else:
@@ -78,7 +79,7 @@ def _one(sources: Tuple[str, ...], options: Dict[str, Any], as_json: bool) -> No
     from edgecvar.progress import StepBar
     from edgecvar.sinks.extraction import ExtractionConfig, extract
 
-    flags = {"form": "--format", "workers": "--workers", "ray": "--ray", "overwrite": "--overwrite"}
+    flags = {"form": "--format", "workers": "--workers", "ray": "--ray"}
     given = [flag for name, flag in flags.items() if options.pop(name)]
     if len(sources) > 1 or given:
         what = given[0] if given else f"{len(sources)} videos"

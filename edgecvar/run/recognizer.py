@@ -123,8 +123,6 @@ class Recognition:
         self.leave()
         if self._thread.ident is not None:
             self._thread.join()
-        if self._options.in_turn:
-            self._messages.close()
         if self._span[0] is not None and self._span[1] is None:
             self._span = (self._span[0], time.perf_counter())
 
@@ -174,6 +172,8 @@ class Recognition:
             self._channel.end(error)
         else:
             self._channel.end()
+        finally:
+            self._messages.close()
 
     def _run(self) -> Iterator[Decision]:
         if not self._options.in_turn:
@@ -196,6 +196,8 @@ class Recognition:
             self._ended = ended_by(error)
             raise
         finally:
+            if self._options.in_turn:
+                self._messages.close()
             self.close()
             self._waiting, self._finished = [], []
             self._walk.let_go()

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import glob
-import json
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Callable, Dict, List, Literal, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
-from edgecvar.errors import ConfigError, EdgecvarError, need_extra, reason
-from edgecvar.files import whole_file
+from edgecvar.errors import ConfigError, StreamError, need_extra, reason
 from edgecvar.progress import Progress, silent
-from edgecvar.scan.failures import Unwanted, failure_of
-from edgecvar.scan.pool import TRIES, Pool, each_tried
+from edgecvar.scan.failures import Unwanted, death_of, failure_of
+from edgecvar.scan.pool import Pool, each_tried
 from edgecvar.scan.progress import ScanProgress
-from edgecvar.scan.sources import find_listed, opened_source
+from edgecvar.scan.sources import find_listed, opened_source, stamped
 from edgecvar.scan.values import Listed
+from edgecvar.sinks.coded_values import made_with
 from edgecvar.sinks.extraction import ExtractionConfig, ExtractionSettings, ExtractionSummary, extract
-from edgecvar.stream.sources.opening import path_of, without_password
+from edgecvar.stream.sources.opening import is_source, path_of, without_password
 from edgecvar.workers import Died
-
-SETTINGS = "extraction.json"
-"""In the folder: what its files were written with."""
 
 
 class FolderConfig(ExtractionSettings):
     """`sources`: files, folders, patterns, URLs. `output`: the folder that gets a file a video, of `form`.
 
     `workers`: processes, by default one a core. `ray`: the address of a cluster that does the work instead.
-    `overwrite`: what is there already is written anew.
     """
 
     sources: Tuple[str, ...] = Field(min_length=1)
@@ -40,7 +35,6 @@ class FolderConfig(ExtractionSettings):
     form: Literal["npz", "parquet"] = "npz"
     workers: Optional[int] = Field(None, ge=1, le=1024)
     ray: Optional[str] = None
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +80,17 @@ def find_wanted(config: FolderConfig) -> List[Wanted]:
                 continue
             output = config.output / f"{_inner_name(source.name, argument)}.{config.form}"
             if output in taken:
+                if _is_same(taken[output], source.name):
+                    continue
                 both = f"{without_password(taken[output])} and {without_password(source.name)}"
                 raise ConfigError(f"--output {config.output}: {both} would both be {output}; extract them into two")
             found[source.name], taken[output] = Wanted(source, output), source.name
     return list(found.values())
+
+
+def _is_same(name: str, other: str) -> bool:
+    path = path_of(name)
+    return path is not None and is_source(other, path)
 
 
 def _inner_name(name: str, argument: str) -> PurePosixPath:
@@ -122,67 +123,45 @@ def _remote_path(name: str) -> str:
 
 
 def extract_all(config: FolderConfig, wanted: Sequence[Wanted], pool: Pool, tell: Progress = silent) -> FolderSummary:
-    """Writes the files that are not there yet, or are older than their video; tells how far it is.
+    """Writes the files that are not there, or of other settings, or of a video that has changed; tells how far it is.
 
     Killed at any moment it leaves whole files alone, and begun again it goes on. Raises ConfigError where the folder
-    has files of other settings, or cannot be written.
+    cannot be written.
     """
-    _begin(config)
+    _check(config)
     summary = FolderSummary(len(wanted))
-    todo = [each for each in wanted if config.overwrite or not _is_written(each)]
-    summary.before = len(wanted) - len(todo)
-    progress = ScanProgress(tell, len(todo), sum(each.source.size for each in todo), "videos")
     settings = {name: getattr(config, name) for name in ExtractionSettings.model_fields}
-    jobs = [ExtractionConfig(source=each.source.name, output=each.output, **settings) for each in todo]
-    sizes = {each.source.name: each.source.size for each in todo}
-    with closing(each_tried(pool, extract_one, jobs, begin_worker)) as results:
+    todo = [job for job in (_job(each, settings) for each in wanted) if made_with(job.output) != job.made]
+    sizes = {each.source.name: each.source.size for each in wanted}
+    summary.before = len(wanted) - len(todo)
+    progress = ScanProgress(tell, len(todo), sum(sizes[job.source] for job in todo), "videos")
+    with closing(each_tried(pool, extract_one, todo, begin_worker)) as results:
         for job, result in results:
-            name = without_password(job.source)
             if isinstance(result, ExtractionSummary):
                 summary.count(result)
             else:
-                died = (
-                    f"{name}: the process that read it died {TRIES} times, as decoders do of some files, or for memory"
-                )
-                summary.failures.append((name, died if isinstance(result, Died) else result))
+                name = without_password(job.source)
+                summary.failures.append((name, death_of(name) if isinstance(result, Died) else result))
             progress.advance(sizes[job.source], done=True, failed=not isinstance(result, ExtractionSummary))
     return summary
 
 
-def _begin(config: FolderConfig) -> None:
-    """The folder, and what its files are written with; raises ConfigError."""
+def _check(config: FolderConfig) -> None:
     if config.form == "parquet":
         need_extra("parquet", "writing .parquet", "pyarrow")
         if config.residual == "planes":
             raise ConfigError("--residual planes: a table has no room for planes; leave --format out")
-    settings = {name: getattr(config, name) for name in ("residual", "pictures", "extraction")}
-    file = config.output / SETTINGS
     try:
         config.output.mkdir(parents=True, exist_ok=True)
-        if file.exists() and not config.overwrite and (before := _read(file)) != settings:
-            raise ConfigError(
-                f"{file}: the files there were written with {before}; name another folder, or --overwrite"
-            )
-        with whole_file(file) as draft:
-            draft.write_text(json.dumps(settings) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--output {config.output}: cannot be written ({reason(error)})") from error
+        raise ConfigError(f"--output {config.output}: cannot be made ({reason(error)}); choose another") from error
 
 
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return "settings that cannot be read"
-
-
-def _is_written(wanted: Wanted) -> bool:
-    path = path_of(wanted.source.name)
-    try:
-        written = wanted.output.stat().st_mtime_ns
-        return path is None or written >= path.stat().st_mtime_ns
-    except OSError:
-        return False
+def _job(wanted: Wanted, settings: Mapping[str, Any]) -> ExtractionConfig:
+    source = wanted.source
+    return ExtractionConfig(
+        source=source.name, output=wanted.output, whole=True, stamp=source.stamp, threads=1, **settings
+    )
 
 
 _STOPPED: Dict[str, Callable[[], bool]] = {}
@@ -204,10 +183,13 @@ def extract_one(job: ExtractionConfig) -> Union[ExtractionSummary, str]:
     try:
         job.output.parent.mkdir(parents=True, exist_ok=True)
         with opened_source(job.source, job.timeout) as opened:
-            summary = extract(job, follow, opened, threads=1)
-        if summary.broke_off:
-            job.output.unlink()
-            raise EdgecvarError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})")
+            summary = extract(job, follow, opened)
+        if path_of(job.source) is not None and stamped(job.source).stamp != job.stamp:
+            raise StreamError("it changed while it was read; the same command reads it again")
+    except Unwanted:
+        raise
     except Exception as error:  # whatever is wrong with one video, the others are to be read
+        with suppress(OSError):  # a file of before is of other settings, or of what the video was
+            job.output.unlink()
         return failure_of(job.source, error)
     return summary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgecvar.errors import EdgecvarError, named, reason
+from edgecvar.scan.pool import TRIES
 from edgecvar.stream.sources.passwords import without_passwords
 
 
@@ -17,3 +18,8 @@ def failure_of(name: str, error: Exception) -> str:
     if not isinstance(error, EdgecvarError):
         error = EdgecvarError(f"cannot be read ({type(error).__name__}: {reason(error)})")
     return without_passwords(str(named(name, error)), name)
+
+
+def death_of(name: str) -> str:
+    """What is said of a source whose process died as often as it was tried; `name` without its password."""
+    return f"{name}: the process that read it died {TRIES} times, as decoders do of some files, or for memory"

@@ -11,6 +11,7 @@ from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 from edgecvar.bundle.manifest import Bundle
 from edgecvar.errors import ConfigError
 from edgecvar.progress import Progress, silent
+from edgecvar.scan.failures import death_of
 from edgecvar.scan.joining import Joining
 from edgecvar.scan.ledger import Ledger
 from edgecvar.scan.output import digest_of, ledger_file, write_tables, written_before
@@ -178,7 +179,7 @@ class _Scan:
             self._piece(job, Unsound(f"the process that read a piece of it died {TRIES} times"))
         else:
             name = without_password(job.source.name)
-            why = f"{name}: the process that read it died {TRIES} times, as decoders do of some files, or for memory"
+            why = death_of(name)
             self._finished(job.source, Seen(to_bytes(in_order([])), Counts(), why), job.source.size)
 
     def _finished(self, source: Listed, seen: Seen, size: float) -> None:

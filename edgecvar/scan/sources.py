@@ -55,10 +55,11 @@ def _local(argument: str) -> List[Listed]:
         names = [str(each) for each in files_matching(str(path))]
     else:
         names = [str(path)]
-    return [_stamped(name) for name in names]
+    return [stamped(name) for name in names]
 
 
-def _stamped(name: str) -> Listed:
+def stamped(name: str) -> Listed:
+    """A local file with what changes with its bytes."""
     try:
         found = os.stat(name)
     except OSError:

@@ -10,7 +10,7 @@ import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any, Dict, List, Optional, Protocol
+from typing import IO, Any, Dict, List, Mapping, Optional, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ ROWS_AT_ONCE = 1 << 16
 """Rows of a parquet table that are written together."""
 
 Types = Dict[str, "np.dtype[Any]"]
+Made = Mapping[str, Any]
+"""What a file's values depend on beside the video: plain data."""
 
 PICTURE_TYPES: Types = {
     "decode_index": np.dtype(np.int32),
@@ -104,10 +106,11 @@ class NpzFile:
 
     `vector_decode_index` says whose a rectangle is. With `planes`, `residual_y_000012` is the int16 luma of picture 12,
     and so on. Columns grow in temporary files, so that a long stream takes no more memory than a short one.
+    `made`: how, for `made_with`; it is in the info.
     """
 
-    def __init__(self, target: Path, info: StreamInfo, statistics: bool, planes: bool) -> None:
-        self._target, self._info, self._planes = target, info, planes
+    def __init__(self, target: Path, info: StreamInfo, statistics: bool, planes: bool, made: Made) -> None:
+        self._target, self._info, self._planes = target, _info_document(info, made), planes
         self._types: Types = {**PICTURE_TYPES, **(RESIDUAL_TYPES if statistics else {})}
         self._stack = ExitStack()
 
@@ -130,7 +133,7 @@ class NpzFile:
             for name, column in self._columns.items():
                 with self._file.open(f"{name}.npy", "w", force_zip64=True) as member:
                     column.write(member)
-            self._array("info", np.array(json.dumps(_info_document(self._info))))
+            self._array("info", np.array(json.dumps(self._info)))
 
     def picture(self, values: CodedValues) -> None:
         for name, value in values.row().items():
@@ -174,9 +177,9 @@ class _Column:
 class ParquetFile:
     """A row a rectangle with its picture's columns beside it; a picture without any has one row, its vector null."""
 
-    def __init__(self, target: Path, info: StreamInfo, statistics: bool) -> None:
+    def __init__(self, target: Path, info: StreamInfo, statistics: bool, made: Made) -> None:
         need_extra("parquet", "writing .parquet", "pyarrow")
-        self._target, self._info = target, info
+        self._target, self._info = target, _info_document(info, made)
         self._types: Types = {**PICTURE_TYPES, **(RESIDUAL_TYPES if statistics else {})}
         self._stack = ExitStack()
         self._waiting: List[Any] = []
@@ -187,7 +190,7 @@ class ParquetFile:
         import pyarrow.parquet as pq
 
         columns = [(name, _arrow_type(pa, kind)) for name, kind in {**self._types, **VECTOR_TYPES}.items()]
-        metadata = {"edgecvar": json.dumps(_info_document(self._info))}
+        metadata = {"edgecvar": json.dumps(self._info)}
         self._schema = pa.schema(columns, metadata=metadata)
         with ExitStack() as stack:
             draft = stack.enter_context(whole_file(self._target))
@@ -229,6 +232,22 @@ def _arrow_type(pa: Any, kind: np.dtype[Any]) -> Any:
     return pa.string() if kind.kind == "U" else pa.from_numpy_dtype(kind)
 
 
-def _info_document(info: StreamInfo) -> Dict[str, Any]:
+def _info_document(info: StreamInfo, made: Made) -> Dict[str, Any]:
     names = [field.name for field in fields(StreamInfo) if field.name not in ("fps", "time_base")]
-    return {**{name: getattr(info, name) for name in names}, "fps": str(info.fps), "time_base": str(info.time_base)}
+    document = {name: getattr(info, name) for name in names}
+    return {**document, "fps": str(info.fps), "time_base": str(info.time_base), "made": dict(made)}
+
+
+def made_with(file: Path) -> Optional[Made]:
+    """How a file was made that is there; None where there is none, or no such file. Nothing in it is unpickled."""
+    try:
+        if file.suffix.lower() == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                document = json.loads(str(arrays["info"]))
+        else:
+            import pyarrow.parquet as pq
+
+            document = json.loads(pq.read_schema(file).metadata[b"edgecvar"])
+        return dict(document["made"])
+    except Exception:  # whatever lies there, and of two libraries
+        return None

@@ -9,7 +9,7 @@ from typing import Callable, Dict, Literal, Optional
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgecvar.errors import ConfigError, StreamError, reason
-from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, NpzFile, ParquetFile
+from edgecvar.sinks.coded_values import CodedValues, CodedValuesSink, Made, NpzFile, ParquetFile
 from edgecvar.stream.reader import Extraction, open_stream
 from edgecvar.stream.rectangles import rectangles
 from edgecvar.stream.sources.opening import LONGEST, TIMEOUT, Source, is_source
@@ -34,10 +34,23 @@ class ExtractionSettings(BaseModel):
 
 
 class ExtractionConfig(ExtractionSettings):
-    """`source`: a file, a URL, or "-" for standard input. `output`: .npz or .parquet."""
+    """`source`: a file, a URL, or "-" for standard input. `output`: .npz or .parquet.
+
+    `whole`: of a video that cannot be read to its end nothing is written. `stamp` changes with the video's bytes.
+    `threads` parse, one a core unless given.
+    """
 
     source: str
     output: Path
+    whole: bool = False
+    stamp: str = ""
+    threads: Optional[int] = Field(None, ge=1)
+
+    @property
+    def made(self) -> Made:
+        """What its file is made with, for `made_with`."""
+        asked = {name: getattr(self, name) for name in ("residual", "pictures", "extraction")}
+        return {**asked, "stamp": self.stamp}
 
 
 @dataclass
@@ -61,16 +74,15 @@ def extract(
     config: ExtractionConfig,
     follow: Callable[[int], None] = lambda pictures: None,
     opened: Optional[Source] = None,
-    threads: Optional[int] = None,
 ) -> ExtractionSummary:
     """Write what the pictures of a stream hold, telling `follow` how many are done.
 
-    `opened` is read in place of what the source's name opens, and `threads` parse, one a core unless given. Raises
-    StreamError where the stream cannot be read, ConfigError where the file cannot be written.
+    `opened` is read in place of what the source's name opens. Raises StreamError where the stream cannot be read, or
+    not to its end and the whole is wanted, ConfigError where the file cannot be written.
     """
     _check(config)
     source = named_source(config.source) if opened is None else opened
-    with open_stream(source, config.extraction, timeout=config.timeout, threads=threads) as stream:
+    with open_stream(source, config.extraction, timeout=config.timeout, threads=config.threads) as stream:
         summary = ExtractionSummary(stream.info)
         try:
             with _sink(config, stream.info) as sink:
@@ -85,10 +97,12 @@ def extract(
                     follow(summary.pictures)
                     if summary.pictures == config.pictures:
                         break
+                summary.broke_off = stream.summary.broke_off
+                if config.whole and summary.broke_off:
+                    raise StreamError(f"it broke off after {summary.pictures} pictures ({summary.broke_off})")
         except OSError as error:
             raise ConfigError(f"{config.output}: cannot be written ({reason(error)}); choose another file") from error
         summary.skipped, summary.reasons = stream.summary.skipped, dict(stream.summary.reasons)
-        summary.broke_off = stream.summary.broke_off
     return summary
 
 
@@ -107,8 +121,8 @@ def _check(config: ExtractionConfig) -> None:
 def _sink(config: ExtractionConfig, info: StreamInfo) -> CodedValuesSink:
     statistics = config.residual != "none"
     if config.output.suffix.lower() == ".npz":
-        return NpzFile(config.output, info, statistics, planes=config.residual == "planes")
-    return ParquetFile(config.output, info, statistics)
+        return NpzFile(config.output, info, statistics, config.residual == "planes", config.made)
+    return ParquetFile(config.output, info, statistics, config.made)
 
 
 def _values(

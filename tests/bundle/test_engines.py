@@ -12,6 +12,7 @@ from edgecvar.bundle.engines import (
     EngineKey,
     read_engine,
     read_timings,
+    require_writable,
     why_build,
     write_engines,
     write_timings,
@@ -166,6 +167,8 @@ def test_a_link_among_the_engines_is_refused(root, tmp_path, where):
         before = sorted((tmp_path / "outside").rglob("*"))
         with pytest.raises(BundleError, match="is a link"):
             write_engines(root, KEY.model_copy(update={"sm": "sm72"}), {}, "")
+        with pytest.raises(BundleError, match="is a link"):
+            require_writable(root)
         assert sorted((tmp_path / "outside").rglob("*")) == before
 
 

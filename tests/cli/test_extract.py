@@ -137,6 +137,12 @@ def test_a_folder_gets_a_file_a_video(edgecvar, clip, tmp_path):
     assert (code, document["before"], document["failed"]) == (1, 1, 1)
 
 
+def test_an_empty_output_is_refused(edgecvar, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = edgecvar("extract", clip, "-o", "")
+    assert code == 2 and "is empty" in err and not list(tmp_path.iterdir())
+
+
 def test_one_file_takes_one_video(edgecvar, clip, tmp_path):
     for more in ([clip], ["--ray", "local"], ["--format", "npz"]):
         code, _, err = edgecvar("extract", clip, *more, "-o", tmp_path / "a.npz")

@@ -225,6 +225,15 @@ def test_what_is_read_in_turn_can_be_left_and_fail():
     assert recognition.summary.ended == "gone" and recognition.summary.pictures == 3
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_a_run_that_is_left_leaves_no_thread(in_turn):
+    before = set(threading.enumerate())
+    stream = ScriptedStream("I" + "P" * 200)
+    with recognize(stream, manifest(), RecordingRunner(), RunOptions(in_turn=in_turn)) as recognition:
+        next(iter(recognition))
+    assert set(threading.enumerate()) == before
+
+
 def test_the_reader_runs_ahead_by_a_bounded_number_of_samples():
     stream = ScriptedStream("I" + "P" * 200)
     ahead = []

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edgecvar.errors import ConfigError
+from edgecvar.scan import extracting
 from edgecvar.scan.extracting import FolderConfig, extract_all, find_wanted
 from edgecvar.scan.failures import Unwanted
 from edgecvar.scan.pool import LocalPool
@@ -60,7 +61,7 @@ def pool(request: pytest.FixtureRequest):
 
 def test_each_video_has_the_file_that_it_would_have_alone(archive: Path, tmp_path: Path, pool) -> None:
     summary = extracted(tmp_path / "out", archive, pool=pool)
-    assert files(tmp_path / "out") == ["a.mp4.npz", "day/a.mov.npz", "day/a.mp4.npz", "extraction.json"]
+    assert files(tmp_path / "out") == ["a.mp4.npz", "day/a.mov.npz", "day/a.mp4.npz"]
     assert (summary.videos, summary.pictures, summary.before) == (4, 44, 0)
     ((name, why),) = summary.failures
     assert name == str(archive / "day" / "none.mp4") and why.startswith(name)
@@ -68,27 +69,65 @@ def test_each_video_has_the_file_that_it_would_have_alone(archive: Path, tmp_pat
     extract(ExtractionConfig(source=str(archive / "day" / "a.mp4"), output=alone))
     with np.load(alone) as one, np.load(tmp_path / "out" / "day" / "a.mp4.npz") as other:
         assert one.files == other.files and len(one["vector_x"])
-        for column in one.files:
+        for column in set(one.files) - {"info"}:  # which says what each was made with
             np.testing.assert_array_equal(one[column], other[column])
+
+
+def jobs_of(pool: HerePool):
+    return sorted(Path(job.source).name for job in pool.jobs)
 
 
 def test_what_is_there_stays_unless_its_video_changed(archive: Path, tmp_path: Path) -> None:
     videos = shutil.copytree(archive, tmp_path / "videos")
     extracted(tmp_path / "out", videos)
-    newer = (tmp_path / "out" / "a.mp4.npz").stat().st_mtime_ns + 10**9
-    os.utime(videos / "a.mp4", ns=(newer, newer))
+    older = (videos / "a.mp4").stat().st_mtime_ns - 10**12  # as of a copy that keeps its time
+    os.utime(videos / "a.mp4", ns=(older, older))
     pool = HerePool()
-    summary = extracted(tmp_path / "out", videos, pool=pool)
-    assert summary.before == 2
-    assert sorted(Path(job.source).name for job in pool.jobs) == ["a.mp4", "none.mp4"]
-    assert extracted(tmp_path / "out", videos, overwrite=True).before == 0
+    assert extracted(tmp_path / "out", videos, pool=pool).before == 2
+    assert jobs_of(pool) == ["a.mp4", "none.mp4"]
+    (videos / "day" / "a.mp4").write_bytes(b"no video any more")
+    assert len(extracted(tmp_path / "out", videos).failures) == 2
+    assert files(tmp_path / "out") == ["a.mp4.npz", "day/a.mov.npz"]
 
 
-def test_files_of_other_settings_are_not_mixed(archive: Path, tmp_path: Path) -> None:
-    extracted(tmp_path / "out", archive / "a.mp4")
-    with pytest.raises(ConfigError, match=r"were written with .*'pictures': None.*--overwrite"):
-        extracted(tmp_path / "out", archive / "a.mp4", pictures=3)
-    assert extracted(tmp_path / "out", archive / "a.mp4", pictures=3, overwrite=True).pictures == 3
+@pytest.mark.parametrize("form", ["npz", "parquet"])
+def test_files_of_other_settings_are_written_anew_each(archive: Path, tmp_path: Path, form: str) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    extracted(tmp_path / "out", archive / "day", form=form)
+    half = HerePool()
+    config = {"pictures": 3, "form": form}
+    with pytest.raises(KeyboardInterrupt):
+        extracted(tmp_path / "out", archive / "day", pool=HerePool(interrupted), **config)
+    summary = extracted(tmp_path / "out", archive / "day", pool=half, **config)
+    assert (summary.before, jobs_of(half)) == (1, ["a.mp4", "none.mp4"])
+    assert extracted(tmp_path / "out", archive / "day", **config).before == 2
+
+
+def interrupted(job, result):
+    raise KeyboardInterrupt
+
+
+def test_a_video_that_changes_while_it_is_read_has_no_file(archive: Path, tmp_path: Path, monkeypatch) -> None:
+    clip = tmp_path / "a.mp4"
+    shutil.copyfile(archive / "a.mp4", clip)
+    opened_source = extracting.opened_source
+
+    @contextmanager
+    def appended(name, timeout):
+        with opened_source(name, timeout) as opened:
+            yield opened
+        with clip.open("ab") as file:
+            file.write(b"more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(extracting, "opened_source", appended)
+        ((_, why),) = extracted(tmp_path / "out", clip).failures
+    assert "changed while it was read" in why and files(tmp_path / "out") == []
+
+
+def test_a_table_has_no_room_for_planes(archive: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
     with pytest.raises(ConfigError, match="planes"):
         extracted(tmp_path / "table", archive / "a.mp4", form="parquet", residual="planes")
 
@@ -103,7 +142,7 @@ def test_two_videos_never_share_a_file(archive: Path, tmp_path: Path) -> None:
 
 def test_a_pattern_keeps_the_folders_below_it(archive: Path, tmp_path: Path) -> None:
     extracted(tmp_path / "out", f"{archive}/**/a.mp4")
-    assert files(tmp_path / "out") == ["a.mp4.npz", "day/a.mp4.npz", "extraction.json"]
+    assert files(tmp_path / "out") == ["a.mp4.npz", "day/a.mp4.npz"]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +176,7 @@ def test_a_video_that_breaks_off_has_no_file(tmp_path: Path, monkeypatch: pytest
         files_read.append(Breaking(clip.read_bytes(), files_read[0].reads * 3 // 4, OSError("gone")))
         ((name, why),) = extracted(tmp_path / "out", clip).failures
     assert name == str(clip) and "it broke off after" in why and "gone" in why
-    assert files(tmp_path / "out") == ["extraction.json"]
+    assert files(tmp_path / "out") == []
     assert extracted(tmp_path / "out", clip).pictures == 400
 
 
@@ -156,4 +195,4 @@ def test_what_nobody_waits_for_leaves_nothing(archive: Path, tmp_path: Path) -> 
 
     with pytest.raises(Unwanted):
         extracted(tmp_path / "out", archive / "a.mp4", pool=Leaving())
-    assert files(tmp_path / "out") == ["extraction.json"]
+    assert files(tmp_path / "out") == []

@@ -16,9 +16,9 @@ _NAMES = (
 )
 _IN_QUERY = re.compile(rf"(?i)([?&;#](?:[^=&;/]*[_.-])?(?:{_NAMES})=)[^&;]*")
 """A value may have slashes, which libraries decode."""
-_CAMERA = re.compile(r"(?i)rtsps?://[^?#]*")
-_IN_PATH = re.compile(rf"(?i)([&;/_-](?:{_NAMES})=)[^&;/]*")
-"""Of cameras alone: in an archive's path camera_key=1 is a folder."""
+_CAMERA = re.compile(r"(?i)(?:rtsp|rtmp|http)s?://[^?#]*")
+_IN_PATH = re.compile(r"(?i)([&;/_-](?:pass(?:word|wd|phrase)?|pwd|secret)=)[^&;/]*")
+"""Of what cameras have: in an archive's path key=1 is a folder."""
 _IN_TEXT = re.compile(r"\S*://\S*?(?=[:,;.)'\"]*(?:\s|$))")
 
 

@@ -294,6 +294,8 @@ def test_a_file_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "http://host/a?hmac=***&authorization=***;sas=***&monkey=1",
         ),
         ("http://host/a&pwd=secret", "http://host/a&pwd=***"),
+        ("http://cam/user=me_password=secret_channel=1", "http://cam/user=me_password=***"),
+        ("https://host/camera_key=1/pwd=secret/a.mp4", "https://host/camera_key=1/pwd=***/a.mp4"),
         ("s3://bucket/camera_key=1/key=2/a.mp4", "s3://bucket/camera_key=1/key=2/a.mp4"),
         ("a:b@c.mp4", "a:b@c.mp4"),
     ],
