@@ -93,15 +93,22 @@ def _inspect_video(
 def _inspect_network(model: str, classes: Optional[int], settings: Tuple[str, ...], as_json: bool) -> None:
     import json
 
-    from edgecvar.errors import need_extra
+    from edgecvar.errors import ConfigError, need_extra
 
-    need_extra("train", "counting a network", "torch")
+    try:
+        need_extra("train", "counting a network", "torch")
+        from edgecvar.nets.catalog import find_entry
+
+        entry = find_entry(model)
+    except ConfigError as error:
+        if not Path(model).is_dir():
+            raise
+        told = f"{model}: is a folder and no bundle; name one video in it (`edgecvar run` takes folders)"
+        raise ConfigError(told) from error
     from edgecvar.cli.report.cost import cost_document, print_cost
-    from edgecvar.nets.catalog import find_entry
     from edgecvar.nets.cost.survey import count_network
     from edgecvar.train.recipe import parse_recipe
 
-    entry = find_entry(model)
     # JSON is YAML.
     document = json.dumps({"model": model, "data": "none", "input": dict(entry.input)})
     network = parse_recipe(document, settings, "--set").network

@@ -131,7 +131,9 @@ def _print(config: ScanConfig, summary: Optional[ScanSummary]) -> None:
     before = f", {summary.before} of them done before" if summary.before else ""
     cut = f", {summary.cut_up} cut up" if summary.cut_up else ""
     say(f"{config.output}: {summary.decisions} decisions and {summary.events} events")
-    say(f"{summary.sources} sources ({summary.stream_seconds / 3600:.2f} hours of video){before}{cut}")
+    seconds = summary.stream_seconds
+    video = f"{seconds / 3600:.2f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+    say(f"{summary.sources} source{'s' * (summary.sources != 1)} ({video} of video){before}{cut}")
     if summary.failures:
         say(
             f"{len(summary.failures)} of {summary.sources} sources failed; {ledger_file(config.output)} keeps the "

@@ -136,7 +136,7 @@ class Ledger:
         differs = difference(json.loads(found[0]), mine)
         if differs:
             raise ConfigError(
-                f"{self.path}: the scan that is under way there has {differs}; go on with the same settings, name "
+                f"{self.path}: the scan that was begun there has {differs}; go on with the same settings, name "
                 "another -o, or begin anew with --overwrite"
             )
 
@@ -158,6 +158,8 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     for key in (*now, *before):
         if before.get(key) != now.get(key):
             mine, other = _apart(before.get(key), now.get(key))
+            if key == "sources" and isinstance(mine, str):
+                return "other sources"  # of a table there is their hash alone
             return f"{key} {_short(mine)}, not {_short(other)}"
     return ""
 
@@ -170,7 +172,7 @@ def _apart(before: Any, now: Any) -> Tuple[Any, Any]:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = "unset" if value is None else json.dumps(value)
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 

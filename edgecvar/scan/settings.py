@@ -55,7 +55,9 @@ def check_scan(config: ScanConfig) -> None:
         raise ConfigError(f"--output {output}: a scan writes tables; name a file that ends in .parquet")
     for file in table_files(output).values():
         if file.is_dir() or not file.absolute().parent.is_dir():
-            raise ConfigError(f"--output {file}: not a file in an existing folder; make the folder first")
+            raise ConfigError(
+                f"--output {file}: is a folder itself, or in none that exists; name a file, and make its folder first"
+            )
         if any(is_source(each, file) for each in config.sources):
             raise ConfigError(f"--output {file}: this is a source itself; choose another name")
 

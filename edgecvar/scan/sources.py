@@ -24,18 +24,22 @@ _STAMPS = ("ETag", "etag", "mtime", "LastModified", "updated", "last_modified", 
 def find_listed(arguments: Sequence[str]) -> List[Listed]:
     """What the arguments name, each once, by name; raises ConfigError and DatasetError where one names nothing.
 
-    A single file or URL that is named is taken as it is: whether it is there shows when it is opened.
+    A single file or URL that is named is taken as it is, and whether it is there shows when it is opened; but where
+    none of the named is, there is a mistake.
     """
     found: Dict[str, Listed] = {}
     for argument in arguments:
         if not argument:
             raise ConfigError("a source is empty; name a file, a folder, a pattern in quotes, or a URL")
         if argument == "-" or is_live(argument) or read_once(argument):
-            raise ConfigError(f"{without_password(argument)}: can be read once only, and a scan may be begun again")
+            raise ConfigError(f"{without_password(argument)}: can be read once only, and this may be begun again")
         listed = _local(argument) if path_of(argument) is not None else _remote(argument)
         if not listed:
-            raise DatasetError(f"{without_password(argument)}: no video there")
+            told = without_password(argument)
+            raise DatasetError(f"{told}: no video there; name a file, a folder with videos, or a pattern in quotes")
         found.update((each.name, each) for each in listed)
+    if not any(path_of(name) is None or os.path.exists(name) for name in found):
+        raise DatasetError(f"{next(iter(found))}: no such file or folder")
     return sorted(found.values(), key=lambda each: os.fsencode(each.name))
 
 

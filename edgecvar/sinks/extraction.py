@@ -113,7 +113,9 @@ def _check(config: ExtractionConfig) -> None:
     if config.residual == "planes" and output.suffix.lower() != ".npz":
         raise ConfigError("--residual planes: a table has no room for planes; write an .npz")
     if output.is_dir() or not output.absolute().parent.is_dir():
-        raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
+        raise ConfigError(
+            f"--output {output}: is a folder itself, or in none that exists; name a file, and make its folder first"
+        )
     if is_source(config.source, output):
         raise ConfigError(f"--output {output}: this is the source itself; choose another name")
 

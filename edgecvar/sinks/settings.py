@@ -99,7 +99,9 @@ def check_settings(config: RunConfig) -> None:
         if any(is_source(each, output) for each in config.sources):
             raise ConfigError(f"--output {output}: this is a source itself; choose another name")
         if output.is_dir() or not output.absolute().parent.is_dir():
-            raise ConfigError(f"--output {output}: not a file in an existing folder; make the folder first")
+            raise ConfigError(
+                f"--output {output}: is a folder itself, or in none that exists; name a file, and make its folder first"
+            )
         if config.overlay is not None and output.absolute() == config.overlay.absolute():
             raise ConfigError(f"--output {output}: --overlay writes there, too; choose another name")
     if config.clips is not None:

@@ -100,7 +100,7 @@ def test_pictures_and_residual_are_what_was_asked_for(edgecvar, clip, tmp_path):
     [
         (["{clip}", "-o", "{folder}/a.txt"], "expected .npz or .parquet"),
         (["{clip}", "-o", "{folder}/a.parquet", "--residual", "planes"], "write an .npz"),
-        (["{clip}", "-o", "{folder}/none/a.npz"], "make the folder first"),
+        (["{clip}", "-o", "{folder}/none/a.npz"], "make its folder first"),
         (["{folder}/none.mp4", "-o", "{folder}/a.npz"], "no such file"),
     ],
 )

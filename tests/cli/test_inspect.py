@@ -189,3 +189,10 @@ def test_a_bundle_of_fp32_has_nothing_to_type_and_no_picture(edgecvar, tmp_path)
     assert (code, out.strip()) == (0, "every stage is in fp32 alone")
     code, _, err = edgecvar("inspect", bundle, "--at", "3")
     assert code == 2 and "want a video" in err
+
+
+def test_a_folder_that_is_no_bundle_is_said_to_be_one(edgecvar, tmp_path, monkeypatch):
+    (tmp_path / "recordings").mkdir()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = edgecvar("inspect", "recordings")
+    assert code == 1 and "recordings: is a folder and no bundle; name one video" in err

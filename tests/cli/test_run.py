@@ -137,7 +137,7 @@ def test_tables_of_several_sources_name_them(edgecvar, bundle, folder):
     [
         (["-", "{clip}"], "standard input"),
         (["{clip}", "-o", "{clip}"], "a source itself"),
-        (["{clip}", "-o", "{folder}/nowhere/out.csv"], "make the folder first"),
+        (["{clip}", "-o", "{folder}/nowhere/out.csv"], "make its folder first"),
         (["{clip}", "{folder}/below", "--overlay", "{folder}/out.mp4"], "several sources"),
         (["{folder}/empty"], "no video there"),
         ([""], "a source is empty"),

@@ -141,7 +141,7 @@ def test_a_finished_scan_is_not_begun_again_and_one_with_failures_tries_those(
 def test_other_settings_are_refused_until_told_to_begin_anew(archive: Path, bundle: Path, tmp_path: Path) -> None:
     output = tmp_path / "seen.parquet"
     scanned(bundle, [archive], output)  # one fails, so its ledger stays
-    with pytest.raises(ConfigError, match="every null, not 5"):
+    with pytest.raises(ConfigError, match="every unset, not 5"):
         scanned(bundle, [archive], output, every=5)
     scanned(bundle, [archive], output, every=5, overwrite=True)
     finished = tmp_path / "finished.parquet"
@@ -331,7 +331,7 @@ def test_a_sources_table_alone_is_made_again_where_it_is_of_the_same(archive: Pa
     output = tmp_path / "seen.parquet"
     scanned(bundle, [archive / "a.mp4"], output)
     output.unlink()
-    with pytest.raises(ConfigError, match=r"is there, with every null, not 5"):
+    with pytest.raises(ConfigError, match=r"is there, with every unset, not 5"):
         scanned(bundle, [archive / "a.mp4"], output, every=5)
     assert scanned(bundle, [archive / "a.mp4"], output) is not None and output.exists()
 

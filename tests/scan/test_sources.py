@@ -194,3 +194,10 @@ def test_arguments_are_kept_absolute_and_without_signatures(tmp_path: Path, monk
     url = "https://me:hidden@host/a.mp4?sig=hidden"
     kept = given_sources(["b/", f"{tmp_path}/b", f"file://{tmp_path}/a.mp4", url, url, f"{url}2"])
     assert kept == [f"{tmp_path}/a.mp4", f"{tmp_path}/b", *["https://me:***@host/a.mp4?sig=***"] * 2]
+
+
+def test_names_of_which_none_is_there_are_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="typo: no such file or folder"):
+        find_listed([str(tmp_path / "typo")])
+    (tmp_path / "a.mp4").touch()
+    assert len(find_listed([str(tmp_path / "a.mp4"), str(tmp_path / "gone.mp4")])) == 2  # one that fails later

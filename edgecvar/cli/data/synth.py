@@ -84,6 +84,10 @@ def command(
             raise click.UsageError("--clips and --jobs fill a folder: leave them out with --sequence")
         _write_sequence(target, sequence, pictures, seed, force, fixed)
         return
+    if target.suffix.lower() == ".mp4":
+        raise click.UsageError(
+            f"{target}: one .mp4 file wants --sequence, such as --sequence left,up; else name a folder"
+        )
     if (pictures, fixed.size, fixed.fps) != (None, None, None):
         raise click.UsageError("--pictures, --size and --fps go with --sequence: clips in a folder draw theirs")
     _fill(Request(target, clips or 240, seed, jobs or os.cpu_count() or 1, force, fixed))

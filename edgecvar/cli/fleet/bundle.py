@@ -14,6 +14,7 @@ PASSWORD = "EDGECVAR_KEY_PASSWORD"
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 bundle_argument = click.argument("bundle", type=click.Path(path_type=Path))
+own_argument = click.argument("bundle", type=click.Path(path_type=Path), required=False)
 
 
 @click.group("bundle")
@@ -30,17 +31,21 @@ def command() -> None:
 
 
 @command.command("info")
-@bundle_argument
+@own_argument
 @trust_flag
 @json_flag
-def info(bundle: Path, trust: Optional[Path], as_json: bool) -> None:
-    """Say what BUNDLE is: network, labels, stages, sizes, where it comes from, engines, signature."""
+def info(bundle: Optional[Path], trust: Optional[Path], as_json: bool) -> None:
+    """Say what BUNDLE is: network, labels, stages, sizes, where it comes from, engines, signature.
+
+    Without BUNDLE it is the one that the package ships, and the folder that it says can be copied.
+    """
     from edgecvar.bundle.contents import contents_of
+    from edgecvar.bundle.default import default_bundle
     from edgecvar.bundle.manifest import open_bundle
     from edgecvar.cli.report.bundle.contents import contents_document, print_contents
     from edgecvar.console import Console
 
-    contents = contents_of(open_bundle(bundle, trust))
+    contents = contents_of(open_bundle(bundle or default_bundle(), trust))
     if as_json:
         say_json(contents_document(contents))
     else:
@@ -112,13 +117,15 @@ def sign(bundle: Path, key: Path) -> None:
 @click.argument("key", type=click.Path(path_type=Path), metavar="KEY")
 @click.option("--no-password", is_flag=True, help="Leave the secret key open, for a machine that signs alone.")
 def keygen(key: Path, no_password: bool) -> None:
-    """Make a pair of keys: KEY signs and stays where bundles are compiled, KEY.pub goes to the devices.
+    """Make a pair of keys: fleet.key signs and stays where bundles are compiled, fleet.pub goes to the devices.
 
     The password is asked for, or read from EDGECVAR_KEY_PASSWORD. minisign reads both files, and `sign` those of
     minisign.
     """
     from edgecvar.bundle.keys import write_keys
+    from edgecvar.errors import need_extra
 
+    need_extra("sign", "a pair of keys", "cryptography")
     password = "" if no_password else _password("Password of the new key (empty: none)", confirm=True)
     public_file, public = write_keys(key, password)
     say(f"{key}: the secret key{'' if password else ', without a password'}; keep it where bundles are compiled")
@@ -136,6 +143,8 @@ def _password(prompt: str, confirm: bool) -> str:
     if given is not None:
         return given
     if not sys.stdin.isatty():
-        raise ConfigError(f"a password is wanted, and there is no terminal to type it on; set {PASSWORD}")
+        raise ConfigError(
+            f"a password is wanted, and there is no terminal to type it on; set {PASSWORD} (empty for none)"
+        )
     typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, default="", show_default=False)
     return typed

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from edgecvar.bundle.default import default_bundle
 from edgecvar.bundle.signing import SIGNATURE
 
 signing = pytest.mark.skipif(find_spec("cryptography") is None, reason="the extra `sign` is not installed")
@@ -152,3 +153,8 @@ def test_without_the_library_it_says_what_to_install(edgecvar, bundle, tmp_path,
     monkeypatch.setattr("edgecvar.errors.find_spec", lambda name: None)
     code, out, err = edgecvar("bundle", "check", root, "--trust", tmp_path / "a.pub")
     assert code == 1 and out == "" and "pip install 'edgecvar[sign]'" in err
+
+
+def test_without_a_bundle_info_tells_of_the_one_that_is_shipped(edgecvar):
+    code, out, _ = edgecvar("bundle", "info")
+    assert code == 0 and str(default_bundle()) in out.replace("\n", "")
