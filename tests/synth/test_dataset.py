@@ -213,6 +213,7 @@ def test_a_sequence_is_of_the_codec_it_is_given(tmp_path: Path) -> None:
         (["x", "--b-pictures", "4"], "--b-pictures"),
         (["x", "--pictures", "5"], "go with --sequence"),
         (["x", "--fps", "30"], "go with --sequence"),
+        (["x.mp4"], "wants --sequence"),
         (["x.mp4", "--sequence", "left", "--size", "33x44"], "even sides"),
         (["x.mp4", "--sequence", "left", "--size", "big"], "WIDTHxHEIGHT"),
         (["x.mp4", "--sequence", "left", "--clips", "3"], "leave them out with --sequence"),
