@@ -13,7 +13,7 @@ from typing import List, Optional
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
 # What Linux tells on AArch64: the emulator would show this machine's, of which ONNX Runtime crashes.
-CPUINFO = """processor: 0
+CPUINFO = """processor: {}
 Features: fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid
 CPU implementer: 0x41
 CPU architecture: 8
@@ -142,7 +142,9 @@ def runnable(version: str, processor: str, folder: Path) -> Optional[Python]:
     if emulator:
         # Under the folder that the emulator looks into first.
         (root / "proc").mkdir(exist_ok=True)
-        (root / "proc" / "cpuinfo").write_text(CPUINFO, encoding="utf-8")
+        # As many as the emulator says that there are.
+        told = "".join(CPUINFO.format(number) for number in range(os.cpu_count() or 1))
+        (root / "proc" / "cpuinfo").write_text(told, encoding="utf-8")
         return Python(executable, [emulator, "-L", str(root)], pip)
     (loader,) = root.glob("lib*/ld-linux-*.so.*")
     return Python(executable, [str(loader), "--library-path", str(root / f"usr/lib/{processor}-linux-gnu")], pip)
