@@ -93,10 +93,14 @@ def number_of_process(number: int) -> int:
 
 def test_a_process_that_dies_while_it_has_nothing_to_do_is_replaced() -> None:
     found = []
-    for _, process in each_apart(number_of_process, [1, 2, 3], 1, nothing):
+    for _, process in each_apart(number_of_process, range(1, 20), 1, nothing):
+        if isinstance(process, Died):  # its job was handed over before anybody knew
+            continue
         found.append(process)
         os.kill(process, signal.SIGKILL)
         assert until(lambda gone=process: gone not in members(os.getsid(0)))
+        if len(found) == 3:
+            break
     assert len(set(found)) == 3
 
 
