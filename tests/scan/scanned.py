@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 import pyarrow.parquet as pq
 
@@ -11,21 +11,7 @@ from edgecvar.bundle.manifest import open_bundle
 from edgecvar.scan.scanning import ScanSummary, scan
 from edgecvar.scan.settings import ScanConfig
 from edgecvar.scan.sources import find_listed
-
-
-class HerePool:
-    """Does every job in this process, and lets `spoil` put another result in its place."""
-
-    def __init__(self, spoil: Callable[[Any, Any], Any] = lambda job, result: result) -> None:
-        self.workers = 1
-        self.jobs: List[Any] = []
-        self._spoil = spoil
-
-    def each(self, work, jobs, enter):
-        enter(lambda: False)
-        for job in jobs:
-            self.jobs.append(job)
-            yield job, self._spoil(job, work(job))
+from tests.scan.here import HerePool
 
 
 def scanned(

@@ -13,7 +13,8 @@ from edgecvar.scan import worker
 from edgecvar.scan.sources import RemoteFile
 from tests.moving_clip import moving_clip
 from tests.scan.breaking import Breaking
-from tests.scan.scanned import HerePool, listing, rows, scanned
+from tests.scan.here import HerePool
+from tests.scan.scanned import listing, rows, scanned
 from tests.tiny_bundle import tiny_bundle
 
 

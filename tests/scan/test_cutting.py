@@ -14,7 +14,8 @@ from edgecvar.bundle.default import default_bundle, default_clip
 from edgecvar.scan.values import PieceSeen, Unsound
 from edgecvar.sinks.clips.mp4 import _added
 from tests.moving_clip import moving_clip
-from tests.scan.scanned import HerePool, listing, rows, scanned
+from tests.scan.here import HerePool
+from tests.scan.scanned import listing, rows, scanned
 from tests.tiny_bundle import tiny_bundle, tiny_clip_bundle, tiny_state_bundle
 
 

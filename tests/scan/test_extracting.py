@@ -23,7 +23,7 @@ from edgecvar.sinks.extraction import ExtractionConfig, extract
 from edgecvar.workers import Died
 from tests.moving_clip import moving_clip
 from tests.scan.breaking import Breaking
-from tests.scan.scanned import HerePool
+from tests.scan.here import HerePool
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,8 @@ from edgecvar.scan.values import Counts, Job, Listed, Seen
 from edgecvar.scan.worker import do_job, enter_worker
 from edgecvar.workers import Died
 from tests.moving_clip import moving_clip
-from tests.scan.scanned import HerePool, listing, rows, scanned
+from tests.scan.here import HerePool
+from tests.scan.scanned import listing, rows, scanned
 from tests.tiny_bundle import tiny_bundle
 
 
